@@ -1,0 +1,86 @@
+/**
+ * What is agreed and what is anchored: the two records of protocol §4 and the batch, as plain text fields in the
+ * order of their schemas. These are formats, shared by node, verifier and vectors; how a node keeps a pair is
+ * `flow/pair.ts`.
+ */
+import type { Amount, Asset, BatchId, Hash, Hex, Leg, Msisdn, OperatorId, PairId, Timestamp, UnixSeconds } from './ids.ts';
+
+/** `tandem/terms/1`, known to both operators. `""` where a field does not apply. */
+export interface Terms {
+  readonly pair: PairId;
+  readonly service: string;
+  readonly firstAsset: Asset;
+  readonly firstAmount: Amount;
+  readonly secondAsset: Asset;
+  readonly secondAmount: Amount;
+  /** Decimal operator id. */
+  readonly initiator: string;
+  /** Decimal operator id. */
+  readonly acceptor: string;
+  readonly created: Timestamp;
+  /** Decimal unix seconds. */
+  readonly deadline: string;
+  /** The pairId that a refund undoes, or `""`. */
+  readonly reverses: PairId | '';
+}
+
+export type Action = 'debit' | 'credit' | 'sell' | 'issue' | 'redeem';
+
+/** `tandem/operation/1`, known to its own operator only; the other sees the commitment. */
+export interface OperationRecord {
+  readonly pair: PairId;
+  readonly leg: Leg;
+  /** Decimal operator id. */
+  readonly operator: string;
+  /** Name of the private domain: `payments`, `goods`. */
+  readonly domain: string;
+  readonly action: Action;
+  readonly account: string;
+  /** The user's number. */
+  readonly subject: Msisdn;
+  readonly asset: Asset;
+  readonly amount: Amount;
+  /** base64url digest of the other record's `subject` disclosure. */
+  readonly counterparty: string;
+  readonly detail: string;
+  readonly heldAt: Timestamp;
+}
+
+/** The EIP-712 struct `Batch` (protocol §4, §5). */
+export interface Batch {
+  readonly initiator: OperatorId;
+  readonly acceptor: OperatorId;
+  /** 1, 2, 3 … in each lane. uint64 on chain; a node counts to 2^53−1. */
+  readonly sequence: number | bigint;
+  readonly deadline: UnixSeconds;
+  readonly count: number;
+  readonly root: Hash;
+}
+
+/** Where the settlement contract lives: the EIP-712 domain of every batch. */
+export interface SettlementDomain {
+  readonly chainId: bigint;
+  /** `0x` and 40 hex digits. */
+  readonly contract: string;
+}
+
+export interface SignedBatch {
+  readonly batchId: BatchId;
+  readonly batch: Batch;
+  readonly initiatorSignature: Hex;
+  readonly acceptorSignature: Hex;
+}
+
+/** `network.json`: published by the consortium, given to a verifier by the auditor, never by a bundle (protocol §7). */
+export interface Network {
+  /** Decimal. */
+  readonly chainId: string;
+  readonly genesisHash: Hash;
+  readonly contracts: { readonly OperatorRegistry: string; readonly PairSettlement: string };
+  /** keccak-256 of the deployed code at each address. */
+  readonly codeHashes: { readonly OperatorRegistry: Hash; readonly PairSettlement: Hash };
+  /** The block of the first deployment: nothing of this network is older. */
+  readonly firstBlock: number;
+  /** What counts as final in this consortium (protocol §2). */
+  readonly finality: { readonly mode: 'depth'; readonly depth: number } | { readonly mode: 'finalized' };
+}
