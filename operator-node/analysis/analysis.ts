@@ -1,0 +1,135 @@
+/**
+ * The port of the analysis unit: what a user's text means, and what the node says back. It knows the catalogue and the
+ * languages; it knows no store, no peer and no chain, so the same text always reads the same.
+ */
+import type { Action } from '../model/records.ts';
+import type { Amount, Asset, Msisdn } from '../model/ids.ts';
+
+export interface Speaker {
+  readonly number: Msisdn;
+  /** Language tag of the catalogue: `en`, `sv`. */
+  readonly language: string;
+  /** Asset of the user's first account: what an amount without a currency is in. */
+  readonly asset: Asset;
+}
+
+export interface Message {
+  readonly from: Speaker;
+  readonly to: Msisdn;
+  readonly text: string;
+}
+
+/** What a message is. Everything that is not understood is `pass` to a person and a `refusal` to the service number. */
+export type Reading =
+  | { readonly kind: 'pass' }
+  | Order
+  | { readonly kind: 'refund'; readonly code?: string; readonly amount?: Money; readonly note: string }
+  | { readonly kind: 'cancel'; readonly code?: string }
+  | { readonly kind: 'answer'; readonly yes: boolean; readonly code?: string }
+  | { readonly kind: 'command'; readonly command: 'join' | 'stop' | 'balance' | 'history' | 'help' }
+  | { readonly kind: 'refusal'; readonly text: NoticeKey; readonly params: TextParams };
+
+export interface Order {
+  readonly kind: 'order';
+  readonly service: string;
+  /** Whom the order is addressed to: the message's addressee, or the number in the text. */
+  readonly to: Msisdn;
+  /** Absent where the price is the seller's to say (`buy`). */
+  readonly money?: Money;
+  /** What is bought, as written; "" otherwise. */
+  readonly item: string;
+  /** At most 40 characters, no control or bidirectional characters. */
+  readonly note: string;
+}
+
+export interface Money {
+  readonly asset: Asset;
+  readonly amount: Amount;
+}
+
+/** What the catalogue says of a service: the two operations and who authorises (protocol §4 `service`). */
+export interface ServicePlan {
+  readonly service: string;
+  readonly first: { readonly domain: string; readonly action: Action };
+  readonly second: { readonly domain: string; readonly action: Action };
+  /** Largest order in minor units by asset; absent: no bound of its own. */
+  readonly maxAmount: Readonly<Record<string, Amount>>;
+}
+
+/** Values for a text's placeholders. Names, notes and items are cleaned by the renderer. */
+export type TextParams = Readonly<Record<string, string | Money>>;
+
+/**
+ * Texts that every service has. `from` and `to` are the names of the first and second user, `money` the amount,
+ * `fee` (empty or a sentence), `item`, `note` (quoted, last), `code` of the question, `ref` of the pair (for CANCEL and
+ * REFUND), `delivers`.
+ */
+export type ServiceTextKey =
+  | 'pending'
+  | 'ask'
+  | 'first-done'
+  | 'second-done'
+  | 'first-declined'
+  | 'second-declined'
+  | 'first-expired'
+  | 'second-expired'
+  | 'first-cancelled'
+  | 'second-cancelled';
+
+/** Texts that belong to no service: replies to commands, and refusals. */
+export type NoticeKey =
+  | 'joined'
+  | 'already-joined'
+  | 'left'
+  | 'not-joined'
+  | 'help'
+  | 'balance'
+  | 'history'
+  | 'history-empty'
+  | 'not-understood'
+  | 'missing-addressee'
+  | 'unknown-number'
+  | 'own-number'
+  | 'bad-amount'
+  | 'ambiguous-amount'
+  | 'zero-amount'
+  | 'unknown-currency'
+  | 'no-account'
+  | 'insufficient-funds'
+  | 'over-limit'
+  | 'not-available'
+  | 'peer-unreachable'
+  | 'busy'
+  | 'chain-stalled'
+  | 'unknown-item'
+  | 'sold-out'
+  | 'no-open-question'
+  | 'code-needed'
+  | 'wrong-code'
+  | 'code-spent'
+  | 'too-late'
+  | 'already-answered'
+  | 'answer-received'
+  | 'answer-no-funds'
+  | 'cancel-none'
+  | 'cancel-which'
+  | 'cancel-asked'
+  | 'cancel-too-late'
+  | 'refund-none'
+  | 'refund-which'
+  | 'refund-too-much'
+  | 'order-failed';
+
+export interface Analysis {
+  readonly languages: readonly string[];
+  /** `toService` says that the message went to the operator's service number. */
+  read(message: Message, toService: boolean): Reading;
+  plan(service: string): ServicePlan | undefined;
+  /** The fee for the paying user, in the order's asset. */
+  fee(service: string, money: Money): Amount;
+  /** @throws {Error} for a key or service that is not in the catalogue: checked at start, so never in operation. */
+  serviceText(service: string, key: ServiceTextKey, language: string, params: TextParams): string;
+  notice(key: NoticeKey, language: string, params: TextParams): string;
+  /** By the language's decimal sign: `120.00 SEK`, `120,00 SEK`. */
+  money(money: Money, language: string): string;
+}

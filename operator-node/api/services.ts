@@ -1,0 +1,95 @@
+/** What the HTTP API needs of a node. Every read is of durable state. */
+import type { Amount, Asset, Msisdn, OperatorId, PairId, Timestamp } from '../model/ids.ts';
+import type { OutboundMessage } from '../messaging/gateway.ts';
+
+export interface InboundMessage {
+  /** The gateway's id for the message: the key of idempotency. */
+  readonly id: string;
+  readonly from: Msisdn;
+  readonly to: Msisdn;
+  readonly text: string;
+}
+
+/** `forwarded`: passed on unchanged; `intercepted`: became or answered an order; `answered`: only the sender got a reply. */
+export type Disposition = 'forwarded' | 'intercepted' | 'answered';
+
+export interface NewUser {
+  readonly number: Msisdn;
+  readonly name: string;
+  readonly language: string;
+  readonly kind: 'person' | 'machine';
+  readonly assets: readonly Asset[];
+  readonly joined: boolean;
+  readonly autoAccept: boolean;
+  /** Goods on sale, for merchants and machines; `codes` are handed out one a sale, in order. */
+  readonly goods: readonly {
+    readonly item: string;
+    readonly label: string;
+    readonly asset: Asset;
+    readonly price: Amount;
+    readonly codes: readonly string[];
+  }[];
+}
+
+/** Money in or out of a user's account, by staff. The same id and content again has no second effect. */
+export interface CashMovement {
+  readonly id: string;
+  readonly number: Msisdn;
+  readonly asset: Asset;
+  readonly amount: Amount;
+  readonly reason: string;
+}
+
+export interface PairView {
+  readonly id: PairId;
+  readonly legs: readonly {
+    readonly leg: 'first' | 'second';
+    readonly role: 'initiator' | 'acceptor';
+    readonly state: string;
+    readonly reason?: string;
+    readonly peer: OperatorId;
+    readonly service: string;
+    readonly asset: Asset;
+    readonly amount: Amount;
+    readonly user: Msisdn;
+    readonly created: Timestamp;
+    readonly deadline: string;
+    readonly batchId?: string;
+    readonly index?: number;
+    readonly told: boolean;
+  }[];
+}
+
+export interface Readiness {
+  readonly ready: boolean;
+  /** One entry a part, `ok` or what is wrong. */
+  readonly checks: Readonly<Record<string, string>>;
+}
+
+export interface NodeServices {
+  /** @throws {TandemError} `unknown-sender`, `conflict` (same id, other content), `peer-unavailable`, `not-ready` */
+  receive(message: InboundMessage): Promise<{ readonly id: string; readonly disposition: Disposition }>;
+  pair(id: PairId): Promise<PairView | undefined>;
+  /** Canonical JSON (RFC 8785) of the evidence bundle; undefined for an unknown pair. @throws `not-ready` before the pair is final. */
+  evidence(id: PairId): Promise<string | undefined>;
+  accounts(number: Msisdn): Promise<readonly { asset: Asset; balance: Amount; held: Amount }[] | undefined>;
+  /** Positive: this operator owes the counterparty. Decimal minor units, may be negative. */
+  positions(): Promise<readonly { operator: OperatorId; asset: Asset; balance: string }[]>;
+  users(): Promise<readonly { number: Msisdn; name: string; language: string; kind: string; joined: boolean }[]>;
+  createUser(user: NewUser): Promise<{ readonly number: Msisdn; readonly created: boolean }>;
+  deposit(movement: CashMovement): Promise<{ readonly asset: Asset; readonly balance: Amount }>;
+  withdraw(movement: CashMovement): Promise<{ readonly asset: Asset; readonly balance: Amount }>;
+  readiness(): Promise<Readiness>;
+  /** Prometheus text. */
+  metrics(): Promise<string>;
+  /** Only on a devnet. */
+  readonly phones?: PhoneInboxes;
+}
+
+export interface PhoneInboxes {
+  /** Messages after `cursor` (`""` from the first), oldest first, at most 500; the cursor to go on with. */
+  messages(
+    number: Msisdn,
+    cursor: string,
+  ): Promise<{ readonly messages: readonly OutboundMessage[]; readonly cursor: string }>;
+}

@@ -1,0 +1,113 @@
+/**
+ * The port to the chain. A node reads what is final, signs for what it stored, and never takes a receipt for a decision
+ * (protocol §3, rules 2 and 3). Adapters: `chain/rpc.ts` (JSON-RPC) and, in tests, a model chain.
+ */
+import type { BatchId, Hash, Hex, OperatorId, UnixSeconds } from '../model/ids.ts';
+
+export interface Block {
+  readonly number: number;
+  readonly hash: Hash;
+  readonly parentHash: Hash;
+  readonly timestamp: UnixSeconds;
+}
+
+export type ChainEvent =
+  | {
+      readonly type: 'BatchPrepared';
+      readonly batchId: BatchId;
+      readonly initiator: OperatorId;
+      readonly acceptor: OperatorId;
+      readonly sequence: number;
+      readonly deadline: UnixSeconds;
+      readonly count: number;
+      readonly root: Hash;
+    }
+  | {
+      readonly type: 'PairsDecided';
+      readonly batchId: BatchId;
+      readonly word: number;
+      readonly commitMask: bigint;
+      readonly abortMask: bigint;
+    }
+  | { readonly type: 'DecisionTooLate'; readonly batchId: BatchId; readonly word: number }
+  | {
+      readonly type: 'BatchAttested';
+      readonly batchId: BatchId;
+      readonly operator: OperatorId;
+      readonly executedDigest: Hash;
+    }
+  | { readonly type: 'BatchReconciled'; readonly batchId: BatchId }
+  | {
+      readonly type: 'BatchDiscrepancy';
+      readonly batchId: BatchId;
+      readonly initiatorDigest: Hash;
+      readonly acceptorDigest: Hash;
+    }
+  /** Any change of a registry entry: read the operator again. */
+  | { readonly type: 'OperatorChanged'; readonly operator: OperatorId };
+
+/** An event with the transaction it came in, in log order within its block. */
+export type ChainLog = ChainEvent & { readonly transactionHash: Hash; readonly logIndex: number };
+
+/** What the contract's state says of a batch at one block; masks by word of 256 pairs. */
+export interface BatchOutcome {
+  readonly prepared: boolean;
+  readonly deadline: UnixSeconds;
+  readonly count: number;
+  readonly commitWords: readonly bigint[];
+  readonly abortWords: readonly bigint[];
+}
+
+export type OperatorStatus = 'unknown' | 'active' | 'suspended' | 'retired';
+
+export interface OperatorEntry {
+  readonly id: OperatorId;
+  readonly handle: string;
+  readonly status: OperatorStatus;
+  readonly controller: string;
+  /** Accounts and signers valid at that block: one, or two while a rotation overlaps. Newest first. */
+  readonly accounts: readonly string[];
+  /** ERC-7913 bytes each: 20 bytes of an address, or verifier and key. */
+  readonly signers: readonly Hex[];
+  /** SHA-256 of the SubjectPublicKeyInfo of the TLS keys that count now: the pin, and the next pin if set. */
+  readonly pins: readonly Hash[];
+  /** `https://host:port` of the secure channel. */
+  readonly endpoint: string;
+}
+
+export interface ChainReader {
+  /** @throws {TandemError} `network-mismatch` unless chain id, genesis hash and code hashes are those of network.json. */
+  checkNetwork(): Promise<void>;
+  /** Newest block. @throws {TandemError} `chain-unavailable` */
+  head(): Promise<Block>;
+  /** Newest block that the chain will not replace, by the configured finality. */
+  finalHead(): Promise<Block>;
+  block(number: number): Promise<Block>;
+  /** Events of both contracts in that block, asked for by its hash. */
+  logs(blockHash: Hash): Promise<readonly ChainLog[]>;
+  /** The contract's state at the hash of one block (rule 3). */
+  batchOutcome(batchId: BatchId, blockHash: Hash): Promise<BatchOutcome>;
+  nextSequence(initiator: OperatorId, acceptor: OperatorId, blockHash: Hash): Promise<number>;
+  /** All operators ever admitted, at that block. */
+  operators(blockHash: Hash): Promise<readonly OperatorEntry[]>;
+}
+
+/** What an operator's node knows of the others: the chain is the trust store (protocol §6). */
+export interface PeerRegistry {
+  /** By the newest final block, refused by the latest one: an entry whose latest status is not active is not active here. */
+  get(id: OperatorId): OperatorEntry | undefined;
+  /** The operator that this TLS key belongs to, if its pin counts at the final and at the latest block. */
+  byPin(pin: Hash): OperatorEntry | undefined;
+  all(): readonly OperatorEntry[];
+  /** Called after a change; live connections of operators that changed are cut. */
+  onChange(listener: (changed: readonly OperatorId[]) => void): void;
+}
+
+/** Keys a node sends transactions from: batches are carried from another account than decisions go from (protocol §3). */
+export type SendingKey = 'carrier' | 'account';
+
+export interface ContractCall {
+  readonly to: string;
+  readonly data: Hex;
+  readonly gasLimit: bigint;
+}

@@ -1,0 +1,174 @@
+/**
+ * The messages between operators, version 1: the one definition. JSON Schemas are generated from it
+ * (`docs/protocol/schemas`), recorded examples are replayed against it. Every object is closed: an unknown field is
+ * refused. A list of answers has the order of the list of questions.
+ */
+import { z } from 'zod';
+import {
+  isAmount,
+  isAsset,
+  isBatchId,
+  isHash,
+  isHex,
+  isMsisdn,
+  isOperatorId,
+  isPairId,
+  isTimestamp,
+  type UnixSeconds,
+} from '../model/ids.ts';
+
+const pairId = z.string().refine(isPairId, 'a UUIDv7, lower-case, hyphenated');
+const batchId = z.string().refine(isBatchId, '0x and 64 lower-case hex digits');
+const hash = z.string().refine(isHash, '0x and 64 lower-case hex digits');
+const signature = z.string().max(2 + 2 * 1024).refine(isHex, '0x and lower-case hex digits');
+const msisdn = z.string().refine(isMsisdn, 'a number in E.164 with its plus sign');
+const asset = z.string().refine(isAsset, 'an ISO 4217 code or <operatorId>:<CODE>');
+const amount = z.string().refine(isAmount, 'an amount in minor units, decimal');
+const timestamp = z.string().refine(isTimestamp, 'RFC 3339 UTC with seconds');
+const operatorId = z.number().refine(isOperatorId, 'an operator id');
+const decimal = z.string().regex(/^(?:0|[1-9][0-9]{0,19})$/, 'decimal digits');
+const unixSeconds = z
+  .number()
+  .int()
+  .min(0)
+  .max(2 ** 40 - 1)
+  .transform((value) => value as UnixSeconds);
+/** base64url of 32 bytes, no padding. */
+const digest = z.string().regex(/^[A-Za-z0-9_-]{43}$/, 'base64url of 32 bytes');
+/** At most 1 KiB of ciphertext (protocol §3, rule 10). */
+const sealed = z.string().max(1366).regex(/^[A-Za-z0-9_-]*$/, 'base64url');
+const name = z.string().max(64);
+const note = z.string().max(160);
+const item = z.string().max(64);
+
+export const termsSchema = z.strictObject({
+  pair: pairId,
+  service: z.string().regex(/^[a-z]{1,16}$/),
+  firstAsset: asset,
+  firstAmount: amount,
+  secondAsset: asset,
+  secondAmount: amount,
+  initiator: decimal,
+  acceptor: decimal,
+  created: timestamp,
+  deadline: decimal,
+  reverses: z.union([z.literal(''), pairId]),
+});
+
+export const batchSchema = z.strictObject({
+  initiator: operatorId,
+  acceptor: operatorId,
+  sequence: z.number().int().min(1).max(Number.MAX_SAFE_INTEGER),
+  deadline: unixSeconds,
+  count: z.number().int().min(1).max(4096),
+  root: hash,
+});
+
+const hello = z.strictObject({
+  version: z.literal(1),
+  operator: operatorId,
+  chainId: decimal,
+  settlement: z.string().regex(/^0x[0-9a-f]{40}$/),
+  assets: z.array(z.strictObject({ asset, exponent: z.number().int().min(0).max(18) })).max(1000),
+});
+
+const proposal = z.strictObject({
+  terms: termsSchema,
+  /** Salts of the terms: lets the acceptor recompute T, and both the executed digest. */
+  termsSecret: hash,
+  from: msisdn,
+  fromName: name,
+  to: msisdn,
+  note,
+  /** What is bought; `""` where the service sells nothing. */
+  item,
+  /** Digest of the first operation's `subject` disclosure: the `counterparty` of the second. */
+  firstSubject: digest,
+  sealed,
+});
+
+/** Never a balance, never a limit (protocol §3). */
+const refusal = z.enum(['unknown-addressee', 'not-available', 'terms', 'busy']);
+
+const proposalAnswer = z.discriminatedUnion('answer', [
+  z.strictObject({
+    pair: pairId,
+    answer: z.literal('held'),
+    secondCommitment: hash,
+    secondSubject: digest,
+    toName: name,
+    /** What the first user receives on commit; inert until the seller's domain has committed. `""` for nothing. */
+    delivers: z.string().max(64),
+    sealed,
+  }),
+  z.strictObject({ pair: pairId, answer: z.literal('refused'), reason: refusal }),
+  /** This pair was withdrawn before: for ever. */
+  z.strictObject({ pair: pairId, answer: z.literal('given-up') }),
+]);
+
+const laterReason = z.enum(['sequence', 'chain-behind', 'busy']);
+const batchRefusal = z.enum(['root', 'count', 'deadline', 'sequence-taken', 'pair-unknown', 'pair-twice', 'terms', 'lane']);
+
+export const maxProposals = 512;
+export const maxBatchPairs = 4096;
+
+export const methods = {
+  /** Who is there, on which chain, with which assets. First on every connection; changes nothing. */
+  hello: { request: hello, answer: hello },
+  /** What an item costs and what its seller is called. Changes nothing, promises nothing. */
+  quote: {
+    request: z.strictObject({ to: msisdn, item }),
+    answer: z.discriminatedUnion('answer', [
+      z.strictObject({ answer: z.literal('quoted'), asset, amount, label: name, toName: name }),
+      z.strictObject({ answer: z.literal('refused'), reason: refusal }),
+    ]),
+  },
+  propose: {
+    request: z.strictObject({ proposals: z.array(proposal).min(1).max(maxProposals) }),
+    answer: z.strictObject({ answers: z.array(proposalAnswer).max(maxProposals) }),
+  },
+  /** An unsigned batch of held pairs; the answer carries the acceptor's signature. */
+  offer: {
+    request: z.strictObject({
+      batch: batchSchema,
+      pairs: z.array(z.strictObject({ pair: pairId, firstCommitment: hash })).min(1).max(maxBatchPairs),
+    }),
+    answer: z.discriminatedUnion('answer', [
+      z.strictObject({ answer: z.literal('signed'), batchId, signature }),
+      /** For good: the batch is malformed. */
+      z.strictObject({ answer: z.literal('refused'), batchId, reason: batchRefusal }),
+      /** No refusal: ask again. */
+      z.strictObject({ answer: z.literal('later'), batchId, reason: laterReason }),
+    ]),
+  },
+  /** The initiator's signature of a batch that the acceptor has signed. */
+  countersign: {
+    request: z.strictObject({ batchId, signature }),
+    answer: z.strictObject({ batchId, answer: z.enum(['stored', 'unknown-batch', 'wrong-signature', 'later']) }),
+  },
+  /** Pairs given up before their batch left. */
+  withdraw: {
+    request: z.strictObject({ pairs: z.array(pairId).min(1).max(maxProposals) }),
+    answer: z.strictObject({
+      answers: z.array(z.strictObject({ pair: pairId, answer: z.enum(['given-up', 'in-batch']) })).max(maxProposals),
+    }),
+  },
+  /** The first user wants a pair back whose batch has left: the acceptor sets the abort bit if nobody has accepted. */
+  cancel: {
+    request: z.strictObject({ pair: pairId }),
+    answer: z.strictObject({ pair: pairId, answer: z.enum(['declined', 'too-late', 'unknown-pair']) }),
+  },
+  /** An ordinary message, passed on unchanged; its text is kept nowhere. */
+  forward: {
+    request: z.strictObject({ id: z.string().min(1).max(128), from: msisdn, to: msisdn, text: z.string().max(4096) }),
+    answer: z.strictObject({ id: z.string().min(1).max(128), answer: z.enum(['delivered', 'not-mine']) }),
+  },
+} as const;
+
+export type Method = keyof typeof methods;
+export type Request<M extends Method> = z.output<(typeof methods)[M]['request']>;
+export type Answer<M extends Method> = z.output<(typeof methods)[M]['answer']>;
+export type Proposal = z.output<typeof proposal>;
+export type ProposalAnswer = z.output<typeof proposalAnswer>;
+export type ProposalRefusal = z.output<typeof refusal>;
+export type BatchRefusal = z.output<typeof batchRefusal>;

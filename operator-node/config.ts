@@ -1,0 +1,147 @@
+/**
+ * The only reader of the environment and of a node's configuration file. What comes out is checked and frozen; paths in
+ * the file are relative to the file.
+ */
+import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { TandemError } from './errors.ts';
+import { isAsset, isMsisdn, isOperatorId } from './model/ids.ts';
+
+const listen = z.strictObject({ host: z.string().default('127.0.0.1'), port: z.number().int().min(0).max(65535) });
+const token = z.string().min(16, 'at least 16 characters');
+
+const schema = z.strictObject({
+  operator: z.strictObject({
+    id: z.number().refine(isOperatorId, 'an operator id, 1 to 4294967295'),
+    handle: z.string().regex(/^[a-z][a-z0-9-]{1,31}$/, 'a handle: lower-case letters, digits, hyphens'),
+    serviceNumber: z.string().refine(isMsisdn, 'a number in E.164 with its plus sign'),
+  }),
+  /** Folder of the store. One process at a time. */
+  dataDir: z.string(),
+  api: listen.extend({
+    /** For the message gateway: `/v1/messages` and the devnet's phones. */
+    gatewayToken: token,
+    /** For staff: everything else under `/v1`. */
+    adminToken: token,
+  }),
+  channel: listen.extend({ certFile: z.string(), keyFile: z.string() }),
+  gateway: z.strictObject({
+    /** Where messages to users go: POSTed in groups with an HMAC of the body. */
+    webhook: z.strictObject({ url: z.url(), secret: token }).optional(),
+    /** Folder of the devnet's phones, served under `/v1/phones`; absent on a real node. */
+    phonesDir: z.string().optional(),
+  }),
+  chain: z.strictObject({
+    networkFile: z.string(),
+    rpcUrls: z.array(z.url()).min(1),
+    pollMillis: z.number().int().min(20).max(60_000).default(250),
+    /** Blocks on top of the consortium's finality: a node may be stricter, never laxer. */
+    extraDepth: z.number().int().min(0).max(1000).default(0),
+    /** Private keys as 0x-hex in one JSON file `{signer, account, carrier}`, readable by the node's user only. */
+    keysFile: z.string(),
+  }),
+  assets: z
+    .array(
+      z.strictObject({
+        asset: z.string().refine(isAsset, 'an ISO 4217 code or <operatorId>:<CODE>'),
+        exponent: z.number().int().min(0).max(18),
+      }),
+    )
+    .min(1),
+  catalogueFile: z.string(),
+  directoryFile: z.string(),
+  /** Decimal minor units by asset; an absent bound is no bound. */
+  limits: z
+    .strictObject({
+      perOrder: z.record(z.string(), z.string().regex(/^[1-9][0-9]*$/)).default({}),
+      perUserDay: z.record(z.string(), z.string().regex(/^[1-9][0-9]*$/)).default({}),
+      /** How much this operator may owe, and be owed by, one counterparty. */
+      perCounterparty: z.record(z.string(), z.string().regex(/^[1-9][0-9]*$/)).default({}),
+    })
+    .default({ perOrder: {}, perUserDay: {}, perCounterparty: {} }),
+  timing: z
+    .strictObject({
+      /** From order to deadline; deadlines are rounded up to a multiple of 15 s (protocol §4). */
+      acceptSeconds: z.number().int().min(15).max(86_400).default(600),
+      /** The acceptor signs only batches whose deadline is at most this far away. */
+      acceptWindowSeconds: z.number().int().min(15).max(86_400).default(900),
+      proposalTimeoutSeconds: z.number().int().min(1).max(600).default(30),
+      commitMarginSeconds: z.number().int().min(1).max(600).default(15),
+      carrySeconds: z.number().int().min(1).max(600).default(10),
+      maxBlockGapSeconds: z.number().int().min(1).max(3600).default(60),
+      batchMillis: z.number().int().min(1).max(60_000).default(250),
+      proposeMillis: z.number().int().min(0).max(10_000).default(20),
+      decideMillis: z.number().int().min(1).max(60_000).default(250),
+    })
+    .prefault({}),
+  batch: z.strictObject({ maxPairs: z.number().int().min(1).max(4096).default(1024) }).prefault({}),
+  /** Open pairs that one counterparty may keep on hold here. */
+  maxOpenPairsPerPeer: z.number().int().min(1).default(50_000),
+  maxOpenPairsPerUser: z.number().int().min(1).default(50),
+});
+
+export type Config = z.output<typeof schema>;
+
+const pathFields = (config: Config, base: string): Config => ({
+  ...config,
+  dataDir: resolve(base, config.dataDir),
+  channel: {
+    ...config.channel,
+    certFile: resolve(base, config.channel.certFile),
+    keyFile: resolve(base, config.channel.keyFile),
+  },
+  gateway: {
+    ...config.gateway,
+    ...(config.gateway.phonesDir === undefined ? {} : { phonesDir: resolve(base, config.gateway.phonesDir) }),
+  },
+  chain: {
+    ...config.chain,
+    networkFile: resolve(base, config.chain.networkFile),
+    keysFile: resolve(base, config.chain.keysFile),
+  },
+  catalogueFile: resolve(base, config.catalogueFile),
+  directoryFile: resolve(base, config.directoryFile),
+});
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    for (const inner of Object.values(value)) deepFreeze(inner);
+  }
+  return value;
+}
+
+/** Checks a configuration given as a value; `base` is what its paths are relative to. */
+export function parseConfig(input: unknown, base: string): Config {
+  const result = schema.safeParse(input);
+  if (!result.success) {
+    const issues = result.error.issues.map((issue) => `${issue.path.join('.') || '(top)'}: ${issue.message}`);
+    throw new TandemError('config-invalid', `The configuration is not valid:\n  ${issues.join('\n  ')}`);
+  }
+  const { timing } = result.data;
+  if (timing.acceptSeconds + 15 > timing.acceptWindowSeconds) {
+    throw new TandemError(
+      'config-invalid',
+      `timing.acceptSeconds (${timing.acceptSeconds}) and the rounding of 15 s must fit into timing.acceptWindowSeconds (${timing.acceptWindowSeconds})`,
+    );
+  }
+  return deepFreeze(pathFields(result.data, base));
+}
+
+/** @throws {TandemError} `config-invalid`, naming the file and each field. */
+export function loadConfig(file: string): Config {
+  let input: unknown;
+  try {
+    input = parse(readFileSync(file, 'utf8'));
+  } catch (cause) {
+    throw new TandemError('config-invalid', `Cannot read ${file}: ${(cause as Error).message}`, { cause });
+  }
+  try {
+    return parseConfig(input, dirname(resolve(file)));
+  } catch (error) {
+    if (error instanceof TandemError) throw new TandemError(error.code, `${file}: ${error.message}`, { cause: error });
+    throw error;
+  }
+}

@@ -1,0 +1,28 @@
+/** An operator's customer: an id of its own, for which a phone number is an alias (protocol §2). */
+import type { Asset, Hex, Msisdn, UnixMillis, UserId } from '../model/ids.ts';
+import { table, type View } from '../store/store.ts';
+
+export interface User {
+  readonly id: UserId;
+  readonly number: Msisdn;
+  readonly name: string;
+  readonly language: string;
+  readonly kind: 'person' | 'machine';
+  /** Assets of the user's accounts; the first is what an amount without a currency is in. */
+  readonly assets: readonly Asset[];
+  /** Only messages of users who have joined are looked at. */
+  readonly joined: boolean;
+  /** Credits and sales are accepted without asking: machines, and merchants who have set it. */
+  readonly autoAccept: boolean;
+  /** 32 random bytes: salts and seals of everything about this user hang on it (protocol §4). */
+  readonly key: Hex;
+  readonly since: UnixMillis;
+}
+
+export const userTable = table<User>('user');
+export const numberTable = table<UserId>('number');
+
+export function userByNumber(view: View, number: Msisdn): User | undefined {
+  const id = view.get(numberTable, number);
+  return id === undefined ? undefined : view.get(userTable, id);
+}
