@@ -39,7 +39,7 @@ const schema = z.strictObject({
     pollMillis: z.number().int().min(20).max(60_000).default(250),
     /** Blocks on top of the consortium's finality: a node may be stricter, never laxer. */
     extraDepth: z.number().int().min(0).max(1000).default(0),
-    /** Private keys as 0x-hex in one JSON file `{signer, account, carrier}`, readable by the node's user only. */
+    /** Secrets as 0x-hex of 32 bytes in one JSON file `{signer, account, carrier, operatorKey}`, readable by the node's user only. */
     keysFile: z.string(),
   }),
   assets: z
