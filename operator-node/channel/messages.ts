@@ -5,41 +5,73 @@
  */
 import { z } from 'zod';
 import {
-  isAmount,
-  isAsset,
-  isBatchId,
-  isHash,
-  isHex,
-  isMsisdn,
-  isOperatorId,
-  isPairId,
-  isTimestamp,
+  amountPattern,
+  assetPattern,
+  hashPattern,
+  hexPattern,
+  msisdnPattern,
+  pairIdPattern,
+  timestampPattern,
+  type Amount,
+  type Asset,
+  type BatchId,
+  type Hash,
+  type Hex,
+  type Msisdn,
+  type OperatorId,
+  type PairId,
+  type Timestamp,
   type UnixSeconds,
 } from '../model/ids.ts';
 
-const pairId = z.string().refine(isPairId, 'a UUIDv7, lower-case, hyphenated');
-const batchId = z.string().refine(isBatchId, '0x and 64 lower-case hex digits');
-const hash = z.string().refine(isHash, '0x and 64 lower-case hex digits');
-const signature = z.string().max(2 + 2 * 1024).refine(isHex, '0x and lower-case hex digits');
-const msisdn = z.string().refine(isMsisdn, 'a number in E.164 with its plus sign');
-const asset = z.string().refine(isAsset, 'an ISO 4217 code or <operatorId>:<CODE>');
-const amount = z.string().refine(isAmount, 'an amount in minor units, decimal');
-const timestamp = z.string().refine(isTimestamp, 'RFC 3339 UTC with seconds');
-const operatorId = z.number().refine(isOperatorId, 'an operator id');
+/** Text of one format as its brand. The type is asserted rather than refined: the JSON Schema shows the same pattern, and each value is tested once. */
+const format = <T extends string>(pattern: RegExp, what: string) =>
+  z.string().regex(pattern, what) as unknown as z.ZodType<T, string>;
+
+const numeric = <T extends number>(min: number, max: number) =>
+  z.number().int().min(min).max(max) as unknown as z.ZodType<T, number>;
+
+/** Length in code points, as JSON Schema's `maxLength` counts; a string of at most `max` code units needs no counting. */
+function fits(text: string, max: number): boolean {
+  if (text.length <= max) return true;
+  if (text.length > 2 * max) return false;
+  return [...text].length <= max;
+}
+
+/** Free text of at most `max` code points, without lone surrogates (protocol §4). */
+const text = (max: number, min = 0) =>
+  z
+    .string()
+    .refine((value) => value.length >= min && fits(value, max) && value.isWellFormed(), `${min} to ${max} characters`)
+    .meta({ ...(min === 0 ? {} : { minLength: min }), maxLength: max, pattern: '^[^\\ud800-\\udfff]*$' });
+
+const pairId = format<PairId>(pairIdPattern, 'a UUIDv7, lower-case, hyphenated');
+const batchId = format<BatchId>(hashPattern, '0x and 64 lower-case hex digits');
+const hash = format<Hash>(hashPattern, '0x and 64 lower-case hex digits');
+/** ERC-7913: 65 bytes of an EOA; an ERC-1271 wallet or a verifier may need more, at most 1 KiB. */
+const signature = z
+  .string()
+  .max(2 + 2 * 1024)
+  .regex(hexPattern, '0x and lower-case hex digits') as unknown as z.ZodType<Hex, string>;
+const msisdn = format<Msisdn>(msisdnPattern, 'a number in E.164 with its plus sign');
+const asset = format<Asset>(assetPattern, 'an ISO 4217 code or <operatorId>:<CODE>');
+const amount = format<Amount>(amountPattern, 'an amount in minor units, decimal');
+const timestamp = format<Timestamp>(timestampPattern, 'RFC 3339 UTC with seconds');
+const operatorId = numeric<OperatorId>(1, 0xffffffff);
 const decimal = z.string().regex(/^(?:0|[1-9][0-9]{0,19})$/, 'decimal digits');
-const unixSeconds = z
-  .number()
-  .int()
-  .min(0)
-  .max(2 ** 40 - 1)
-  .transform((value) => value as UnixSeconds);
+const unixSeconds = numeric<UnixSeconds>(0, 2 ** 40 - 1);
 /** base64url of 32 bytes, no padding. */
 const digest = z.string().regex(/^[A-Za-z0-9_-]{43}$/, 'base64url of 32 bytes');
 /** At most 1 KiB of ciphertext (protocol §3, rule 10). */
-const sealed = z.string().max(1366).regex(/^[A-Za-z0-9_-]*$/, 'base64url');
-const name = z.string().max(64);
-const note = z.string().max(160);
-const item = z.string().max(64);
+const sealed = z
+  .string()
+  .max(1366)
+  .regex(/^[A-Za-z0-9_-]*$/, 'base64url');
+const name = text(64);
+const note = text(160);
+const item = text(64);
+/** The sending gateway's id of a message: any text. */
+const messageId = text(128, 1);
 
 export const termsSchema = z.strictObject({
   pair: pairId,
@@ -52,7 +84,7 @@ export const termsSchema = z.strictObject({
   acceptor: decimal,
   created: timestamp,
   deadline: decimal,
-  reverses: z.union([z.literal(''), pairId]),
+  reverses: format<PairId | ''>(new RegExp(`${pairIdPattern.source}|^$`), 'a pairId, or nothing'),
 });
 
 export const batchSchema = z.strictObject({
@@ -98,7 +130,7 @@ const proposalAnswer = z.discriminatedUnion('answer', [
     secondSubject: digest,
     toName: name,
     /** What the first user receives on commit; inert until the seller's domain has committed. `""` for nothing. */
-    delivers: z.string().max(64),
+    delivers: text(64),
     sealed,
   }),
   z.strictObject({ pair: pairId, answer: z.literal('refused'), reason: refusal }),
@@ -107,10 +139,21 @@ const proposalAnswer = z.discriminatedUnion('answer', [
 ]);
 
 const laterReason = z.enum(['sequence', 'chain-behind', 'busy']);
-const batchRefusal = z.enum(['root', 'count', 'deadline', 'sequence-taken', 'pair-unknown', 'pair-twice', 'terms', 'lane']);
+const batchRefusal = z.enum([
+  'root',
+  'count',
+  'deadline',
+  'sequence-taken',
+  'pair-unknown',
+  'pair-twice',
+  'terms',
+  'lane',
+]);
 
 export const maxProposals = 512;
 export const maxBatchPairs = 4096;
+/** Of a request and of an answer, as UTF-8: the largest message that the schemas allow fits. */
+export const maxMessageBytes = 8 * 1024 * 1024;
 
 export const methods = {
   /** Who is there, on which chain, with which assets. First on every connection; changes nothing. */
@@ -131,7 +174,10 @@ export const methods = {
   offer: {
     request: z.strictObject({
       batch: batchSchema,
-      pairs: z.array(z.strictObject({ pair: pairId, firstCommitment: hash })).min(1).max(maxBatchPairs),
+      pairs: z
+        .array(z.strictObject({ pair: pairId, firstCommitment: hash }))
+        .min(1)
+        .max(maxBatchPairs),
     }),
     answer: z.discriminatedUnion('answer', [
       z.strictObject({ answer: z.literal('signed'), batchId, signature }),
@@ -160,8 +206,8 @@ export const methods = {
   },
   /** An ordinary message, passed on unchanged; its text is kept nowhere. */
   forward: {
-    request: z.strictObject({ id: z.string().min(1).max(128), from: msisdn, to: msisdn, text: z.string().max(4096) }),
-    answer: z.strictObject({ id: z.string().min(1).max(128), answer: z.enum(['delivered', 'not-mine']) }),
+    request: z.strictObject({ id: messageId, from: msisdn, to: msisdn, text: text(4096) }),
+    answer: z.strictObject({ id: messageId, answer: z.enum(['delivered', 'not-mine']) }),
   },
 } as const;
 

@@ -33,11 +33,11 @@ export type Role = 'initiator' | 'acceptor';
 
 export const pairIdPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 export const hashPattern = /^0x[0-9a-f]{64}$/;
-const hexPattern = /^0x(?:[0-9a-f]{2})*$/;
+export const hexPattern = /^0x(?:[0-9a-f]{2})*$/;
 export const msisdnPattern = /^\+[1-9][0-9]{5,14}$/;
 export const assetPattern = /^(?:[A-Z]{3}|[1-9][0-9]{0,9}:[A-Z0-9]{1,12})$/;
 export const amountPattern = /^(?:0|[1-9][0-9]{0,37})$/;
-export const timestampPattern = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
+export const timestampPattern = /^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$/;
 
 export const isPairId = (text: string): text is PairId => pairIdPattern.test(text);
 export const isHash = (text: string): text is Hash => hashPattern.test(text);
