@@ -19,18 +19,38 @@ export const errorCatalogue = {
   'method-not-allowed': { status: 405, retryable: false, remedy: 'Use a method that the Allow header names.' },
   conflict: { status: 409, retryable: false, remedy: 'Use a new id for other content.' },
   'too-large': { status: 413, retryable: false, remedy: 'Send less at once; the limits are in the documentation.' },
-  'unsupported-media-type': { status: 415, retryable: false, remedy: 'Send the body as application/json, not encoded.' },
+  'unsupported-media-type': {
+    status: 415,
+    retryable: false,
+    remedy: 'Send the body as application/json, not encoded.',
+  },
   unprocessable: { status: 422, retryable: false, remedy: 'Change what is asked for as the message says.' },
   'too-busy': { status: 429, retryable: true, remedy: 'Send again later, with the same id.' },
   'peer-unavailable': { status: 503, retryable: true, remedy: 'Send again later, with the same id.' },
-  'gateway-unavailable': { status: 503, retryable: true, remedy: 'Check the message gateway; its messages wait in the outbox.' },
+  'gateway-unavailable': {
+    status: 503,
+    retryable: true,
+    remedy: 'Check the message gateway; its messages wait in the outbox.',
+  },
   'chain-unavailable': { status: 503, retryable: true, remedy: 'Check the RPC endpoints; the node goes on by itself.' },
   'not-ready': { status: 503, retryable: true, remedy: 'Wait until /readyz answers 200.' },
-  'store-failed': { status: 503, retryable: true, remedy: 'Free disk space or mend the disk, then start the node again.' },
+  'store-failed': {
+    status: 503,
+    retryable: true,
+    remedy: 'Free disk space or mend the disk, then start the node again.',
+  },
   'config-invalid': { status: 500, retryable: false, remedy: 'Mend the configuration file at the place named.' },
   'catalogue-invalid': { status: 500, retryable: false, remedy: 'Mend the service catalogue at the line named.' },
-  'network-mismatch': { status: 500, retryable: false, remedy: 'Use the network file and RPC endpoint of the same chain.' },
-  'chain-reorganised': { status: 500, retryable: false, remedy: 'A final block was replaced: compare the endpoints, then see docs/operations.md.' },
+  'network-mismatch': {
+    status: 500,
+    retryable: false,
+    remedy: 'Use the network file and RPC endpoint of the same chain.',
+  },
+  'chain-reorganised': {
+    status: 500,
+    retryable: false,
+    remedy: 'A final block was replaced: compare the endpoints, then see docs/operations.md.',
+  },
   internal: { status: 500, retryable: true, remedy: 'See the node’s log; nothing was changed.' },
 } as const satisfies Record<string, ErrorEntry>;
 
