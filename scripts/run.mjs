@@ -3,8 +3,10 @@
  * handing on arguments, signals and the exit code.
  */
 import { spawn } from 'node:child_process';
+import { realpathSync } from 'node:fs';
 import { constants } from 'node:os';
 import { isAbsolute, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { ensureSetUp, projectEnvironment, root, SetupError } from './setup.mjs';
 
 const parentPollMillis = 500;
@@ -50,7 +52,7 @@ export function run(script, args) {
   });
 }
 
-if (process.argv[1] === new URL(import.meta.url).pathname) {
+if (realpathSync(process.argv[1] ?? '.') === fileURLToPath(import.meta.url)) {
   const [script, ...args] = process.argv.slice(2);
   if (script === undefined) {
     process.stderr.write('usage: node scripts/run.mjs SCRIPT [ARGUMENT …]\n');
