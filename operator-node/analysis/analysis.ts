@@ -3,7 +3,7 @@
  * languages; it knows no store, no peer and no chain, so the same text always reads the same.
  */
 import type { Action } from '../model/records.ts';
-import type { Amount, Asset, Msisdn } from '../model/ids.ts';
+import type { Amount, Asset, Leg, Msisdn } from '../model/ids.ts';
 
 export interface Speaker {
   readonly number: Msisdn;
@@ -17,14 +17,18 @@ export interface Message {
   readonly from: Speaker;
   readonly to: Msisdn;
   readonly text: string;
+  /** A vending machine holds no conversations: an order to one may name its item in words (`BUY cola`). */
+  readonly addresseeIsMachine?: boolean;
 }
 
 /** What a message is. Everything that is not understood is `pass` to a person and a `refusal` to the service number. */
 export type Reading =
   | { readonly kind: 'pass' }
   | Order
-  | { readonly kind: 'refund'; readonly code?: string; readonly amount?: Money; readonly note: string }
+  | Refund
+  /** `code` is the pair's ref, in capitals. */
   | { readonly kind: 'cancel'; readonly code?: string }
+  /** `code` is one to eight digits as written: whether it is the right one is not known here. */
   | { readonly kind: 'answer'; readonly yes: boolean; readonly code?: string }
   | { readonly kind: 'command'; readonly command: 'join' | 'stop' | 'balance' | 'history' | 'help' }
   | { readonly kind: 'refusal'; readonly text: NoticeKey; readonly params: TextParams };
@@ -32,13 +36,24 @@ export type Reading =
 export interface Order {
   readonly kind: 'order';
   readonly service: string;
-  /** Whom the order is addressed to: the message's addressee, or the number in the text. */
+  /** Whom the order is addressed to: the message's addressee, or the number in the text. Never the speaker. */
   readonly to: Msisdn;
   /** Absent where the price is the seller's to say (`buy`). */
   readonly money?: Money;
   /** What is bought, as written; "" otherwise. */
   readonly item: string;
   /** At most 40 characters, no control or bidirectional characters. */
+  readonly note: string;
+}
+
+export interface Refund {
+  readonly kind: 'refund';
+  /** The original pair's ref, in capitals. */
+  readonly code?: string;
+  /** Whom to pay back: set if the order was addressed to a person or has a number in it; then only what came from them counts. */
+  readonly to?: Msisdn;
+  /** Absent: all that is left. Without a currency in the asset of the speaker's first account, whatever the original was in. */
+  readonly amount?: Money;
   readonly note: string;
 }
 
@@ -52,17 +67,19 @@ export interface ServicePlan {
   readonly service: string;
   readonly first: { readonly domain: string; readonly action: Action };
   readonly second: { readonly domain: string; readonly action: Action };
+  /** Whose money moves, and whose order (`first`) or answer (`second`) authorises the debit. */
+  readonly authoriser: Leg;
   /** Largest order in minor units by asset; absent: no bound of its own. */
   readonly maxAmount: Readonly<Record<string, Amount>>;
 }
 
-/** Values for a text's placeholders. Names, notes and items are cleaned by the renderer. */
+/** Values for a text's placeholders (`placeholders.ts` has the list). Strings are cleaned by the renderer; a missing one is ''. */
 export type TextParams = Readonly<Record<string, string | Money>>;
 
 /**
  * Texts that every service has. `from` and `to` are the names of the first and second user, `money` the amount,
- * `fee` (empty or a sentence), `item`, `note` (quoted, last), `code` of the question, `ref` of the pair (for CANCEL and
- * REFUND), `delivers`.
+ * `fee` (as money; absent where there is none), `item`, `note` (quoted, last), `code` of the question, `ref` of the pair
+ * (for CANCEL and REFUND), `original` (the ref of what a refund undoes), `delivers`.
  */
 export type ServiceTextKey =
   | 'pending'
@@ -84,10 +101,16 @@ export type NoticeKey =
   | 'not-joined'
   | 'help'
   | 'balance'
+  /** One account within `balance`. */
+  | 'balance-account'
   | 'history'
+  /** One line within `history`. */
+  | 'history-in'
+  | 'history-out'
   | 'history-empty'
   | 'not-understood'
   | 'missing-addressee'
+  | 'several-numbers'
   | 'unknown-number'
   | 'own-number'
   | 'bad-amount'
@@ -118,6 +141,8 @@ export type NoticeKey =
   | 'refund-none'
   | 'refund-which'
   | 'refund-too-much'
+  /** The amount is in another currency than the original was. */
+  | 'refund-currency'
   | 'order-failed';
 
 export interface Analysis {
