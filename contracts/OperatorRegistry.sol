@@ -1,0 +1,411 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
+import {Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
+import {Multicall} from "@openzeppelin/contracts/utils/Multicall.sol";
+import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
+
+import {IOperatorRegistry} from "./interfaces/IOperatorRegistry.sol";
+
+/// @title OperatorRegistry
+/// @notice The manual is {IOperatorRegistry}. The owner is the consortium's authority: the one place that says who governs.
+contract OperatorRegistry is IOperatorRegistry, Ownable2Step, Multicall {
+    /// @dev The first slot is all that deciding and attesting read; preparing reads it and the signer.
+    ///
+    ///   bits   0–159 account | 160–199 previousAccountUntil | 200–239 previousSignerUntil | 240–247 status
+    struct Entry {
+        address account;
+        uint40 previousAccountUntil;
+        uint40 previousSignerUntil;
+        OperatorStatus status;
+        bytes signer;
+        address previousAccount;
+        uint40 previousPinUntil;
+        bytes previousSigner;
+        address controller;
+        address pendingController;
+        bytes32 pin;
+        bytes32 nextPin;
+        bytes32 previousPin;
+        string handle;
+        string endpoint;
+    }
+
+    uint40 public constant MAX_OVERLAP_SECONDS = 30 days;
+    uint32 public constant LEAST_MAX_WINDOW_SECONDS = 1 minutes;
+    uint32 public constant MOST_MAX_WINDOW_SECONDS = 30 days;
+    uint256 public constant MAX_HANDLE_BYTES = 32;
+    uint256 public constant MAX_ENDPOINT_BYTES = 256;
+    uint256 public constant MAX_SIGNER_BYTES = 1024;
+    /// @dev ERC-7913: the address of a signer or of its verifier.
+    uint256 private constant LEAST_SIGNER_BYTES = 20;
+
+    mapping(uint32 operatorId => Entry) private _entries;
+    mapping(bytes32 handleHash => uint32 operatorId) private _idByHandle;
+    /// @dev Never cleared: a pin that was one operator's is never another's.
+    mapping(bytes32 pin => uint32 operatorId) private _idByPin;
+    Finality private _finality;
+
+    /// @inheritdoc IOperatorRegistry
+    uint32 public operatorCount;
+    /// @inheritdoc IOperatorRegistry
+    uint32 public maxWindow;
+
+    modifier onlyController(uint32 operatorId) {
+        Entry storage entry = _known(operatorId);
+        if (msg.sender != entry.controller) {
+            revert OperatorRegistryNotController(operatorId, entry.controller, msg.sender);
+        }
+        _;
+    }
+
+    /// @param authority The consortium's: it admits, suspends, reinstates, retires and sets the parameters.
+    constructor(address authority, uint32 maxWindowSeconds, Finality memory initialFinality) Ownable(authority) {
+        _setMaxWindow(maxWindowSeconds);
+        _setFinality(initialFinality);
+    }
+
+    // ------------------------------------------------------------------ by the authority
+
+    /// @inheritdoc IOperatorRegistry
+    function admit(
+        string calldata handle,
+        address controller,
+        address account,
+        bytes calldata signer,
+        bytes32 pin,
+        string calldata endpoint
+    ) external onlyOwner returns (uint32 operatorId) {
+        operatorId = operatorCount + 1;
+        bytes32 handleHash = keccak256(bytes(handle));
+        if (bytes(handle).length == 0 || bytes(handle).length > MAX_HANDLE_BYTES) {
+            revert OperatorRegistryInvalidHandle(operatorId, handle);
+        }
+        if (_idByHandle[handleHash] != 0) {
+            revert OperatorRegistryHandleTaken(operatorId, handle, _idByHandle[handleHash]);
+        }
+        if (controller == address(0)) revert OperatorRegistryInvalidController(operatorId, controller);
+        _checkAccount(operatorId, account);
+        _checkSigner(operatorId, signer);
+        _checkEndpoint(operatorId, endpoint);
+
+        operatorCount = operatorId;
+        _idByHandle[handleHash] = operatorId;
+        _claimPin(operatorId, pin);
+        Entry storage entry = _entries[operatorId];
+        entry.status = OperatorStatus.Active;
+        entry.handle = handle;
+        entry.controller = controller;
+        entry.account = account;
+        entry.signer = signer;
+        entry.pin = pin;
+        entry.endpoint = endpoint;
+
+        emit OperatorAdmitted(operatorId, handle, controller, account, signer, pin, endpoint);
+    }
+
+    /// @inheritdoc IOperatorRegistry
+    function suspend(uint32 operatorId) external onlyOwner {
+        Entry storage entry = _known(operatorId);
+        _requireStatus(operatorId, OperatorStatus.Active, entry.status);
+
+        entry.status = OperatorStatus.Suspended;
+
+        emit OperatorSuspended(operatorId);
+    }
+
+    /// @inheritdoc IOperatorRegistry
+    function reinstate(uint32 operatorId) external onlyOwner {
+        Entry storage entry = _known(operatorId);
+        _requireStatus(operatorId, OperatorStatus.Suspended, entry.status);
+
+        entry.status = OperatorStatus.Active;
+
+        emit OperatorReinstated(operatorId);
+    }
+
+    /// @inheritdoc IOperatorRegistry
+    function retire(uint32 operatorId) external onlyOwner {
+        Entry storage entry = _known(operatorId);
+        if (entry.status == OperatorStatus.Retired) {
+            revert OperatorRegistryUnexpectedStatus(operatorId, OperatorStatus.Active, entry.status);
+        }
+
+        entry.status = OperatorStatus.Retired;
+
+        emit OperatorRetired(operatorId);
+    }
+
+    /// @inheritdoc IOperatorRegistry
+    function setMaxWindow(uint32 maxWindowSeconds) external onlyOwner {
+        _setMaxWindow(maxWindowSeconds);
+    }
+
+    /// @inheritdoc IOperatorRegistry
+    function setFinality(Finality calldata newFinality) external onlyOwner {
+        _setFinality(newFinality);
+    }
+
+    /// @notice Refused always: without an authority no operator could ever be admitted or suspended again.
+    function renounceOwnership() public view override onlyOwner {
+        revert OperatorRegistryAuthorityRequired();
+    }
+
+    // ------------------------------------------------------------------ by the operator's controller
+
+    /// @inheritdoc IOperatorRegistry
+    function proposeController(uint32 operatorId, address newController) external onlyController(operatorId) {
+        _entries[operatorId].pendingController = newController;
+
+        emit OperatorControllerProposed(operatorId, newController);
+    }
+
+    /// @inheritdoc IOperatorRegistry
+    function acceptController(uint32 operatorId) external {
+        Entry storage entry = _known(operatorId);
+        if (msg.sender != entry.pendingController) {
+            revert OperatorRegistryNotPendingController(operatorId, entry.pendingController, msg.sender);
+        }
+
+        address previous = entry.controller;
+        entry.controller = msg.sender;
+        entry.pendingController = address(0);
+
+        emit OperatorControllerRotated(operatorId, previous, msg.sender);
+    }
+
+    /// @inheritdoc IOperatorRegistry
+    function rotateAccount(
+        uint32 operatorId,
+        address newAccount,
+        uint40 overlapUntil
+    ) external onlyController(operatorId) {
+        Entry storage entry = _entries[operatorId];
+        _checkAccount(operatorId, newAccount);
+        if (newAccount == entry.account) revert OperatorRegistrySameKey(operatorId, KeyKind.Account);
+        _checkOverlap(operatorId, overlapUntil);
+
+        address previous = entry.account;
+        entry.account = newAccount;
+        entry.previousAccount = overlapUntil == 0 ? address(0) : previous;
+        entry.previousAccountUntil = overlapUntil;
+
+        emit OperatorAccountRotated(operatorId, previous, newAccount, overlapUntil);
+    }
+
+    /// @inheritdoc IOperatorRegistry
+    function rotateSigner(
+        uint32 operatorId,
+        bytes calldata newSigner,
+        uint40 overlapUntil
+    ) external onlyController(operatorId) {
+        Entry storage entry = _entries[operatorId];
+        _checkSigner(operatorId, newSigner);
+        bytes memory previous = entry.signer;
+        if (keccak256(newSigner) == keccak256(previous)) revert OperatorRegistrySameKey(operatorId, KeyKind.Signer);
+        _checkOverlap(operatorId, overlapUntil);
+
+        entry.signer = newSigner;
+        entry.previousSigner = overlapUntil == 0 ? bytes("") : previous;
+        entry.previousSignerUntil = overlapUntil;
+
+        emit OperatorSignerRotated(operatorId, previous, newSigner, overlapUntil);
+    }
+
+    /// @inheritdoc IOperatorRegistry
+    function rotatePin(uint32 operatorId, bytes32 newPin, uint40 overlapUntil) external onlyController(operatorId) {
+        Entry storage entry = _entries[operatorId];
+        if (newPin == entry.pin) revert OperatorRegistrySameKey(operatorId, KeyKind.Pin);
+        _claimPin(operatorId, newPin);
+        _checkOverlap(operatorId, overlapUntil);
+
+        bytes32 previous = entry.pin;
+        entry.pin = newPin;
+        if (newPin == entry.nextPin) entry.nextPin = bytes32(0);
+        entry.previousPin = overlapUntil == 0 ? bytes32(0) : previous;
+        entry.previousPinUntil = overlapUntil;
+
+        emit OperatorPinRotated(operatorId, previous, newPin, overlapUntil);
+    }
+
+    /// @inheritdoc IOperatorRegistry
+    function setNextPin(uint32 operatorId, bytes32 nextPin) external onlyController(operatorId) {
+        if (nextPin == _entries[operatorId].pin) revert OperatorRegistrySameKey(operatorId, KeyKind.Pin);
+        if (nextPin != bytes32(0)) _claimPin(operatorId, nextPin);
+
+        _entries[operatorId].nextPin = nextPin;
+
+        emit OperatorNextPinSet(operatorId, nextPin);
+    }
+
+    /// @inheritdoc IOperatorRegistry
+    function endOverlap(uint32 operatorId, KeyKind kind) external onlyController(operatorId) {
+        Entry storage entry = _entries[operatorId];
+        uint40 until =
+            kind == KeyKind.Account
+                ? entry.previousAccountUntil
+                : kind == KeyKind.Signer
+                    ? entry.previousSignerUntil
+                    : entry.previousPinUntil;
+        if (!_within(until)) revert OperatorRegistryNoOverlap(operatorId, kind);
+
+        if (kind == KeyKind.Account) {
+            entry.previousAccount = address(0);
+            entry.previousAccountUntil = 0;
+        } else if (kind == KeyKind.Signer) {
+            entry.previousSigner = "";
+            entry.previousSignerUntil = 0;
+        } else {
+            entry.previousPin = bytes32(0);
+            entry.previousPinUntil = 0;
+        }
+
+        emit OperatorOverlapEnded(operatorId, kind);
+    }
+
+    /// @inheritdoc IOperatorRegistry
+    function setEndpoint(uint32 operatorId, string calldata endpoint) external onlyController(operatorId) {
+        _checkEndpoint(operatorId, endpoint);
+
+        _entries[operatorId].endpoint = endpoint;
+
+        emit OperatorEndpointChanged(operatorId, endpoint);
+    }
+
+    // ------------------------------------------------------------------ views
+
+    /// @inheritdoc IOperatorRegistry
+    function operator(uint32 operatorId) external view returns (Operator memory) {
+        Entry storage entry = _entries[operatorId];
+        return
+            Operator({
+                status: entry.status,
+                handle: entry.handle,
+                controller: entry.controller,
+                pendingController: entry.pendingController,
+                account: entry.account,
+                previousAccount: entry.previousAccount,
+                previousAccountUntil: entry.previousAccountUntil,
+                signer: entry.signer,
+                previousSigner: entry.previousSigner,
+                previousSignerUntil: entry.previousSignerUntil,
+                pin: entry.pin,
+                nextPin: entry.nextPin,
+                previousPin: entry.previousPin,
+                previousPinUntil: entry.previousPinUntil,
+                endpoint: entry.endpoint
+            });
+    }
+
+    /// @inheritdoc IOperatorRegistry
+    function operatorByHandle(string calldata handle) external view returns (uint32) {
+        return _idByHandle[keccak256(bytes(handle))];
+    }
+
+    /// @inheritdoc IOperatorRegistry
+    function operatorByPin(bytes32 pin) external view returns (uint32) {
+        return _idByPin[pin];
+    }
+
+    /// @inheritdoc IOperatorRegistry
+    function statusOf(uint32 operatorId) external view returns (OperatorStatus) {
+        return _entries[operatorId].status;
+    }
+
+    /// @inheritdoc IOperatorRegistry
+    function isActive(uint32 operatorId) external view returns (bool) {
+        return _entries[operatorId].status == OperatorStatus.Active;
+    }
+
+    /// @inheritdoc IOperatorRegistry
+    function isAccount(uint32 operatorId, address candidate) external view returns (bool) {
+        Entry storage entry = _entries[operatorId];
+        // The account of an operator that was never admitted is zero, and zero is nobody's.
+        if (candidate == address(0)) return false;
+        return
+            candidate == entry.account || (_within(entry.previousAccountUntil) && candidate == entry.previousAccount);
+    }
+
+    /// @inheritdoc IOperatorRegistry
+    function checkSignature(uint32 operatorId, bytes32 digest, bytes calldata signature) external view returns (bool) {
+        Entry storage entry = _entries[operatorId];
+        // No check of the id: an operator that was never admitted has no signer, and no bytes sign for nobody.
+        return
+            SignatureChecker.isValidSignatureNow(entry.signer, digest, signature) ||
+            (_within(entry.previousSignerUntil) &&
+                SignatureChecker.isValidSignatureNow(entry.previousSigner, digest, signature));
+    }
+
+    /// @inheritdoc IOperatorRegistry
+    function finality() external view returns (Finality memory) {
+        return _finality;
+    }
+
+    // ------------------------------------------------------------------ guards and shared writes
+
+    function _known(uint32 operatorId) private view returns (Entry storage entry) {
+        entry = _entries[operatorId];
+        if (entry.status == OperatorStatus.Unknown) revert OperatorRegistryUnknownOperator(operatorId);
+    }
+
+    function _requireStatus(uint32 operatorId, OperatorStatus expected, OperatorStatus actual) private pure {
+        if (actual != expected) revert OperatorRegistryUnexpectedStatus(operatorId, expected, actual);
+    }
+
+    function _checkAccount(uint32 operatorId, address account) private pure {
+        if (account == address(0)) revert OperatorRegistryInvalidAccount(operatorId, account);
+    }
+
+    function _checkSigner(uint32 operatorId, bytes calldata signer) private pure {
+        if (signer.length < LEAST_SIGNER_BYTES || signer.length > MAX_SIGNER_BYTES) {
+            revert OperatorRegistryInvalidSigner(operatorId, signer);
+        }
+    }
+
+    function _checkEndpoint(uint32 operatorId, string calldata endpoint) private pure {
+        if (bytes(endpoint).length == 0 || bytes(endpoint).length > MAX_ENDPOINT_BYTES) {
+            revert OperatorRegistryInvalidEndpoint(operatorId, endpoint);
+        }
+    }
+
+    function _checkOverlap(uint32 operatorId, uint40 until) private view {
+        uint256 latest = block.timestamp + MAX_OVERLAP_SECONDS;
+        if (until != 0 && (until < block.timestamp || until > latest)) {
+            revert OperatorRegistryOverlapOutOfRange(operatorId, until, block.timestamp, latest);
+        }
+    }
+
+    function _claimPin(uint32 operatorId, bytes32 pin) private {
+        if (pin == bytes32(0)) revert OperatorRegistryInvalidPin(operatorId, pin);
+        uint32 holder = _idByPin[pin];
+        if (holder != 0 && holder != operatorId) revert OperatorRegistryPinTaken(operatorId, pin, holder);
+        _idByPin[pin] = operatorId;
+    }
+
+    function _setMaxWindow(uint32 seconds_) private {
+        if (seconds_ < LEAST_MAX_WINDOW_SECONDS || seconds_ > MOST_MAX_WINDOW_SECONDS) {
+            revert OperatorRegistryMaxWindowOutOfRange(seconds_, LEAST_MAX_WINDOW_SECONDS, MOST_MAX_WINDOW_SECONDS);
+        }
+
+        uint32 previous = maxWindow;
+        maxWindow = seconds_;
+
+        emit MaxWindowChanged(previous, seconds_);
+    }
+
+    function _setFinality(Finality memory newFinality) private {
+        if (newFinality.mode == FinalityMode.FinalizedTag && newFinality.depth != 0) {
+            revert OperatorRegistryDepthWithoutMeaning(newFinality.depth);
+        }
+
+        _finality = newFinality;
+
+        emit FinalityChanged(newFinality.mode, newFinality.depth);
+    }
+
+    /// @dev 0 means that there is no previous key.
+    function _within(uint40 until) private view returns (bool) {
+        return block.timestamp <= until;
+    }
+}

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+/// @title Who the operators are
+/// @notice The members of the consortium by id, with the keys that count now and the parameters they agreed on.
+///
+/// States of an operator:
+///
+///   Unknown --admit--> Active <--suspend / reinstate--> Suspended
+///                        |                                 |
+///                        +-------------retire--------------+--> Retired, for good
+///
+/// An id is given once: ids count 1, 2, 3… and a retired operator keeps its own. An operator that is not Active starts
+/// nothing, but its keys stay valid, so that it can finish what is prepared; whoever lets an operator *start* something
+/// asks for its status, whoever lets it *finish* asks only for its key.
+///
+/// Who may call: the *authority* (the contract's owner, through which the consortium decides) changes status and
+/// parameters; the *controller* of an operator changes that operator's keys, pins and endpoint, whatever its status.
+/// Nobody changes another operator's keys.
+///
+/// Keys overlap when a rotation asks for it: the replaced key stays valid until and including a timestamp, at most
+/// `MAX_OVERLAP_SECONDS` away, unless the controller ends the overlap before. At most two keys of a kind are valid at a
+/// time: rotating during an overlap drops the oldest.
+///
+/// Every change is one event, from which alone the change can be rebuilt. Events whose name begins with `Operator` have
+/// the operator's id as their first topic.
+///
+/// Assumed of outside parts: an ERC-1271 wallet or ERC-7913 verifier named as a signer answers for that operator alone;
+/// it is called with `staticcall` and can harm no one but the operator that named it.
+interface IOperatorRegistry {
+    enum OperatorStatus {
+        Unknown,
+        Active,
+        Suspended,
+        Retired
+    }
+
+    /// @notice The kinds of keys that rotate with an overlap.
+    enum KeyKind {
+        Account,
+        Signer,
+        Pin
+    }
+
+    /// @notice How a node of this consortium knows that a block is final: so many blocks deep, or the `finalized` tag.
+    enum FinalityMode {
+        Depth,
+        FinalizedTag
+    }
+
+    /// @param depth Blocks that must follow, in mode `Depth`: 0 where a block is final at once. 0 in mode `FinalizedTag`.
+    struct Finality {
+        FinalityMode mode;
+        uint32 depth;
+    }
+
+    /// @notice All that is known of one operator.
+    /// @param handle Unique name, 1–32 bytes, never changed.
+    /// @param controller Cold key or multisig: rotates the others.
+    /// @param pendingController Proposed by the controller, becomes controller when it accepts; zero if none.
+    /// @param account Hot key: sends decisions and attestations.
+    /// @param previousAccount Valid too until and including `previousAccountUntil`; zero if none.
+    /// @param signer ERC-7913 bytes: 20 of an EOA's or ERC-1271 wallet's address, or verifier (20) and key.
+    /// @param previousSigner Valid too until and including `previousSignerUntil`; empty if none.
+    /// @param pin SHA-256 of the SubjectPublicKeyInfo of the operator's TLS key.
+    /// @param nextPin A second pin, valid too, that the operator means to use next; zero if none.
+    /// @param previousPin Valid too until and including `previousPinUntil`; zero if none.
+    /// @param endpoint URL of the operator's secure channel, 1–256 bytes.
+    struct Operator {
+        OperatorStatus status;
+        string handle;
+        address controller;
+        address pendingController;
+        address account;
+        address previousAccount;
+        uint40 previousAccountUntil;
+        bytes signer;
+        bytes previousSigner;
+        uint40 previousSignerUntil;
+        bytes32 pin;
+        bytes32 nextPin;
+        bytes32 previousPin;
+        uint40 previousPinUntil;
+        string endpoint;
+    }
+
+    event OperatorAdmitted(
+        uint32 indexed operatorId,
+        string handle,
+        address controller,
+        address account,
+        bytes signer,
+        bytes32 pin,
+        string endpoint
+    );
+    event OperatorSuspended(uint32 indexed operatorId);
+    event OperatorReinstated(uint32 indexed operatorId);
+    event OperatorRetired(uint32 indexed operatorId);
+    event OperatorControllerProposed(uint32 indexed operatorId, address pendingController);
+    event OperatorControllerRotated(uint32 indexed operatorId, address previousController, address controller);
+    /// @param previousUntil Last second at which the previous key is valid; 0 if it ended with the rotation.
+    event OperatorAccountRotated(
+        uint32 indexed operatorId,
+        address previousAccount,
+        address account,
+        uint40 previousUntil
+    );
+    /// @param previousUntil Last second at which the previous key is valid; 0 if it ended with the rotation.
+    event OperatorSignerRotated(uint32 indexed operatorId, bytes previousSigner, bytes signer, uint40 previousUntil);
+    /// @notice A rotation to the next pin uses it up: `nextPin` is zero from then on.
+    /// @param previousUntil Last second at which the previous pin is valid; 0 if it ended with the rotation.
+    event OperatorPinRotated(uint32 indexed operatorId, bytes32 previousPin, bytes32 pin, uint40 previousUntil);
+    /// @param nextPin Zero if the next pin was withdrawn.
+    event OperatorNextPinSet(uint32 indexed operatorId, bytes32 nextPin);
+    event OperatorOverlapEnded(uint32 indexed operatorId, KeyKind kind);
+    event OperatorEndpointChanged(uint32 indexed operatorId, string endpoint);
+    event MaxWindowChanged(uint32 previousSeconds, uint32 maxWindowSeconds);
+    event FinalityChanged(FinalityMode mode, uint32 depth);
+
+    error OperatorRegistryUnknownOperator(uint32 operatorId);
+    error OperatorRegistryUnexpectedStatus(uint32 operatorId, OperatorStatus expected, OperatorStatus actual);
+    error OperatorRegistryNotController(uint32 operatorId, address expected, address actual);
+    error OperatorRegistryNotPendingController(uint32 operatorId, address expected, address actual);
+    error OperatorRegistryInvalidHandle(uint32 operatorId, string handle);
+    error OperatorRegistryHandleTaken(uint32 operatorId, string handle, uint32 holder);
+    error OperatorRegistryInvalidController(uint32 operatorId, address controller);
+    error OperatorRegistryInvalidAccount(uint32 operatorId, address account);
+    /// @notice Shorter than 20 bytes or longer than `MAX_SIGNER_BYTES`.
+    error OperatorRegistryInvalidSigner(uint32 operatorId, bytes signer);
+    error OperatorRegistryInvalidPin(uint32 operatorId, bytes32 pin);
+    /// @notice A pin names one operator for ever, so that no operator can pass for another on the secure channel.
+    error OperatorRegistryPinTaken(uint32 operatorId, bytes32 pin, uint32 holder);
+    error OperatorRegistryInvalidEndpoint(uint32 operatorId, string endpoint);
+    /// @notice A rotation to the key that is already the current one.
+    error OperatorRegistrySameKey(uint32 operatorId, KeyKind kind);
+    error OperatorRegistryOverlapOutOfRange(uint32 operatorId, uint40 until, uint256 earliest, uint256 latest);
+    error OperatorRegistryNoOverlap(uint32 operatorId, KeyKind kind);
+    error OperatorRegistryMaxWindowOutOfRange(uint32 actual, uint32 least, uint32 most);
+    error OperatorRegistryDepthWithoutMeaning(uint32 depth);
+    /// @notice The authority hands over, and never leaves the registry without one.
+    error OperatorRegistryAuthorityRequired();
+
+    // ------------------------------------------------------------------ by the authority
+
+    /// @notice Admits an operator, Active at once.
+    /// @return operatorId The next id, from 1.
+    function admit(
+        string calldata handle,
+        address controller,
+        address account,
+        bytes calldata signer,
+        bytes32 pin,
+        string calldata endpoint
+    ) external returns (uint32 operatorId);
+
+    /// @notice Active → Suspended: starts nothing new, finishes what is prepared.
+    function suspend(uint32 operatorId) external;
+
+    /// @notice Suspended → Active.
+    function reinstate(uint32 operatorId) external;
+
+    /// @notice Active or Suspended → Retired, for good. What is prepared can still be finished.
+    function retire(uint32 operatorId) external;
+
+    /// @notice How far in the future the deadline of a batch may lie, 60 s to 30 days.
+    function setMaxWindow(uint32 maxWindowSeconds) external;
+
+    /// @notice What counts as final; a node may be stricter, never laxer.
+    function setFinality(Finality calldata finality) external;
+
+    // ------------------------------------------------------------------ by the operator's controller
+
+    /// @notice First step of a controller's rotation; zero withdraws the proposal.
+    function proposeController(uint32 operatorId, address newController) external;
+
+    /// @notice Second step, by the proposed controller.
+    function acceptController(uint32 operatorId) external;
+
+    /// @param overlapUntil Last second at which the replaced account is valid; 0: it ends now.
+    function rotateAccount(uint32 operatorId, address newAccount, uint40 overlapUntil) external;
+
+    /// @param overlapUntil Last second at which the replaced signer is valid; 0: it ends now.
+    function rotateSigner(uint32 operatorId, bytes calldata newSigner, uint40 overlapUntil) external;
+
+    /// @param overlapUntil Last second at which the replaced pin is valid; 0: it ends now.
+    function rotatePin(uint32 operatorId, bytes32 newPin, uint40 overlapUntil) external;
+
+    /// @notice Names the pin that will be used next, valid at once beside the current one; zero withdraws it.
+    function setNextPin(uint32 operatorId, bytes32 nextPin) external;
+
+    /// @notice The previous key of that kind is valid no longer.
+    function endOverlap(uint32 operatorId, KeyKind kind) external;
+
+    function setEndpoint(uint32 operatorId, string calldata endpoint) external;
+
+    // ------------------------------------------------------------------ views
+
+    /// @notice All of one operator; every field zero, status Unknown, if the id was never given.
+    function operator(uint32 operatorId) external view returns (Operator memory);
+
+    /// @notice Ids 1 … operatorCount() were given.
+    function operatorCount() external view returns (uint32);
+
+    /// @notice The operator of that handle, or 0.
+    function operatorByHandle(string calldata handle) external view returns (uint32);
+
+    /// @notice The operator that this pin belongs or ever belonged to, or 0; whether it counts now is in `operator`.
+    function operatorByPin(bytes32 pin) external view returns (uint32);
+
+    function statusOf(uint32 operatorId) external view returns (OperatorStatus);
+
+    function isActive(uint32 operatorId) external view returns (bool);
+
+    /// @notice Whether the address is the account, or the previous one within its overlap. Status does not matter.
+    function isAccount(uint32 operatorId, address candidate) external view returns (bool);
+
+    /// @notice Whether the signature of the digest is by the signer, or by the previous one within its overlap: ECDSA
+    /// (65 bytes, low s), ERC-1271 or ERC-7913 by the form of the signer. Status does not matter.
+    function checkSignature(uint32 operatorId, bytes32 digest, bytes calldata signature) external view returns (bool);
+
+    function maxWindow() external view returns (uint32);
+
+    function finality() external view returns (Finality memory);
+}
