@@ -1,0 +1,85 @@
+/** The API as an express application: from the table of routes to handlers, and from errors to answers. */
+import express, { type Express, type NextFunction, type Request, type Response } from 'express';
+import { TandemError, type ErrorCode } from '../errors.ts';
+import { refuse, send } from './answer.ts';
+import { bearer } from './auth.ts';
+import { readJson } from './body.ts';
+import type { Route } from './route.ts';
+import { routes } from './routes.ts';
+import type { NodeServices } from './services.ts';
+
+export interface ApiTokens {
+  /** For the message gateway: `/v1/messages` and the devnet's phones. */
+  readonly gatewayToken: string;
+  /** For staff: everything else under `/v1`. */
+  readonly adminToken: string;
+}
+
+export interface ApiHooks {
+  /** After each answer; `refusal` is the error's code. */
+  readonly onAnswer?: (operationId: string, status: number, refusal?: ErrorCode) => void;
+  /** A fault that its caller is told nothing of. */
+  readonly onFault?: (operationId: string, error: unknown) => void;
+}
+
+const expressPath = (path: string) => path.replaceAll(/\{(\w+)\}/g, ':$1');
+
+/** The methods of each path, for the Allow header. Express answers HEAD where there is GET. */
+function methodsByPath(): Map<string, string[]> {
+  const found = new Map<string, string[]>();
+  for (const { path, method } of routes) {
+    const methods = found.get(path) ?? [];
+    methods.push(...(method === 'get' ? ['GET', 'HEAD'] : ['POST']));
+    found.set(path, methods);
+  }
+  return found;
+}
+
+export function createApi(services: NodeServices, tokens: ApiTokens, hooks: ApiHooks = {}): Express {
+  const checks = { gateway: bearer(tokens.gatewayToken), admin: bearer(tokens.adminToken), none: () => {} };
+
+  const fail = (operationId: string, request: Request, response: Response, error: unknown, allow?: string) => {
+    const { code, status } = refuse(request, response, error, allow === undefined ? {} : { allow });
+    if (status === 500) hooks.onFault?.(operationId, error);
+    hooks.onAnswer?.(operationId, status, code);
+  };
+
+  const serve = async (route: Route, request: Request, response: Response) => {
+    checks[route.token](request.headers.authorization);
+    const body = route.body === undefined ? undefined : await readJson(request, route.body.maxBytes);
+    // `request.query` parses the address anew at each look: only where a route has a query.
+    const query = route.query === undefined ? undefined : request.query;
+    const answer = await route.handle(services, { params: request.params, query, body });
+    send(response, answer);
+    hooks.onAnswer?.(route.operationId, answer.status);
+  };
+
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.enable('case sensitive routing');
+  app.enable('strict routing');
+  app.set('query parser', 'simple');
+  for (const route of routes) {
+    app[route.method](expressPath(route.path), (request, response) => {
+      serve(route, request, response).catch((error: unknown) => {
+        fail(route.operationId, request, response, error);
+      });
+    });
+  }
+  for (const [path, methods] of methodsByPath()) {
+    const allow = methods.join(', ');
+    app.all(expressPath(path), (request, response) => {
+      const error = new TandemError('method-not-allowed', `${request.method} is not for this address, but ${allow}.`);
+      fail('none', request, response, error, allow);
+    });
+  }
+  app.use((request, response) => {
+    fail('none', request, response, new TandemError('not-found', 'There is nothing at this address.'));
+  });
+  // Express knows an error handler by its four parameters.
+  app.use((error: unknown, request: Request, response: Response, _next: NextFunction) => {
+    fail('none', request, response, error);
+  });
+  return app;
+}

@@ -1,0 +1,142 @@
+/**
+ * The node's metrics. What happens often is counted in plain maps and given to prom-client only when somebody reads
+ * `/metrics`: an increment costs one map look-up.
+ */
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { ErrorCode } from '../errors.ts';
+import type { Role, UnixSeconds } from '../model/ids.ts';
+import type { Disposition } from './services.ts';
+
+export interface Metrics {
+  incMessage(disposition: Disposition): void;
+  /** A pair has reached a final state, on this node's side of it. */
+  incPair(role: Role, outcome: 'committed' | 'aborted', pairs?: number): void;
+  /** An order or request that was refused; codes come from closed unions, so there are few. */
+  incRefusal(code: string): void;
+  incPeerCall(method: string, outcome: 'ok' | 'refused' | ErrorCode): void;
+  incHttpAnswer(operationId: string, status: number): void;
+  /** How much waits in the outbox, by queue. */
+  setOutboxDepth(queue: string, entries: number): void;
+  setOpenPairs(pairs: number): void;
+  /** Undefined while no pair is open. */
+  setOldestOpenPair(created: UnixSeconds | undefined): void;
+  setChainHead(height: number, timestamp: UnixSeconds): void;
+  setChainFinal(height: number, timestamp: UnixSeconds): void;
+  /** One group commit of the store. */
+  observeFlush(seconds: number, transactions: number): void;
+  /** Prometheus text. */
+  text(): Promise<string>;
+}
+
+/** Counts by one key of joined labels, which never hold a space. */
+class Tally {
+  readonly #counts = new Map<string, number>();
+
+  add(key: string, by = 1): void {
+    this.#counts.set(key, (this.#counts.get(key) ?? 0) + by);
+  }
+
+  counter(registry: Registry, name: string, help: string, labelNames: readonly string[]): void {
+    const counts = this.#counts;
+    new Counter({
+      name,
+      help,
+      labelNames: [...labelNames],
+      registers: [registry],
+      collect() {
+        this.reset();
+        for (const [key, count] of counts) this.labels(...key.split(' ')).inc(count);
+      },
+    });
+  }
+}
+
+/** `nowSeconds` is read only when somebody reads the metrics. */
+export function createMetrics(nowSeconds: () => number): Metrics {
+  const registry = new Registry();
+  const tally = (name: string, help: string, labels: readonly string[]) => {
+    const counts = new Tally();
+    counts.counter(registry, name, help, labels);
+    return counts;
+  };
+  /** A gauge of what `read` says then; undefined leaves it out. */
+  const gauge = (name: string, help: string, read: () => number | undefined) =>
+    new Gauge({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        const value = read();
+        if (value === undefined) this.remove();
+        else this.set(value);
+      },
+    });
+
+  const messages = tally('tandem_messages_total', 'Messages of users, by what became of them.', ['disposition']);
+  const pairs = tally('tandem_pairs_total', 'Pairs that are final.', ['role', 'outcome']);
+  const refusals = tally('tandem_refusals_total', 'Orders and requests refused.', ['code']);
+  const peerCalls = tally('tandem_peer_calls_total', 'Calls of other operators.', ['method', 'outcome']);
+  const answers = tally('tandem_http_answers_total', 'Answers of the HTTP API.', ['operation', 'status']);
+  const outbox = new Gauge({
+    name: 'tandem_outbox_entries',
+    help: 'Entries that wait in the outbox.',
+    labelNames: ['queue'],
+    registers: [registry],
+  });
+  const flushSeconds = new Histogram({
+    name: 'tandem_store_flush_seconds',
+    help: 'One synced write of the store.',
+    buckets: [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2],
+    registers: [registry],
+  });
+  const flushTransactions = new Histogram({
+    name: 'tandem_store_flush_transactions',
+    help: 'Transactions that shared one synced write.',
+    buckets: [1, 3, 10, 30, 100, 300, 1000],
+    registers: [registry],
+  });
+
+  let openPairs = 0;
+  let oldest: UnixSeconds | undefined;
+  let head: { height: number; timestamp: UnixSeconds } | undefined;
+  let final: { height: number; timestamp: UnixSeconds } | undefined;
+  const age = (since: UnixSeconds | undefined) =>
+    since === undefined ? undefined : Math.max(0, Math.round(nowSeconds() - since));
+  gauge('tandem_open_pairs', 'Pairs that are not final.', () => openPairs);
+  gauge('tandem_oldest_open_pair_seconds', 'Age of the oldest pair that is not final.', () => age(oldest) ?? 0);
+  gauge('tandem_chain_head_height', 'Newest block seen.', () => head?.height);
+  gauge('tandem_chain_head_age_seconds', 'Age of the newest block seen.', () => age(head?.timestamp));
+  gauge('tandem_chain_final_height', 'Newest final block.', () => final?.height);
+  gauge('tandem_chain_final_age_seconds', 'Age of the newest final block.', () => age(final?.timestamp));
+  gauge('tandem_process_cpu_seconds', 'CPU time of the process so far.', () => {
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1e6;
+  });
+  gauge('tandem_process_resident_bytes', 'Memory of the process.', () => process.memoryUsage.rss());
+
+  return {
+    incMessage: (disposition) => messages.add(disposition),
+    incPair: (role, outcome, count = 1) => pairs.add(`${role} ${outcome}`, count),
+    incRefusal: (code) => refusals.add(code),
+    incPeerCall: (method, outcome) => peerCalls.add(`${method} ${outcome}`),
+    incHttpAnswer: (operationId, status) => answers.add(`${operationId} ${status}`),
+    setOutboxDepth: (queue, entries) => outbox.set({ queue }, entries),
+    setOpenPairs: (count) => {
+      openPairs = count;
+    },
+    setOldestOpenPair: (created) => {
+      oldest = created;
+    },
+    setChainHead: (height, timestamp) => {
+      head = { height, timestamp };
+    },
+    setChainFinal: (height, timestamp) => {
+      final = { height, timestamp };
+    },
+    observeFlush: (seconds, transactions) => {
+      flushSeconds.observe(seconds);
+      flushTransactions.observe(transactions);
+    },
+    text: () => registry.metrics(),
+  };
+}

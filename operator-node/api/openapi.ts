@@ -1,0 +1,99 @@
+/** openapi.json, generated from the routes and the schemas that check their requests. */
+import { z } from 'zod';
+import { errorCatalogue, type ErrorCode } from '../errors.ts';
+import type { Route } from './route.ts';
+import { errorBody } from './schemas.ts';
+
+type Json = Readonly<Record<string, unknown>>;
+
+const errorRef = { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } };
+
+/** `input` is what a client may leave out, `output` what it gets. */
+function jsonSchema(schema: z.ZodType, io: 'input' | 'output'): Json {
+  // `$schema` is said once for the document (jsonSchemaDialect).
+  const { $schema: _dialect, ...rest } = z.toJSONSchema(schema, { target: 'draft-2020-12', io });
+  return rest;
+}
+
+function parameters(schema: z.ZodType | undefined, place: 'path' | 'query'): Json[] {
+  if (schema === undefined) return [];
+  const { properties = {}, required = [] } = jsonSchema(schema, 'input') as {
+    properties?: Record<string, unknown>;
+    required?: readonly string[];
+  };
+  return Object.entries(properties).map(([name, of]) => ({
+    name,
+    in: place,
+    required: required.includes(name),
+    schema: of,
+  }));
+}
+
+/** What a route can answer besides its own answers: `internal` always; the rest follows from what it takes. */
+export function refusalsOf(route: Route): readonly ErrorCode[] {
+  const body: ErrorCode[] = ['bad-request', 'bad-json', 'too-large', 'unsupported-media-type'];
+  return [
+    ...new Set<ErrorCode>([
+      ...(route.token === 'none' ? [] : (['unauthorized'] as const)),
+      ...(route.body === undefined ? [] : body),
+      ...route.refusals,
+      'internal',
+    ]),
+  ];
+}
+
+function responses(route: Route): Json {
+  const found: Record<string, Json> = {};
+  for (const code of refusalsOf(route)) {
+    const { status } = errorCatalogue[code];
+    const before = found[status]?.['description'];
+    found[status] = { description: before === undefined ? code : `${before}, ${code}`, content: errorRef };
+  }
+  for (const [status, answer] of Object.entries(route.answers)) {
+    const type = answer.type ?? 'application/json';
+    const schema = answer.schema === undefined ? { type: 'string' } : jsonSchema(answer.schema, 'output');
+    found[status] = { description: answer.description, content: { [type]: { schema } } };
+  }
+  return found;
+}
+
+function operation(route: Route): Json {
+  return {
+    operationId: route.operationId,
+    summary: route.summary,
+    security: route.token === 'none' ? [] : [{ [`${route.token}Token`]: [] }],
+    parameters: [...parameters(route.params, 'path'), ...parameters(route.query, 'query')],
+    ...(route.body === undefined
+      ? {}
+      : {
+          requestBody: {
+            required: true,
+            content: { 'application/json': { schema: jsonSchema(route.body.schema, 'input') } },
+          },
+        }),
+    responses: responses(route),
+  };
+}
+
+export function openapiOf(routes: readonly Route[]): Json {
+  const paths: Record<string, Record<string, Json>> = {};
+  for (const route of routes) (paths[route.path] ??= {})[route.method] = operation(route);
+  return {
+    openapi: '3.1.0',
+    jsonSchemaDialect: 'https://json-schema.org/draft/2020-12/schema',
+    info: {
+      title: 'Tandem operator node',
+      version: '1',
+      description:
+        'Messages of users in, pairs, accounts and evidence out. Every error is {"error":{"code","message"}}.',
+    },
+    paths,
+    components: {
+      securitySchemes: {
+        gatewayToken: { type: 'http', scheme: 'bearer', description: 'Of the message gateway.' },
+        adminToken: { type: 'http', scheme: 'bearer', description: 'Of the operator’s staff.' },
+      },
+      schemas: { Error: jsonSchema(errorBody, 'output') },
+    },
+  };
+}

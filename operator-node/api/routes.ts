@@ -1,0 +1,245 @@
+/** Every route of the API. The first is the hot path: the router tries them in this order. */
+import { TandemError } from '../errors.ts';
+import { openapiOf } from './openapi.ts';
+import { route, type Answer, type Route } from './route.ts';
+import * as schemas from './schemas.ts';
+import type { NodeServices } from './services.ts';
+
+const ok = (json: unknown): Answer => ({ status: 200, json });
+const missing = (what: string) => new TandemError('not-found', what);
+
+const messages = route({
+  operationId: 'receiveMessage',
+  method: 'post',
+  path: '/v1/messages',
+  token: 'gateway',
+  summary: 'Takes a message that a user has sent. The same id and body again: the same answer, and nothing else.',
+  body: { schema: schemas.inboundMessage, maxBytes: schemas.maxMessageBodyBytes },
+  answers: { 202: { description: 'Taken, durably.', schema: schemas.disposition } },
+  refusals: ['unknown-sender', 'conflict', 'too-busy', 'peer-unavailable', 'not-ready', 'store-failed'],
+  run: async (services, { body }) => {
+    const { id, disposition } = await services.receive(body);
+    return { status: 202, json: { id, disposition } };
+  },
+});
+
+const phone = route({
+  operationId: 'phoneMessages',
+  method: 'get',
+  path: '/v1/phones/{number}/messages',
+  token: 'gateway',
+  summary: 'On a devnet only: what a user’s phone has received, at most 500 messages a call, oldest first.',
+  params: schemas.byNumber,
+  query: schemas.phoneQuery,
+  answers: {
+    200: { description: 'Messages after the cursor, and the cursor to go on with.', schema: schemas.phoneMessages },
+  },
+  refusals: ['bad-request', 'not-found'],
+  run: async (services, { params, query }) => {
+    if (services.phones === undefined) throw missing('This node keeps no phones: they belong to a devnet.');
+    const inbox = await services.phones.messages(params.number, query.after);
+    // Only an inbox that never had a message can be of a number that nobody has.
+    if (inbox.messages.length === 0 && query.after === '' && (await services.accounts(params.number)) === undefined) {
+      throw missing(`No user of this operator has the number ${params.number}.`);
+    }
+    return ok({ messages: inbox.messages, cursor: inbox.cursor });
+  },
+});
+
+const pair = route({
+  operationId: 'pair',
+  method: 'get',
+  path: '/v1/pairs/{id}',
+  token: 'admin',
+  summary: 'A pair as this node has it: one leg, or both of an on-us pair.',
+  params: schemas.byPair,
+  query: schemas.noQuery,
+  answers: { 200: { description: 'The pair.', schema: schemas.pairView } },
+  refusals: ['bad-request', 'not-found'],
+  run: async (services, { params }) => {
+    const view = await services.pair(params.id);
+    if (view === undefined) throw missing(`This node has no pair ${params.id}.`);
+    return ok(view);
+  },
+});
+
+const evidence = route({
+  operationId: 'pairEvidence',
+  method: 'get',
+  path: '/v1/pairs/{id}/evidence',
+  token: 'admin',
+  summary: 'The evidence bundle of a final pair, in canonical JSON (RFC 8785): a verifier refuses any other bytes.',
+  params: schemas.byPair,
+  query: schemas.noQuery,
+  answers: { 200: { description: 'The bundle, byte for byte.', schema: schemas.evidenceBundle } },
+  refusals: ['bad-request', 'not-found', 'not-ready', 'chain-unavailable'],
+  run: async (services, { params }) => {
+    const text = await services.evidence(params.id);
+    if (text === undefined) throw missing(`This node has no pair ${params.id}.`);
+    return { status: 200, text, type: 'application/json' };
+  },
+});
+
+const accounts = route({
+  operationId: 'accounts',
+  method: 'get',
+  path: '/v1/accounts/{number}',
+  token: 'admin',
+  summary: 'The accounts of a user, in minor units.',
+  params: schemas.byNumber,
+  query: schemas.noQuery,
+  answers: { 200: { description: 'Its accounts.', schema: schemas.accounts } },
+  refusals: ['bad-request', 'not-found'],
+  run: async (services, { params }) => {
+    const list = await services.accounts(params.number);
+    if (list === undefined) throw missing(`No user of this operator has the number ${params.number}.`);
+    return ok({ accounts: list });
+  },
+});
+
+const positions = route({
+  operationId: 'positions',
+  method: 'get',
+  path: '/v1/positions',
+  token: 'admin',
+  summary: 'What this operator owes each counterparty (positive) or is owed by it (negative).',
+  query: schemas.noQuery,
+  answers: { 200: { description: 'One entry a counterparty and asset.', schema: schemas.positions } },
+  refusals: ['bad-request'],
+  run: async (services) => ok({ positions: await services.positions() }),
+});
+
+const users = route({
+  operationId: 'users',
+  method: 'get',
+  path: '/v1/users',
+  token: 'admin',
+  summary: 'The users of this operator.',
+  query: schemas.noQuery,
+  answers: { 200: { description: 'All of them.', schema: schemas.users } },
+  refusals: ['bad-request'],
+  run: async (services) => ok({ users: await services.users() }),
+});
+
+const createUser = route({
+  operationId: 'createUser',
+  method: 'post',
+  path: '/v1/users',
+  token: 'admin',
+  summary: 'Adds a user with empty accounts. The same number and content again has no second effect.',
+  body: { schema: schemas.newUser, maxBytes: schemas.maxStaffBodyBytes },
+  answers: {
+    200: { description: 'Was there already, with this content.', schema: schemas.createdUser },
+    201: { description: 'Added.', schema: schemas.createdUser },
+  },
+  refusals: ['conflict', 'unprocessable', 'not-ready', 'store-failed'],
+  run: async (services, { body }) => {
+    const { number, created } = await services.createUser({
+      ...body,
+      autoAccept: body.autoAccept ?? body.kind === 'machine',
+    });
+    return { status: created ? 201 : 200, json: { number, created } };
+  },
+});
+
+/** Money in or out: the two differ in the call alone. */
+const cash = (operationId: 'deposit' | 'withdraw', path: string, summary: string) =>
+  route({
+    operationId,
+    method: 'post',
+    path,
+    token: 'admin',
+    summary,
+    body: { schema: schemas.cashMovement, maxBytes: schemas.maxStaffBodyBytes },
+    answers: { 200: { description: 'Booked, with the balance after it.', schema: schemas.movedCash } },
+    refusals: ['not-found', 'conflict', 'unprocessable', 'not-ready', 'store-failed'],
+    run: async (services, { body }) => {
+      const { asset, balance } = await services[operationId](body);
+      return ok({ id: body.id, asset, balance });
+    },
+  });
+
+const health = route({
+  operationId: 'health',
+  method: 'get',
+  path: '/healthz',
+  token: 'none',
+  summary: 'Answers while the process serves.',
+  answers: { 200: { description: 'It serves.', schema: schemas.health } },
+  refusals: [],
+  run: async () => ok({ status: 'ok' }),
+});
+
+const readiness = route({
+  operationId: 'readiness',
+  method: 'get',
+  path: '/readyz',
+  token: 'none',
+  summary: 'Whether the node takes orders, and what each part of it says.',
+  answers: {
+    200: { description: 'It does.', schema: schemas.readiness },
+    503: { description: 'It does not; `checks` says why.', schema: schemas.readiness },
+  },
+  refusals: [],
+  run: async (services) => {
+    const { ready, checks } = await services.readiness();
+    if (ready) return ok({ ready, checks });
+    const failing = Object.entries(checks).filter(([, found]) => found !== 'ok');
+    const message = failing.map(([part, found]) => `${part}: ${found}`).join('; ') || 'The node is not ready.';
+    return { status: 503, json: { ready, checks, error: { code: 'not-ready', message } } };
+  },
+});
+
+const metrics = route({
+  operationId: 'metrics',
+  method: 'get',
+  path: '/metrics',
+  token: 'none',
+  summary: 'Counters and gauges; no number, name or amount.',
+  answers: { 200: { description: 'Prometheus text.', type: 'text/plain' } },
+  refusals: [],
+  run: async (services: NodeServices) => ({
+    status: 200,
+    text: await services.metrics(),
+    type: 'text/plain; version=0.0.4; charset=utf-8',
+  }),
+});
+
+const openapi = route({
+  operationId: 'openapi',
+  method: 'get',
+  path: '/openapi.json',
+  token: 'none',
+  summary: 'This document.',
+  answers: { 200: { description: 'OpenAPI 3.1.', schema: schemas.openapiDocument } },
+  refusals: [],
+  run: async () => ({ status: 200, text: openapiText(), type: 'application/json' }),
+});
+
+export const routes: readonly Route[] = [
+  messages,
+  phone,
+  pair,
+  evidence,
+  accounts,
+  positions,
+  users,
+  createUser,
+  cash(
+    'deposit',
+    '/v1/deposits',
+    'Money into a user’s account, by staff. The same id and content again: the same answer.',
+  ),
+  cash(
+    'withdraw',
+    '/v1/withdrawals',
+    'Money out of a user’s account, by staff. The same id and content again: the same answer.',
+  ),
+  health,
+  readiness,
+  metrics,
+  openapi,
+];
+
+let document: string | undefined;
+const openapiText = () => (document ??= JSON.stringify(openapiOf(routes)));

@@ -1,0 +1,196 @@
+/**
+ * What the API takes and gives, once: requests are checked with these, and openapi.json is generated from them.
+ * A schema says everything that JSON Schema can say; what it cannot (lone surrogates) stands in its description.
+ */
+import { z } from 'zod';
+import {
+  amountPattern,
+  assetPattern,
+  msisdnPattern,
+  pairIdPattern,
+  timestampPattern,
+  type Amount,
+  type Asset,
+  type Msisdn,
+  type PairId,
+  type Timestamp,
+} from '../model/ids.ts';
+
+/** UTF-8 bytes of a `POST /v1/messages` body: the longest text, escaped, and the rest fit four times into half of it. */
+export const maxMessageBodyBytes = 65_536;
+/** A merchant's price list with its codes comes in one body. */
+export const maxStaffBodyBytes = 1_048_576;
+/** Unicode code points, as JSON Schema counts. */
+export const maxTextCharacters = 4_096;
+
+const say = (what: string) => (issue: { readonly input: unknown }) =>
+  issue.input === undefined ? 'is missing' : `must be ${what}`;
+
+const codePoints = (text: string) => (text.length <= maxTextCharacters ? text.length : [...text].length);
+
+/** A field with a format of its own; the pattern is the one that makes the branded type (model/ids.ts). */
+const format = <T extends string>(pattern: RegExp, what: string, example: string): z.ZodType<T, string> =>
+  z
+    .string({ error: say('a string') })
+    .regex(pattern, `must be ${what}`)
+    .meta({ description: what, examples: [example] }) as unknown as z.ZodType<T, string>;
+
+/** Text that people wrote or will read: no lone surrogate, since it could not be hashed as UTF-8 (protocol §4). */
+const prose = (min: number, max: number) =>
+  z
+    .string({ error: say('a string') })
+    .refine((text) => text.isWellFormed(), {
+      error: 'has a lone surrogate: send well-formed Unicode',
+      abort: true,
+    })
+    .refine((text) => text.length >= min, `must have at least ${min} character`)
+    .refine((text) => text.length <= max || codePoints(text) <= max, {
+      error: (issue) => `must have at most ${max} characters, has ${codePoints(String(issue.input))}`,
+    })
+    .meta({ minLength: min, maxLength: max, description: 'Well-formed Unicode; a lone surrogate is refused.' });
+
+export const msisdn = format<Msisdn>(msisdnPattern, 'a number in E.164 with its plus sign', '+46701234567');
+export const pairId = format<PairId>(
+  pairIdPattern,
+  'a UUIDv7, lower-case with hyphens',
+  '019ab2f4-6c1e-7d3a-9b52-0f6d2c1e8a77',
+);
+const asset = format<Asset>(assetPattern, 'an ISO 4217 code or <operatorId>:<CODE>', 'SEK');
+const amount = format<Amount>(amountPattern, 'an amount in minor units as decimal text', '12000');
+const positiveAmount = format<Amount>(
+  /^[1-9][0-9]{0,37}$/,
+  'an amount above 0 in minor units as decimal text',
+  '12000',
+);
+/** A balance that can be below zero: a position, or an account after an execution without a hold (rule 4). */
+const signed = (what: string) =>
+  z
+    .string()
+    .regex(/^(?:0|-?[1-9][0-9]{0,37})$/)
+    .meta({ description: `Minor units; ${what}.` });
+const balance = signed('below zero only after an execution without a hold');
+const timestamp = format<Timestamp>(timestampPattern, 'RFC 3339 in UTC with seconds', '2026-11-23T10:00:00Z');
+const id = format<string>(/^[\x20-\x7e]{1,128}$/, '1 to 128 printable ASCII characters', 'sms-000017');
+const operatorId = z.number().int().min(1).max(0xffffffff);
+const language = format<string>(/^[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*$/, 'a language tag', 'en');
+const kind = z.enum(['person', 'machine'], { error: say('"person" or "machine"') });
+const flag = z.boolean({ error: say('true or false') });
+
+export const errorBody = z.strictObject({ error: z.strictObject({ code: z.string(), message: z.string() }) });
+
+export const inboundMessage = z.strictObject({ id, from: msisdn, to: msisdn, text: prose(0, maxTextCharacters) });
+export const disposition = z.strictObject({ id, disposition: z.enum(['forwarded', 'intercepted', 'answered']) });
+
+export const byNumber = z.strictObject({ number: msisdn });
+export const byPair = z.strictObject({ id: pairId });
+
+export const phoneQuery = z.strictObject({
+  after: z
+    .string({ error: say('given once') })
+    .max(64, 'must be a cursor that an earlier answer gave')
+    .default('')
+    .meta({ description: 'The cursor of the answer before; without it from the first message.' }),
+});
+export const phoneMessages = z.strictObject({
+  messages: z.array(
+    z.strictObject({ id, from: msisdn, to: msisdn, text: z.string(), pair: pairId.optional(), at: timestamp }),
+  ),
+  cursor: z.string(),
+});
+
+export const pairView = z.strictObject({
+  id: pairId,
+  legs: z.array(
+    z.strictObject({
+      leg: z.enum(['first', 'second']),
+      role: z.enum(['initiator', 'acceptor']),
+      state: z.string(),
+      reason: z.string().optional(),
+      peer: operatorId,
+      service: z.string(),
+      asset,
+      amount,
+      user: msisdn,
+      created: timestamp,
+      deadline: z.string().meta({ description: 'Unix seconds in decimal.' }),
+      batchId: z.string().optional(),
+      index: z.number().int().min(0).max(4095).optional(),
+      told: z.boolean(),
+    }),
+  ),
+});
+
+/** Only that it is an object: the bundle is the verifier's format (docs/protocol.md), served byte for byte. */
+export const evidenceBundle = z.looseObject({});
+
+export const accounts = z.strictObject({
+  accounts: z.array(z.strictObject({ asset, balance, held: amount })),
+});
+
+export const positions = z.strictObject({
+  positions: z.array(
+    z.strictObject({
+      operator: operatorId,
+      asset,
+      balance: signed('positive: this operator owes the counterparty'),
+    }),
+  ),
+});
+
+export const users = z.strictObject({
+  users: z.array(
+    z.strictObject({ number: msisdn, name: z.string(), language: z.string(), kind: z.string(), joined: z.boolean() }),
+  ),
+});
+
+const distinct = <T>(list: readonly T[], key: (entry: T) => unknown) => new Set(list.map(key)).size === list.length;
+
+export const newUser = z.strictObject({
+  number: msisdn,
+  name: prose(1, 80),
+  language,
+  kind: kind.default('person'),
+  assets: z
+    .array(asset, { error: say('a list of assets') })
+    .min(1, 'must name at least one asset')
+    .max(16, 'must name at most 16 assets')
+    .refine((list) => distinct(list, (entry) => entry), 'must not name an asset twice')
+    .meta({ uniqueItems: true, description: 'The first is what an amount without a currency is in.' }),
+  joined: flag.default(false),
+  autoAccept: flag
+    .optional()
+    .meta({ description: 'Accepts credits and sales without asking; absent: a machine does, a person does not.' }),
+  goods: z
+    .array(
+      z.strictObject({
+        item: prose(1, 32),
+        label: prose(1, 80),
+        asset,
+        price: positiveAmount,
+        codes: z.array(prose(1, 128)).max(10_000, 'must have at most 10000 codes'),
+      }),
+      { error: say('a list of goods') },
+    )
+    .max(100, 'must have at most 100 items')
+    .refine((list) => distinct(list, (entry) => entry.item), 'must not name an item twice')
+    .default([]),
+});
+export const createdUser = z.strictObject({ number: msisdn, created: z.boolean() });
+
+export const cashMovement = z.strictObject({
+  id,
+  number: msisdn,
+  asset,
+  amount: positiveAmount,
+  reason: prose(1, 200),
+});
+export const movedCash = z.strictObject({ id, asset, balance });
+
+export const noQuery = z.strictObject({});
+export const health = z.strictObject({ status: z.literal('ok') });
+export const readiness = z.strictObject({
+  ready: z.boolean(),
+  checks: z.record(z.string(), z.string()).meta({ description: 'One entry a part: "ok", or what is wrong.' }),
+  error: errorBody.shape.error.optional().meta({ description: 'Only while not ready, with code `not-ready`.' }),
+});
+export const openapiDocument = z.looseObject({ openapi: z.string() });

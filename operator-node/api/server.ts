@@ -1,0 +1,113 @@
+/** The API on a port: bounds for slow and many clients, and an end that finishes what has begun. */
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { TandemError, errorCatalogue, type ErrorCode } from '../errors.ts';
+import { createApi, type ApiHooks, type ApiTokens } from './app.ts';
+import type { NodeServices } from './services.ts';
+
+export interface ApiListen extends ApiTokens {
+  readonly host: string;
+  /** 0: one that the system chooses. */
+  readonly port: number;
+}
+
+export interface ApiLimits {
+  readonly maxConnections: number;
+  readonly maxHeaderBytes: number;
+  readonly headersMillis: number;
+  /** The whole request, body and all. */
+  readonly requestMillis: number;
+  /** A connection on which nothing moves, in a request or an answer. */
+  readonly silentMillis: number;
+  /** Between two requests; longer than the minute after which load balancers let go. */
+  readonly keepAliveMillis: number;
+  /** How long `close` waits for answers under way. */
+  readonly closeMillis: number;
+}
+
+export const apiLimits: ApiLimits = {
+  maxConnections: 2_000,
+  maxHeaderBytes: 8_192,
+  headersMillis: 10_000,
+  requestMillis: 30_000,
+  silentMillis: 60_000,
+  keepAliveMillis: 75_000,
+  closeMillis: 5_000,
+};
+
+export interface RunningApi {
+  readonly port: number;
+  /** Takes no new connections, lets requests under way be answered, closes what is idle. */
+  close(): Promise<void>;
+}
+
+/** What never became a request (no HTTP, too slow, too long headers) is answered without express. */
+function refuseBytes(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (!socket.writable || error.code === 'ECONNRESET') {
+    socket.destroy();
+    return;
+  }
+  const [code, message]: [ErrorCode, string] =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? ['too-large', 'The headers are too long.']
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? ['bad-request', 'The request did not arrive in time.']
+        : ['bad-request', 'This is not HTTP/1.1.'];
+  const body = JSON.stringify({ error: { code, message } });
+  socket.end(
+    `HTTP/1.1 ${errorCatalogue[code].status} Refused\r\nconnection: close\r\ncontent-type: application/json\r\n` +
+      `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
+}
+
+function listen(server: Server, { host, port }: ApiListen): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) => {
+      const why = cause.code === 'EADDRINUSE' ? 'the port is in use' : cause.message;
+      reject(new TandemError('config-invalid', `api: cannot listen on ${host}:${port}: ${why}`, { cause }));
+    });
+    server.listen(port, host, () => resolve((server.address() as AddressInfo).port));
+  });
+}
+
+/** @throws {TandemError} `config-invalid` when the port cannot be had */
+export async function startApi(
+  services: NodeServices,
+  config: ApiListen,
+  hooks: ApiHooks = {},
+  limits: ApiLimits = apiLimits,
+): Promise<RunningApi> {
+  const app = createApi(services, config, hooks);
+  const underWay = new Set<ServerResponse>();
+  let closing = false;
+  const server = createServer({
+    maxHeaderSize: limits.maxHeaderBytes,
+    headersTimeout: limits.headersMillis,
+    requestTimeout: limits.requestMillis,
+    keepAliveTimeout: limits.keepAliveMillis,
+    connectionsCheckingInterval: Math.min(limits.headersMillis, 5_000),
+  });
+  server.maxConnections = limits.maxConnections;
+  server.setTimeout(limits.silentMillis);
+  server.on('clientError', refuseBytes);
+  server.on('request', (request, response) => {
+    if (closing) response.shouldKeepAlive = false;
+    underWay.add(response);
+    response.once('close', () => underWay.delete(response));
+    app(request, response);
+  });
+  const port = await listen(server, config);
+
+  let closed: Promise<void> | undefined;
+  const close = () =>
+    (closed ??= new Promise((resolve) => {
+      closing = true;
+      for (const response of underWay) response.shouldKeepAlive = false;
+      const last = setTimeout(() => server.closeAllConnections(), limits.closeMillis);
+      server.close(() => {
+        clearTimeout(last);
+        resolve();
+      });
+    }));
+  return { port, close };
+}

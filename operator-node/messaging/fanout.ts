@@ -1,0 +1,22 @@
+/** Several gateways as one: taken when all have taken it. Ids make it harmless that one of them gets it again. */
+import type { MessageGateway, OutboundMessage } from './gateway.ts';
+
+export class FanoutGateway implements MessageGateway {
+  readonly name: string;
+  readonly #gateways: readonly MessageGateway[];
+
+  constructor(gateways: readonly MessageGateway[]) {
+    this.#gateways = gateways;
+    this.name = gateways.map((gateway) => gateway.name).join('+');
+  }
+
+  /** Rejects with what the first of those that failed said; the others have their messages all the same. */
+  async deliver(messages: readonly OutboundMessage[]): Promise<void> {
+    const results = await Promise.allSettled(this.#gateways.map((gateway) => gateway.deliver(messages)));
+    for (const result of results) if (result.status === 'rejected') throw result.reason;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#gateways.map((gateway) => gateway.close()));
+  }
+}
