@@ -84,7 +84,7 @@ export class GroupCommitStore implements Store {
     try {
       const result = body(tx);
       if (isThenable(result)) throw new TandemError('internal', 'The body of a transaction must be synchronous');
-      for (const [key, change] of tx.changes) this.#pending.changes.set(key, change);
+      for (const change of tx.encoded()) this.#pending.changes.set(...change);
       return this.#whenDurable(result);
     } catch (error) {
       // What it threw may tell of writes that are still pending, so it waits for them as a result would.
@@ -219,7 +219,8 @@ export class GroupCommitStore implements Store {
 }
 
 class Transaction implements Tx {
-  readonly changes = new Map<string, Change>();
+  /** undefined: deleted. */
+  readonly #changes = new Map<string, unknown>();
   readonly #under: (key: string) => unknown;
   readonly #freeze: boolean;
   #ended = false;
@@ -232,30 +233,40 @@ class Transaction implements Tx {
   get<V>(table: Table<V>, key: string): V | undefined {
     this.#assertOpen();
     const full = diskKey(table.name, key);
-    const own = this.changes.get(full);
-    return (own === undefined ? this.#under(full) : own.value) as V | undefined;
+    const own = this.#changes.get(full);
+    return (own === undefined && !this.#changes.has(full) ? this.#under(full) : own) as V | undefined;
   }
 
   put<V>(table: Table<V>, key: string, value: V): void {
     this.#assertOpen();
     const full = diskKey(table.name, key);
-    // Encoded here, so that a value that has no JSON fails its own transaction and not the whole group.
-    const text = JSON.stringify(value) as string | undefined;
-    if (text === undefined || value === null) {
+    if (value === undefined || value === null) {
       throw new TandemError('internal', `${full} was put as ${String(value)}, which is no record; use del`);
     }
     if (this.#freeze) {
+      const text = JSON.stringify(value);
       if (!isDeepStrictEqual(JSON.parse(text), value)) {
         throw new TandemError('internal', `${full} is not the same after JSON: ${text}`);
       }
       deepFreeze(value);
     }
-    this.changes.set(full, { value, text });
+    this.#changes.set(full, value);
   }
 
   del<V>(table: Table<V>, key: string): void {
     this.#assertOpen();
-    this.changes.set(diskKey(table.name, key), deletion);
+    this.#changes.set(diskKey(table.name, key), undefined);
+  }
+
+  /**
+   * Once a key, however often it was put; all of them before the first is kept, so that a value that has no JSON fails
+   * its own transaction and not the whole group.
+   */
+  encoded(): (readonly [key: string, change: Change])[] {
+    return Array.from(this.#changes, ([key, value]) => [
+      key,
+      value === undefined ? deletion : { value, text: JSON.stringify(value) },
+    ]);
   }
 
   end(): void {
