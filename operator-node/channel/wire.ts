@@ -1,0 +1,149 @@
+/** How a message looks in HTTP, and its checks on the way in: the part that client, server and loopback share (protocol §6). */
+import { isUtf8 } from 'node:buffer';
+import type { z } from 'zod';
+import { TandemError, type ErrorCode } from '../errors.ts';
+import type { OperatorId } from '../model/ids.ts';
+import { methods, type Answer, type Method, type Request } from './messages.ts';
+
+export const protocolVersion = '1';
+export const pathPrefix = `/tandem/v${protocolVersion}/`;
+export const jsonType = 'application/json';
+
+/** Both operators are named in each request: a key that two operators registered, or a wrong endpoint, is noticed. */
+export const headers = { version: 'tandem-version', from: 'tandem-from', to: 'tandem-to' } as const;
+
+export const isMethod = (name: string): name is Method => Object.hasOwn(methods, name);
+
+/** The issues that a refusal names; a peer that sends thousands of faults is told of the first. */
+const maxIssues = 5;
+
+function describeIssues(error: z.core.$ZodError): { readonly text: string; readonly path: readonly PropertyKey[] } {
+  const shown = error.issues.slice(0, maxIssues).map((issue) => {
+    return `${issue.path.map(String).join('.') || '(top)'}: ${issue.message}`.slice(0, 200);
+  });
+  if (error.issues.length > maxIssues) shown.push(`and ${error.issues.length - maxIssues} more`);
+  return { text: shown.join('; '), path: error.issues[0]?.path ?? [] };
+}
+
+/** @throws {TandemError} `bad-request`; its fact `path` is where the first fault is. */
+export function checkRequest<M extends Method>(method: M, value: unknown): Request<M> {
+  const result = methods[method].request.safeParse(value);
+  if (result.success) return result.data as Request<M>;
+  const { text, path } = describeIssues(result.error);
+  throw new TandemError('bad-request', `Not a request of ${method}: ${text}`, { facts: { path } });
+}
+
+/** @throws {TandemError} `unprocessable` when it is no answer of the method, or no answer to that request. */
+export function checkAnswer<M extends Method>(
+  peer: OperatorId,
+  method: M,
+  request: Request<M>,
+  value: unknown,
+): Answer<M> {
+  const result = methods[method].answer.safeParse(value);
+  if (!result.success) {
+    const { text, path } = describeIssues(result.error);
+    throw new TandemError('unprocessable', `Operator ${peer} answered ${method} with something else: ${text}`, {
+      facts: { peer, path },
+    });
+  }
+  const answer = result.data as Answer<M>;
+  const mismatch = mismatches[method](request, answer, peer);
+  if (mismatch !== undefined) {
+    throw new TandemError('unprocessable', `Operator ${peer} answered another ${method} than was asked: ${mismatch}`, {
+      facts: { peer },
+    });
+  }
+  return answer;
+}
+
+const echo = (what: string, asked: string, answered: string): string | undefined =>
+  asked === answered ? undefined : `${what} ${answered} instead of ${asked}`;
+
+function inOrder(
+  asked: readonly { readonly pair: string }[],
+  answered: readonly { readonly pair: string }[],
+): string | undefined {
+  if (asked.length !== answered.length) return `${answered.length} answers to ${asked.length} pairs`;
+  const wrong = asked.findIndex((question, index) => question.pair !== answered[index]?.pair);
+  return wrong === -1
+    ? undefined
+    : echo(`answer ${wrong} is of pair`, asked[wrong]?.pair ?? '', answered[wrong]?.pair ?? '');
+}
+
+/** What an answer repeats of its request; lists are answered one for one and in order. */
+const mismatches: {
+  readonly [M in Method]: (request: Request<M>, answer: Answer<M>, peer: OperatorId) => string | undefined;
+} = {
+  hello: (_, answer, peer) => echo('operator', String(peer), String(answer.operator)),
+  quote: () => undefined,
+  propose: (request, answer) =>
+    inOrder(
+      request.proposals.map((proposal) => proposal.terms),
+      answer.answers,
+    ),
+  // The batchId is not in the request: who asked computes it.
+  offer: () => undefined,
+  countersign: (request, answer) => echo('batch', request.batchId, answer.batchId),
+  withdraw: (request, answer) =>
+    inOrder(
+      request.pairs.map((pair) => ({ pair })),
+      answer.answers,
+    ),
+  cancel: (request, answer) => echo('pair', request.pair, answer.pair),
+  forward: (request, answer) => echo('message', request.id, answer.id),
+};
+
+/** @throws {TandemError} `bad-json` */
+export function parseBody(body: Buffer): unknown {
+  if (!isUtf8(body)) throw new TandemError('bad-json', 'The body is not UTF-8');
+  try {
+    return JSON.parse(body.toString('utf8'));
+  } catch (cause) {
+    throw new TandemError('bad-json', `The body is not JSON: ${(cause as Error).message}`, { cause });
+  }
+}
+
+/** `application/json`, with `charset=utf-8` or without; anything else is refused. */
+export const isJsonType = (contentType: string | undefined): boolean =>
+  contentType !== undefined && /^application\/json\s*(?:;\s*charset="?utf-8"?\s*)?$/i.test(contentType);
+
+export const errorBody = (code: ErrorCode, message: string): string => JSON.stringify({ error: { code, message } });
+
+/** Codes that a peer's refusal keeps on the way to the caller; every other is reduced to one of these by its status. */
+const refusals = new Set<string>([
+  'bad-request',
+  'bad-json',
+  'forbidden',
+  'not-found',
+  'conflict',
+  'too-large',
+  'unprocessable',
+  'too-busy',
+] satisfies ErrorCode[]);
+
+/** What a peer's answer other than 200 means here. */
+export function refusalOf(peer: OperatorId, method: Method, status: number, body: Buffer): TandemError {
+  const { code, message } = readError(body);
+  const text = `Operator ${peer} refused ${method} with ${status} ${code ?? '(no error code)'}: ${message}`;
+  const facts = { peer, status, ...(code === undefined ? {} : { code }) };
+  if (status === 429) return new TandemError('too-busy', text, { facts });
+  // Whether it acted is unknown, and the same request may be asked again: the same to the caller as no answer.
+  if (status >= 500 || status === 408) return new TandemError('peer-unavailable', text, { facts });
+  if (status >= 400 && code !== undefined && refusals.has(code)) {
+    return new TandemError(code as ErrorCode, text, { facts });
+  }
+  return new TandemError('unprocessable', text, { facts });
+}
+
+function readError(body: Buffer): { readonly code?: string; readonly message: string } {
+  try {
+    const { error } = JSON.parse(body.toString('utf8')) as { error?: { code?: unknown; message?: unknown } };
+    return {
+      ...(typeof error?.code === 'string' ? { code: error.code.slice(0, 64) } : {}),
+      message: typeof error?.message === 'string' ? error.message.slice(0, 1000) : '(no message)',
+    };
+  } catch {
+    return { message: '(not JSON)' };
+  }
+}
