@@ -1,0 +1,125 @@
+/** Items on sale and their stock: put there by staff, taken one a sale, in order. */
+import { TandemError } from '../../errors.ts';
+import { isAmount, isAsset, type Amount, type Asset, type UserId } from '../../model/ids.ts';
+import type { Tx, View } from '../../store/store.ts';
+import { codeKey, codeTable, folded, itemKey, itemListTable, itemNameTable, itemTable, stockTable } from './records.ts';
+import type { Item } from './records.ts';
+
+export interface NewItem {
+  readonly user: UserId;
+  /** Number code that a buyer can write: `12`, `A1`. */
+  readonly item: string;
+  /** Name that a person reads, and can write too. */
+  readonly label: string;
+  readonly asset: Asset;
+  readonly price: Amount;
+}
+
+export interface NewStock {
+  /** Given by staff: the key of idempotency. */
+  readonly id: string;
+  readonly user: UserId;
+  readonly item: string;
+  /** Handed out one a sale, in this order. */
+  readonly codes: readonly string[];
+}
+
+/** By number code first, then by name; upper and lower case are the same. */
+export function itemOf(view: View, user: UserId, name: string): Item | undefined {
+  const byCode = view.get(itemTable, itemKey(user, name));
+  if (byCode !== undefined) return byCode;
+  const item = view.get(itemNameTable, itemKey(user, name));
+  return item === undefined ? undefined : view.get(itemTable, itemKey(user, item));
+}
+
+export const inStock = ({ next, end, returned }: Item): number => end - next + returned.length;
+
+/**
+ * Puts an item on sale, or changes its label and price; its stock stays.
+ * @throws {TandemError} `bad-request` when the item cannot be sold so, `conflict` when its name is another item's.
+ */
+export function putItem(tx: Tx, { user, item, label, asset, price }: NewItem): void {
+  if (folded(item) === '' || folded(label) === '' || /[/!]/.test(item)) {
+    throw new TandemError('bad-request', `Item "${item}" needs a code without "/" and "!" and a name, got "${label}"`);
+  }
+  if (!isAsset(asset) || !isAmount(price) || price === '0') {
+    throw new TandemError(
+      'bad-request',
+      `Item "${item}" needs a price above zero in minor units, got ${price} ${asset}`,
+    );
+  }
+  const before = tx.get(itemTable, itemKey(user, item));
+  const named = itemOf(tx, user, label);
+  if (named !== undefined && folded(named.item) !== folded(item)) {
+    throw new TandemError('conflict', `"${label}" is already item ${named.item}; give item ${item} another name`);
+  }
+  if (before === undefined) {
+    const other = tx.get(itemNameTable, itemKey(user, item));
+    if (other !== undefined) {
+      throw new TandemError('conflict', `"${item}" is already the name of item ${other}; use another code`);
+    }
+    tx.put(itemListTable, user, [...(tx.get(itemListTable, user) ?? []), item]);
+  } else {
+    tx.del(itemNameTable, itemKey(user, before.label));
+  }
+  tx.put(itemNameTable, itemKey(user, label), item);
+  const stock = before ?? { next: 0, end: 0, returned: [] };
+  tx.put(itemTable, itemKey(user, item), { ...stock, item: before?.item ?? item, label, asset, price });
+}
+
+/** @throws {TandemError} `conflict` for a known id with other content, `not-found` without the item, `bad-request` for an empty code. */
+export function addStock(tx: Tx, { id, user, item, codes }: NewStock): { readonly inStock: number } {
+  const known = tx.get(stockTable, id);
+  const existing = tx.get(itemTable, itemKey(user, item));
+  if (known !== undefined) {
+    const same = known.user === user && known.item === item && known.codes.join('\n') === codes.join('\n');
+    if (!same || existing === undefined) {
+      throw new TandemError('conflict', `Stock ${id} is known with other content; use a new id`, { facts: { id } });
+    }
+    return { inStock: inStock(existing) };
+  }
+  if (existing === undefined) throw new TandemError('not-found', `${user} has no item "${item}"; put it on sale first`);
+  if (codes.some((code) => code === '' || code.includes('\n'))) {
+    throw new TandemError('bad-request', `A code of item "${item}" is empty or has more than one line`);
+  }
+  for (const [offset, code] of codes.entries()) tx.put(codeTable, codeKey(user, item, existing.end + offset), code);
+  const after = { ...existing, end: existing.end + codes.length };
+  tx.put(itemTable, itemKey(user, item), after);
+  tx.put(stockTable, id, { user, item, codes });
+  return { inStock: inStock(after) };
+}
+
+/** The first code in stock, out of it; undefined when sold out. */
+export function takeCode(
+  tx: Tx,
+  user: UserId,
+  item: Item,
+): { readonly index: number; readonly code: string } | undefined {
+  const [back, ...returned] = item.returned;
+  if (back === undefined && item.next >= item.end) return undefined;
+  const index = back ?? item.next;
+  const after = back === undefined ? { ...item, next: item.next + 1 } : { ...item, returned };
+  tx.put(itemTable, itemKey(user, item.item), after);
+  return { index, code: codeAt(tx, user, item.item, index) };
+}
+
+/** The code of a released sale, if nobody else has it since. */
+export function takeBack(tx: Tx, user: UserId, name: string, index: number): boolean {
+  const item = tx.get(itemTable, itemKey(user, name));
+  if (item?.returned.includes(index) !== true) return false;
+  tx.put(itemTable, itemKey(user, name), { ...item, returned: item.returned.filter((one) => one !== index) });
+  return true;
+}
+
+export function putBack(tx: Tx, user: UserId, name: string, index: number): void {
+  const item = tx.get(itemTable, itemKey(user, name));
+  if (item === undefined) throw new TandemError('internal', `Item ${itemKey(user, name)} of a sale is gone`);
+  const returned = [...item.returned, index].sort((a, b) => a - b);
+  tx.put(itemTable, itemKey(user, name), { ...item, returned });
+}
+
+function codeAt(view: View, user: UserId, item: string, index: number): string {
+  const code = view.get(codeTable, codeKey(user, item, index));
+  if (code === undefined) throw new TandemError('internal', `Code ${codeKey(user, item, index)} is missing`);
+  return code;
+}
