@@ -3,6 +3,7 @@
  * (protocol §3, rules 2 and 3). Adapters: `chain/rpc.ts` (JSON-RPC) and, in tests, a model chain.
  */
 import type { BatchId, Hash, Hex, OperatorId, UnixSeconds } from '../model/ids.ts';
+import type { Tx } from '../store/store.ts';
 
 export interface Block {
   readonly number: number;
@@ -73,6 +74,8 @@ export interface OperatorEntry {
   readonly pins: readonly Hash[];
   /** `https://host:port` of the secure channel. */
   readonly endpoint: string;
+  /** The entry changes by itself, without an event, when this second is past: the first overlap of keys to end. */
+  readonly overlapEnds?: UnixSeconds;
 }
 
 export interface ChainReader {
@@ -90,6 +93,24 @@ export interface ChainReader {
   nextSequence(initiator: OperatorId, acceptor: OperatorId, blockHash: Hash): Promise<number>;
   /** All operators ever admitted, at that block. */
   operators(blockHash: Hash): Promise<readonly OperatorEntry[]>;
+  /** Operators whose entry was changed in blocks after that number, up to the newest; final or not. */
+  operatorsChangedAfter(number: number): Promise<readonly OperatorId[]>;
+}
+
+/** What the watcher hands on: a final block with what happened in it. */
+export interface FinalBlock {
+  readonly block: Block;
+  readonly logs: readonly ChainLog[];
+}
+
+/** Where the chain is, as seen now. */
+export interface Head {
+  /** The newest block. */
+  readonly newest: Block;
+  /** The newest final block. */
+  readonly final: Block;
+  /** For how long, by this node's own clock, no newer block has been seen. */
+  readonly ageMillis: number;
 }
 
 /** What an operator's node knows of the others: the chain is the trust store (protocol §6). */
@@ -110,4 +131,61 @@ export interface ContractCall {
   readonly to: string;
   readonly data: Hex;
   readonly gasLimit: bigint;
+}
+
+/** A transaction in a block that may still be replaced. Its status is no decision (protocol §3, rule 2). */
+export interface Receipt {
+  readonly status: 'included' | 'reverted';
+  readonly block: { readonly number: number; readonly hash: Hash };
+}
+
+/**
+ * What came of handing a transaction over. `held`: it is in the pool or in a block already. `nonce-used`: another one, or
+ * this one, is in a block with that nonce. `underpriced`: the chain asks for a higher fee. `refused`: not now; the reason
+ * is the endpoint's text.
+ */
+export type Broadcast =
+  | { readonly outcome: 'held' | 'nonce-used' | 'underpriced' }
+  | { readonly outcome: 'refused'; readonly reason: string };
+
+/** What the chain asks for now, in wei. `legacy`: it has no base fee. */
+export type Fees =
+  | { readonly kind: 'eip1559'; readonly maxFeePerGas: bigint; readonly maxPriorityFeePerGas: bigint }
+  | { readonly kind: 'legacy'; readonly gasPrice: bigint };
+
+/** The way of a signed transaction into the chain. @throws {TandemError} `chain-unavailable` from each. */
+export interface ChainWriter {
+  broadcast(raw: Hex): Promise<Broadcast>;
+  receipt(transactionHash: Hash): Promise<Receipt | undefined>;
+  /** Transactions of that address in blocks up to the newest one, or up to the one of that hash. */
+  nonce(address: string, at: 'newest' | Hash): Promise<number>;
+  fees(): Promise<Fees>;
+}
+
+/**
+ * What became of a transaction. Told once when it is first in a block, and once more when that block is final, each time in
+ * the store transaction in which the sender notes it. `replaced`: another transaction that this sender does not know has
+ * used its nonce in a final block: the key is used from elsewhere.
+ */
+export interface TransactionOutcome {
+  readonly key: SendingKey;
+  /** As it was given to `send`. */
+  readonly tag: string;
+  readonly hash: Hash;
+  readonly status: 'included' | 'reverted' | 'replaced';
+  readonly final: boolean;
+  readonly block?: { readonly number: number; readonly hash: Hash };
+}
+
+/** Sends what the flow has decided to send, until it is in a final block (faults.md 8). */
+export interface TransactionSender {
+  /**
+   * Takes the next nonce, signs and stores, all inside `tx`; it leaves when that transaction is on disk, and is sent again,
+   * byte for byte, until its block is final. @throws {TandemError} `not-ready` before the chain's nonce of a new key is known.
+   */
+  send(tx: Tx, key: SendingKey, call: ContractCall, tag: string): Hash;
+  /** One empty transaction, so that the chain makes a block (rule 3); undefined while one is still on its way. */
+  poke(tx: Tx, key: SendingKey): Hash | undefined;
+  /** Stored transactions of that key that are in no block yet. */
+  waiting(key: SendingKey): number;
 }
