@@ -16,5 +16,5 @@ export default defineConfig({
       optimizer: { enabled: true, runs: 1_000_000 },
     },
   },
-  paths: { sources: 'contracts', tests: { solidity: 'test/contracts' } },
+  paths: { sources: ['contracts', 'test/contracts/mocks'], tests: { solidity: 'test/contracts/solidity' } },
 });

@@ -1,0 +1,77 @@
+/** A simulated chain of its own for a test file; its clock is set by the test. */
+import type { HardhatEthersProvider } from '@nomicfoundation/hardhat-ethers/types';
+import { Contract, ContractFactory, Wallet, id } from 'ethers';
+import { createHardhatRuntimeEnvironment } from 'hardhat/hre';
+import { join } from 'node:path';
+
+import config from '../../hardhat.config.ts';
+
+/** Unix seconds of the first block. */
+export const startTime = 1_800_000_000;
+export const oneDay = 86_400;
+
+export interface Chain {
+  readonly provider: HardhatEthersProvider;
+  readonly chainId: number;
+  /** Deploys, and is the consortium's authority. */
+  readonly authority: Wallet;
+  deploy(contract: string, ...args: unknown[]): Promise<Contract>;
+  /** A key that is the same in every run, with an account that can pay. */
+  wallet(name: string): Promise<Wallet>;
+  send(method: string, ...params: unknown[]): Promise<unknown>;
+  /** The block of the next transaction has this timestamp. */
+  nextBlockAt(timestamp: number): Promise<void>;
+  /** Mines an empty block with this timestamp: what views see from then on. */
+  mineAt(timestamp: number): Promise<void>;
+  /** @returns what undoes all that follows; to be called once. */
+  snapshot(): Promise<() => Promise<void>>;
+  close(): Promise<void>;
+}
+
+export interface ChainOptions {
+  readonly chainId?: number;
+  readonly hardfork?: 'cancun' | 'prague' | 'osaka';
+}
+
+export async function openChain({ chainId = 31337, hardfork = 'cancun' }: ChainOptions = {}): Promise<Chain> {
+  const hre = await createHardhatRuntimeEnvironment(config, {}, join(import.meta.dirname, '..', '..'));
+  const connection = await hre.network.create({
+    network: 'default',
+    override: { chainId, hardfork, initialDate: new Date(startTime * 1000), allowBlocksWithSameTimestamp: true },
+  });
+  const { provider } = connection.ethers;
+  const send = (method: string, ...params: unknown[]): Promise<unknown> => provider.send(method, params);
+  const wallet = async (name: string): Promise<Wallet> => {
+    const made = new Wallet(id(`tandem test key of ${name}`), provider);
+    await send('hardhat_setBalance', made.address, '0x56bc75e2d63100000');
+    return made;
+  };
+  const authority = await wallet('the authority');
+  return {
+    provider,
+    chainId,
+    authority,
+    wallet,
+    send,
+    async deploy(contract, ...args) {
+      const { abi, bytecode } = await hre.artifacts.readArtifact(contract);
+      const deployed = await new ContractFactory([...abi], bytecode, authority).deploy(...args);
+      await deployed.waitForDeployment();
+      return new Contract(await deployed.getAddress(), [...abi], authority);
+    },
+    async nextBlockAt(timestamp) {
+      await send('evm_setNextBlockTimestamp', timestamp);
+    },
+    async mineAt(timestamp) {
+      await send('evm_setNextBlockTimestamp', timestamp);
+      await send('evm_mine');
+    },
+    async snapshot() {
+      const taken = await send('evm_snapshot');
+      return async () => {
+        await send('evm_revert', taken);
+      };
+    },
+    close: () => connection.close(),
+  };
+}
