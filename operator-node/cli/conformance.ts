@@ -11,7 +11,7 @@ import { merkleTree } from '../commitment/merkle.ts';
 import { operationCommitment, termsCommitment } from '../commitment/record.ts';
 import { operationFields, termsFields } from '../commitment/schema.ts';
 import { batchIdOf } from '../commitment/typedData.ts';
-import type { Hash, OperatorId, PairId, UnixSeconds } from '../model/ids.ts';
+import type { Hash, OperatorId, UnixSeconds } from '../model/ids.ts';
 import type { OperationRecord, Terms } from '../model/records.ts';
 import type { Output } from './output.ts';
 
@@ -102,7 +102,7 @@ function compute(input: BatchInput, position: number): Record<string, unknown> {
       secondCommitment: operationCommitment(secrets.second, second),
     };
     const leaf = encodeLeaf({
-      pair: terms.pair as PairId,
+      pair: terms.pair,
       terms: commitments.termsCommitment,
       first: commitments.firstCommitment,
       second: commitments.secondCommitment,

@@ -42,7 +42,7 @@ export function parseDisclosure(
     return refuse('it is not the base64url of JSON');
   }
   if (!Array.isArray(parsed) || parsed.length !== 3) return refuse('it is not an array of three strings');
-  const [salt, name, value]: unknown[] = parsed;
+  const [salt, name, value] = parsed as unknown[];
   if (typeof salt !== 'string' || typeof name !== 'string' || typeof value !== 'string') {
     return refuse('it is not an array of three strings');
   }

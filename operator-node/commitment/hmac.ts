@@ -34,7 +34,7 @@ function finish(length: number): void {
   const view = innerOfLength[length];
   if (view === undefined)
     throw new RangeError(`expected a message of at most ${maxMessageBytes} bytes, found ${length}`);
-  outer.write(hash('sha256', view, 'latin1'), blockBytes, 'binary');
+  outer.write(hash('sha256', view, 'binary'), blockBytes, 'latin1');
 }
 
 /** First 16 bytes of the MAC of an ASCII message, as base64url without padding: a salt (protocol §4). */

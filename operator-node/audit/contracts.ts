@@ -1,0 +1,148 @@
+/** What an auditor asks the two contracts, at the hash of one block. Undefined: the code there does not answer so. */
+import { Interface, type Result } from 'ethers';
+import { operatorRegistryAbi, pairSettlementAbi } from '../chain/abi.ts';
+import type { BatchId, Hash, Hex } from '../model/ids.ts';
+import type { AuditChain, AuditLog } from './auditChain.ts';
+import type { EvidenceBundle } from './format.ts';
+import type { Finality } from './network.ts';
+
+export const settlement = new Interface(pairSettlementAbi);
+export const registry = new Interface(operatorRegistryAbi);
+
+export const pairStatusNames = ['unknown', 'prepared', 'committed', 'aborted'] as const;
+export type PairStatusName = (typeof pairStatusNames)[number];
+
+export interface Outcome {
+  readonly prepared: boolean;
+  readonly deadline: number;
+  readonly count: number;
+  readonly commitWords: readonly bigint[];
+  readonly abortWords: readonly bigint[];
+}
+
+const bit = (words: readonly bigint[], index: number): boolean =>
+  (((words[index >>> 8] ?? 0n) >> BigInt(index & 255)) & 1n) === 1n;
+
+export const isCommitted = ({ commitWords }: Outcome, index: number): boolean => bit(commitWords, index);
+export const isAbortedByBit = ({ abortWords }: Outcome, index: number): boolean => bit(abortWords, index);
+
+export interface Contracts {
+  /** The registry that the settlement contract asks, lower-case. */
+  registryOf(at: Hash): Promise<string | undefined>;
+  batchOutcome(batchId: BatchId, at: Hash): Promise<Outcome | undefined>;
+  pairStatus(batchId: BatchId, index: number, at: Hash): Promise<PairStatusName | undefined>;
+  verifyPair(bundle: EvidenceBundle, leaf: Hex, at: Hash): Promise<boolean | undefined>;
+  /** The signers that count in a block of that hash and time. */
+  signers(operator: number, at: Hash, timestamp: number): Promise<readonly Hex[] | undefined>;
+  finality(at: Hash): Promise<Finality | undefined>;
+  /** Whether the signer, a contract or a verifier with a key, takes the signature (ERC-1271, ERC-7913). */
+  signerAccepts(signer: Hex, digest: BatchId, signature: Hex, at: Hash): Promise<boolean>;
+  /** The settlement contract's events in that block. */
+  events(at: Hash): Promise<readonly SettlementEvent[]>;
+}
+
+export interface SettlementEvent {
+  readonly name: string;
+  readonly args: Result;
+  readonly transactionHash: Hash;
+}
+
+const walletInterface = new Interface([
+  'function isValidSignature(bytes32 hash, bytes signature) view returns (bytes4)',
+  'function verify(bytes key, bytes32 hash, bytes signature) view returns (bytes4)',
+]);
+
+export function contractsAt(
+  chain: AuditChain,
+  addresses: { readonly PairSettlement: string; readonly OperatorRegistry: string },
+): Contracts {
+  async function view(
+    abi: Interface,
+    to: string,
+    name: string,
+    args: readonly unknown[],
+    at: Hash,
+  ): Promise<Result | undefined> {
+    const answer = await chain.call(to, abi.encodeFunctionData(name, args) as Hex, at);
+    if (answer === undefined) return undefined;
+    try {
+      return abi.decodeFunctionResult(name, answer);
+    } catch {
+      return undefined;
+    }
+  }
+  const ask = (name: string, args: readonly unknown[], at: Hash) =>
+    view(settlement, addresses.PairSettlement, name, args, at);
+
+  return {
+    async registryOf(at) {
+      const [address] = (await ask('REGISTRY', [], at)) ?? [];
+      return typeof address === 'string' ? address.toLowerCase() : undefined;
+    },
+
+    async batchOutcome(batchId, at) {
+      const answer = await ask('batchOutcome', [batchId], at);
+      if (answer === undefined) return undefined;
+      const [prepared, deadline, count, commitWords, abortWords] = answer as unknown as [
+        boolean,
+        bigint,
+        bigint,
+        Result,
+        Result,
+      ];
+      return {
+        prepared,
+        deadline: Number(deadline),
+        count: Number(count),
+        commitWords: commitWords.toArray() as bigint[],
+        abortWords: abortWords.toArray() as bigint[],
+      };
+    },
+
+    async pairStatus(batchId, index, at) {
+      const [status] = (await ask('pairStatus', [batchId, index], at)) ?? [];
+      return pairStatusNames[Number(status)];
+    },
+
+    async verifyPair({ batch, index, proof }, leaf, at) {
+      const [answer] = (await ask('verifyPair', [batch, index, leaf, proof], at)) ?? [];
+      return typeof answer === 'boolean' ? answer : undefined;
+    },
+
+    async signers(operator, at, timestamp) {
+      const [entry] = (await view(registry, addresses.OperatorRegistry, 'operator', [operator], at)) ?? [];
+      if (entry === undefined) return undefined;
+      const { signer, previousSigner, previousSignerUntil } = (entry as Result).toObject() as {
+        signer: Hex;
+        previousSigner: Hex;
+        previousSignerUntil: bigint;
+      };
+      const valid = previousSigner !== '0x' && previousSignerUntil >= BigInt(timestamp);
+      return valid ? [signer, previousSigner] : [signer];
+    },
+
+    async finality(at) {
+      const [answer] = (await view(registry, addresses.OperatorRegistry, 'finality', [], at)) ?? [];
+      if (answer === undefined) return undefined;
+      const { mode, depth } = (answer as Result).toObject() as { mode: bigint; depth: bigint };
+      return mode === 1n ? { mode: 'finalized' } : { mode: 'depth', depth: Number(depth) };
+    },
+
+    async signerAccepts(signer, digest, signature, at) {
+      const to = signer.slice(0, 42);
+      const key = `0x${signer.slice(42)}`;
+      const [name, args] =
+        key === '0x' ? ['isValidSignature', [digest, signature]] : ['verify', [key, digest, signature]];
+      const [magic] = (await view(walletInterface, to, name, args, at)) ?? [];
+      return magic === walletInterface.getFunction(name)?.selector;
+    },
+
+    async events(at) {
+      const logs: readonly AuditLog[] = await chain.logs(addresses.PairSettlement, at);
+      return logs.flatMap(({ topics, data, transactionHash }) => {
+        const event = settlement.parseLog({ topics, data });
+        return event === null ? [] : [{ name: event.name, args: event.args, transactionHash }];
+      });
+    },
+  };
+}

@@ -1,0 +1,38 @@
+/** `network.json`: what the auditor brings along, published by the consortium (protocol §7). */
+import { z } from 'zod';
+import { TandemError } from '../errors.ts';
+import { isHash } from '../model/ids.ts';
+import type { Network } from '../model/records.ts';
+
+const hash = z.string().refine(isHash, 'expected 0x and 64 lower-case hex digits');
+const address = z
+  .string()
+  .regex(/^0x[0-9a-fA-F]{40}$/, 'expected 0x and 40 hex digits')
+  .transform((value) => value.toLowerCase());
+
+export type Finality = Network['finality'];
+
+/** Where the file leaves `finality` out, the registry on chain says it. */
+export type AuditNetwork = Omit<Network, 'finality'> & { readonly finality?: Finality };
+
+const schema = z.object({
+  chainId: z.string().regex(/^[1-9][0-9]{0,77}$/, 'expected decimal digits'),
+  genesisHash: hash,
+  contracts: z.object({ OperatorRegistry: address, PairSettlement: address }),
+  codeHashes: z.object({ OperatorRegistry: hash, PairSettlement: hash }),
+  firstBlock: z.number().int().min(0),
+  finality: z
+    .discriminatedUnion('mode', [
+      z.object({ mode: z.literal('depth'), depth: z.number().int().min(0) }),
+      z.object({ mode: z.literal('finalized') }),
+    ])
+    .exactOptional(),
+});
+
+/** Addresses come out in lower case. @throws {TandemError} `config-invalid`, naming the field. */
+export function parseNetwork(value: unknown): AuditNetwork {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const issues = result.error.issues.map(({ path, message }) => `${path.join('.') || '(top)'}: ${message}`);
+  throw new TandemError('config-invalid', `The network file is not valid:\n  ${issues.join('\n  ')}`);
+}
