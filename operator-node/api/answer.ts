@@ -35,20 +35,28 @@ function codeOf(error: unknown): ErrorCode {
   return 'internal';
 }
 
+export interface Refused {
+  readonly code: ErrorCode;
+  readonly status: number;
+  /** The caller was told the remedy only: the fault is for the node's own log. */
+  readonly hidden: boolean;
+}
+
 /** Answers with the error, or cuts the connection where an answer has begun. */
 export function refuse(
   request: IncomingMessage,
   response: ServerResponse,
   error: unknown,
   headers: Readonly<Record<string, string>> = {},
-): { readonly code: ErrorCode; readonly status: number } {
+): Refused {
   const code = codeOf(error);
   const { status, retryable, remedy } = errorCatalogue[code];
+  const hidden = inward.has(code);
   if (response.headersSent) {
     response.destroy();
-    return { code, status };
+    return { code, status, hidden };
   }
-  const message = error instanceof TandemError && !inward.has(code) ? error.message : remedy;
+  const message = error instanceof TandemError && !hidden ? error.message : remedy;
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
   if (status === 401) {
     const given = request.headers.authorization === undefined ? '' : ', error="invalid_token"';
@@ -57,5 +65,5 @@ export function refuse(
   if (retryable && status !== 500) response.setHeader('retry-after', '1');
   discardBody(request);
   send(response, { status, json: { error: { code, message } } });
-  return { code, status };
+  return { code, status, hidden };
 }

@@ -39,8 +39,8 @@ export function createApi(services: NodeServices, tokens: ApiTokens, hooks: ApiH
   const checks = { gateway: bearer(tokens.gatewayToken), admin: bearer(tokens.adminToken), none: () => {} };
 
   const fail = (operationId: string, request: Request, response: Response, error: unknown, allow?: string) => {
-    const { code, status } = refuse(request, response, error, allow === undefined ? {} : { allow });
-    if (status === 500) hooks.onFault?.(operationId, error);
+    const { code, status, hidden } = refuse(request, response, error, allow === undefined ? {} : { allow });
+    if (hidden) hooks.onFault?.(operationId, error);
     hooks.onAnswer?.(operationId, status, code);
   };
 

@@ -1,0 +1,136 @@
+/** The API on a port of its own, before a node that answers as it is told and records what it was asked. */
+import { afterEach } from 'vitest';
+import type { ApiHooks } from '../../operator-node/api/app.ts';
+import { apiLimits, startApi, type ApiLimits, type RunningApi } from '../../operator-node/api/server.ts';
+import type { NodeServices, PairView } from '../../operator-node/api/services.ts';
+import type { OutboundMessage } from '../../operator-node/messaging/gateway.ts';
+import type { Amount, Asset, Msisdn, OperatorId, PairId, Timestamp } from '../../operator-node/model/ids.ts';
+
+export const gatewayToken = 'gateway-token-0123456789';
+export const adminToken = 'admin-token-0123456789';
+export const alice = '+46701234567' as Msisdn;
+export const stranger = '+46709999999' as Msisdn;
+export const knownPair = '019ab2f4-6c1e-7d3a-9b52-0f6d2c1e8a77' as PairId;
+export const unknownPair = '019ab2f4-6c1e-7d3a-9b52-000000000000' as PairId;
+export const message = { id: 'm-1', from: alice, to: '+46707654321', text: 'PAY 120 lunch' };
+/** Not what JSON.stringify would give: served as it is, or not at all. */
+export const evidenceText = '{"a":1,"batch":{"root":"0x00"},"z":"é"}';
+
+const sek = 'SEK' as Asset;
+const amount = (text: string) => text as Amount;
+
+export const received: OutboundMessage = {
+  id: 'out-1',
+  from: '+46700000001' as Msisdn,
+  to: alice,
+  text: 'Bo asks for 120.00 SEK. YES 4821?',
+  pair: knownPair,
+  at: '2026-11-23T10:00:00Z' as Timestamp,
+};
+
+const view: PairView = {
+  id: knownPair,
+  legs: [
+    {
+      leg: 'first',
+      role: 'initiator',
+      state: 'committed',
+      peer: 2 as OperatorId,
+      service: 'pay',
+      asset: sek,
+      amount: amount('12000'),
+      user: alice,
+      created: '2026-11-23T10:00:00Z' as Timestamp,
+      deadline: '1795428600',
+      batchId: `0x${'11'.repeat(32)}`,
+      index: 0,
+      told: true,
+    },
+  ],
+};
+
+export interface Call {
+  readonly name: string;
+  readonly input: unknown;
+}
+
+/** `replace` stands in for single calls; each call is recorded whichever answers it. */
+export function fakeServices(replace: Partial<NodeServices> = {}): NodeServices & { readonly calls: Call[] } {
+  const calls: Call[] = [];
+  const note = (name: string, input?: unknown) => void calls.push({ name, input });
+  const usual: NodeServices = {
+    receive: async (input) => (note('receive', input), { id: input.id, disposition: 'intercepted' }),
+    pair: async (id) => (note('pair', id), id === knownPair ? view : undefined),
+    evidence: async (id) => (note('evidence', id), id === knownPair ? evidenceText : undefined),
+    accounts: async (number) => (
+      note('accounts', number),
+      number === alice ? [{ asset: sek, balance: amount('88000'), held: amount('12000') }] : undefined
+    ),
+    positions: async () => (note('positions'), [{ operator: 2 as OperatorId, asset: sek, balance: '-12000' }]),
+    users: async () => (
+      note('users'),
+      [{ number: alice, name: 'Alice', language: 'en', kind: 'person', joined: true }]
+    ),
+    createUser: async (user) => (note('createUser', user), { number: user.number, created: true }),
+    deposit: async (input) => (note('deposit', input), { asset: input.asset, balance: amount('100000') }),
+    withdraw: async (input) => (note('withdraw', input), { asset: input.asset, balance: amount('50000') }),
+    readiness: async () => ({ ready: true, checks: { store: 'ok', chain: 'ok' } }),
+    metrics: async () => 'tandem_open_pairs 0\n',
+    phones: {
+      messages: async (number, cursor) => (
+        note('phones', { number, cursor }),
+        number === alice && cursor === '' ? { messages: [received], cursor: '1' } : { messages: [], cursor }
+      ),
+    },
+  };
+  return { ...usual, ...replace, calls };
+}
+
+const running: RunningApi[] = [];
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((api) => api.close()));
+});
+
+export interface Running {
+  readonly api: RunningApi;
+  readonly url: string;
+}
+
+/** Closed after the test. */
+export async function serve(
+  services: NodeServices = fakeServices(),
+  hooks: ApiHooks = {},
+  limits: Partial<ApiLimits> = {},
+): Promise<Running> {
+  const api = await startApi(services, { host: '127.0.0.1', port: 0, gatewayToken, adminToken }, hooks, {
+    ...apiLimits,
+    ...limits,
+  });
+  running.push(api);
+  return { api, url: `http://127.0.0.1:${api.port}` };
+}
+
+export const asGateway = { authorization: `Bearer ${gatewayToken}` };
+export const asStaff = { authorization: `Bearer ${adminToken}` };
+
+export const post = (url: string, body: unknown, headers: Record<string, string> = asGateway) =>
+  fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: typeof body === 'string' || body instanceof Uint8Array ? (body as string) : JSON.stringify(body),
+  });
+
+export interface Refusal {
+  readonly status: number;
+  readonly code: string;
+  readonly message: string;
+}
+
+/** A refusal, which has the one form that every refusal has. */
+export async function refusal(answer: Response): Promise<Refusal> {
+  const body = (await answer.json()) as { error: { code: string; message: string } };
+  if (Object.keys(body).join() !== 'error' || Object.keys(body.error).join() !== 'code,message') {
+    throw new Error(`not of the form of a refusal: ${JSON.stringify(body)}`);
+  }
+  return { status: answer.status, ...body.error };
+}

@@ -1,0 +1,259 @@
+/** Each route: what it asks the node, and how the node's answer looks over HTTP. */
+import { describe, expect, it } from 'vitest';
+import { TandemError, type ErrorCode } from '../../operator-node/errors.ts';
+import type { NodeServices } from '../../operator-node/api/services.ts';
+import {
+  alice,
+  asGateway,
+  asStaff,
+  evidenceText,
+  fakeServices,
+  knownPair,
+  message,
+  post,
+  received,
+  refusal,
+  serve,
+  stranger,
+  unknownPair,
+} from './api-fixture.ts';
+
+const thrower = (code: ErrorCode, text: string) => async () => {
+  throw new TandemError(code, text);
+};
+
+describe('POST /v1/messages', () => {
+  it.each([
+    ['unknown-sender', 404],
+    ['conflict', 409],
+    ['too-busy', 429],
+    ['peer-unavailable', 503],
+    ['not-ready', 503],
+  ] as const)('passes on the node’s refusal %s as %i with its words', async (code, status) => {
+    const { url } = await serve(fakeServices({ receive: thrower(code, 'what was found') }));
+    const answer = await post(`${url}/v1/messages`, message);
+    expect(answer.headers.get('retry-after')).toBe(status === 429 || status === 503 ? '1' : null);
+    expect(await refusal(answer)).toEqual({ status, code, message: 'what was found' });
+  });
+
+  it('answers 202 with id and disposition, and nothing else that the node may have said', async () => {
+    const services = fakeServices({
+      receive: async ({ id }) => ({ id, disposition: 'answered', inner: 'secret' }) as const,
+    });
+    const { url } = await serve(services);
+    const answer = await post(`${url}/v1/messages`, message);
+    expect(answer.status).toBe(202);
+    expect(answer.headers.get('content-type')).toBe('application/json');
+    expect(answer.headers.get('x-powered-by')).toBeNull();
+    expect(await answer.json()).toEqual({ id: 'm-1', disposition: 'answered' });
+  });
+
+  it('gives the node the message as it was sent', async () => {
+    const services = fakeServices();
+    const { url } = await serve(services);
+    const text = 'PAY 12,50 \u0000 👩‍👩‍👧 “fika”\r\n';
+    expect((await post(`${url}/v1/messages`, { ...message, text })).status).toBe(202);
+    expect(services.calls).toEqual([{ name: 'receive', input: { ...message, text } }]);
+  });
+});
+
+describe('GET /v1/phones/{number}/messages', () => {
+  it('is not there on a node that keeps no phones', async () => {
+    const { phones: _none, ...real } = fakeServices();
+    const { url } = await serve(real satisfies NodeServices);
+    const answer = await fetch(`${url}/v1/phones/${alice}/messages`, { headers: asGateway });
+    expect(await refusal(answer)).toMatchObject({ status: 404, code: 'not-found' });
+  });
+
+  it('knows no inbox of a number that nobody has', async () => {
+    const { url } = await serve();
+    const answer = await fetch(`${url}/v1/phones/${stranger}/messages`, { headers: asGateway });
+    expect(await refusal(answer)).toMatchObject({ status: 404, message: expect.stringContaining(stranger) as string });
+  });
+
+  it('passes on what the phones say of a bad cursor', async () => {
+    const { url } = await serve(fakeServices({ phones: { messages: thrower('bad-request', 'after: no cursor') } }));
+    const answer = await fetch(`${url}/v1/phones/${alice}/messages?after=x`, { headers: asGateway });
+    expect(await refusal(answer)).toEqual({ status: 400, code: 'bad-request', message: 'after: no cursor' });
+  });
+
+  it.each([alice, encodeURIComponent(alice)])('gives the messages of %s and the cursor', async (number) => {
+    const { url } = await serve();
+    const answer = await fetch(`${url}/v1/phones/${number}/messages`, { headers: asGateway });
+    expect(answer.status).toBe(200);
+    expect(await answer.json()).toEqual({ messages: [received], cursor: '1' });
+  });
+
+  it('hands on the cursor, and an inbox with nothing new is empty', async () => {
+    const services = fakeServices();
+    const { url } = await serve(services);
+    const answer = await fetch(`${url}/v1/phones/${alice}/messages?after=1`, { headers: asGateway });
+    expect(await answer.json()).toEqual({ messages: [], cursor: '1' });
+    expect(services.calls).toEqual([{ name: 'phones', input: { number: alice, cursor: '1' } }]);
+  });
+});
+
+describe('GET /v1/pairs/{id}', () => {
+  it('knows no other pair', async () => {
+    const { url } = await serve();
+    const answer = await fetch(`${url}/v1/pairs/${unknownPair}`, { headers: asStaff });
+    expect(await refusal(answer)).toMatchObject({
+      status: 404,
+      message: expect.stringContaining(unknownPair) as string,
+    });
+  });
+
+  it('gives the pair', async () => {
+    const { url } = await serve();
+    const answer = await fetch(`${url}/v1/pairs/${knownPair}`, { headers: asStaff });
+    expect(answer.status).toBe(200);
+    expect(await answer.json()).toMatchObject({ id: knownPair, legs: [{ leg: 'first', state: 'committed' }] });
+  });
+});
+
+describe('GET /v1/pairs/{id}/evidence', () => {
+  it('knows no other pair', async () => {
+    const { url } = await serve();
+    const answer = await fetch(`${url}/v1/pairs/${unknownPair}/evidence`, { headers: asStaff });
+    expect(await refusal(answer)).toMatchObject({ status: 404 });
+  });
+
+  it('is not ready before the pair is final', async () => {
+    const { url } = await serve(fakeServices({ evidence: thrower('not-ready', 'The pair is not final yet.') }));
+    const answer = await fetch(`${url}/v1/pairs/${knownPair}/evidence`, { headers: asStaff });
+    expect(await refusal(answer)).toMatchObject({ status: 503, code: 'not-ready' });
+  });
+
+  it('gives the bundle byte for byte', async () => {
+    const { url } = await serve();
+    const answer = await fetch(`${url}/v1/pairs/${knownPair}/evidence`, { headers: asStaff });
+    expect(answer.headers.get('content-type')).toBe('application/json');
+    expect(Buffer.from(await answer.arrayBuffer())).toEqual(Buffer.from(evidenceText));
+  });
+});
+
+describe('GET /v1/accounts/{number}', () => {
+  it.each([stranger, '0701234567', '+46', '%2B46abc'])('knows no number %s', async (number) => {
+    const { url } = await serve();
+    const answer = await fetch(`${url}/v1/accounts/${number}`, { headers: asStaff });
+    expect(await refusal(answer)).toMatchObject({ status: 404, code: 'not-found' });
+  });
+
+  it.each([alice, encodeURIComponent(alice)])('gives the accounts of %s', async (number) => {
+    const { url } = await serve();
+    const answer = await fetch(`${url}/v1/accounts/${number}`, { headers: asStaff });
+    expect(await answer.json()).toEqual({ accounts: [{ asset: 'SEK', balance: '88000', held: '12000' }] });
+  });
+});
+
+describe('GET /v1/positions', () => {
+  it('gives what is owed', async () => {
+    const { url } = await serve();
+    const answer = await fetch(`${url}/v1/positions`, { headers: asStaff });
+    expect(await answer.json()).toEqual({ positions: [{ operator: 2, asset: 'SEK', balance: '-12000' }] });
+  });
+});
+
+describe('GET /v1/users', () => {
+  it('gives the users', async () => {
+    const { url } = await serve();
+    const answer = await fetch(`${url}/v1/users`, { headers: asStaff });
+    expect(await answer.json()).toEqual({
+      users: [{ number: alice, name: 'Alice', language: 'en', kind: 'person', joined: true }],
+    });
+  });
+});
+
+describe('POST /v1/users', () => {
+  const user = { number: stranger, name: 'Åsa', language: 'sv', assets: ['SEK', 'EUR'] };
+  const goods = [{ item: 'cola', label: 'Cola 33 cl', asset: 'SEK', price: '2000', codes: ['A1', 'A2'] }];
+
+  it('passes on a conflict', async () => {
+    const { url } = await serve(fakeServices({ createUser: thrower('conflict', 'There is another user with it.') }));
+    expect(await refusal(await post(`${url}/v1/users`, user, asStaff))).toMatchObject({
+      status: 409,
+      code: 'conflict',
+    });
+  });
+
+  it('adds a person that has not joined, asks before accepting and sells nothing, unless said otherwise', async () => {
+    const services = fakeServices();
+    const { url } = await serve(services);
+    const answer = await post(`${url}/v1/users`, user, asStaff);
+    expect(answer.status).toBe(201);
+    expect(await answer.json()).toEqual({ number: stranger, created: true });
+    expect(services.calls[0]?.input).toEqual({ ...user, kind: 'person', joined: false, autoAccept: false, goods: [] });
+  });
+
+  it('adds a machine, which accepts by itself', async () => {
+    const services = fakeServices();
+    const { url } = await serve(services);
+    expect((await post(`${url}/v1/users`, { ...user, kind: 'machine', joined: true, goods }, asStaff)).status).toBe(
+      201,
+    );
+    expect(services.calls[0]?.input).toEqual({ ...user, kind: 'machine', joined: true, autoAccept: true, goods });
+  });
+
+  it('answers 200 when the user was there already', async () => {
+    const { url } = await serve(fakeServices({ createUser: async ({ number }) => ({ number, created: false }) }));
+    expect((await post(`${url}/v1/users`, user, asStaff)).status).toBe(200);
+  });
+});
+
+describe.each([
+  ['deposit', '/v1/deposits', '100000'],
+  ['withdraw', '/v1/withdrawals', '50000'],
+] as const)('%s', (name, path, balance) => {
+  const movement = { id: 'till-7', number: alice, asset: 'SEK', amount: '5000', reason: 'cash desk' };
+
+  it.each([
+    ['not-found', 404],
+    ['conflict', 409],
+    ['unprocessable', 422],
+  ] as const)('passes on %s', async (code, status) => {
+    const { url } = await serve(fakeServices({ [name]: thrower(code, 'why') }));
+    expect(await refusal(await post(url + path, movement, asStaff))).toEqual({ status, code, message: 'why' });
+  });
+
+  it('books once and gives the balance', async () => {
+    const services = fakeServices();
+    const { url } = await serve(services);
+    const answer = await post(url + path, movement, asStaff);
+    expect(answer.status).toBe(200);
+    expect(await answer.json()).toEqual({ id: 'till-7', asset: 'SEK', balance });
+    expect(services.calls).toEqual([{ name, input: movement }]);
+  });
+});
+
+describe('GET /healthz, /readyz, /metrics', () => {
+  it('is healthy while it serves, ready or not', async () => {
+    const { url } = await serve(fakeServices({ readiness: async () => ({ ready: false, checks: {} }) }));
+    const answer = await fetch(`${url}/healthz`);
+    expect([answer.status, await answer.json()]).toEqual([200, { status: 'ok' }]);
+  });
+
+  it('is not ready with 503, says why in its checks, and refuses in the form of every refusal', async () => {
+    const checks = { store: 'ok', chain: 'no block for 75 s' };
+    const { url } = await serve(fakeServices({ readiness: async () => ({ ready: false, checks }) }));
+    const answer = await fetch(`${url}/readyz`);
+    expect(answer.status).toBe(503);
+    expect(await answer.json()).toEqual({
+      ready: false,
+      checks,
+      error: { code: 'not-ready', message: 'chain: no block for 75 s' },
+    });
+  });
+
+  it('is ready with 200', async () => {
+    const { url } = await serve();
+    const answer = await fetch(`${url}/readyz`);
+    expect([answer.status, await answer.json()]).toEqual([200, { ready: true, checks: { store: 'ok', chain: 'ok' } }]);
+  });
+
+  it('gives Prometheus text', async () => {
+    const { url } = await serve();
+    const answer = await fetch(`${url}/metrics`);
+    expect(answer.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8');
+    expect(await answer.text()).toBe('tandem_open_pairs 0\n');
+  });
+});
