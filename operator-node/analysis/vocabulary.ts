@@ -1,0 +1,70 @@
+/** Keywords by what they mean, in all of the catalogue's languages at once: a user may write any of them. */
+import type { KeywordData } from './schema.ts';
+
+export type CommandName = 'join' | 'stop' | 'balance' | 'history' | 'help';
+
+export type Meaning =
+  | { readonly kind: 'service'; readonly service: string }
+  | { readonly kind: 'answer'; readonly yes: boolean }
+  | { readonly kind: 'cancel' }
+  /** The only meaning whose keyword may be several words: it stands alone in its message. */
+  | { readonly kind: 'command'; readonly command: CommandName };
+
+export type Vocabulary = ReadonlyMap<string, Meaning>;
+
+const ascii = /^[A-Za-z]+$/;
+
+/** Letter case and Unicode's compatible forms are one: `Köp`, `KÖP`, and the same with a combining diaeresis. */
+export const normaliseKeyword = (word: string): string =>
+  ascii.test(word) ? word.toUpperCase() : word.normalize('NFKC').toUpperCase().normalize('NFKC');
+
+const commands = ['join', 'stop', 'balance', 'history', 'help'] as const satisfies readonly CommandName[];
+
+interface Entry {
+  readonly meaning: Meaning;
+  readonly path: readonly string[];
+  readonly words: Readonly<Record<string, readonly string[]>> | undefined;
+}
+
+function* entries({ services, answers, commands: own }: KeywordData): Generator<Entry> {
+  for (const [service, { keywords }] of Object.entries(services)) {
+    yield { meaning: { kind: 'service', service }, path: ['services', service, 'keywords'], words: keywords };
+  }
+  yield { meaning: { kind: 'answer', yes: true }, path: ['answers', 'yes'], words: answers['yes'] };
+  yield { meaning: { kind: 'answer', yes: false }, path: ['answers', 'no'], words: answers['no'] };
+  yield { meaning: { kind: 'cancel' }, path: ['commands', 'cancel'], words: own['cancel'] };
+  for (const command of commands) {
+    yield { meaning: { kind: 'command', command }, path: ['commands', command], words: own[command] };
+  }
+}
+
+const word = /^\p{L}[\p{L}\p{M}]*$/u;
+const phrase = /^\p{L}[\p{L}\p{M}]*(?: \p{L}[\p{L}\p{M}]*)*$/u;
+
+/** Reports keywords that mean two things, and those that no message could be read by. */
+export function buildVocabulary(
+  data: KeywordData,
+  problem: (path: readonly PropertyKey[], text: string) => void,
+): Vocabulary {
+  const vocabulary = new Map<string, Meaning>();
+  const origins = new Map<string, string>();
+  for (const { meaning, path, words } of entries(data)) {
+    const origin = path.join('.');
+    for (const [language, list] of Object.entries(words ?? {})) {
+      for (const [index, written] of list.entries()) {
+        const keyword = normaliseKeyword(written);
+        const at = [...path, language, index];
+        const other = origins.get(keyword);
+        if (!(meaning.kind === 'command' ? phrase : word).test(keyword)) {
+          problem(at, `"${written}" is no keyword: letters only${meaning.kind === 'command' ? '' : ', one word'}`);
+        } else if (other !== undefined && other !== origin) {
+          problem(at, `the keyword ${keyword} already means ${other}`);
+        } else {
+          vocabulary.set(keyword, meaning);
+          origins.set(keyword, origin);
+        }
+      }
+    }
+  }
+  return vocabulary;
+}
