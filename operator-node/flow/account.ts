@@ -1,0 +1,80 @@
+/** What a user can ask about itself: what happened lately, what is there; and joining or leaving. */
+import type { Work } from '../engine/engine.ts';
+import { drawBelow, type Random } from '../engine/clock.ts';
+import type { Asset, Leg, PairId, UnixMillis, UserId } from '../model/ids.ts';
+import { table, type View } from '../store/store.ts';
+import { userTable, type User } from '../users/user.ts';
+import type { FlowContext } from './context.ts';
+import type { Side } from './pair.ts';
+import { wasPaid } from './refund.ts';
+import { notify } from './tell.ts';
+
+export interface Remembered {
+  readonly pair: PairId;
+  readonly leg: Leg;
+  readonly ref: string;
+  readonly at: UnixMillis;
+}
+
+/** The user's last committed pairs, newest first. Key: the user's id. */
+export const recentTable = table<readonly Remembered[]>('recent');
+/** Key: `<userId>!<ref>`. */
+export const refTable = table<{ readonly pair: PairId; readonly leg: Leg }>('ref');
+
+const keptRecent = 20;
+const shownRecent = 5;
+
+const letters = 'ABCDEFGHJKMNPQRSTUVWXYZ';
+const lettersAndDigits = `${letters}23456789`;
+
+/** Four characters that begin with a letter, so that they are no amount and no code; unlike any other of this user. */
+export function newRef(view: View, random: Random, user: UserId): string {
+  for (;;) {
+    let ref = letters.charAt(drawBelow(letters.length, random));
+    while (ref.length < 4) ref += lettersAndDigits.charAt(drawBelow(lettersAndDigits.length, random));
+    if (view.get(refTable, `${user}!${ref}`) === undefined) return ref;
+  }
+}
+
+export function remember(work: Work, { user, pair, leg, ref }: Side): void {
+  const recent = work.get(recentTable, user) ?? [];
+  work.put(recentTable, user, [{ pair, leg, ref, at: work.now }, ...recent].slice(0, keptRecent));
+}
+
+export function tellBalance(flow: FlowContext, work: Work, user: User): void {
+  const lines = flow.accounts.balances(work, user.id).map(({ asset, balance, held }) => {
+    const free = flow.analysis.money({ asset, amount: balance }, user.language);
+    return held === '0' ? free : `${free} (+ ${flow.analysis.money({ asset, amount: held }, user.language)})`;
+  });
+  notify(flow, work, user, 'balance', { lines: lines.join(', ') });
+}
+
+export function tellHistory(flow: FlowContext, work: Work, user: User, sideOf: (entry: Remembered) => Side | undefined): void {
+  const lines: string[] = [];
+  for (const entry of work.get(recentTable, user.id) ?? []) {
+    const side = sideOf(entry);
+    if (side === undefined) continue;
+    const money = flow.analysis.money(side.operation, user.language);
+    lines.push(`${wasPaid(side) ? '+' : '-'}${money} ${side.otherName} ${side.ref}`);
+    if (lines.length === shownRecent) break;
+  }
+  if (lines.length === 0) notify(flow, work, user, 'history-empty');
+  else notify(flow, work, user, 'history', { lines: lines.join('\n') });
+}
+
+export function join(flow: FlowContext, work: Work, user: User): void {
+  if (!user.joined) work.put(userTable, user.id, { ...user, joined: true });
+  notify(flow, work, user, user.joined ? 'already-joined' : 'joined');
+}
+
+/** Open pairs of the user go on to their end; nothing new is looked at. */
+export function leave(flow: FlowContext, work: Work, user: User): void {
+  work.put(userTable, user.id, { ...user, joined: false });
+  notify(flow, work, user, 'left');
+}
+
+export const mainAsset = (user: User): Asset => {
+  const [asset] = user.assets;
+  if (asset === undefined) throw new RangeError(`user ${user.number} has no account`);
+  return asset;
+};

@@ -1,0 +1,294 @@
+/**
+ * Agreed pairs become batches, and a batch gets its two signatures: stored and sent unsigned, checked and signed by the
+ * acceptor, then signed by the initiator and handed over (protocol §3). Each signature is on disk before it leaves, and a
+ * node signs one content for a sequence, for good (rule 8).
+ */
+import type { Answer, BatchRefusal, Request } from '../channel/messages.ts';
+import { encodeLeaf } from '../commitment/leaf.ts';
+import { merkleTree } from '../commitment/merkle.ts';
+import { batchIdOf } from '../commitment/typedData.ts';
+import type { Work } from '../engine/engine.ts';
+import { toUnixSeconds, type BatchId, type Hash, type Hex, type OperatorId, type PairId, type Role, type UnixSeconds } from '../model/ids.ts';
+import { table } from '../store/store.ts';
+import {
+  createBatch,
+  laneKey,
+  laneTable,
+  loadBatch,
+  moveBatch,
+  peerCommitmentTable,
+  readLane,
+  type BatchRecord,
+  type KnownBatch,
+} from './batch.ts';
+import type { FlowContext } from './context.ts';
+import { advance, advancePair } from './flow.ts';
+import { loadSide, type PairSide } from './pair.ts';
+import { leafHashes } from './propose.ts';
+
+export const offerQueue = 'offer';
+export const countersignQueue = 'countersign';
+
+export interface BatchItem {
+  readonly peer: OperatorId;
+  readonly batchId: BatchId;
+}
+
+type Group = readonly (readonly [key: string, item: BatchItem])[];
+
+/** Batches refused for good: the same answer again. Key: batchId. */
+export const refusedBatchTable = table<BatchRefusal>('refused-batch');
+
+const rootOf = (leaves: readonly Uint8Array[]): Hash => `0x${merkleTree(leaves).root.toString('hex')}` as Hash;
+
+const signersOf = (flow: FlowContext, operator: OperatorId): readonly Hex[] => flow.peers.get(operator)?.signers ?? [];
+
+// ---- initiator ----
+
+/** Makes a batch for each lane that is free and has agreed pairs; called by the clock. */
+export async function formBatches(flow: FlowContext): Promise<void> {
+  const latest = toUnixSeconds(flow.engine.clock.now()) + flow.config.timing.commitMarginSeconds;
+  for (const { peer, deadline, pairs } of flow.open.ripe(flow.config.batch.maxPairs)) {
+    if (deadline <= latest) {
+      // Nobody could say yes any more: given up while it is free.
+      await flow.engine.run((work) => {
+        for (const pair of pairs) advancePair(flow, work, pair, 'initiator', { type: 'lapsed' });
+      });
+    } else if (readLane(flow.engine.newest, 'initiator', peer).waitsFor === undefined) {
+      await flow.engine.run((work) => {
+        formBatch(flow, work, peer, deadline, pairs);
+      });
+    }
+  }
+}
+
+function formBatch(flow: FlowContext, work: Work, peer: OperatorId, deadline: UnixSeconds, pairs: readonly PairId[]): void {
+  const sides: PairSide[] = [];
+  const leaves: Uint8Array[] = [];
+  for (const pair of pairs) {
+    const found = loadSide(work, pair, 'first');
+    const second = work.get(peerCommitmentTable, `${pair}!initiator`);
+    if (found?.state.state !== 'held' || second === undefined) continue;
+    sides.push(found);
+    leaves.push(encodeLeaf({ pair, ...leafHashes(found.side, second) }));
+  }
+  if (sides.length === 0) return;
+  const lane = readLane(work, 'initiator', peer);
+  const batch = {
+    initiator: flow.self,
+    acceptor: peer,
+    sequence: lane.next,
+    deadline,
+    count: sides.length,
+    root: rootOf(leaves),
+  };
+  const batchId = batchIdOf(flow.settlement, batch);
+  const record: BatchRecord = { batchId, role: 'initiator', peer, batch, pairs: sides.map(({ side }) => side.pair) };
+  createBatch(work, work.now, record, { state: 'offered' });
+  work.put(laneTable, laneKey('initiator', peer), { next: lane.next, waitsFor: batchId });
+  sides.forEach((found, index) => advance(flow, work, found, { type: 'batched', batch: batchId, index }));
+  const item: BatchItem = { peer, batchId };
+  work.enqueue(offerQueue, batchId, item);
+  work.afterwards(() => {
+    flow.open.batchOpened(record);
+  });
+  work.emit({ type: 'batch-formed', batchId, peer, sequence: batch.sequence, count: batch.count });
+}
+
+/** Worker of the offer queue: asks until the acceptor has signed or refused. */
+export async function offerBatches(flow: FlowContext, group: Group): Promise<void> {
+  for (const [key, { peer, batchId }] of group) {
+    const known = loadBatch(flow.engine.newest, batchId, 'initiator');
+    if (known?.state.state !== 'offered') {
+      await flow.engine.run((work) => {
+        work.done(offerQueue, key);
+      });
+      continue;
+    }
+    const pairs = known.record.pairs.map((pair) => {
+      const firstCommitment = loadSide(flow.engine.newest, pair, 'first')?.side.ownCommitment;
+      if (firstCommitment === undefined) throw new Error(`pair ${pair} of batch ${batchId} has no commitment`);
+      return { pair, firstCommitment };
+    });
+    await takeOfferAnswer(flow, known, await flow.channel.call(peer, 'offer', { batch: known.record.batch, pairs }));
+  }
+}
+
+async function takeOfferAnswer(flow: FlowContext, known: KnownBatch, answer: Answer<'offer'>): Promise<void> {
+  const { batchId, peer } = known.record;
+  if (answer.batchId !== batchId) {
+    await reportFault(flow, { what: 'answer for another batch', peer, batchId, found: answer.batchId });
+    return;
+  }
+  if (answer.answer === 'later') return;
+  if (answer.answer === 'refused') {
+    await flow.engine.run((work) => {
+      batchRefused(flow, work, known, answer.reason);
+    });
+    return;
+  }
+  if (!(await flow.signer.verify(batchId, answer.signature, signersOf(flow, peer)))) {
+    await reportFault(flow, { what: 'wrong signature of the acceptor', peer, batchId, signature: answer.signature });
+    return;
+  }
+  const initiatorSignature = flow.signer.sign(batchId);
+  await flow.engine.run((work) => {
+    const now = loadBatch(work, batchId, 'initiator');
+    if (now?.state.state !== 'offered') return;
+    const signed = moveBatch(work, work.now, now, {
+      state: 'countersigned',
+      acceptorSignature: answer.signature,
+      initiatorSignature,
+    });
+    const item: BatchItem = { peer, batchId };
+    work.done(offerQueue, batchId);
+    work.enqueue(countersignQueue, batchId, item);
+    work.put(laneTable, laneKey('initiator', peer), { next: now.record.batch.sequence + 1 });
+    countersigned(flow, work, signed);
+  });
+}
+
+function batchRefused(flow: FlowContext, work: Work, known: KnownBatch, refusal: BatchRefusal): void {
+  const { batchId, peer, pairs } = known.record;
+  work.done(offerQueue, batchId);
+  moveBatch(work, work.now, known, { state: 'refused', refusal, remaining: 0 });
+  // Nobody has signed this content, so its number is free for another one.
+  work.put(laneTable, laneKey('initiator', peer), { next: known.record.batch.sequence });
+  for (const pair of pairs) advancePair(flow, work, pair, 'initiator', { type: 'batch-refused' });
+  work.journal('fault', { what: 'batch refused', peer, batchId, refusal });
+  work.emit({ type: 'alarm', what: 'batch-refused', peer, batchId, refusal });
+  work.afterwards(() => {
+    flow.open.batchOver(batchId, 'initiator');
+  });
+}
+
+async function reportFault(flow: FlowContext, fault: Readonly<Record<string, unknown>>): Promise<void> {
+  await flow.engine.run((work) => {
+    work.journal('fault', fault);
+    work.emit({ type: 'alarm', ...fault });
+  });
+}
+
+/** Both signatures are stored (or the batch is on chain): the pairs go on, and the batch goes to the chain. */
+export function countersigned(flow: FlowContext, work: Work, { record }: KnownBatch): void {
+  for (const pair of record.pairs) advancePair(flow, work, pair, record.role, { type: 'countersigned' });
+  work.emit({ type: 'countersigned', batchId: record.batchId, role: record.role, count: record.batch.count });
+  work.afterwards(() => {
+    flow.submitter.wake();
+  });
+}
+
+/** Worker of the countersign queue: hands the own signature over until the acceptor has it. */
+export async function handOver(flow: FlowContext, group: Group): Promise<void> {
+  for (const [key, { peer, batchId }] of group) {
+    const signature = loadBatch(flow.engine.newest, batchId, 'initiator')?.state.initiatorSignature;
+    const answer = signature === undefined ? undefined : (await flow.channel.call(peer, 'countersign', { batchId, signature })).answer;
+    if (answer === 'later') return;
+    await flow.engine.run((work) => {
+      work.done(countersignQueue, key);
+      if (answer !== 'stored') work.journal('fault', { what: 'signature not taken', peer, batchId, answer });
+    });
+  }
+}
+
+// ---- acceptor ----
+
+type Check =
+  | { readonly ok: true; readonly sides: readonly PairSide[] }
+  | { readonly ok: false; readonly refusal: BatchRefusal }
+  | { readonly ok: false; readonly later: 'sequence' };
+
+export async function answerOffer(flow: FlowContext, from: OperatorId, request: Request<'offer'>): Promise<Answer<'offer'>> {
+  const { batch } = request;
+  const batchId = batchIdOf(flow.settlement, batch);
+  return flow.engine.run((work): Answer<'offer'> => {
+    const known = loadBatch(work, batchId, 'acceptor');
+    if (known?.state.acceptorSignature !== undefined) {
+      return { answer: 'signed', batchId, signature: known.state.acceptorSignature };
+    }
+    const refused = work.get(refusedBatchTable, batchId);
+    if (refused !== undefined) return { answer: 'refused', batchId, reason: refused };
+    const check = checkOffer(flow, work, from, request);
+    if (!check.ok && 'later' in check) return { answer: 'later', batchId, reason: check.later };
+    if (!check.ok) {
+      work.put(refusedBatchTable, batchId, check.refusal);
+      work.journal('fault', { what: 'batch refused', peer: from, batchId, refusal: check.refusal });
+      work.emit({ type: 'alarm', what: 'batch-refused', peer: from, batchId, refusal: check.refusal });
+      return { answer: 'refused', batchId, reason: check.refusal };
+    }
+    return { answer: 'signed', batchId, signature: signBatch(flow, work, from, batchId, request, check.sides) };
+  });
+}
+
+function checkOffer(flow: FlowContext, work: Work, from: OperatorId, { batch, pairs }: Request<'offer'>): Check {
+  const refuse = (refusal: BatchRefusal): Check => ({ ok: false, refusal });
+  if (batch.initiator !== from || batch.acceptor !== flow.self) return refuse('lane');
+  if (batch.count !== pairs.length) return refuse('count');
+  const lane = readLane(work, 'acceptor', from);
+  if (batch.sequence < lane.next) return refuse('sequence-taken');
+  if (batch.sequence > lane.next || lane.waitsFor !== undefined) return { ok: false, later: 'sequence' };
+  if (batch.deadline > toUnixSeconds(work.now) + flow.config.timing.acceptWindowSeconds) return refuse('deadline');
+  const sides: PairSide[] = [];
+  const seen = new Set<PairId>();
+  const leaves: Uint8Array[] = [];
+  for (const { pair, firstCommitment } of pairs) {
+    const found = loadSide(work, pair, 'second');
+    if (found === undefined || found.side.peer !== from) return refuse('pair-unknown');
+    if (seen.has(pair) || found.state.batch !== undefined) return refuse('pair-twice');
+    if (found.side.deadline !== batch.deadline) return refuse('deadline');
+    seen.add(pair);
+    sides.push(found);
+    leaves.push(encodeLeaf({ pair, ...leafHashes(found.side, firstCommitment) }));
+  }
+  return rootOf(leaves) === batch.root ? { ok: true, sides } : refuse('root');
+}
+
+function signBatch(
+  flow: FlowContext,
+  work: Work,
+  from: OperatorId,
+  batchId: BatchId,
+  { batch, pairs }: Request<'offer'>,
+  sides: readonly PairSide[],
+): Hex {
+  const signature = flow.signer.sign(batchId);
+  const record: BatchRecord = { batchId, role: 'acceptor', peer: from, batch, pairs: pairs.map(({ pair }) => pair) };
+  createBatch(work, work.now, record, { state: 'signed', acceptorSignature: signature });
+  work.put(laneTable, laneKey('acceptor', from), { next: batch.sequence + 1, waitsFor: batchId });
+  for (const { pair, firstCommitment } of pairs) work.put(peerCommitmentTable, `${pair}!acceptor`, firstCommitment);
+  sides.forEach((found, index) => advance(flow, work, found, { type: 'batched', batch: batchId, index }));
+  work.afterwards(() => {
+    flow.open.batchOpened(record);
+  });
+  work.emit({ type: 'batch-signed', batchId, peer: from, sequence: batch.sequence, count: batch.count });
+  return signature;
+}
+
+export async function answerCountersign(
+  flow: FlowContext,
+  from: OperatorId,
+  { batchId, signature }: Request<'countersign'>,
+): Promise<Answer<'countersign'>> {
+  const known = loadBatch(flow.engine.newest, batchId, 'acceptor');
+  if (known?.record.peer !== from) return { batchId, answer: 'unknown-batch' };
+  if (!(await flow.signer.verify(batchId, signature, signersOf(flow, from)))) {
+    await reportFault(flow, { what: 'wrong signature of the initiator', peer: from, batchId, signature });
+    return { batchId, answer: 'wrong-signature' };
+  }
+  return flow.engine.run((work) => {
+    const now = loadBatch(work, batchId, 'acceptor');
+    if (now !== undefined && now.state.initiatorSignature === undefined) {
+      const was = now.state.state;
+      const next = moveBatch(work, work.now, now, { state: 'countersigned', initiatorSignature: signature });
+      freeLane(work, 'acceptor', from, batchId);
+      if (was === 'signed') countersigned(flow, work, next);
+    }
+    return { batchId, answer: 'stored' as const };
+  });
+}
+
+/** The lane may go on: its last batch is countersigned, or on chain. */
+export function freeLane(work: Work, role: Role, peer: OperatorId, batchId: BatchId): void {
+  const lane = readLane(work, role, peer);
+  if (lane.waitsFor === batchId) work.put(laneTable, laneKey(role, peer), { next: lane.next });
+}

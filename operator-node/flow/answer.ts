@@ -1,0 +1,53 @@
+/** The second user's yes or no, matched to the question it is about (protocol §3, rule 6). */
+import type { NoticeKey } from '../analysis/analysis.ts';
+import type { Work } from '../engine/engine.ts';
+import { toUnixSeconds } from '../model/ids.ts';
+import { userTable, type User } from '../users/user.ts';
+import type { FlowContext } from './context.ts';
+import { advance, advancePair } from './flow.ts';
+import { loadSide } from './pair.ts';
+import { closeQuestion, matchAnswer, type Question } from './question.ts';
+import { notify } from './tell.ts';
+
+const closedNotices: Readonly<Record<NonNullable<Question['closed']>, NoticeKey>> = {
+  answered: 'already-answered',
+  cancelled: 'no-open-question',
+  spent: 'code-spent',
+  over: 'too-late',
+};
+
+/** True if the answer decided something; otherwise its sender has been told why not. */
+export function takeAnswer(flow: FlowContext, work: Work, user: User, yes: boolean, code: string | undefined): boolean {
+  const say = (notice: NoticeKey): false => {
+    notify(flow, work, user, notice);
+    return false;
+  };
+  const match = matchAnswer(work, user.id, yes, code);
+  if (match.kind === 'none') return say('no-open-question');
+  if (match.kind === 'closed') return say(closedNotices[match.question.closed ?? 'over']);
+  if (match.kind === 'code-needed') return say('code-needed');
+  if (match.kind === 'wrong') {
+    for (const question of match.spent) advancePair(flow, work, question.pair, 'acceptor', { type: 'no' });
+    return say(match.spent.length > 0 ? 'code-spent' : 'wrong-code');
+  }
+  const { question } = match;
+  const found = loadSide(work, question.pair, question.leg);
+  if (found === undefined) return say('no-open-question');
+  work.journal('answer', { pair: question.pair, from: user.number, yes, code: code ?? '' });
+  if (yes && tooLate(flow, work, question)) {
+    closeQuestion(work, user.id, question.pair, 'over');
+    return say('too-late');
+  }
+  const result = advance(flow, work, found, { type: yes ? 'yes' : 'no' });
+  if (result === 'no-funds') {
+    const owner = work.get(userTable, user.id) ?? user;
+    notify(flow, work, owner, 'answer-no-funds', { money: found.side.operation, from: found.side.otherName });
+  }
+  return result === 'done' || result === 'no-funds';
+}
+
+/** By the later of own clock and newest header: what could reach the chain only after its deadline is not accepted. */
+function tooLate(flow: FlowContext, work: Work, { deadline }: Question): boolean {
+  const now = Math.max(toUnixSeconds(work.now), flow.chainView.headTime ?? 0);
+  return now + flow.config.timing.commitMarginSeconds > deadline;
+}

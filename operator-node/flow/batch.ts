@@ -1,0 +1,105 @@
+/**
+ * A batch as one operator keeps it: what it is (never changed), where it is (its state), and the lane it belongs to.
+ * On us there is one of each a role.
+ */
+import type { BatchRefusal } from '../channel/messages.ts';
+import type { BatchId, Hash, Hex, OperatorId, PairId, Role, UnixMillis } from '../model/ids.ts';
+import type { Batch } from '../model/records.ts';
+import { table, type Tx, type View } from '../store/store.ts';
+
+export interface BatchRecord {
+  readonly batchId: BatchId;
+  readonly role: Role;
+  readonly peer: OperatorId;
+  readonly batch: Batch & { readonly sequence: number };
+  /** In the order of the leaves. */
+  readonly pairs: readonly PairId[];
+}
+
+/**
+ * offered        initiator only: stored, sent unsigned, not answered yet.
+ * signed         acceptor only: its signature is stored; the initiator's has not come.
+ * countersigned  both signatures are stored, or the batch is on chain: whoever has them carries until it is final there.
+ * refused        by the acceptor, for good. Nothing of it can reach the chain.
+ */
+export type BatchStateName = 'offered' | 'signed' | 'countersigned' | 'refused';
+
+export interface BatchState {
+  readonly state: BatchStateName;
+  readonly refusal?: BatchRefusal;
+  readonly initiatorSignature?: Hex;
+  readonly acceptorSignature?: Hex;
+  /** Pairs without a final outcome here. */
+  readonly remaining: number;
+  /** The final block that it was prepared in. */
+  readonly prepared?: { readonly number: number; readonly hash: Hash };
+  /** What this operator attested, seen in a final block. */
+  readonly attested?: Hash;
+  readonly reconciled?: 'reconciled' | 'discrepancy';
+  readonly since: UnixMillis;
+}
+
+/** Keys of these three: `<batchId>!<role>`. */
+export const batchTable = table<BatchRecord>('batch');
+export const batchStateTable = table<BatchState>('batch-state');
+/** Batches that this node still has something to do about. */
+export const openBatchTable = table<true>('open-batch');
+
+export const batchKey = (batchId: BatchId, role: Role): string => `${batchId}!${role}`;
+
+export interface KnownBatch {
+  readonly record: BatchRecord;
+  readonly state: BatchState;
+}
+
+export function loadBatch(view: View, batchId: BatchId, role: Role): KnownBatch | undefined {
+  const key = batchKey(batchId, role);
+  const record = view.get(batchTable, key);
+  const state = view.get(batchStateTable, key);
+  return record === undefined || state === undefined ? undefined : { record, state };
+}
+
+/** Nothing left to do: refused, or every pair final, on chain and attested. */
+export const isOver = (state: BatchState): boolean =>
+  state.state === 'refused' || (state.remaining === 0 && state.prepared !== undefined && state.attested !== undefined);
+
+export function createBatch(tx: Tx, now: UnixMillis, record: BatchRecord, state: Omit<BatchState, 'remaining' | 'since'>): KnownBatch {
+  const key = batchKey(record.batchId, record.role);
+  const full: BatchState = { ...state, remaining: record.pairs.length, since: now };
+  tx.put(batchTable, key, record);
+  tx.put(batchStateTable, key, full);
+  tx.put(openBatchTable, key, true);
+  tx.put(laneBatchTable, laneBatchKey(record.role, record.peer, record.batch.sequence), record.batchId);
+  return { record, state: full };
+}
+
+export function moveBatch(tx: Tx, now: UnixMillis, { record, state }: KnownBatch, change: Partial<BatchState>): KnownBatch {
+  const next: BatchState = { ...state, ...change, since: now };
+  const key = batchKey(record.batchId, record.role);
+  tx.put(batchStateTable, key, next);
+  if (isOver(next)) tx.del(openBatchTable, key);
+  return { record, state: next };
+}
+
+/** One direction between two operators, as one of them sees it. */
+export interface Lane {
+  /** The sequence of the next batch to be made (initiator) or signed (acceptor). */
+  readonly next: number;
+  /** The last batch, as long as it is not countersigned: n+1 is signed only when n is (rule 8). */
+  readonly waitsFor?: BatchId;
+}
+
+/** Key: `<role>!<peer>`. */
+export const laneTable = table<Lane>('lane');
+export const laneKey = (role: Role, peer: OperatorId): string => `${role}!${peer}`;
+
+export const readLane = (view: View, role: Role, peer: OperatorId): Lane =>
+  view.get(laneTable, laneKey(role, peer)) ?? { next: 1 };
+
+/** A lane's batches by number: whoever carries n carries those before it too. Key: `<role>!<peer>!<sequence, 12 digits>`. */
+export const laneBatchTable = table<BatchId>('lane-batch');
+export const laneBatchKey = (role: Role, peer: OperatorId, sequence: number): string =>
+  `${role}!${peer}!${String(sequence).padStart(12, '0')}`;
+
+/** The other operator's commitment as it stands in the leaf, told with the batch. Key: `<pairId>!<role>`. */
+export const peerCommitmentTable = table<Hash>('peer-commitment');

@@ -1,0 +1,186 @@
+/**
+ * What the chain says, back to the pairs. Only final blocks come here, one after another; what they do and the cursor
+ * behind them are one write. Decisions come as events; that something did *not* happen is read from the contract's state
+ * at the hash of one final block past the deadline, never from missing events (rule 3).
+ */
+import type { BatchOutcome, Block, ChainLog } from '../chain/chain.ts';
+import type { Work } from '../engine/engine.ts';
+import type { BatchId, Hash, OperatorId, Role } from '../model/ids.ts';
+import { table } from '../store/store.ts';
+import { countersigned, freeLane } from './anchor.ts';
+import { isOver, loadBatch, moveBatch, type KnownBatch } from './batch.ts';
+import type { FlowContext } from './context.ts';
+import { advance } from './flow.ts';
+import { isFinal, loadSide } from './pair.ts';
+import type { SideEvent } from './steps.ts';
+
+/** The last final block that is applied. Key: `chain`. */
+export const cursorTable = table<Pick<Block, 'number' | 'hash' | 'timestamp'>>('cursor');
+
+export interface BlockWithLogs {
+  readonly block: Block;
+  readonly logs: readonly ChainLog[];
+}
+
+const roles: readonly Role[] = ['initiator', 'acceptor'];
+
+export async function applyBlocks(flow: FlowContext, blocks: readonly BlockWithLogs[]): Promise<void> {
+  const last = blocks.at(-1)?.block;
+  if (last === undefined) return;
+  await flow.engine.run((work) => {
+    for (const { block, logs } of blocks) for (const log of logs) applyLog(flow, work, block, log);
+    work.put(cursorTable, 'chain', { number: last.number, hash: last.hash, timestamp: last.timestamp });
+    work.afterwards(() => {
+      flow.submitter.applied(last.number);
+    });
+    work.emit({ type: 'block', number: last.number });
+  });
+  await expireBatches(flow, last);
+}
+
+function applyLog(flow: FlowContext, work: Work, block: Block, log: ChainLog): void {
+  switch (log.type) {
+    case 'BatchPrepared':
+      if (log.initiator === flow.self || log.acceptor === flow.self) applyPrepared(flow, work, block, log);
+      break;
+    case 'PairsDecided':
+      for (const role of roles) {
+        const known = loadBatch(work, log.batchId, role);
+        if (known !== undefined) applyDecision(flow, work, known, log.word, log.commitMask, log.abortMask);
+      }
+      break;
+    case 'BatchAttested':
+      if (log.operator === flow.self) applyOwnAttestation(flow, work, log.batchId, log.executedDigest);
+      break;
+    case 'BatchReconciled':
+    case 'BatchDiscrepancy':
+      applyReconciliation(work, log);
+      break;
+    case 'DecisionTooLate':
+      if (loadBatch(work, log.batchId, 'acceptor') !== undefined) work.emit({ type: 'decision-too-late', batchId: log.batchId, word: log.word });
+      break;
+    case 'OperatorChanged':
+      break;
+  }
+}
+
+function applyPrepared(flow: FlowContext, work: Work, block: Block, log: Extract<ChainLog, { type: 'BatchPrepared' }>): void {
+  const mine: Role[] = [];
+  if (log.initiator === flow.self) mine.push('initiator');
+  if (log.acceptor === flow.self) mine.push('acceptor');
+  for (const role of mine) {
+    const known = loadBatch(work, log.batchId, role);
+    if (known === undefined) {
+      reportUnknownBatch(work, role, log.batchId, role === 'initiator' ? log.acceptor : log.initiator);
+      continue;
+    }
+    if (known.state.prepared !== undefined) continue;
+    const unsigned = known.state.state === 'signed' || known.state.state === 'offered';
+    const next = moveBatch(work, work.now, known, { state: 'countersigned', prepared: { number: block.number, hash: block.hash } });
+    freeLane(work, role, known.record.peer, log.batchId);
+    if (unsigned) countersigned(flow, work, next);
+    closeIfOver(flow, work, next);
+    work.afterwards(() => {
+      flow.submitter.prepared(log.batchId);
+    });
+    work.emit({ type: 'prepared', batchId: log.batchId, role, block: block.number, count: log.count, sequence: log.sequence });
+  }
+}
+
+/** Somebody has this operator's signature for a batch that this store does not know: a stolen key, or a lost store. */
+function reportUnknownBatch(work: Work, role: Role, batchId: BatchId, peer: OperatorId): void {
+  work.journal('fault', { what: 'a batch on chain that this node never signed', role, batchId, peer });
+  work.emit({ type: 'alarm', what: 'unknown-batch-on-chain', role, batchId, peer });
+}
+
+function applyDecision(flow: FlowContext, work: Work, known: KnownBatch, word: number, commitMask: bigint, abortMask: bigint): void {
+  settle(flow, work, known, (index) => {
+    if (index >> 8 !== word) return undefined;
+    const bit = 1n << BigInt(index & 255);
+    if ((commitMask & bit) !== 0n) return { type: 'committed' };
+    return (abortMask & bit) !== 0n ? { type: 'aborted', reason: 'declined' } : undefined;
+  });
+}
+
+/** Final outcomes of a batch's pairs; `eventOf` is undefined for pairs that have none yet. */
+function settle(flow: FlowContext, work: Work, known: KnownBatch, eventOf: (index: number) => SideEvent | undefined): void {
+  const { record } = known;
+  let ended = 0;
+  record.pairs.forEach((pair, index) => {
+    const event = eventOf(index);
+    if (event === undefined) return;
+    const found = loadSide(work, pair, record.role === 'initiator' ? 'first' : 'second');
+    if (found === undefined) return;
+    const was = isFinal(found.state);
+    advance(flow, work, found, event);
+    if (was) return;
+    ended += 1;
+    if (record.role === 'acceptor') {
+      work.afterwards(() => {
+        flow.submitter.decided(record.batchId, index);
+      });
+    }
+  });
+  if (ended === 0) return;
+  const next = moveBatch(work, work.now, known, { remaining: known.state.remaining - ended });
+  if (next.state.remaining === 0) work.emit({ type: 'batch-ended', batchId: record.batchId, role: record.role });
+  closeIfOver(flow, work, next);
+}
+
+function closeIfOver(flow: FlowContext, work: Work, { record, state }: KnownBatch): void {
+  if (!isOver(state)) return;
+  work.afterwards(() => {
+    flow.open.batchOver(record.batchId, record.role);
+  });
+}
+
+function applyOwnAttestation(flow: FlowContext, work: Work, batchId: BatchId, attested: Hash): void {
+  for (const role of roles) {
+    const known = loadBatch(work, batchId, role);
+    if (known === undefined || known.state.attested !== undefined) continue;
+    closeIfOver(flow, work, moveBatch(work, work.now, known, { attested }));
+    work.emit({ type: 'attested', batchId, role });
+  }
+}
+
+function applyReconciliation(work: Work, log: Extract<ChainLog, { type: 'BatchReconciled' | 'BatchDiscrepancy' }>): void {
+  const reconciled = log.type === 'BatchReconciled' ? 'reconciled' : 'discrepancy';
+  for (const role of roles) {
+    const known = loadBatch(work, log.batchId, role);
+    if (known === undefined) continue;
+    moveBatch(work, work.now, known, { reconciled });
+    work.emit({ type: reconciled, batchId: log.batchId, role });
+    if (log.type === 'BatchDiscrepancy') {
+      work.journal('fault', { what: 'discrepancy', batchId: log.batchId, initiator: log.initiatorDigest, acceptor: log.acceptorDigest });
+      work.emit({ type: 'alarm', what: 'discrepancy', batchId: log.batchId });
+    }
+  }
+}
+
+/** Batches whose deadline is past in this final block: what has no commit bit there is aborted (rule 3). */
+async function expireBatches(flow: FlowContext, block: Block): Promise<void> {
+  const due = new Set<BatchId>();
+  for (const { batchId, role, deadline } of flow.open.allBatches()) {
+    if (deadline >= block.timestamp) continue;
+    const known = loadBatch(flow.engine.newest, batchId, role);
+    if (known !== undefined && known.state.remaining > 0) due.add(batchId);
+  }
+  for (const batchId of due) {
+    const outcome = await flow.chain.batchOutcome(batchId, block.hash);
+    await flow.engine.run((work) => {
+      for (const role of roles) {
+        const known = loadBatch(work, batchId, role);
+        if (known !== undefined && known.record.batch.deadline < block.timestamp) applyOutcome(flow, work, known, outcome);
+      }
+    });
+  }
+}
+
+function applyOutcome(flow: FlowContext, work: Work, known: KnownBatch, outcome: BatchOutcome): void {
+  settle(flow, work, known, (index) => {
+    const bit = 1n << BigInt(index & 255);
+    const committed = outcome.prepared && ((outcome.commitWords[index >> 8] ?? 0n) & bit) !== 0n;
+    const declined = outcome.prepared && ((outcome.abortWords[index >> 8] ?? 0n) & bit) !== 0n;
+    return committed ? { type: 'committed' } : { type: 'aborted', reason: declined ? 'declined' : 'expired' };
+  });
+}

@@ -1,0 +1,66 @@
+/** What every step of the flow can reach: ports, rules and the few facts about now. Built once, in `node.ts`. */
+import type { Analysis } from '../analysis/analysis.ts';
+import type { ChainReader, PeerRegistry } from '../chain/chain.ts';
+import type { Channel } from '../channel/channel.ts';
+import type { Config } from '../config.ts';
+import type { Directory } from '../directory/directory.ts';
+import type { PrivateDomain } from '../domains/domain.ts';
+import type { Engine } from '../engine/engine.ts';
+import type { MessageGateway } from '../messaging/gateway.ts';
+import type { Amount, Asset, BatchId, Hash, Hex, Msisdn, OperatorId, UnixSeconds, UserId } from '../model/ids.ts';
+import type { SettlementDomain } from '../model/records.ts';
+import type { View } from '../store/store.ts';
+import type { OpenWork } from './open.ts';
+import type { Submitter } from './submit.ts';
+
+/** Signs and checks batch digests. A port: the simulator may sign cheaply. */
+export interface BatchSigner {
+  sign(batchId: BatchId): Hex;
+  /** True if `signature` of `batchId` is by one of `signers` (ERC-7913 bytes, as the registry lists them). */
+  verify(batchId: BatchId, signature: Hex, signers: readonly Hex[]): Promise<boolean>;
+}
+
+/** What the node knows of the chain's newest block; written by the watcher. */
+export interface ChainView {
+  /** Timestamp of the newest header seen; undefined before the first. */
+  readonly headTime: UnixSeconds | undefined;
+  /** No block for longer than the chain promises, or no endpoint answers. */
+  readonly stalled: boolean;
+}
+
+/** What the flow asks of the payment accounts beyond the port of a private domain. */
+export interface AccountBook {
+  balances(view: View, user: UserId): readonly { readonly asset: Asset; readonly balance: Amount; readonly held: Amount }[];
+}
+
+export interface FlowContext {
+  readonly self: OperatorId;
+  readonly handle: string;
+  readonly serviceNumber: Msisdn;
+  /** 32 bytes: terms secrets and local salts hang on it. */
+  readonly operatorKey: Uint8Array;
+  readonly settlement: SettlementDomain;
+  readonly config: Config;
+  readonly engine: Engine;
+  readonly analysis: Analysis;
+  readonly directory: Directory;
+  readonly domains: ReadonlyMap<string, PrivateDomain>;
+  readonly accounts: AccountBook;
+  readonly peers: PeerRegistry;
+  readonly channel: Channel;
+  readonly gateway: MessageGateway;
+  readonly chain: ChainReader;
+  readonly chainView: ChainView;
+  readonly signer: BatchSigner;
+  readonly open: OpenWork;
+  readonly submitter: Submitter;
+}
+
+/** A fault of somebody: kept in the journal, told to staff, and the flow goes on. */
+export interface FaultNote {
+  readonly what: string;
+  readonly peer?: OperatorId;
+  readonly user?: UserId;
+  readonly hash?: Hash;
+  readonly [fact: string]: unknown;
+}

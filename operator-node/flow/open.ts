@@ -1,0 +1,161 @@
+/**
+ * What is under way, in memory: an index of the store, rebuilt from it at start and kept up after each durable write. It
+ * decides nothing by itself; losing it loses nothing.
+ */
+import type { BatchId, Leg, OperatorId, PairId, Role, UnixMillis, UnixSeconds, UserId } from '../model/ids.ts';
+import type { Store } from '../store/store.ts';
+import { batchKey, loadBatch, openBatchTable, type BatchRecord } from './batch.ts';
+import { loadSide, openSideTable, sideKey, type Side, type SideState } from './pair.ts';
+
+interface HeldSide {
+  readonly pair: PairId;
+  readonly leg: Leg;
+  readonly since: UnixMillis;
+}
+
+export interface OpenBatch {
+  readonly batchId: BatchId;
+  readonly role: Role;
+  readonly peer: OperatorId;
+  readonly sequence: number;
+  readonly deadline: UnixSeconds;
+}
+
+export class OpenWork {
+  private readonly sides = new Map<string, { readonly user: UserId; readonly peer: string; readonly since: UnixMillis }>();
+  private readonly byUser = new Map<UserId, Map<string, { readonly pair: PairId; readonly leg: Leg }>>();
+  private readonly byPeer = new Map<string, number>();
+  private readonly held = new Map<string, HeldSide>();
+  /** Agreed pairs of this initiator that are in no batch yet, by acceptor and deadline. */
+  private readonly waiting = new Map<OperatorId, Map<UnixSeconds, Set<PairId>>>();
+  private readonly batches = new Map<string, OpenBatch>();
+
+  sideCreated({ pair, leg, role, user, peer }: Side, since: UnixMillis): void {
+    const key = sideKey(pair, leg);
+    if (this.sides.has(key)) return;
+    const peerKey = `${role}!${peer}`;
+    this.sides.set(key, { user, peer: peerKey, since });
+    this.held.set(key, { pair, leg, since });
+    let ofUser = this.byUser.get(user);
+    if (ofUser === undefined) this.byUser.set(user, (ofUser = new Map()));
+    ofUser.set(key, { pair, leg });
+    this.byPeer.set(peerKey, (this.byPeer.get(peerKey) ?? 0) + 1);
+  }
+
+  /** The side is in a batch or over: no timeout of a proposal ends it any more. */
+  sideLeftHeld(pair: PairId, leg: Leg): void {
+    this.held.delete(sideKey(pair, leg));
+  }
+
+  sideEnded({ pair, leg }: Pick<Side, 'pair' | 'leg'>): void {
+    const key = sideKey(pair, leg);
+    const side = this.sides.get(key);
+    if (side === undefined) return;
+    this.sides.delete(key);
+    this.held.delete(key);
+    const ofUser = this.byUser.get(side.user);
+    ofUser?.delete(key);
+    if (ofUser?.size === 0) this.byUser.delete(side.user);
+    const left = (this.byPeer.get(side.peer) ?? 1) - 1;
+    if (left === 0) this.byPeer.delete(side.peer);
+    else this.byPeer.set(side.peer, left);
+  }
+
+  get openSides(): number {
+    return this.sides.size;
+  }
+
+  get openBatches(): number {
+    return this.batches.size;
+  }
+
+  oldestSince(): UnixMillis | undefined {
+    // Insertion order is age: a side is put in when it is made, and again in order of time at start.
+    return this.sides.values().next().value?.since;
+  }
+
+  openOfUser(user: UserId): number {
+    return this.byUser.get(user)?.size ?? 0;
+  }
+
+  sidesOf(user: UserId): Iterable<{ readonly pair: PairId; readonly leg: Leg }> {
+    return this.byUser.get(user)?.values() ?? [];
+  }
+
+  openOfPeer(role: Role, peer: OperatorId): number {
+    return this.byPeer.get(`${role}!${peer}`) ?? 0;
+  }
+
+  /** Sides held since before `time`, oldest first. */
+  *heldBefore(time: number): Iterable<HeldSide> {
+    for (const side of this.held.values()) {
+      if (side.since > time) return;
+      yield side;
+    }
+  }
+
+  waits(peer: OperatorId, deadline: UnixSeconds, pair: PairId): void {
+    let byDeadline = this.waiting.get(peer);
+    if (byDeadline === undefined) this.waiting.set(peer, (byDeadline = new Map()));
+    let pairs = byDeadline.get(deadline);
+    if (pairs === undefined) byDeadline.set(deadline, (pairs = new Set()));
+    pairs.add(pair);
+  }
+
+  waitsNoMore(peer: OperatorId, deadline: UnixSeconds, pair: PairId): void {
+    const byDeadline = this.waiting.get(peer);
+    const pairs = byDeadline?.get(deadline);
+    if (byDeadline === undefined || pairs === undefined) return;
+    pairs.delete(pair);
+    if (pairs.size === 0) byDeadline.delete(deadline);
+    if (byDeadline.size === 0) this.waiting.delete(peer);
+  }
+
+  /** For each acceptor with agreed pairs: those of the earliest deadline, at most `limit`. */
+  *ripe(limit: number): Iterable<{ readonly peer: OperatorId; readonly deadline: UnixSeconds; readonly pairs: readonly PairId[] }> {
+    for (const [peer, byDeadline] of [...this.waiting]) {
+      const deadline = Math.min(...byDeadline.keys()) as UnixSeconds;
+      const pairs = [...(byDeadline.get(deadline) ?? [])].slice(0, limit);
+      if (pairs.length > 0) yield { peer, deadline, pairs };
+    }
+  }
+
+  batchOpened({ batchId, role, peer, batch }: BatchRecord): void {
+    this.batches.set(batchKey(batchId, role), {
+      batchId,
+      role,
+      peer,
+      sequence: batch.sequence,
+      deadline: batch.deadline,
+    });
+  }
+
+  batchOver(batchId: BatchId, role: Role): void {
+    this.batches.delete(batchKey(batchId, role));
+  }
+
+  allBatches(): Iterable<OpenBatch> {
+    return this.batches.values();
+  }
+
+  /** Reads the store's indexes; `onSide` sees each open side once. */
+  async load(store: Store, onSide: (side: Side, state: SideState) => void): Promise<void> {
+    const sides: [Side, SideState][] = [];
+    for await (const [key] of store.scan(openSideTable)) {
+      const cut = key.indexOf('!');
+      const found = loadSide(store.newest, key.slice(0, cut) as PairId, key.slice(cut + 1) as Leg);
+      if (found !== undefined) sides.push([found.side, found.state]);
+    }
+    sides.sort(([a], [b]) => a.heldAt - b.heldAt);
+    for (const [side, state] of sides) {
+      this.sideCreated(side, side.heldAt);
+      if (state.state !== 'held') this.sideLeftHeld(side.pair, side.leg);
+      onSide(side, state);
+    }
+    for await (const [key] of store.scan(openBatchTable)) {
+      const cut = key.indexOf('!');
+      const found = loadBatch(store.newest, key.slice(0, cut) as BatchId, key.slice(cut + 1) as Role);
+      if (found !== undefined) this.batchOpened(found.record);
+    }
+  }
+}

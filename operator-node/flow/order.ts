@@ -1,0 +1,171 @@
+/**
+ * An order becomes a pair: the two operations it means, the first of them held, the terms fixed. All of it is one write,
+ * together with the gateway's message id.
+ */
+import type { NoticeKey, Order } from '../analysis/analysis.ts';
+import { subjectDigest, termsCommitment } from '../commitment/record.ts';
+import { operationSecret, termsSecret } from '../commitment/secrets.ts';
+import type { HoldRefusal, Operation } from '../domains/domain.ts';
+import { newPairId } from '../engine/clock.ts';
+import type { Work } from '../engine/engine.ts';
+import { toTimestamp, toUnixSeconds, type OperatorId, type PairId, type UnixSeconds } from '../model/ids.ts';
+import type { OperationRecord, Terms } from '../model/records.ts';
+import type { User } from '../users/user.ts';
+import { newRef, refTable } from './account.ts';
+import type { FlowContext } from './context.ts';
+import { createSide, type Side } from './pair.ts';
+import { refundable, takeRefund } from './refund.ts';
+import { domainOf, proposeQueue, type PairItem } from './steps.ts';
+import { notify } from './tell.ts';
+
+/** An order whose price is known and whose addressee has an operator. */
+export interface PricedOrder extends Order {
+  readonly money: NonNullable<Order['money']>;
+  readonly peer: OperatorId;
+  /** As the seller calls it, where it is known before the pair begins. */
+  readonly toName?: string;
+  /** The original that this refunds: this operator's side of it. */
+  readonly reverses?: Side;
+}
+
+const holdNotices: Readonly<Record<HoldRefusal, NoticeKey>> = {
+  'no-account': 'no-account',
+  'account-closed': 'no-account',
+  'insufficient-funds': 'insufficient-funds',
+  'over-order-limit': 'over-limit',
+  'over-day-limit': 'over-limit',
+  'over-service-limit': 'over-limit',
+  'over-counterparty-limit': 'not-available',
+  'unknown-item': 'unknown-item',
+  'sold-out': 'sold-out',
+  'not-supported': 'not-available',
+};
+
+/** Deadlines are rounded up to a multiple of 15 s, so that batches fill (protocol §4). */
+const roundUp = (seconds: number): UnixSeconds => (Math.ceil(seconds / 15) * 15) as UnixSeconds;
+
+/** Why no order can be taken now, before anything is looked at. */
+function notNow(flow: FlowContext, user: User, order: PricedOrder): NoticeKey | undefined {
+  if (order.to === user.number) return 'own-number';
+  if (flow.chainView.stalled) return 'chain-stalled';
+  if (flow.open.openOfUser(user.id) >= flow.config.maxOpenPairsPerUser) return 'busy';
+  if (flow.open.openOfPeer('initiator', order.peer) >= flow.config.maxOpenPairsPerPeer) return 'busy';
+  if (order.peer !== flow.self && flow.peers.get(order.peer)?.status !== 'active') return 'not-available';
+  return undefined;
+}
+
+/** True if the order became a pair; otherwise the user has been told why not, and nothing else has changed. */
+export function beginPair(flow: FlowContext, work: Work, user: User, order: PricedOrder): boolean {
+  const { money } = order;
+  const refuse = (notice: NoticeKey): false => {
+    notify(flow, work, user, notice, { money, to: order.to, item: order.item });
+    return false;
+  };
+  const plan = flow.analysis.plan(order.service);
+  if (plan === undefined) return refuse('not-available');
+  const early = notNow(flow, user, order);
+  if (early !== undefined) return refuse(early);
+  const largest = plan.maxAmount[money.asset];
+  if (largest !== undefined && BigInt(money.amount) > BigInt(largest)) return refuse('over-limit');
+  if (order.reverses !== undefined && BigInt(money.amount) > refundable(work, order.reverses)) return refuse('refund-too-much');
+
+  const pair = newPairId(work.now, flow.engine.random);
+  const debits = plan.first.action === 'debit';
+  const operation: Operation = {
+    pair,
+    leg: 'first',
+    service: order.service,
+    action: plan.first.action,
+    user: user.id,
+    asset: money.asset,
+    amount: money.amount,
+    fee: debits ? flow.analysis.fee(order.service, money) : ('0' as Operation['fee']),
+    counterparty: order.peer,
+    ...(order.item === '' ? {} : { item: order.item }),
+  };
+  const held = domainOf(flow, plan.first.domain).hold(work, operation, work.now);
+  if (!held.ok) return refuse(holdNotices[held.code]);
+  if (order.reverses !== undefined) takeRefund(work, order.reverses, money.amount);
+
+  const side = firstSide(flow, work, user, order, operation, held.account, plan.first.domain, debits);
+  createSide(work, work.now, side);
+  work.put(refTable, `${user.id}!${side.ref}`, { pair, leg: 'first' });
+  const item: PairItem = { peer: order.peer, pair };
+  work.enqueue(proposeQueue, pair, item);
+  work.afterwards(() => {
+    flow.open.sideCreated(side, work.now);
+  });
+  work.emit({ type: 'ordered', pair, service: order.service, peer: order.peer });
+  return true;
+}
+
+function firstSide(
+  flow: FlowContext,
+  work: Work,
+  user: User,
+  order: PricedOrder,
+  operation: Operation,
+  account: string,
+  domain: string,
+  debits: boolean,
+): Side {
+  const { pair } = operation;
+  const deadline = roundUp(toUnixSeconds(work.now) + flow.config.timing.acceptSeconds);
+  const secret = termsSecret(flow.operatorKey, pair);
+  const terms: Terms = {
+    pair,
+    service: order.service,
+    firstAsset: order.money.asset,
+    firstAmount: order.money.amount,
+    secondAsset: order.money.asset,
+    secondAmount: order.money.amount,
+    initiator: String(flow.self),
+    acceptor: String(order.peer),
+    created: toTimestamp(work.now),
+    deadline: String(deadline),
+    reverses: order.reverses?.pair ?? '',
+  };
+  const record: OperationRecord = {
+    pair,
+    leg: 'first',
+    operator: String(flow.self),
+    domain,
+    action: operation.action,
+    account,
+    subject: user.number,
+    asset: operation.asset,
+    amount: operation.amount,
+    counterparty: '',
+    detail: order.item === '' ? order.note : order.item,
+    heldAt: toTimestamp(work.now),
+  };
+  return {
+    pair,
+    leg: 'first',
+    role: 'initiator',
+    peer: order.peer,
+    service: order.service,
+    terms,
+    termsSecret: secret,
+    termsCommitment: termsCommitment(secret, terms),
+    user: user.id,
+    userNumber: user.number,
+    userName: user.name,
+    otherNumber: order.to,
+    otherName: order.toName ?? order.to,
+    note: order.note,
+    item: order.item,
+    domain,
+    operation,
+    debits,
+    record,
+    heldAt: work.now,
+    deadline,
+    delivers: '',
+    ref: newRef(work, flow.engine.random, user.id),
+  };
+}
+
+/** The digest of this side's `subject` disclosure: what the other record names as its counterparty. */
+export const ownSubjectDigest = (user: User, pair: PairId, leg: Side['leg']): string =>
+  subjectDigest(operationSecret(user.key, pair, leg), user.number);

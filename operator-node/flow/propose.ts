@@ -1,0 +1,363 @@
+/**
+ * Both operators prepare. The initiator proposes what it holds, in groups; the acceptor holds the second operation (or
+ * checks it, where it takes its user's money: rule 1), or refuses in one of four words. The same proposal again has the
+ * same answer.
+ */
+import type { NoticeKey } from '../analysis/analysis.ts';
+import type { Answer, Proposal, ProposalAnswer, ProposalRefusal, Request } from '../channel/messages.ts';
+import { operationCommitment, termsCommitment } from '../commitment/record.ts';
+import { operationSecret } from '../commitment/secrets.ts';
+import type { HoldOutcome, Operation } from '../domains/domain.ts';
+import type { Work } from '../engine/engine.ts';
+import { TandemError } from '../errors.ts';
+import { toTimestamp, toUnixSeconds, type Hash, type OperatorId, type PairId, type UnixSeconds } from '../model/ids.ts';
+import type { OperationRecord } from '../model/records.ts';
+import { table } from '../store/store.ts';
+import { userByNumber, userTable, type User } from '../users/user.ts';
+import { newRef, refTable } from './account.ts';
+import type { FlowContext } from './context.ts';
+import { advance } from './flow.ts';
+import { ownSubjectDigest } from './order.ts';
+import { createSide, loadSide, sealedTable, sideKey, withdrawnTable, type Side } from './pair.ts';
+import { refundFits, takeRefund } from './refund.ts';
+import { seal } from './seal.ts';
+import { cancelQueue, domainOf, proposeQueue, withdrawQueue, type PairItem } from './steps.ts';
+import { notify } from './tell.ts';
+
+/** A refusal is an answer, and an answer is kept: asked again, the same. Key: pairId. */
+export const refusedTable = table<{ readonly from: OperatorId; readonly reason: ProposalRefusal }>('refused');
+
+type Group = readonly (readonly [key: string, item: PairItem])[];
+
+// ---- initiator ----
+
+/** What the other side needs to prepare; the sealed copy is enough to rebuild this side from (rule 10). */
+function proposalOf(flow: FlowContext, side: Side, user: User): Proposal {
+  return {
+    terms: side.terms,
+    termsSecret: side.termsSecret,
+    from: side.userNumber,
+    fromName: side.userName,
+    to: side.otherNumber,
+    note: side.note,
+    item: side.item,
+    firstSubject: ownSubjectDigest(user, side.pair, side.leg),
+    sealed: sealSide(flow, side, user),
+  };
+}
+
+const sealSide = (flow: FlowContext, side: Side, user: User): string =>
+  seal(
+    user.key,
+    { peer: side.peer, pair: side.pair, leg: side.leg },
+    { record: side.record, fee: side.operation.fee, ref: side.ref, user: side.user },
+    flow.engine.random,
+  );
+
+/** Worker of the propose queue: one request for a whole group of one peer. */
+export async function propose(flow: FlowContext, group: Group): Promise<void> {
+  const proposals: Proposal[] = [];
+  const gone: string[] = [];
+  for (const [key, { pair }] of group) {
+    const found = loadSide(flow.engine.newest, pair, 'first');
+    const user = found === undefined ? undefined : flow.engine.newest.get(userTable, found.side.user);
+    if (found?.state.state === 'held' && user !== undefined) proposals.push(proposalOf(flow, found.side, user));
+    else gone.push(key);
+  }
+  const peer = group[0]?.[1].peer;
+  const answers =
+    proposals.length === 0 || peer === undefined ? [] : (await flow.channel.call(peer, 'propose', { proposals })).answers;
+  if (answers.length !== proposals.length) {
+    throw new TandemError('unprocessable', `Operator ${peer} answered ${answers.length} of ${proposals.length} proposals.`);
+  }
+  await flow.engine.run((work) => {
+    for (const key of gone) work.done(proposeQueue, key);
+    answers.forEach((answer, index) => {
+      takeAnswer(flow, work, proposals[index]?.terms.pair, answer);
+    });
+  });
+}
+
+function takeAnswer(flow: FlowContext, work: Work, pair: PairId | undefined, answer: ProposalAnswer): void {
+  if (pair !== answer.pair) {
+    throw new TandemError('unprocessable', `The peer answered ${answer.pair} where ${pair} was asked.`);
+  }
+  const found = loadSide(work, answer.pair, 'first');
+  if (found === undefined) return;
+  if (answer.answer === 'held') {
+    advance(flow, work, found, { type: 'agreed', answer });
+    return;
+  }
+  const reason = answer.answer === 'refused' ? answer.reason : 'not-available';
+  advance(flow, work, found, { type: 'refused', notice: refusalNotice(found.side.service, reason) });
+}
+
+const refusalNotice = (service: string, reason: ProposalRefusal): NoticeKey => {
+  if (reason === 'unknown-addressee') return 'unknown-number';
+  if (reason === 'busy') return 'busy';
+  if (service === 'buy') return 'sold-out';
+  return service === 'refund' && reason === 'terms' ? 'refund-too-much' : 'not-available';
+};
+
+/** Worker of the withdraw queue: the peer is told until it has answered. */
+export async function withdraw(flow: FlowContext, group: Group): Promise<void> {
+  const peer = group[0]?.[1].peer;
+  if (peer === undefined) return;
+  const { answers } = await flow.channel.call(peer, 'withdraw', { pairs: group.map(([, { pair }]) => pair) });
+  await flow.engine.run((work) => {
+    for (const { pair, answer } of answers) {
+      work.done(withdrawQueue, pair);
+      if (answer === 'in-batch') work.journal('fault', { what: 'peer has a withdrawn pair in a batch', pair, peer });
+    }
+  });
+}
+
+/** Worker of the cancel queue: the acceptor sets the abort bit, or it is too late. */
+export async function cancel(flow: FlowContext, group: Group): Promise<void> {
+  for (const [key, { peer, pair }] of group) {
+    const { answer } = await flow.channel.call(peer, 'cancel', { pair });
+    await flow.engine.run((work) => {
+      work.done(cancelQueue, key);
+      const found = loadSide(work, pair, 'first');
+      const user = found === undefined ? undefined : work.get(userTable, found.side.user);
+      if (answer === 'too-late' && found !== undefined && user !== undefined) {
+        notify(flow, work, user, 'cancel-too-late', { ref: found.side.ref, to: found.side.otherName });
+      }
+    });
+  }
+}
+
+// ---- acceptor ----
+
+export async function answerProposals(
+  flow: FlowContext,
+  from: OperatorId,
+  request: Request<'propose'>,
+): Promise<Answer<'propose'>> {
+  return flow.engine.run((work) => ({
+    answers: request.proposals.map((proposal) => answerProposal(flow, work, from, proposal)),
+  }));
+}
+
+function answerProposal(flow: FlowContext, work: Work, from: OperatorId, proposal: Proposal): ProposalAnswer {
+  const { pair } = proposal.terms;
+  const refused = (reason: ProposalRefusal): ProposalAnswer => ({ pair, answer: 'refused', reason });
+  if (work.get(withdrawnTable, `${from}!${pair}`) !== undefined) return { pair, answer: 'given-up' };
+  const kept = work.get(refusedTable, pair);
+  if (kept !== undefined) return refused(kept.from === from ? kept.reason : 'terms');
+  const known = loadSide(work, pair, 'second');
+  if (known !== undefined) {
+    const same =
+      known.side.peer === from &&
+      known.side.termsCommitment === termsCommitment(proposal.termsSecret, proposal.terms) &&
+      known.side.otherNumber === proposal.from &&
+      known.side.userNumber === proposal.to;
+    if (!same) {
+      work.journal('fault', { what: 'one pairId for two contents', pair, peer: from });
+      return refused('terms');
+    }
+    return heldAnswer(flow, work, known.side);
+  }
+  const outcome = prepareSecond(flow, work, from, proposal);
+  if (typeof outcome === 'string') {
+    // `busy` passes: it is the one refusal that a later try may overcome, under another pairId.
+    work.put(refusedTable, pair, { from, reason: outcome });
+    work.emit({ type: 'refused', pair, peer: from, reason: outcome });
+    return refused(outcome);
+  }
+  return heldAnswer(flow, work, outcome);
+}
+
+function heldAnswer(flow: FlowContext, work: Work, side: Side): ProposalAnswer {
+  const user = work.get(userTable, side.user);
+  if (user === undefined || side.ownCommitment === undefined) {
+    throw new TandemError('internal', `Pair ${side.pair} has no user or commitment.`);
+  }
+  return {
+    pair: side.pair,
+    answer: 'held',
+    secondCommitment: side.ownCommitment,
+    secondSubject: ownSubjectDigest(user, side.pair, 'second'),
+    toName: side.userName,
+    delivers: side.delivers,
+    sealed: sealSide(flow, side, user),
+  };
+}
+
+/** Terms that this operator would not sign, whoever asks. */
+function termsFit(flow: FlowContext, work: Work, from: OperatorId, { terms }: Proposal): boolean {
+  const plan = flow.analysis.plan(terms.service);
+  const now = toUnixSeconds(work.now);
+  const deadline = Number(terms.deadline);
+  return (
+    plan !== undefined &&
+    terms.initiator === String(from) &&
+    terms.acceptor === String(flow.self) &&
+    terms.firstAsset === terms.secondAsset &&
+    terms.firstAmount === terms.secondAmount &&
+    terms.secondAmount !== '0' &&
+    flow.config.assets.some(({ asset }) => asset === terms.secondAsset) &&
+    (terms.service === 'refund') === (terms.reverses !== '') &&
+    deadline % 15 === 0 &&
+    deadline <= now + flow.config.timing.acceptWindowSeconds &&
+    deadline > now + flow.config.timing.commitMarginSeconds
+  );
+}
+
+function prepareSecond(flow: FlowContext, work: Work, from: OperatorId, proposal: Proposal): Side | ProposalRefusal {
+  const { terms } = proposal;
+  if (from !== flow.self && flow.peers.get(from)?.status !== 'active') return 'not-available';
+  if (flow.chainView.stalled || flow.open.openOfPeer('acceptor', from) >= flow.config.maxOpenPairsPerPeer) return 'busy';
+  if (!termsFit(flow, work, from, proposal)) return 'terms';
+  const plan = flow.analysis.plan(terms.service);
+  const user = userByNumber(work, proposal.to);
+  if (plan === undefined || user === undefined) return 'unknown-addressee';
+  if (!user.joined || proposal.from === proposal.to) return 'not-available';
+  if (flow.open.openOfUser(user.id) >= flow.config.maxOpenPairsPerUser && user.kind === 'person') return 'busy';
+  const original = terms.reverses === '' ? undefined : refundFits(work, terms, user.id, from);
+  if (terms.reverses !== '' && original === undefined) return 'terms';
+
+  const domain = domainOf(flow, plan.second.domain);
+  if (plan.second.action === 'sell') {
+    const price = domain.quote?.(work, user.id, proposal.item);
+    if (price?.asset !== terms.secondAsset || price.amount !== terms.secondAmount) return 'terms';
+  }
+  const operation: Operation = {
+    pair: terms.pair,
+    leg: 'second',
+    service: terms.service,
+    action: plan.second.action,
+    user: user.id,
+    asset: terms.secondAsset,
+    amount: terms.secondAmount,
+    fee: plan.second.action === 'debit' ? flow.analysis.fee(terms.service, { asset: terms.secondAsset, amount: terms.secondAmount }) : ('0' as Operation['fee']),
+    counterparty: from,
+    ...(proposal.item === '' ? {} : { item: proposal.item }),
+  };
+  const debits = plan.second.action === 'debit';
+  const held = debits ? domain.check(work, operation, work.now) : domain.hold(work, operation, work.now);
+  if (!held.ok) return 'not-available';
+  if (original !== undefined) takeRefund(work, original, terms.secondAmount);
+  const side = secondSide(flow, work, from, proposal, user, operation, held, plan.second.domain, debits);
+  createSide(work, work.now, side);
+  work.put(refTable, `${user.id}!${side.ref}`, { pair: terms.pair, leg: 'second' });
+  work.put(sealedTable, sideKey(terms.pair, 'first'), { from, sealed: proposal.sealed });
+  work.afterwards(() => {
+    flow.open.sideCreated(side, work.now);
+  });
+  work.emit({ type: 'held', pair: terms.pair, peer: from, service: terms.service });
+  return side;
+}
+
+function secondSide(
+  flow: FlowContext,
+  work: Work,
+  from: OperatorId,
+  proposal: Proposal,
+  user: User,
+  operation: Operation,
+  held: Extract<HoldOutcome, { ok: true }>,
+  domain: string,
+  debits: boolean,
+): Side {
+  const { terms } = proposal;
+  const { pair } = terms;
+  const record: OperationRecord = {
+    pair,
+    leg: 'second',
+    operator: String(flow.self),
+    domain,
+    action: operation.action,
+    account: held.account,
+    subject: user.number,
+    asset: operation.asset,
+    amount: operation.amount,
+    counterparty: proposal.firstSubject,
+    detail: proposal.item === '' ? proposal.note : proposal.item,
+    heldAt: toTimestamp(work.now),
+  };
+  return {
+    pair,
+    leg: 'second',
+    role: 'acceptor',
+    peer: from,
+    service: terms.service,
+    terms,
+    termsSecret: proposal.termsSecret,
+    termsCommitment: termsCommitment(proposal.termsSecret, terms),
+    user: user.id,
+    userNumber: user.number,
+    userName: user.name,
+    otherNumber: proposal.from,
+    otherName: proposal.fromName === '' ? proposal.from : proposal.fromName,
+    note: proposal.note,
+    item: proposal.item,
+    domain,
+    operation,
+    debits,
+    record,
+    ownCommitment: operationCommitment(operationSecret(user.key, pair, 'second'), record),
+    heldAt: work.now,
+    deadline: Number(terms.deadline) as UnixSeconds,
+    delivers: held.delivers ?? '',
+    ref: newRef(work, flow.engine.random, user.id),
+  };
+}
+
+export async function answerWithdraw(flow: FlowContext, from: OperatorId, request: Request<'withdraw'>): Promise<Answer<'withdraw'>> {
+  return flow.engine.run((work) => ({
+    answers: request.pairs.map((pair) => {
+      const found = loadSide(work, pair, 'second');
+      if (found !== undefined && found.side.peer === from && found.state.batch !== undefined) {
+        return { pair, answer: 'in-batch' as const };
+      }
+      work.put(withdrawnTable, `${from}!${pair}`, true);
+      if (found !== undefined && found.side.peer === from) advance(flow, work, found, { type: 'withdrawn' });
+      return { pair, answer: 'given-up' as const };
+    }),
+  }));
+}
+
+export async function answerCancel(flow: FlowContext, from: OperatorId, { pair }: Request<'cancel'>): Promise<Answer<'cancel'>> {
+  return flow.engine.run((work) => {
+    const found = loadSide(work, pair, 'second');
+    if (found === undefined || found.side.peer !== from) return { pair, answer: 'unknown-pair' as const };
+    const { state } = found.state;
+    if (state === 'accepted' || state === 'committed') return { pair, answer: 'too-late' as const };
+    advance(flow, work, found, { type: 'cancel' });
+    return { pair, answer: 'declined' as const };
+  });
+}
+
+export async function answerQuote(flow: FlowContext, from: OperatorId, { to, item }: Request<'quote'>): Promise<Answer<'quote'>> {
+  const view = flow.engine.newest;
+  const user = userByNumber(view, to);
+  if (user === undefined) return { answer: 'refused', reason: 'unknown-addressee' };
+  const plan = flow.analysis.plan('buy');
+  const domain = plan === undefined || !user.joined ? undefined : domainOf(flow, plan.second.domain);
+  const price = domain?.quote?.(view, user.id, item);
+  // `terms` says that there is no such thing to buy, `not-available` that there is none left.
+  if (plan === undefined || domain === undefined || price === undefined) return { answer: 'refused', reason: 'terms' };
+  const probe: Operation = {
+    pair: '00000000-0000-7000-8000-000000000000' as PairId,
+    leg: 'second',
+    service: plan.service,
+    action: plan.second.action,
+    user: user.id,
+    asset: price.asset,
+    amount: price.amount,
+    fee: '0' as Operation['fee'],
+    counterparty: from,
+    item,
+  };
+  if (!domain.check(view, probe, flow.engine.clock.now()).ok) return { answer: 'refused', reason: 'not-available' };
+  return { answer: 'quoted', asset: price.asset, amount: price.amount, label: price.label, toName: user.name };
+}
+
+/** Both commitments of a pair in the order of the leaf. */
+export const leafHashes = (side: Side, peerCommitment: Hash): { readonly terms: Hash; readonly first: Hash; readonly second: Hash } => {
+  if (side.ownCommitment === undefined) throw new TandemError('internal', `Pair ${side.pair} has no commitment yet.`);
+  return side.leg === 'first'
+    ? { terms: side.termsCommitment, first: side.ownCommitment, second: peerCommitment }
+    : { terms: side.termsCommitment, first: peerCommitment, second: side.ownCommitment };
+};

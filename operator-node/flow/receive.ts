@@ -1,0 +1,241 @@
+/**
+ * A message comes in. It is passed on unchanged, or it is looked at: then what it does and the fact that it was taken
+ * are one write, keyed by the gateway's message id, so that sending it again changes nothing (faults: 17).
+ */
+import { createHmac } from 'node:crypto';
+import type { Order, Reading } from '../analysis/analysis.ts';
+import type { Disposition, InboundMessage } from '../api/services.ts';
+import type { Answer, Request } from '../channel/messages.ts';
+import type { Work } from '../engine/engine.ts';
+import { TandemError } from '../errors.ts';
+import { toTimestamp, type OperatorId } from '../model/ids.ts';
+import { table } from '../store/store.ts';
+import { userByNumber, type User } from '../users/user.ts';
+import { join, leave, mainAsset, recentTable, refTable, tellBalance, tellHistory } from './account.ts';
+import { takeAnswer } from './answer.ts';
+import { cancelPair } from './cancel.ts';
+import type { FlowContext } from './context.ts';
+import { beginPair, type PricedOrder } from './order.ts';
+import { loadSide, type Side } from './pair.ts';
+import { refundable, wasPaid } from './refund.ts';
+import { notify } from './tell.ts';
+
+/** A message that was taken. `content` is a keyed digest: the text cannot be guessed from it. Key: the gateway's id. */
+export const inboundTable = table<{ readonly content: string; readonly disposition: Disposition }>('inbound');
+
+interface Taken {
+  readonly id: string;
+  readonly disposition: Disposition;
+}
+
+/** What is done about a message, once everything that needs the peer is known. */
+type Act = (work: Work) => Disposition;
+
+export class Receiver {
+  /** Messages under way, by id: the same one again waits for the same result. */
+  private readonly underWay = new Map<string, { readonly content: string; readonly result: Promise<Taken> }>();
+  private readonly flow: FlowContext;
+
+  constructor(flow: FlowContext) {
+    this.flow = flow;
+  }
+
+  async receive(message: InboundMessage): Promise<Taken> {
+    const content = this.digest(message);
+    const now = this.underWay.get(message.id);
+    if (now !== undefined) {
+      if (now.content !== content) throw conflict(message.id);
+      return now.result;
+    }
+    const result = this.take(message, content);
+    this.underWay.set(message.id, { content, result });
+    try {
+      return await result;
+    } finally {
+      this.underWay.delete(message.id);
+    }
+  }
+
+  private digest({ from, to, text }: InboundMessage): string {
+    return createHmac('sha256', this.flow.operatorKey).update(JSON.stringify([from, to, text])).digest('base64url');
+  }
+
+  private async take(message: InboundMessage, content: string): Promise<Taken> {
+    const { flow } = this;
+    const { id } = message;
+    const known = flow.engine.newest.get(inboundTable, id);
+    if (known !== undefined) {
+      if (known.content !== content) throw conflict(id);
+      // Not told before it is on disk.
+      await flow.engine.run(() => undefined);
+      return { id, disposition: known.disposition };
+    }
+    const user = userByNumber(flow.engine.newest, message.from);
+    if (user === undefined) {
+      throw new TandemError('unknown-sender', `${message.from} is no customer of this operator.`);
+    }
+    const act = await this.decide(message, user);
+    return flow.engine.run((work) => {
+      const disposition = act(work);
+      work.put(inboundTable, id, { content, disposition });
+      work.emit({ type: 'message', disposition });
+      return { id, disposition };
+    });
+  }
+
+  /** Reads the message and asks the peer what has to be known first; changes nothing yet. */
+  private async decide(message: InboundMessage, user: User): Promise<Act> {
+    const { flow } = this;
+    const toService = message.to === flow.serviceNumber;
+    if (!user.joined && !toService) return this.passOn(message, user);
+    const addressee = toService ? undefined : userByNumber(flow.engine.newest, message.to);
+    const reading = flow.analysis.read(
+      {
+        from: { number: user.number, language: user.language, asset: mainAsset(user) },
+        to: message.to,
+        text: message.text,
+        ...(addressee?.kind === 'machine' ? { addresseeIsMachine: true } : {}),
+      },
+      toService,
+    );
+    if (!user.joined && !(reading.kind === 'command' && reading.command === 'join')) return say(flow, user, 'not-joined');
+    if (reading.kind === 'pass') return this.passOn(message, user);
+    if (reading.kind === 'order') return this.order(message, user, reading);
+    return this.own(message, user, reading);
+  }
+
+  /** To the addressee's phone, through its operator. The text is kept nowhere: the gateway has its 202 when it is there. */
+  private async passOn({ id, from, to, text }: InboundMessage, user: User): Promise<Act> {
+    const { flow } = this;
+    const peer = flow.directory.find(to);
+    const answer = peer === undefined ? 'not-mine' : (await flow.channel.call(peer, 'forward', { id, from, to, text })).answer;
+    return answer === 'delivered' ? () => 'forwarded' : say(flow, user, 'unknown-number', { to });
+  }
+
+  private async order(message: InboundMessage, user: User, order: Order): Promise<Act> {
+    const { flow } = this;
+    const peer = flow.directory.find(order.to);
+    if (order.to === user.number) return say(flow, user, 'own-number');
+    if (peer === undefined) return say(flow, user, 'unknown-number', { to: order.to });
+    const priced = order.money === undefined ? await this.price(user, order, peer) : { ...order, money: order.money, peer };
+    if (typeof priced === 'function') return priced;
+    return (work) => {
+      work.journal('order', { id: message.id, from: message.from, to: message.to, text: message.text });
+      return beginPair(flow, work, user, priced) ? 'intercepted' : 'answered';
+    };
+  }
+
+  /** What the seller asks for it. Asked before anything is stored: without an answer there is no order. */
+  private async price(user: User, order: Order, peer: OperatorId): Promise<PricedOrder | Act> {
+    const { flow } = this;
+    let answer: Answer<'quote'>;
+    try {
+      answer = await flow.channel.call(peer, 'quote', { to: order.to, item: order.item });
+    } catch (error) {
+      if (error instanceof TandemError && error.code === 'peer-unavailable') return say(flow, user, 'peer-unreachable', { to: order.to });
+      throw error;
+    }
+    if (answer.answer === 'quoted') {
+      const { asset, amount, label, toName } = answer;
+      return { ...order, item: label, money: { asset, amount }, peer, toName };
+    }
+    const params = { to: order.to, item: order.item };
+    if (answer.reason === 'unknown-addressee') return say(flow, user, 'unknown-number', params);
+    return say(flow, user, answer.reason === 'terms' ? 'unknown-item' : 'sold-out', params);
+  }
+
+  /** What a user says to its own operator. */
+  private own(message: InboundMessage, user: User, reading: Exclude<Reading, Order | { kind: 'pass' }>): Act {
+    const { flow } = this;
+    switch (reading.kind) {
+      case 'refusal':
+        return say(flow, user, reading.text, reading.params);
+      case 'answer':
+        return (work) => (takeAnswer(flow, work, user, reading.yes, reading.code) ? 'intercepted' : 'answered');
+      case 'cancel':
+        return (work) => (cancelPair(flow, work, user, reading.code) ? 'intercepted' : 'answered');
+      case 'refund':
+        return (work) => {
+          work.journal('order', { id: message.id, from: message.from, to: message.to, text: message.text });
+          return this.refund(work, user, reading) ? 'intercepted' : 'answered';
+        };
+      case 'command':
+        return (work) => {
+          this.command(work, user, reading.command);
+          return 'answered';
+        };
+    }
+  }
+
+  private command(work: Work, user: User, command: Extract<Reading, { kind: 'command' }>['command']): void {
+    const { flow } = this;
+    if (command === 'join') join(flow, work, user);
+    else if (command === 'stop') leave(flow, work, user);
+    else if (command === 'balance') tellBalance(flow, work, user);
+    else if (command === 'history') tellHistory(flow, work, user, ({ pair, leg }) => loadSide(work, pair, leg)?.side);
+    else notify(flow, work, user, 'help');
+  }
+
+  private refund(work: Work, user: User, reading: Extract<Reading, { kind: 'refund' }>): boolean {
+    const { flow } = this;
+    const original = originalToRefund(work, user, reading.code);
+    if (typeof original === 'string') {
+      notify(flow, work, user, original);
+      return false;
+    }
+    const asset = original.operation.asset;
+    const amount = reading.amount?.amount ?? (String(refundable(work, original)) as PricedOrder['money']['amount']);
+    if (amount === '0' || (reading.amount !== undefined && reading.amount.asset !== asset)) {
+      notify(flow, work, user, amount === '0' ? 'refund-too-much' : 'unknown-currency', { money: original.operation });
+      return false;
+    }
+    return beginPair(flow, work, user, {
+      kind: 'order',
+      service: 'refund',
+      to: original.otherNumber,
+      toName: original.otherName,
+      money: { asset, amount },
+      item: '',
+      note: reading.note,
+      peer: original.peer,
+      reverses: original,
+    });
+  }
+}
+
+/** The payment that is named, or the only one that can be refunded. */
+function originalToRefund(work: Work, user: User, ref: string | undefined): Side | 'refund-none' | 'refund-which' {
+  const candidates: Side[] = [];
+  const named = ref === undefined ? undefined : work.get(refTable, `${user.id}!${ref}`);
+  const entries = ref === undefined ? (work.get(recentTable, user.id) ?? []) : named === undefined ? [] : [named];
+  for (const { pair, leg } of entries) {
+    const found = loadSide(work, pair, leg);
+    if (found === undefined || found.state.state !== 'committed' || !wasPaid(found.side)) continue;
+    if (found.side.service === 'refund') continue;
+    if (ref === undefined && refundable(work, found.side) === 0n) continue;
+    candidates.push(found.side);
+  }
+  const [first, second] = candidates;
+  if (first === undefined) return 'refund-none';
+  return second === undefined ? first : 'refund-which';
+}
+
+const say =
+  (flow: FlowContext, user: User, ...[key, params]: [Parameters<typeof notify>[3], Parameters<typeof notify>[4]?]): Act =>
+  (work) => {
+    notify(flow, work, userByNumber(work, user.number) ?? user, key, params);
+    return 'answered';
+  };
+
+const conflict = (id: string): TandemError =>
+  new TandemError('conflict', `The message id ${id} has been used for another message.`, { facts: { id } });
+
+/** A plain message from another operator, for a phone of this one. */
+export async function deliverForwarded(flow: FlowContext, from: OperatorId, request: Request<'forward'>): Promise<Answer<'forward'>> {
+  const { id, to } = request;
+  if (userByNumber(flow.engine.newest, to) === undefined) return { id, answer: 'not-mine' };
+  await flow.gateway.deliver([
+    { id: `${from}-${id}`, from: request.from, to, text: request.text, at: toTimestamp(flow.engine.clock.now()) },
+  ]);
+  return { id, answer: 'delivered' };
+}

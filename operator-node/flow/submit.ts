@@ -1,0 +1,322 @@
+/**
+ * What has to reach the chain, until it is final there: batches, decisions, attestations. All of it follows from what is
+ * stored: a countersigned batch that is not prepared is carried, a stored decision without a final bit is sent, an ended
+ * batch without attestation is attested. A transaction only takes its entries out of the next round; a receipt ends
+ * nothing (rule 2), a revert puts them back.
+ */
+import type { ContractCall, SendingKey } from '../chain/chain.ts';
+import { wordHex } from '../commitment/executed.ts';
+import type { Work } from '../engine/engine.ts';
+import { toUnixSeconds, type BatchId, type Hash, type Hex, type OperatorId, type Role } from '../model/ids.ts';
+import type { SignedBatch } from '../model/records.ts';
+import { table, type Tx } from '../store/store.ts';
+import { executedOf } from './attest.ts';
+import { loadBatch, type KnownBatch } from './batch.ts';
+import type { FlowContext } from './context.ts';
+import type { OpenBatch } from './open.ts';
+import type { Side, SideState } from './pair.ts';
+
+export interface DecisionEntry {
+  readonly batchId: BatchId;
+  readonly word: number;
+  readonly commitMask: bigint;
+  readonly abortMask: bigint;
+}
+
+/** Encodes calls of PairSettlement with gas limits that are enough for their size. */
+export interface SettlementCalls {
+  prepare(batch: SignedBatch): ContractCall;
+  decide(decisions: readonly DecisionEntry[]): ContractCall;
+  settle(batch: SignedBatch, decisions: readonly DecisionEntry[]): ContractCall;
+  attest(operator: OperatorId, attestations: readonly { readonly batchId: BatchId; readonly executedDigest: Hash }[]): ContractCall;
+}
+
+/** Sends transactions: signed and stored in the given write, broadcast when it is durable, again until final. */
+export interface TransactionSender {
+  send(tx: Tx, key: SendingKey, call: ContractCall, tag: string): void;
+  /** Something was stored: broadcast it. */
+  wake(): void;
+}
+
+export interface TransactionOutcome {
+  readonly status: 'included' | 'reverted';
+  readonly blockNumber: number;
+}
+
+type Submission =
+  | { readonly kind: 'carry'; readonly batchId: BatchId; readonly role: Role; readonly key: SendingKey }
+  | {
+      readonly kind: 'decide';
+      readonly entries: readonly { readonly batchId: BatchId; readonly word: number; readonly mask: Hex }[];
+      /** The batch that this call also prepares. */
+      readonly settles?: BatchId;
+    }
+  | { readonly kind: 'attest'; readonly batches: readonly BatchId[] };
+
+/** What a transaction under way is for. Key: its tag. */
+export const submissionTable = table<Submission>('submission');
+
+interface Pending {
+  readonly commit: boolean;
+  /** The transaction that it is under way in. */
+  tag: string | undefined;
+}
+
+const maxEntriesACall = 128;
+const retryAfterRevertMillis = 1000;
+const longestRetryMillis = 60_000;
+
+export class Submitter {
+  private readonly decisions = new Map<BatchId, Map<number, Pending>>();
+  /** What is under way for a batch: `carry`, `carry-account`, `attest`, by tag. */
+  private readonly underWay = new Map<string, string>();
+  /** Transactions in a final block that the watcher has not come to yet. */
+  private readonly landed: { readonly tag: string; readonly blockNumber: number }[] = [];
+  private readonly calls: SettlementCalls;
+  private readonly sender: TransactionSender;
+  private flow: FlowContext | undefined;
+  private counter = 0;
+  private notBefore = 0;
+  /** Reverted transactions in a row. */
+  private reverts = 0;
+  private running = false;
+
+  constructor(calls: SettlementCalls, sender: TransactionSender) {
+    this.calls = calls;
+    this.sender = sender;
+  }
+
+  attach(flow: FlowContext): void {
+    this.flow = flow;
+  }
+
+  /** At start: what the stored decisions and the transactions under way say. */
+  async load(flow: FlowContext): Promise<void> {
+    for await (const [tag, submission] of flow.engine.store.scan(submissionTable)) this.mark(tag, submission);
+  }
+
+  /** A side whose decision is stored and not final. */
+  sideFound(side: Side, state: SideState): void {
+    if (side.role !== 'acceptor' || state.batch === undefined || state.index === undefined) return;
+    if (state.state === 'accepted' || state.state === 'declined') this.decide(state.batch, state.index, state.state === 'accepted');
+  }
+
+  /** The decision is durable. */
+  decide(batchId: BatchId, index: number, commit: boolean): void {
+    let ofBatch = this.decisions.get(batchId);
+    if (ofBatch === undefined) this.decisions.set(batchId, (ofBatch = new Map<number, Pending>()));
+    if (!ofBatch.has(index)) ofBatch.set(index, { commit, tag: undefined });
+  }
+
+  /** The pair is final: nothing to send any more. */
+  decided(batchId: BatchId, index: number): void {
+    const ofBatch = this.decisions.get(batchId);
+    ofBatch?.delete(index);
+    if (ofBatch?.size === 0) this.decisions.delete(batchId);
+  }
+
+  get pending(): number {
+    let count = 0;
+    for (const ofBatch of this.decisions.values()) count += ofBatch.size;
+    return count;
+  }
+
+  wake(): void {
+    void this.round();
+  }
+
+  /** One look at everything that has to reach the chain; called by the clock, and when something new is there. */
+  async round(): Promise<void> {
+    const { flow } = this;
+    if (flow === undefined || this.running || flow.engine.clock.now() < this.notBefore) return;
+    this.running = true;
+    try {
+      const batches = [...flow.open.allBatches()].sort((a, b) => a.sequence - b.sequence);
+      const known = new Map<string, KnownBatch>();
+      for (const { batchId, role } of batches) {
+        const found = loadBatch(flow.engine.newest, batchId, role);
+        if (found !== undefined) known.set(`${batchId}!${role}`, found);
+      }
+      if (!this.hasWork(flow, batches, known)) return;
+      await flow.engine.run((work) => {
+        this.carry(flow, work, batches, known);
+        this.sendDecisions(flow, work, batches, known);
+        this.attest(flow, work, batches, known);
+      });
+      this.sender.wake();
+    } finally {
+      this.running = false;
+    }
+  }
+
+  private hasWork(flow: FlowContext, batches: readonly OpenBatch[], known: ReadonlyMap<string, KnownBatch>): boolean {
+    for (const ofBatch of this.decisions.values()) {
+      for (const { tag } of ofBatch.values()) if (tag === undefined) return true;
+    }
+    return batches.some((open) => {
+      const found = known.get(`${open.batchId}!${open.role}`);
+      return found !== undefined && (this.carryDue(flow, open, found) || this.attestDue(open, found));
+    });
+  }
+
+  private carryDue(flow: FlowContext, { batchId, role, peer }: OpenBatch, { state }: KnownBatch): boolean {
+    if (state.state !== 'countersigned' || state.prepared !== undefined) return false;
+    if (state.initiatorSignature === undefined || state.acceptorSignature === undefined) return false;
+    if (this.underWay.has(`carry!${batchId}`)) return false;
+    // On us the initiator's record carries it.
+    if (role === 'acceptor' && peer === flow.self) return false;
+    return role === 'initiator' || flow.engine.clock.now() >= state.since + flow.config.timing.carrySeconds * 1000;
+  }
+
+  private attestDue({ batchId, role, peer }: OpenBatch, { state }: KnownBatch): boolean {
+    if (role === 'acceptor' && peer === this.flow?.self) return false;
+    return (
+      state.remaining === 0 && state.prepared !== undefined && state.attested === undefined && !this.underWay.has(`attest!${batchId}`)
+    );
+  }
+
+  private submit(work: Work, submission: Submission, key: SendingKey, call: ContractCall): void {
+    this.counter += 1;
+    const tag = `${submission.kind}!${work.now}!${this.counter}`;
+    this.sender.send(work, key, call, tag);
+    work.put(submissionTable, tag, submission);
+    this.mark(tag, submission);
+  }
+
+  private mark(tag: string, submission: Submission): void {
+    if (submission.kind === 'carry') this.underWay.set(`${submission.key === 'account' ? 'carry-account' : 'carry'}!${submission.batchId}`, tag);
+    else if (submission.kind === 'attest') for (const batchId of submission.batches) this.underWay.set(`attest!${batchId}`, tag);
+    else {
+      if (submission.settles !== undefined) this.underWay.set(`carry-account!${submission.settles}`, tag);
+      for (const { batchId, word, mask } of submission.entries) {
+        const bits = BigInt(mask);
+        for (const [index, pending] of this.decisions.get(batchId) ?? []) {
+          if (index >> 8 === word && ((bits >> BigInt(index & 255)) & 1n) === 1n) pending.tag = tag;
+        }
+      }
+    }
+  }
+
+  private unmark(tag: string): void {
+    for (const [name, owner] of this.underWay) if (owner === tag) this.underWay.delete(name);
+    for (const ofBatch of this.decisions.values()) {
+      for (const pending of ofBatch.values()) if (pending.tag === tag) pending.tag = undefined;
+    }
+  }
+
+  private carry(flow: FlowContext, work: Work, batches: readonly OpenBatch[], known: ReadonlyMap<string, KnownBatch>): void {
+    // In order of sequence: whoever carries n carries those before it too.
+    for (const open of batches) {
+      const found = known.get(`${open.batchId}!${open.role}`);
+      if (found === undefined || !this.carryDue(flow, open, found)) continue;
+      const signed = signedBatch(found);
+      if (signed === undefined) continue;
+      this.submit(work, { kind: 'carry', batchId: open.batchId, role: open.role, key: 'carrier' }, 'carrier', this.calls.prepare(signed));
+    }
+  }
+
+  private sendDecisions(flow: FlowContext, work: Work, batches: readonly OpenBatch[], known: ReadonlyMap<string, KnownBatch>): void {
+    const headTime = flow.chainView.headTime ?? toUnixSeconds(work.now);
+    const anchored: DecisionEntry[] = [];
+    for (const open of batches) {
+      const found = known.get(`${open.batchId}!acceptor`);
+      if (open.role !== 'acceptor' || found === undefined || open.deadline < headTime) continue;
+      const entries = this.entriesOf(open.batchId, found.record.batch.count);
+      if (entries.length === 0) continue;
+      if (found.state.prepared !== undefined) {
+        anchored.push(...entries);
+        continue;
+      }
+      const signed = signedBatch(found);
+      if (signed === undefined) continue;
+      for (const before of batches) {
+        if (before.role === 'acceptor' && before.peer === open.peer && before.sequence < open.sequence) this.carryFirst(work, before, known);
+      }
+      this.submit(work, { ...decideSubmission(entries), settles: open.batchId }, 'account', this.calls.settle(signed, entries));
+    }
+    // One faulty entry reverts a whole call: after a revert each goes alone until one has landed.
+    const aCall = this.reverts === 0 ? maxEntriesACall : 1;
+    for (let start = 0; start < anchored.length; start += aCall) {
+      const entries = anchored.slice(start, start + aCall);
+      this.submit(work, decideSubmission(entries), 'account', this.calls.decide(entries));
+    }
+  }
+
+  /** From the account that the settle goes from, so that it lands first. */
+  private carryFirst(work: Work, before: OpenBatch, known: ReadonlyMap<string, KnownBatch>): void {
+    const found = known.get(`${before.batchId}!acceptor`);
+    if (found === undefined || found.state.prepared !== undefined || this.underWay.has(`carry-account!${before.batchId}`)) return;
+    const signed = signedBatch(found);
+    if (signed === undefined) return;
+    this.submit(work, { kind: 'carry', batchId: before.batchId, role: 'acceptor', key: 'account' }, 'account', this.calls.prepare(signed));
+  }
+
+  private entriesOf(batchId: BatchId, count: number): DecisionEntry[] {
+    const masks = new Map<number, { commitMask: bigint; abortMask: bigint }>();
+    for (const [index, { commit, tag }] of this.decisions.get(batchId) ?? []) {
+      if (tag !== undefined || index >= count) continue;
+      const word = index >> 8;
+      const bit = 1n << BigInt(index & 255);
+      const mask = masks.get(word) ?? { commitMask: 0n, abortMask: 0n };
+      if (commit) mask.commitMask |= bit;
+      else mask.abortMask |= bit;
+      masks.set(word, mask);
+    }
+    return [...masks].map(([word, mask]) => ({ batchId, word, ...mask }));
+  }
+
+  private attest(flow: FlowContext, work: Work, batches: readonly OpenBatch[], known: ReadonlyMap<string, KnownBatch>): void {
+    const due = batches.flatMap((open) => {
+      const found = known.get(`${open.batchId}!${open.role}`);
+      return found !== undefined && this.attestDue(open, found) ? [found] : [];
+    });
+    for (let start = 0; start < due.length; start += maxEntriesACall) {
+      const group = due.slice(start, start + maxEntriesACall);
+      const attestations = group.map((found) => ({ batchId: found.record.batchId, executedDigest: executedOf(flow, work, found) }));
+      const submission: Submission = { kind: 'attest', batches: attestations.map(({ batchId }) => batchId) };
+      this.submit(work, submission, 'account', this.calls.attest(flow.self, attestations));
+    }
+  }
+
+  /** A transaction is in a final block. What it was for is looked at again when the watcher has come to that block. */
+  async onOutcome(tag: string, outcome: TransactionOutcome): Promise<void> {
+    const { flow } = this;
+    if (flow === undefined) return;
+    await flow.engine.run((work) => {
+      work.del(submissionTable, tag);
+      work.emit({ type: 'transaction', tag, status: outcome.status });
+    });
+    if (outcome.status === 'reverted') {
+      this.notBefore = flow.engine.clock.now() + Math.min(retryAfterRevertMillis * 2 ** this.reverts, longestRetryMillis);
+      this.reverts += 1;
+      this.unmark(tag);
+    } else {
+      this.reverts = 0;
+      this.landed.push({ tag, blockNumber: outcome.blockNumber });
+    }
+  }
+
+  /** The watcher has applied the final block of that number and all before it. */
+  applied(blockNumber: number): void {
+    while (this.landed[0] !== undefined && this.landed[0].blockNumber <= blockNumber) {
+      const landed = this.landed.shift();
+      if (landed !== undefined) this.unmark(landed.tag);
+    }
+  }
+
+  /** The batch is prepared in a final block, so nothing of the way there is under way any more. */
+  prepared(batchId: BatchId): void {
+    this.underWay.delete(`carry-account!${batchId}`);
+  }
+}
+
+const decideSubmission = (entries: readonly DecisionEntry[]): Extract<Submission, { kind: 'decide' }> => ({
+  kind: 'decide',
+  entries: entries.map(({ batchId, word, commitMask, abortMask }) => ({ batchId, word, mask: wordHex(commitMask | abortMask) })),
+});
+
+function signedBatch({ record, state }: KnownBatch): SignedBatch | undefined {
+  const { initiatorSignature, acceptorSignature } = state;
+  if (initiatorSignature === undefined || acceptorSignature === undefined) return undefined;
+  return { batchId: record.batchId, batch: record.batch, initiatorSignature, acceptorSignature };
+}

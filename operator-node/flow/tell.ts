@@ -1,0 +1,118 @@
+/** Words to users: rendered, journaled, and put into the outbox in the same write as what they say. */
+import type { NoticeKey, ServiceTextKey, TextParams } from '../analysis/analysis.ts';
+import { newPairId } from '../engine/clock.ts';
+import type { JournalKind } from '../engine/journal.ts';
+import type { Work } from '../engine/engine.ts';
+import type { OutboundMessage } from '../messaging/gateway.ts';
+import { toTimestamp, type Leg, type Msisdn, type PairId } from '../model/ids.ts';
+import { table } from '../store/store.ts';
+import { userTable, type User } from '../users/user.ts';
+import type { FlowContext } from './context.ts';
+import { loadSide, moveSide, type Side } from './pair.ts';
+
+export const messageQueue = 'message';
+
+export interface MessageItem {
+  readonly message: OutboundMessage;
+  /** The side that is over when the gateway has taken this message. */
+  readonly ends?: { readonly pair: PairId; readonly leg: Leg };
+}
+
+/** Key: `message`. Counts up: the order in which messages leave. */
+export const counterTable = table<number>('counter');
+
+function nextNumber(work: Work, name: string): number {
+  const number = (work.get(counterTable, name) ?? 0) + 1;
+  work.put(counterTable, name, number);
+  return number;
+}
+
+interface About {
+  readonly pair: PairId;
+  readonly leg: Leg;
+  readonly ends: boolean;
+}
+
+function enqueueMessage(flow: FlowContext, work: Work, to: Msisdn, text: string, about?: About): void {
+  const message: OutboundMessage = {
+    id: newPairId(work.now, flow.engine.random),
+    from: flow.serviceNumber,
+    to,
+    text,
+    ...(about === undefined ? {} : { pair: about.pair }),
+    at: toTimestamp(work.now),
+  };
+  const item: MessageItem =
+    about?.ends === true ? { message, ends: { pair: about.pair, leg: about.leg } } : { message };
+  work.enqueue(messageQueue, String(nextNumber(work, 'message')).padStart(12, '0'), item);
+}
+
+/** A text that belongs to no service. With `ends`, it is the last word of that side of a pair. */
+export function notify(
+  flow: FlowContext,
+  work: Work,
+  user: User,
+  key: NoticeKey,
+  params: TextParams = {},
+  ends?: Pick<Side, 'pair' | 'leg'>,
+): void {
+  const words = flow.analysis.notice(key, user.language, params);
+  const about = ends === undefined ? undefined : { pair: ends.pair, leg: ends.leg, ends: true };
+  enqueueMessage(flow, work, user.number, words, about);
+  if (ends !== undefined) work.journal('confirmation', { pair: ends.pair, leg: ends.leg, to: user.number, text: words });
+  work.emit({ type: 'notice', key });
+}
+
+/** The values that a pair's texts can use. */
+export function textParams(side: Side): TextParams {
+  const first = side.leg === 'first';
+  return {
+    from: first ? side.userName : side.otherName,
+    to: first ? side.otherName : side.userName,
+    money: { asset: side.operation.asset, amount: side.operation.amount },
+    ...(side.operation.fee === '0' ? {} : { fee: { asset: side.operation.asset, amount: side.operation.fee } }),
+    item: side.item,
+    note: side.note,
+    ref: side.ref,
+    delivers: first ? side.delivers : '',
+  };
+}
+
+export interface PairText {
+  readonly key: ServiceTextKey;
+  readonly journal: JournalKind;
+  /** When the gateway has taken this one, the side is over. */
+  readonly ends: boolean;
+  readonly params?: TextParams;
+}
+
+/** A text of the pair's service to this side's user, in the user's language. */
+export function tellSide(flow: FlowContext, work: Work, side: Side, text: PairText): void {
+  const user = work.get(userTable, side.user);
+  const language = user?.language ?? flow.analysis.languages[0] ?? 'en';
+  const words = flow.analysis.serviceText(side.service, text.key, language, { ...textParams(side), ...text.params });
+  work.journal(text.journal, { pair: side.pair, leg: side.leg, to: side.userNumber, text: words });
+  enqueueMessage(flow, work, side.userNumber, words, { pair: side.pair, leg: side.leg, ends: text.ends });
+}
+
+/** Hands messages to the gateway; what it has taken is receipted, and a side whose last word it was is over. */
+export async function deliverMessages(
+  flow: FlowContext,
+  group: readonly (readonly [key: string, item: MessageItem])[],
+): Promise<void> {
+  await flow.gateway.deliver(group.map(([, item]) => item.message));
+  await flow.engine.run((work) => {
+    work.journal('receipt', { messages: group.map(([, item]) => item.message.id) });
+    for (const [key, { ends }] of group) {
+      work.done(messageQueue, key);
+      if (ends === undefined) continue;
+      const side = loadSide(work, ends.pair, ends.leg);
+      if (side === undefined || side.state.told) continue;
+      moveSide(work, work.now, side, { told: true });
+      work.afterwards(() => {
+        flow.open.sideEnded(side.side);
+      });
+      work.emit({ type: 'told', pair: ends.pair, leg: ends.leg, state: side.state.state, role: side.side.role });
+    }
+  });
+}
