@@ -1,0 +1,160 @@
+/** A node's HTTP API as the command line, the devnet and the bench call it: connections are kept, answers are typed. */
+import { Agent, request } from 'node:http';
+import type {
+  CashMovement,
+  Disposition,
+  InboundMessage,
+  NewUser,
+  NodeServices,
+  PairView,
+  Readiness,
+} from '../api/services.ts';
+import type { OutboundMessage } from '../messaging/gateway.ts';
+
+export interface NodeAccess {
+  readonly apiUrl: string;
+  readonly gatewayToken: string;
+  readonly adminToken: string;
+}
+
+/** What a node answered instead of what was asked for; `status` 0: it did not answer at all. */
+export class ApiError extends Error {
+  readonly status: number;
+  readonly code: string;
+
+  constructor(status: number, code: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'ApiError';
+    this.status = status;
+    this.code = code;
+  }
+}
+
+interface RawAnswer {
+  readonly status: number;
+  readonly body: string;
+}
+
+export type Token = 'gateway' | 'admin' | 'none';
+
+const defaultTimeoutMillis = 30_000;
+
+export class NodeClient {
+  readonly access: NodeAccess;
+  readonly #agent: Agent;
+  readonly #timeoutMillis: number;
+
+  constructor(access: NodeAccess, options: { maxSockets?: number; timeoutMillis?: number } = {}) {
+    this.access = access;
+    this.#agent = new Agent({ keepAlive: true, maxSockets: options.maxSockets ?? 16 });
+    this.#timeoutMillis = options.timeoutMillis ?? defaultTimeoutMillis;
+  }
+
+  /** One request and its answer as it came; `body` is sent as it is. @throws {ApiError} status 0 where there is no answer */
+  raw(method: 'GET' | 'POST', path: string, token: Token, body?: string): Promise<RawAnswer> {
+    const url = `${this.access.apiUrl}${path}`;
+    const headers: Record<string, string | number> = {};
+    if (token !== 'none') {
+      headers['authorization'] = `Bearer ${token === 'gateway' ? this.access.gatewayToken : this.access.adminToken}`;
+    }
+    if (body !== undefined) {
+      headers['content-type'] = 'application/json';
+      headers['content-length'] = Buffer.byteLength(body);
+    }
+    return new Promise<RawAnswer>((resolve, reject) => {
+      const fail = (cause: Error) => {
+        reject(new ApiError(0, 'no-answer', `${url} does not answer: ${cause.message}`, { cause }));
+      };
+      const outgoing = request(url, { method, headers, agent: this.#agent, timeout: this.#timeoutMillis }, (answer) => {
+        const chunks: Buffer[] = [];
+        answer.on('data', (chunk: Buffer) => chunks.push(chunk));
+        answer.on('error', fail);
+        answer.on('end', () => resolve({ status: answer.statusCode ?? 0, body: Buffer.concat(chunks).toString() }));
+      });
+      outgoing.on('timeout', () => outgoing.destroy(new Error(`no answer in ${this.#timeoutMillis} ms`)));
+      outgoing.on('error', fail);
+      outgoing.end(body);
+    });
+  }
+
+  /** @throws {ApiError} for every answer that is not 2xx */
+  async json<T>(method: 'GET' | 'POST', path: string, token: Token, body?: unknown): Promise<T> {
+    const answer = await this.raw(method, path, token, body === undefined ? undefined : JSON.stringify(body));
+    if (answer.status >= 200 && answer.status < 300) return JSON.parse(answer.body) as T;
+    throw errorOf(answer, `${method} ${path}`);
+  }
+
+  send(message: Readonly<Record<keyof InboundMessage, string>>): Promise<{ id: string; disposition: Disposition }> {
+    return this.json('POST', '/v1/messages', 'gateway', message);
+  }
+
+  phone(number: string, after: string): Promise<{ messages: OutboundMessage[]; cursor: string }> {
+    return this.json('GET', `/v1/phones/${encodeURIComponent(number)}/messages?after=${after}`, 'gateway');
+  }
+
+  pair(id: string): Promise<PairView> {
+    return this.json('GET', `/v1/pairs/${id}`, 'admin');
+  }
+
+  /** Byte for byte as the node gave it: any other form is refused by a verifier. */
+  async evidence(id: string): Promise<string> {
+    const path = `/v1/pairs/${id}/evidence`;
+    const answer = await this.raw('GET', path, 'admin');
+    if (answer.status !== 200) throw errorOf(answer, `GET ${path}`);
+    return answer.body;
+  }
+
+  async accounts(number: string): Promise<{ asset: string; balance: string; held: string }[]> {
+    const path = `/v1/accounts/${encodeURIComponent(number)}`;
+    return (await this.json<{ accounts: { asset: string; balance: string; held: string }[] }>('GET', path, 'admin'))
+      .accounts;
+  }
+
+  async positions(): Promise<{ operator: number; asset: string; balance: string }[]> {
+    const answer = await this.json<{ positions: { operator: number; asset: string; balance: string }[] }>(
+      'GET',
+      '/v1/positions',
+      'admin',
+    );
+    return answer.positions;
+  }
+
+  async users(): Promise<Awaited<ReturnType<NodeServices['users']>>> {
+    return (await this.json<{ users: Awaited<ReturnType<NodeServices['users']>> }>('GET', '/v1/users', 'admin')).users;
+  }
+
+  createUser(user: NewUser): Promise<{ number: string; created: boolean }> {
+    return this.json('POST', '/v1/users', 'admin', user);
+  }
+
+  cash(
+    way: 'deposits' | 'withdrawals',
+    movement: Readonly<Record<keyof CashMovement, string>>,
+  ): Promise<{ asset: string; balance: string }> {
+    return this.json('POST', `/v1/${way}`, 'admin', movement);
+  }
+
+  /** What `/readyz` says; undefined where the node does not answer. */
+  async readiness(): Promise<Readiness | undefined> {
+    try {
+      const { body } = await this.raw('GET', '/readyz', 'none');
+      return JSON.parse(body) as Readiness;
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 0) return undefined;
+      throw error;
+    }
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+}
+
+function errorOf({ status, body }: RawAnswer, what: string): ApiError {
+  try {
+    const { error } = JSON.parse(body) as { error: { code: string; message: string } };
+    return new ApiError(status, error.code, error.message);
+  } catch {
+    return new ApiError(status, 'unexpected', `${what}: HTTP ${status}: ${body.slice(0, 200)}`);
+  }
+}

@@ -1,0 +1,82 @@
+/** `devnet.json`: what a running devnet says of itself, for the command line and for tests. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { NodeClient, type NodeAccess } from './client.ts';
+
+export interface DevnetOperator extends NodeAccess {
+  readonly id: number;
+  readonly handle: string;
+  readonly serviceNumber: string;
+}
+
+export interface DevnetUser {
+  readonly number: string;
+  /** Handle of the user's operator. */
+  readonly operator: string;
+  readonly name: string;
+  readonly language: string;
+  readonly kind: 'person' | 'machine';
+  /** Balances in minor units when the file was written. */
+  readonly accounts: readonly { readonly asset: string; readonly balance: string }[];
+}
+
+export interface DevnetFile {
+  readonly chainId: number;
+  readonly rpcUrl: string;
+  readonly contracts: { readonly OperatorRegistry: string; readonly PairSettlement: string };
+  readonly operators: readonly DevnetOperator[];
+  readonly users: readonly DevnetUser[];
+}
+
+/** A command was used wrongly, or what it needs is not there; the message says what to do. Exit code 2. */
+export class UsageError extends Error {}
+
+export function readDevnet(dir: string): DevnetFile {
+  const file = join(dir, 'devnet.json');
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as DevnetFile;
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') {
+      throw new UsageError(
+        `There is no ${file}: start a devnet with npm start, or name its folder with --devnet DIR.`,
+        {
+          cause,
+        },
+      );
+    }
+    throw new UsageError(`${file} cannot be read: ${(cause as Error).message}`, { cause });
+  }
+}
+
+/** Spaces, hyphens and dots are how people write numbers; a name of the devnet's users will do as well. */
+export function findUser(devnet: DevnetFile, text: string): DevnetUser {
+  const number = text.replaceAll(/[\s().-]/g, '');
+  const wanted = text.toLowerCase();
+  const found = devnet.users.filter(
+    (user) =>
+      user.number === number || user.name.toLowerCase() === wanted || user.name.toLowerCase().split(' ')[0] === wanted,
+  );
+  if (found.length === 1 && found[0] !== undefined) return found[0];
+  const known = devnet.users.map((user) => `${user.number} ${user.name}`).join(', ');
+  throw new UsageError(
+    found.length > 1
+      ? `More than one user is called ${text}: use the number.`
+      : `No user of this devnet is ${text}. There are: ${known}.`,
+  );
+}
+
+export function operatorOf(devnet: DevnetFile, user: DevnetUser): DevnetOperator {
+  const found = devnet.operators.find((operator) => operator.handle === user.operator);
+  if (found === undefined) throw new UsageError(`devnet.json names no operator ${user.operator}.`);
+  return found;
+}
+
+/** Runs `work` with a client of that operator's node, and closes it. */
+export async function withClient<T>(access: NodeAccess, work: (client: NodeClient) => Promise<T>): Promise<T> {
+  const client = new NodeClient(access);
+  try {
+    return await work(client);
+  } finally {
+    client.close();
+  }
+}

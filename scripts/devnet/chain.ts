@@ -1,0 +1,67 @@
+/**
+ * The devnet's chain: anvil, one block a second, without fees. Its state is written every few seconds and at its end, so
+ * that the next start goes on with the same chain; what a killed chain had not written is lost with it, and a devnet
+ * whose nodes have seen more than the chain remembers must be started with --fresh.
+ */
+import { existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { chainId, DevnetError, root, type Layout } from './layout.ts';
+import type { Processes } from './processes.ts';
+import { rpc } from './rpc.ts';
+import { until } from './wait.ts';
+
+const blockSeconds = 1;
+const stateIntervalSeconds = 5;
+const blockGasLimit = 60_000_000;
+
+/** The binary itself: its npm wrapper would be one process more between a signal and the chain. */
+export function anvilBinary(): string {
+  const arch = { x64: 'amd64', arm64: 'arm64' }[process.arch as string] ?? process.arch;
+  const file = process.platform === 'win32' ? 'anvil.exe' : 'anvil';
+  const path = join(root, 'node_modules', '@foundry-rs', `anvil-${process.platform}-${arch}`, 'bin', file);
+  if (!existsSync(path)) throw new DevnetError(`There is no ${path}: remove node_modules and start again.`);
+  return path;
+}
+
+export interface ChainOptions {
+  /** False for a chain that is thrown away: nothing is written. */
+  readonly keepState: boolean;
+  /** Blocks by time from the start. A new chain makes them as transactions come until `startBlocks`. */
+  readonly timedBlocks: boolean;
+}
+
+export async function startChain(processes: Processes, layout: Layout, options: ChainOptions): Promise<void> {
+  mkdirSync(layout.chainDir, { recursive: true });
+  const args = [
+    ...['--host', '127.0.0.1', '--port', String(layout.chainPort), '--chain-id', String(chainId)],
+    ...['--accounts', '0', '--gas-price', '0', '--base-fee', '0', '--gas-limit', String(blockGasLimit)],
+    ...['--hardfork', 'cancun', '--quiet', '--cache-path', join(layout.chainDir, 'cache')],
+    ...(options.keepState ? ['--state', layout.chainStateFile, '--state-interval', String(stateIntervalSeconds)] : []),
+    ...(options.timedBlocks ? ['--block-time', String(blockSeconds)] : []),
+  ];
+  const logFile = join(layout.chainDir, 'chain.log');
+  const part = processes.start('chain', anvilBinary(), args, { cwd: layout.chainDir, env: process.env, logFile });
+  let dead = false;
+  void part.exited.then(() => (dead = true));
+  await until(
+    async () => {
+      if (dead) throw new DevnetError(`The chain ended at once: see ${logFile}.`);
+      return rpc<string>(layout.rpcUrl, 'eth_chainId').catch(() => undefined);
+    },
+    { timeoutMillis: 20_000, failure: () => `The chain does not answer at ${layout.rpcUrl}: see ${logFile}.` },
+  );
+}
+
+/** From here on a block a second, by the machine's clock. */
+export async function startBlocks(layout: Layout): Promise<void> {
+  await rpc(layout.rpcUrl, 'evm_setIntervalMining', [blockSeconds]);
+}
+
+/** There is no fee on this chain; a balance only spares tools that insist on one. */
+export async function fund(layout: Layout, address: string): Promise<void> {
+  await rpc(layout.rpcUrl, 'anvil_setBalance', [address, `0x${(10n ** 24n).toString(16)}`]);
+}
+
+export async function blockNumber(layout: Layout): Promise<number> {
+  return Number(await rpc<string>(layout.rpcUrl, 'eth_blockNumber'));
+}

@@ -1,0 +1,347 @@
+/**
+ * Brings a devnet up, each part as its own process, and takes it down again: chain, contracts, two operators, their
+ * users. A folder that holds a finished devnet is resumed, chain and all; `fresh` wipes it first.
+ */
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { NodeClient } from '../../operator-node/cli/client.ts';
+import type { DevnetFile, DevnetOperator, DevnetUser } from '../../operator-node/cli/devnet-file.ts';
+import { blockNumber, fund, startBlocks, startChain } from './chain.ts';
+import { claim, release } from './lock.ts';
+import { apiUrlOf, chainId, DevnetError, layout, root, type Layout } from './layout.ts';
+import { prepareOperator, writeConfig, type ConfigOptions, type Operator } from './operators.ts';
+import { requireFreePorts } from './ports.ts';
+import { Processes, type Exit } from './processes.ts';
+import { randomKey, secretsFile } from './secrets.ts';
+import type { DevnetPerson } from './users.ts';
+import { until } from './wait.ts';
+import { devnetDirectory } from './directory.ts';
+
+export interface DevnetOptions extends ConfigOptions {
+  readonly dir: string;
+  readonly portBase: number;
+  readonly fresh: boolean;
+  readonly users: readonly DevnetPerson[];
+  /** False for a devnet that is thrown away: the chain's state is not written. */
+  readonly keepChain: boolean;
+  /** Ends a start that is under way. */
+  readonly signal?: AbortSignal;
+  /** One line a step. */
+  readonly say: (text: string) => void;
+  /** A part has died by itself; the devnet is of no use any more. */
+  readonly onDeath: (part: string, exit: Exit, logFile: string) => void;
+}
+
+interface Deployed {
+  readonly contracts: DevnetFile['contracts'];
+  readonly codeHashes: DevnetFile['contracts'];
+}
+
+const nodeReadyMillis = 60_000;
+const maxWindowSeconds = 86_400;
+
+export class Devnet {
+  readonly layout: Layout;
+  readonly resumed: boolean;
+  readonly clients: ReadonlyMap<string, NodeClient>;
+  readonly #processes: Processes;
+  readonly #options: DevnetOptions;
+  readonly #operators: readonly Operator[];
+
+  private constructor(
+    place: Layout,
+    options: DevnetOptions,
+    processes: Processes,
+    operators: readonly Operator[],
+    resumed: boolean,
+  ) {
+    this.layout = place;
+    this.resumed = resumed;
+    this.#options = options;
+    this.#processes = processes;
+    this.#operators = operators;
+    this.clients = new Map(
+      operators.map((operator) => [
+        operator.layout.handle,
+        new NodeClient({ apiUrl: apiUrlOf(operator.layout), ...operator }),
+      ]),
+    );
+  }
+
+  /** @throws {DevnetError} for what the caller can mend: busy ports, a folder that is in use or not a devnet's */
+  static async start(options: DevnetOptions): Promise<Devnet> {
+    const place = layout(options);
+    await requireFreePorts({
+      chain: place.chainPort,
+      ...Object.fromEntries(
+        place.operators.flatMap((each) => [
+          [`${each.handle} API`, each.apiPort],
+          [`${each.handle} channel`, each.channelPort],
+        ]),
+      ),
+    });
+    claim(place);
+    const logFile = (part: string): string =>
+      place.operators.find(({ handle }) => handle === part)?.logFile ?? join(place.chainDir, 'chain.log');
+    const processes = new Processes((part, exit) => options.onDeath(part.name, exit, logFile(part.name)));
+    try {
+      const resumed = prepareFolder(place, options);
+      const operators = await Promise.all(place.operators.map(prepareOperator));
+      writeFileSync(place.directoryFile, devnetDirectory(place));
+      for (const operator of operators) writeConfig(place, operator, options);
+      const devnet = new Devnet(place, options, processes, operators, resumed);
+      try {
+        await untilAborted(devnet.#bringUp(), options.signal);
+      } catch (error) {
+        devnet.#closeClients();
+        throw error;
+      }
+      return devnet;
+    } catch (error) {
+      await stopAll(processes, place);
+      throw error;
+    }
+  }
+
+  operator(handle: string): NodeClient {
+    const client = this.clients.get(handle);
+    if (client === undefined) throw new Error(`no operator ${handle} on this devnet`);
+    return client;
+  }
+
+  /** Process ids by part: `chain`, and the operators by handle. */
+  pids(): Readonly<Record<string, number>> {
+    return Object.fromEntries(
+      ['chain', ...this.clients.keys()].flatMap((part) => {
+        const pid = this.#processes.pid(part);
+        return pid === undefined ? [] : [[part, pid]];
+      }),
+    );
+  }
+
+  /** SIGKILL to one node. */
+  async killNode(handle: string): Promise<void> {
+    await this.#processes.kill(handle);
+  }
+
+  startNode(handle: string): void {
+    const place = this.#operators.find((each) => each.layout.handle === handle)?.layout;
+    if (place === undefined) throw new Error(`no operator ${handle} on this devnet`);
+    this.#processes.start(
+      handle,
+      process.execPath,
+      [join(root, 'operator-node', 'main.ts'), '--config', place.configFile],
+      { cwd: place.dir, env: { ...process.env, NODE_ENV: 'production' }, logFile: place.logFile },
+    );
+  }
+
+  async waitForNode(handle: string): Promise<void> {
+    const client = this.operator(handle);
+    const logFile = join(this.layout.dir, handle, 'node.log');
+    let said = 'it does not answer';
+    await until(
+      async () => {
+        if (this.#processes.pid(handle) === undefined) {
+          throw new DevnetError(`${handle} ended while it was starting. Its last words:\n${tail(logFile)}`);
+        }
+        const readiness = await client.readiness();
+        if (readiness?.ready === true) return true;
+        if (readiness !== undefined) said = JSON.stringify(readiness.checks);
+        return undefined;
+      },
+      {
+        timeoutMillis: nodeReadyMillis,
+        failure: () => `${handle} is not ready after ${nodeReadyMillis / 1000} s (${said}): see ${logFile}.`,
+      },
+    );
+  }
+
+  /** What devnet.json says, with the balances of this moment. */
+  async describe(): Promise<DevnetFile> {
+    const made = readMade(this.layout);
+    const operators = this.#operators.map<DevnetOperator>((operator) => ({
+      id: operator.layout.id,
+      handle: operator.layout.handle,
+      apiUrl: apiUrlOf(operator.layout),
+      serviceNumber: operator.layout.serviceNumber,
+      gatewayToken: operator.gatewayToken,
+      adminToken: operator.adminToken,
+    }));
+    const users: DevnetUser[] = [];
+    for (const { operator, user } of this.#options.users) {
+      const accounts = await this.operator(operator).accounts(user.number);
+      users.push({
+        number: user.number,
+        operator,
+        name: user.name,
+        language: user.language,
+        kind: user.kind,
+        accounts: accounts.map(({ asset, balance }) => ({ asset, balance })),
+      });
+    }
+    return { chainId, rpcUrl: this.layout.rpcUrl, contracts: made.contracts, operators, users };
+  }
+
+  /** Writes devnet.json, which says to others that this devnet is up. */
+  async publish(): Promise<DevnetFile> {
+    const file = await this.describe();
+    writeFileSync(this.layout.devnetFile, `${JSON.stringify(file, undefined, 2)}\n`, { mode: 0o600 });
+    return file;
+  }
+
+  /** Nodes first, so that the chain's state at its end holds all that they have seen. */
+  async stop(): Promise<void> {
+    this.#closeClients();
+    await stopAll(this.#processes, this.layout);
+  }
+
+  #closeClients(): void {
+    for (const client of this.clients.values()) client.close();
+  }
+
+  async #bringUp(): Promise<void> {
+    const { say, keepChain } = this.#options;
+    say(this.resumed ? `Going on with the chain in ${this.layout.chainDir}` : 'Starting the chain');
+    await startChain(this.#processes, this.layout, { keepState: keepChain, timedBlocks: this.resumed });
+    if (this.resumed) {
+      // State can be read only at blocks that were made since the chain came back.
+      const first = await blockNumber(this.layout);
+      await until(async () => ((await blockNumber(this.layout)) > first ? true : undefined), {
+        timeoutMillis: 10_000,
+        failure: () => 'The chain makes no blocks.',
+      });
+    } else {
+      await this.#deploy();
+      await startBlocks(this.layout);
+    }
+    say(`Starting ${[...this.clients.keys()].join(' and ')}`);
+    for (const handle of this.clients.keys()) this.startNode(handle);
+    for (const handle of this.clients.keys()) await this.waitForNode(handle);
+    if (!this.resumed) await this.#settleUsers();
+    writeFileSync(
+      this.layout.madeFile,
+      `${JSON.stringify({ ...readMade(this.layout), finished: true }, undefined, 2)}\n`,
+    );
+  }
+
+  /** Contracts, then the operators' admission; network.json is what a verifier is given (protocol §7). */
+  async #deploy(): Promise<void> {
+    this.#options.say('Deploying OperatorRegistry and PairSettlement, admitting the operators');
+    const { Wallet } = await import('ethers');
+    const { admitOperators, deployTandem } = await import('../contracts/deploy.ts');
+    const consortium = secretsFile(join(this.layout.dir, 'consortium.json'), ['deployer', 'authority'], randomKey);
+    const addressOf = (key: string): string => new Wallet(key).address;
+    const funded = [...Object.values(consortium).map(addressOf), ...this.#operators.flatMap((each) => each.senders)];
+    for (const address of funded) await fund(this.layout, address);
+    const finality = { mode: 'depth', depth: 0 } as const;
+    const deployment = await deployTandem({
+      rpcUrl: this.layout.rpcUrl,
+      chainId,
+      deployerPrivateKey: consortium.deployer,
+      authority: addressOf(consortium.authority),
+      maxWindowSeconds,
+      finality,
+      deploymentDir: this.layout.deploymentDir,
+    });
+    const ids = await admitOperators({
+      rpcUrl: this.layout.rpcUrl,
+      registry: deployment.contracts.OperatorRegistry,
+      authorityPrivateKey: consortium.authority,
+      operators: this.#operators.map(({ admission }) => admission),
+    });
+    for (const { layout: place } of this.#operators) {
+      if (ids.get(place.handle) !== place.id) {
+        throw new Error(`${place.handle} was admitted as ${ids.get(place.handle)}, expected ${place.id}`);
+      }
+    }
+    const { contracts, codeHashes, genesisHash, firstBlock } = deployment;
+    const network = { chainId: String(chainId), genesisHash, contracts, codeHashes, firstBlock, finality };
+    writeFileSync(this.layout.networkFile, `${JSON.stringify(network, undefined, 2)}\n`);
+    writeMade(this.layout, { contracts, codeHashes });
+  }
+
+  async #settleUsers(): Promise<void> {
+    const { users, say } = this.#options;
+    say(`Adding ${users.length} users and their money`);
+    const settle = async ({ operator, user, deposits }: DevnetPerson): Promise<void> => {
+      const client = this.operator(operator);
+      await client.createUser(user);
+      for (const { asset, amount } of deposits) {
+        const id = `devnet-${user.number}-${asset}`;
+        await client.cash('deposits', { id, number: user.number, asset, amount, reason: 'Opening balance' });
+      }
+    };
+    const queue = [...users];
+    await Promise.all(
+      Array.from({ length: 16 }, async () => {
+        for (let next = queue.shift(); next !== undefined; next = queue.shift()) await settle(next);
+      }),
+    );
+  }
+}
+
+/** What was under way is left to fail by itself: its processes are stopped. */
+function untilAborted(work: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+  if (signal === undefined) return work;
+  return new Promise((resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+    work.then(resolve, reject);
+  });
+}
+
+async function stopAll(processes: Processes, place: Layout): Promise<void> {
+  await Promise.all(place.operators.map(({ handle }) => processes.stop(handle)));
+  await processes.stop('chain');
+  processes.close();
+  release(place);
+}
+
+interface Made extends Deployed {
+  readonly portBase: number;
+  /** What the contracts were compiled from. */
+  readonly contractsBuild: string;
+  readonly finished?: boolean;
+}
+
+const contractsBuild = (): string => {
+  const stamp = join(root, '.runtime', 'contracts-setup');
+  return existsSync(stamp) ? readFileSync(stamp, 'utf8') : '';
+};
+
+const readMade = (place: Layout): Made => JSON.parse(readFileSync(place.madeFile, 'utf8')) as Made;
+
+function writeMade(place: Layout, deployed: Deployed): void {
+  const made: Made = { ...deployed, portBase: place.portBase, contractsBuild: contractsBuild() };
+  writeFileSync(place.madeFile, `${JSON.stringify(made, undefined, 2)}\n`);
+}
+
+/** @returns whether the folder holds a finished devnet to go on with; otherwise it is empty now. */
+function prepareFolder(place: Layout, options: DevnetOptions): boolean {
+  const made = existsSync(place.madeFile) ? readMade(place) : undefined;
+  const resumable = made?.finished === true && existsSync(place.chainStateFile) && !options.fresh;
+  if (resumable && made.contractsBuild !== contractsBuild()) {
+    options.say('The contracts have changed since this devnet was made: starting afresh');
+  } else if (resumable) {
+    if (made.portBase !== place.portBase) {
+      throw new DevnetError(
+        `The devnet in ${place.dir} was made with port base ${made.portBase}, which is also on its chain, and is now ` +
+          `asked for with ${place.portBase}. Use that base again, or --fresh, or another TANDEM_DEVNET_DIR.`,
+      );
+    }
+    rmSync(place.devnetFile, { force: true });
+    return true;
+  }
+  mkdirSync(place.dir, { recursive: true });
+  for (const name of readdirSync(place.dir)) {
+    if (join(place.dir, name) !== place.lockFile) rmSync(join(place.dir, name), { recursive: true, force: true });
+  }
+  return false;
+}
+
+const tail = (file: string): string => {
+  const lines = existsSync(file) ? readFileSync(file, 'utf8').trimEnd().split('\n') : [];
+  return lines
+    .slice(-15)
+    .map((line) => `  ${line}`)
+    .join('\n');
+};

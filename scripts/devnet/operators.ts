@@ -1,0 +1,80 @@
+/** What an operator of the devnet brings along: keys, a certificate, tokens and a configuration file. */
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { Wallet } from 'ethers';
+import { stringify } from 'yaml';
+import { pinOf, writeCertificate } from '../../operator-node/channel/certificate.ts';
+import type { UnixMillis } from '../../operator-node/model/ids.ts';
+import type { Admission } from '../contracts/deploy.ts';
+import { root, type Layout, type OperatorLayout } from './layout.ts';
+import { randomKey, randomToken, secretsFile } from './secrets.ts';
+
+export interface Operator {
+  readonly layout: OperatorLayout;
+  readonly gatewayToken: string;
+  readonly adminToken: string;
+  /** What the consortium is asked to admit. */
+  readonly admission: Admission;
+  /** Addresses that send transactions. */
+  readonly senders: readonly string[];
+}
+
+export async function prepareOperator(operator: OperatorLayout): Promise<Operator> {
+  mkdirSync(operator.dir, { recursive: true });
+  const keys = secretsFile(operator.keysFile, ['signer', 'account', 'carrier', 'operatorKey'], randomKey);
+  // The controller's key is kept apart: a node has no use for it.
+  const { controller } = secretsFile(operator.controllerFile, ['controller'], randomKey);
+  const tokens = secretsFile(operator.tokensFile, ['gatewayToken', 'adminToken'], randomToken);
+  const certFile = join(operator.dir, 'tls-cert.pem');
+  const pin = existsSync(certFile)
+    ? pinOf(readFileSync(certFile))
+    : (await writeCertificate(operator.dir, { handle: operator.handle, now: Date.now() as UnixMillis })).pin;
+  const address = (key: string): string => new Wallet(key).address;
+  return {
+    layout: operator,
+    ...tokens,
+    admission: {
+      handle: operator.handle,
+      controller: address(controller),
+      account: address(keys.account),
+      signer: address(keys.signer).toLowerCase(),
+      pin,
+      endpoint: `https://127.0.0.1:${operator.channelPort}`,
+    },
+    senders: [address(keys.account), address(keys.carrier)],
+  };
+}
+
+export interface ConfigOptions {
+  /** Where messages to users go; without it to the devnet's phones. */
+  readonly webhook?: { readonly url: string; readonly secret: string };
+  /** Sections that take the place of the devnet's own. */
+  readonly overrides?: Readonly<Record<string, unknown>>;
+}
+
+/** Written at each start: everything in it follows from the layout, the tokens and `options`. */
+export function writeConfig(layout: Layout, operator: Operator, options: ConfigOptions): void {
+  const { layout: place } = operator;
+  const from = (file: string): string => relative(place.dir, file);
+  const config = {
+    operator: { id: place.id, handle: place.handle, serviceNumber: place.serviceNumber },
+    dataDir: from(place.dataDir),
+    api: { port: place.apiPort, gatewayToken: operator.gatewayToken, adminToken: operator.adminToken },
+    channel: { port: place.channelPort, certFile: 'tls-cert.pem', keyFile: 'tls-key.pem' },
+    gateway: options.webhook === undefined ? { phonesDir: from(place.phonesDir) } : { webhook: options.webhook },
+    chain: {
+      networkFile: from(layout.networkFile),
+      rpcUrls: [layout.rpcUrl],
+      keysFile: from(place.keysFile),
+    },
+    assets: [
+      { asset: 'SEK', exponent: 2 },
+      { asset: 'EUR', exponent: 2 },
+    ],
+    catalogueFile: from(join(root, 'catalogue', 'services.yaml')),
+    directoryFile: from(layout.directoryFile),
+    ...options.overrides,
+  };
+  const head = `# ${place.handle} on the devnet. Written at each start.\n`;
+  writeFileSync(place.configFile, head + stringify(config), { mode: 0o600 });
+}
