@@ -54,10 +54,11 @@ function refuseBytes(error: NodeJS.ErrnoException, socket: Socket): void {
         ? ['bad-request', 'The request did not arrive in time.']
         : ['bad-request', 'This is not HTTP/1.1.'];
   const body = JSON.stringify({ error: { code, message } });
-  socket.end(
+  socket.write(
     `HTTP/1.1 ${errorCatalogue[code].status} Refused\r\nconnection: close\r\ncontent-type: application/json\r\n` +
       `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
+  socket.destroySoon();
 }
 
 function listen(server: Server, { host, port }: ApiListen): Promise<number> {

@@ -1,11 +1,19 @@
 /** Several gateways as one: taken when all have taken it. Ids make it harmless that one of them gets it again. */
+import { TandemError } from '../errors.ts';
 import type { MessageGateway, OutboundMessage } from './gateway.ts';
 
 export class FanoutGateway implements MessageGateway {
   readonly name: string;
   readonly #gateways: readonly MessageGateway[];
 
+  /** @throws {TandemError} `config-invalid` for no gateway at all, which would lose every message */
   constructor(gateways: readonly MessageGateway[]) {
+    if (gateways.length === 0) {
+      throw new TandemError(
+        'config-invalid',
+        'gateway: neither webhook nor phonesDir is set, so users could not be told',
+      );
+    }
     this.#gateways = gateways;
     this.name = gateways.map((gateway) => gateway.name).join('+');
   }

@@ -98,6 +98,10 @@ describe.each<[string, () => Promise<Made>]>([
 });
 
 describe('FanoutGateway', () => {
+  it('refuses to be of no gateways', () => {
+    expect(() => new FanoutGateway([])).toThrow(/neither webhook nor phonesDir/);
+  });
+
   it('has not taken what one of its gateways has not, and the other gets it again in vain', async () => {
     const receiving = await receiver(answers(500));
     const kept = await phones();
