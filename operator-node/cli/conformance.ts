@@ -30,7 +30,7 @@ const uint = (bits: number) =>
       ],
       `expected a uint${bits}`,
     )
-    .refine((value) => value < 1n << BigInt(bits), `expected a uint${bits}`);
+    .refine((value) => value >= 0n && value < 1n << BigInt(bits), `expected a uint${bits}`);
 
 const hash = z
   .string()
