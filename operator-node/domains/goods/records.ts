@@ -30,7 +30,8 @@ export interface Sale {
 export interface StockRecord {
   readonly user: UserId;
   readonly item: string;
-  readonly codes: readonly string[];
+  /** SHA-256 of the codes as JSON: the codes themselves are in `item-code`. */
+  readonly hash: string;
 }
 
 export const itemTable = table<Item>('item');

@@ -1,4 +1,5 @@
 /** Items on sale and their stock: put there by staff, taken one a sale, in order. */
+import { hash } from 'node:crypto';
 import { TandemError } from '../../errors.ts';
 import { isAmount, isAsset, type Amount, type Asset, type UserId } from '../../model/ids.ts';
 import type { Tx, View } from '../../store/store.ts';
@@ -71,8 +72,9 @@ export function putItem(tx: Tx, { user, item, label, asset, price }: NewItem): v
 export function addStock(tx: Tx, { id, user, item, codes }: NewStock): { readonly inStock: number } {
   const known = tx.get(stockTable, id);
   const existing = tx.get(itemTable, itemKey(user, item));
+  const record = { user, item: folded(item), hash: hash('sha256', JSON.stringify(codes)) };
   if (known !== undefined) {
-    const same = known.user === user && known.item === item && known.codes.join('\n') === codes.join('\n');
+    const same = known.user === user && known.item === record.item && known.hash === record.hash;
     if (!same || existing === undefined) {
       throw new TandemError('conflict', `Stock ${id} is known with other content; use a new id`, { facts: { id } });
     }
@@ -85,7 +87,7 @@ export function addStock(tx: Tx, { id, user, item, codes }: NewStock): { readonl
   for (const [offset, code] of codes.entries()) tx.put(codeTable, codeKey(user, item, existing.end + offset), code);
   const after = { ...existing, end: existing.end + codes.length };
   tx.put(itemTable, itemKey(user, item), after);
-  tx.put(stockTable, id, { user, item, codes });
+  tx.put(stockTable, id, record);
   return { inStock: inStock(after) };
 }
 
