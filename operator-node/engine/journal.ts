@@ -11,14 +11,7 @@ import { table, type Tx } from '../store/store.ts';
 import type { Random } from './clock.ts';
 
 export type JournalKind =
-  | 'order'
-  | 'question'
-  | 'answer'
-  | 'confirmation'
-  | 'receipt'
-  | 'disclosure'
-  | 'staff'
-  | 'fault';
+  'order' | 'question' | 'answer' | 'confirmation' | 'receipt' | 'disclosure' | 'staff' | 'fault';
 
 export interface JournalEntry {
   readonly sequence: number;
@@ -46,7 +39,10 @@ const emptyHead: JournalHead = { sequence: 0, hash: '0'.repeat(64) };
 const prefix = Buffer.from('tandem/journal/1\0');
 
 export function entryHash(entry: Omit<JournalEntry, 'hash'>): string {
-  const payloadDigest = createHash('sha256').update(entry.salt, 'hex').update(JSON.stringify(entry.payload)).digest('hex');
+  const payloadDigest = createHash('sha256')
+    .update(entry.salt, 'hex')
+    .update(JSON.stringify(entry.payload))
+    .digest('hex');
   return hash(
     'sha256',
     Buffer.concat([

@@ -7,7 +7,7 @@ import { userTable, type User } from '../users/user.ts';
 import type { FlowContext } from './context.ts';
 import type { Side } from './pair.ts';
 import { wasPaid } from './refund.ts';
-import { notify } from './tell.ts';
+import { moneyOf, notify } from './tell.ts';
 
 export interface Remembered {
   readonly pair: PairId;
@@ -42,24 +42,32 @@ export function remember(work: Work, { user, pair, leg, ref }: Side): void {
 }
 
 export function tellBalance(flow: FlowContext, work: Work, user: User): void {
-  const lines = flow.accounts.balances(work, user.id).map(({ asset, balance, held }) => {
-    const free = flow.analysis.money({ asset, amount: balance }, user.language);
-    return held === '0' ? free : `${free} (+ ${flow.analysis.money({ asset, amount: held }, user.language)})`;
-  });
-  notify(flow, work, user, 'balance', { lines: lines.join(', ') });
+  const accounts = flow.accounts.balances(work, user.id).map(({ asset, balance, held }) =>
+    flow.analysis.notice('balance-account', user.language, {
+      money: { asset, amount: balance },
+      ...(held === '0' ? {} : { held: { asset, amount: held } }),
+    }),
+  );
+  notify(flow, work, user, 'balance', { accounts: accounts.join(', ') });
 }
 
-export function tellHistory(flow: FlowContext, work: Work, user: User, sideOf: (entry: Remembered) => Side | undefined): void {
+export function tellHistory(
+  flow: FlowContext,
+  work: Work,
+  user: User,
+  sideOf: (entry: Remembered) => Side | undefined,
+): void {
   const lines: string[] = [];
   for (const entry of work.get(recentTable, user.id) ?? []) {
     const side = sideOf(entry);
     if (side === undefined) continue;
-    const money = flow.analysis.money(side.operation, user.language);
-    lines.push(`${wasPaid(side) ? '+' : '-'}${money} ${side.otherName} ${side.ref}`);
+    const { otherName: name, note, ref } = side;
+    const key = wasPaid(side) ? 'history-in' : 'history-out';
+    lines.push(flow.analysis.notice(key, user.language, { money: moneyOf(side), name, note, ref }));
     if (lines.length === shownRecent) break;
   }
   if (lines.length === 0) notify(flow, work, user, 'history-empty');
-  else notify(flow, work, user, 'history', { lines: lines.join('\n') });
+  else notify(flow, work, user, 'history', { entries: lines.join('\n') });
 }
 
 export function join(flow: FlowContext, work: Work, user: User): void {
@@ -72,6 +80,9 @@ export function leave(flow: FlowContext, work: Work, user: User): void {
   work.put(userTable, user.id, { ...user, joined: false });
   notify(flow, work, user, 'left');
 }
+
+/** `K7QX, M2AB`: what a user can choose from. */
+export const refsOf = (sides: readonly Side[]): string => sides.map(({ ref }) => ref).join(', ');
 
 export const mainAsset = (user: User): Asset => {
   const [asset] = user.assets;

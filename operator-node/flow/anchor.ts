@@ -8,7 +8,16 @@ import { encodeLeaf } from '../commitment/leaf.ts';
 import { merkleTree } from '../commitment/merkle.ts';
 import { batchIdOf } from '../commitment/typedData.ts';
 import type { Work } from '../engine/engine.ts';
-import { toUnixSeconds, type BatchId, type Hash, type Hex, type OperatorId, type PairId, type Role, type UnixSeconds } from '../model/ids.ts';
+import {
+  toUnixSeconds,
+  type BatchId,
+  type Hash,
+  type Hex,
+  type OperatorId,
+  type PairId,
+  type Role,
+  type UnixSeconds,
+} from '../model/ids.ts';
 import { table } from '../store/store.ts';
 import {
   createBatch,
@@ -62,7 +71,13 @@ export async function formBatches(flow: FlowContext): Promise<void> {
   }
 }
 
-function formBatch(flow: FlowContext, work: Work, peer: OperatorId, deadline: UnixSeconds, pairs: readonly PairId[]): void {
+function formBatch(
+  flow: FlowContext,
+  work: Work,
+  peer: OperatorId,
+  deadline: UnixSeconds,
+  pairs: readonly PairId[],
+): void {
   const sides: PairSide[] = [];
   const leaves: Uint8Array[] = [];
   for (const pair of pairs) {
@@ -182,7 +197,10 @@ export function countersigned(flow: FlowContext, work: Work, { record }: KnownBa
 export async function handOver(flow: FlowContext, group: Group): Promise<void> {
   for (const [key, { peer, batchId }] of group) {
     const signature = loadBatch(flow.engine.newest, batchId, 'initiator')?.state.initiatorSignature;
-    const answer = signature === undefined ? undefined : (await flow.channel.call(peer, 'countersign', { batchId, signature })).answer;
+    const answer =
+      signature === undefined
+        ? undefined
+        : (await flow.channel.call(peer, 'countersign', { batchId, signature })).answer;
     if (answer === 'later') return;
     await flow.engine.run((work) => {
       work.done(countersignQueue, key);
@@ -198,7 +216,11 @@ type Check =
   | { readonly ok: false; readonly refusal: BatchRefusal }
   | { readonly ok: false; readonly later: 'sequence' };
 
-export async function answerOffer(flow: FlowContext, from: OperatorId, request: Request<'offer'>): Promise<Answer<'offer'>> {
+export async function answerOffer(
+  flow: FlowContext,
+  from: OperatorId,
+  request: Request<'offer'>,
+): Promise<Answer<'offer'>> {
   const { batch } = request;
   const batchId = batchIdOf(flow.settlement, batch);
   return flow.engine.run((work): Answer<'offer'> => {

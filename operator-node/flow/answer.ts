@@ -1,5 +1,5 @@
 /** The second user's yes or no, matched to the question it is about (protocol §3, rule 6). */
-import type { NoticeKey } from '../analysis/analysis.ts';
+import type { NoticeKey, TextParams } from '../analysis/analysis.ts';
 import type { Work } from '../engine/engine.ts';
 import { toUnixSeconds } from '../model/ids.ts';
 import { userTable, type User } from '../users/user.ts';
@@ -7,7 +7,7 @@ import type { FlowContext } from './context.ts';
 import { advance, advancePair } from './flow.ts';
 import { loadSide } from './pair.ts';
 import { closeQuestion, matchAnswer, type Question } from './question.ts';
-import { notify } from './tell.ts';
+import { moneyOf, notify } from './tell.ts';
 
 const closedNotices: Readonly<Record<NonNullable<Question['closed']>, NoticeKey>> = {
   answered: 'already-answered',
@@ -18,8 +18,8 @@ const closedNotices: Readonly<Record<NonNullable<Question['closed']>, NoticeKey>
 
 /** True if the answer decided something; otherwise its sender has been told why not. */
 export function takeAnswer(flow: FlowContext, work: Work, user: User, yes: boolean, code: string | undefined): boolean {
-  const say = (notice: NoticeKey): false => {
-    notify(flow, work, user, notice);
+  const say = (notice: NoticeKey, params: TextParams = {}): false => {
+    notify(flow, work, user, notice, params);
     return false;
   };
   const match = matchAnswer(work, user.id, yes, code);
@@ -28,7 +28,7 @@ export function takeAnswer(flow: FlowContext, work: Work, user: User, yes: boole
   if (match.kind === 'code-needed') return say('code-needed');
   if (match.kind === 'wrong') {
     for (const question of match.spent) advancePair(flow, work, question.pair, 'acceptor', { type: 'no' });
-    return say(match.spent.length > 0 ? 'code-spent' : 'wrong-code');
+    return match.spent.length > 0 ? say('code-spent') : say('wrong-code', { tries: String(match.triesLeft) });
   }
   const { question } = match;
   const found = loadSide(work, question.pair, question.leg);
@@ -41,7 +41,7 @@ export function takeAnswer(flow: FlowContext, work: Work, user: User, yes: boole
   const result = advance(flow, work, found, { type: yes ? 'yes' : 'no' });
   if (result === 'no-funds') {
     const owner = work.get(userTable, user.id) ?? user;
-    notify(flow, work, owner, 'answer-no-funds', { money: found.side.operation, from: found.side.otherName });
+    notify(flow, work, owner, 'answer-no-funds', { money: moneyOf(found.side) });
   }
   return result === 'done' || result === 'no-funds';
 }

@@ -10,12 +10,16 @@ import type { View } from '../store/store.ts';
 import type { KnownBatch } from './batch.ts';
 import type { FlowContext } from './context.ts';
 import { loadSide, type Side } from './pair.ts';
-import { domainOf } from './steps.ts';
 
-function postingOf(flow: FlowContext, view: View, pair: PairId, leg: Leg): { readonly side: Side; readonly posting: Posting | undefined } {
+function postingOf(
+  flow: FlowContext,
+  view: View,
+  pair: PairId,
+  leg: Leg,
+): { readonly side: Side; readonly posting: Posting | undefined } {
   const found = loadSide(view, pair, leg);
   if (found === undefined) throw new RangeError(`pair ${pair} of a stored batch is not in the store`);
-  return { side: found.side, posting: domainOf(flow, found.side.domain).posting(view, pair, leg) };
+  return { side: found.side, posting: flow.domains.get(found.side.domain).posting(view, pair, leg) };
 }
 
 export function executedOf(flow: FlowContext, view: View, { record }: KnownBatch): Hash {

@@ -63,7 +63,12 @@ export function loadBatch(view: View, batchId: BatchId, role: Role): KnownBatch 
 export const isOver = (state: BatchState): boolean =>
   state.state === 'refused' || (state.remaining === 0 && state.prepared !== undefined && state.attested !== undefined);
 
-export function createBatch(tx: Tx, now: UnixMillis, record: BatchRecord, state: Omit<BatchState, 'remaining' | 'since'>): KnownBatch {
+export function createBatch(
+  tx: Tx,
+  now: UnixMillis,
+  record: BatchRecord,
+  state: Omit<BatchState, 'remaining' | 'since'>,
+): KnownBatch {
   const key = batchKey(record.batchId, record.role);
   const full: BatchState = { ...state, remaining: record.pairs.length, since: now };
   tx.put(batchTable, key, record);
@@ -73,7 +78,12 @@ export function createBatch(tx: Tx, now: UnixMillis, record: BatchRecord, state:
   return { record, state: full };
 }
 
-export function moveBatch(tx: Tx, now: UnixMillis, { record, state }: KnownBatch, change: Partial<BatchState>): KnownBatch {
+export function moveBatch(
+  tx: Tx,
+  now: UnixMillis,
+  { record, state }: KnownBatch,
+  change: Partial<BatchState>,
+): KnownBatch {
   const next: BatchState = { ...state, ...change, since: now };
   const key = batchKey(record.batchId, record.role);
   tx.put(batchStateTable, key, next);

@@ -3,7 +3,7 @@
  * behind them are one write. Decisions come as events; that something did *not* happen is read from the contract's state
  * at the hash of one final block past the deadline, never from missing events (rule 3).
  */
-import type { BatchOutcome, Block, ChainLog } from '../chain/chain.ts';
+import type { BatchOutcome, Block, ChainLog, FinalBlock } from '../chain/chain.ts';
 import type { Work } from '../engine/engine.ts';
 import type { BatchId, Hash, OperatorId, Role } from '../model/ids.ts';
 import { table } from '../store/store.ts';
@@ -17,14 +17,9 @@ import type { SideEvent } from './steps.ts';
 /** The last final block that is applied. Key: `chain`. */
 export const cursorTable = table<Pick<Block, 'number' | 'hash' | 'timestamp'>>('cursor');
 
-export interface BlockWithLogs {
-  readonly block: Block;
-  readonly logs: readonly ChainLog[];
-}
-
 const roles: readonly Role[] = ['initiator', 'acceptor'];
 
-export async function applyBlocks(flow: FlowContext, blocks: readonly BlockWithLogs[]): Promise<void> {
+export async function applyBlocks(flow: FlowContext, blocks: readonly FinalBlock[]): Promise<void> {
   const last = blocks.at(-1)?.block;
   if (last === undefined) return;
   await flow.engine.run((work) => {
@@ -46,7 +41,7 @@ function applyLog(flow: FlowContext, work: Work, block: Block, log: ChainLog): v
     case 'PairsDecided':
       for (const role of roles) {
         const known = loadBatch(work, log.batchId, role);
-        if (known !== undefined) applyDecision(flow, work, known, log.word, log.commitMask, log.abortMask);
+        if (known !== undefined) applyDecision(flow, work, block, known, log);
       }
       break;
     case 'BatchAttested':
@@ -57,14 +52,20 @@ function applyLog(flow: FlowContext, work: Work, block: Block, log: ChainLog): v
       applyReconciliation(work, log);
       break;
     case 'DecisionTooLate':
-      if (loadBatch(work, log.batchId, 'acceptor') !== undefined) work.emit({ type: 'decision-too-late', batchId: log.batchId, word: log.word });
+      if (loadBatch(work, log.batchId, 'acceptor') !== undefined)
+        work.emit({ type: 'decision-too-late', batchId: log.batchId, word: log.word });
       break;
     case 'OperatorChanged':
       break;
   }
 }
 
-function applyPrepared(flow: FlowContext, work: Work, block: Block, log: Extract<ChainLog, { type: 'BatchPrepared' }>): void {
+function applyPrepared(
+  flow: FlowContext,
+  work: Work,
+  block: Block,
+  log: Extract<ChainLog, { type: 'BatchPrepared' }>,
+): void {
   const mine: Role[] = [];
   if (log.initiator === flow.self) mine.push('initiator');
   if (log.acceptor === flow.self) mine.push('acceptor');
@@ -76,14 +77,24 @@ function applyPrepared(flow: FlowContext, work: Work, block: Block, log: Extract
     }
     if (known.state.prepared !== undefined) continue;
     const unsigned = known.state.state === 'signed' || known.state.state === 'offered';
-    const next = moveBatch(work, work.now, known, { state: 'countersigned', prepared: { number: block.number, hash: block.hash } });
+    const next = moveBatch(work, work.now, known, {
+      state: 'countersigned',
+      prepared: { number: block.number, hash: block.hash },
+    });
     freeLane(work, role, known.record.peer, log.batchId);
     if (unsigned) countersigned(flow, work, next);
     closeIfOver(flow, work, next);
     work.afterwards(() => {
       flow.submitter.prepared(log.batchId);
     });
-    work.emit({ type: 'prepared', batchId: log.batchId, role, block: block.number, count: log.count, sequence: log.sequence });
+    work.emit({
+      type: 'prepared',
+      batchId: log.batchId,
+      role,
+      block: block.number,
+      count: log.count,
+      sequence: log.sequence,
+    });
   }
 }
 
@@ -93,17 +104,28 @@ function reportUnknownBatch(work: Work, role: Role, batchId: BatchId, peer: Oper
   work.emit({ type: 'alarm', what: 'unknown-batch-on-chain', role, batchId, peer });
 }
 
-function applyDecision(flow: FlowContext, work: Work, known: KnownBatch, word: number, commitMask: bigint, abortMask: bigint): void {
+function applyDecision(
+  flow: FlowContext,
+  work: Work,
+  block: Block,
+  known: KnownBatch,
+  { word, commitMask, abortMask }: Extract<ChainLog, { type: 'PairsDecided' }>,
+): void {
   settle(flow, work, known, (index) => {
     if (index >> 8 !== word) return undefined;
     const bit = 1n << BigInt(index & 255);
-    if ((commitMask & bit) !== 0n) return { type: 'committed' };
-    return (abortMask & bit) !== 0n ? { type: 'aborted', reason: 'declined' } : undefined;
+    if ((commitMask & bit) !== 0n) return { type: 'committed', block: block.number };
+    return (abortMask & bit) !== 0n ? { type: 'aborted', reason: 'declined', block: block.number } : undefined;
   });
 }
 
 /** Final outcomes of a batch's pairs; `eventOf` is undefined for pairs that have none yet. */
-function settle(flow: FlowContext, work: Work, known: KnownBatch, eventOf: (index: number) => SideEvent | undefined): void {
+function settle(
+  flow: FlowContext,
+  work: Work,
+  known: KnownBatch,
+  eventOf: (index: number) => SideEvent | undefined,
+): void {
   const { record } = known;
   let ended = 0;
   record.pairs.forEach((pair, index) => {
@@ -143,7 +165,10 @@ function applyOwnAttestation(flow: FlowContext, work: Work, batchId: BatchId, at
   }
 }
 
-function applyReconciliation(work: Work, log: Extract<ChainLog, { type: 'BatchReconciled' | 'BatchDiscrepancy' }>): void {
+function applyReconciliation(
+  work: Work,
+  log: Extract<ChainLog, { type: 'BatchReconciled' | 'BatchDiscrepancy' }>,
+): void {
   const reconciled = log.type === 'BatchReconciled' ? 'reconciled' : 'discrepancy';
   for (const role of roles) {
     const known = loadBatch(work, log.batchId, role);
@@ -151,7 +176,12 @@ function applyReconciliation(work: Work, log: Extract<ChainLog, { type: 'BatchRe
     moveBatch(work, work.now, known, { reconciled });
     work.emit({ type: reconciled, batchId: log.batchId, role });
     if (log.type === 'BatchDiscrepancy') {
-      work.journal('fault', { what: 'discrepancy', batchId: log.batchId, initiator: log.initiatorDigest, acceptor: log.acceptorDigest });
+      work.journal('fault', {
+        what: 'discrepancy',
+        batchId: log.batchId,
+        initiator: log.initiatorDigest,
+        acceptor: log.acceptorDigest,
+      });
       work.emit({ type: 'alarm', what: 'discrepancy', batchId: log.batchId });
     }
   }
@@ -170,17 +200,20 @@ async function expireBatches(flow: FlowContext, block: Block): Promise<void> {
     await flow.engine.run((work) => {
       for (const role of roles) {
         const known = loadBatch(work, batchId, role);
-        if (known !== undefined && known.record.batch.deadline < block.timestamp) applyOutcome(flow, work, known, outcome);
+        if (known !== undefined && known.record.batch.deadline < block.timestamp)
+          applyOutcome(flow, work, block, known, outcome);
       }
     });
   }
 }
 
-function applyOutcome(flow: FlowContext, work: Work, known: KnownBatch, outcome: BatchOutcome): void {
+function applyOutcome(flow: FlowContext, work: Work, block: Block, known: KnownBatch, outcome: BatchOutcome): void {
   settle(flow, work, known, (index) => {
     const bit = 1n << BigInt(index & 255);
     const committed = outcome.prepared && ((outcome.commitWords[index >> 8] ?? 0n) & bit) !== 0n;
     const declined = outcome.prepared && ((outcome.abortWords[index >> 8] ?? 0n) & bit) !== 0n;
-    return committed ? { type: 'committed' } : { type: 'aborted', reason: declined ? 'declined' : 'expired' };
+    return committed
+      ? { type: 'committed', block: block.number }
+      : { type: 'aborted', reason: declined ? 'declined' : 'expired', block: block.number };
   });
 }

@@ -1,7 +1,8 @@
 /** CANCEL: the first user takes a pair back before the second has accepted. */
+import type { NoticeKey, TextParams } from '../analysis/analysis.ts';
 import type { Work } from '../engine/engine.ts';
 import type { User } from '../users/user.ts';
-import { refTable } from './account.ts';
+import { refsOf, refTable } from './account.ts';
 import type { FlowContext } from './context.ts';
 import { advance } from './flow.ts';
 import { isFinal, loadSide, type PairSide } from './pair.ts';
@@ -9,36 +10,35 @@ import { notify } from './tell.ts';
 
 /** True if there was something to cancel: it is given up, or the acceptor is being asked. */
 export function cancelPair(flow: FlowContext, work: Work, user: User, ref: string | undefined): boolean {
-  const found = ref === undefined ? onlyOpen(flow, work, user) : byRef(work, user, ref);
-  if (found === 'several') {
-    notify(flow, work, user, 'cancel-which');
+  const refuse = (notice: NoticeKey, params: TextParams = {}): false => {
+    notify(flow, work, user, notice, params);
     return false;
-  }
-  if (found === undefined || found.side.role !== 'initiator') {
-    notify(flow, work, user, 'cancel-none');
-    return false;
-  }
+  };
+  const candidates = ref === undefined ? openOrders(flow, work, user) : byRef(work, user, ref);
+  const [found] = candidates;
+  if (found === undefined) return refuse('cancel-none', { ref: ref ?? '' });
+  if (candidates.length > 1) return refuse('cancel-which', { refs: refsOf(candidates.map(({ side }) => side)) });
   if (isFinal(found.state)) {
-    notify(flow, work, user, found.state.state === 'committed' ? 'cancel-too-late' : 'cancel-none', { ref: found.side.ref, to: found.side.otherName });
-    return false;
+    return refuse(found.state.state === 'committed' ? 'cancel-too-late' : 'cancel-none', { ref: found.side.ref });
   }
   const before = found.state.state;
   work.journal('order', { cancel: found.side.pair, from: user.number });
   advance(flow, work, found, { type: 'cancel' });
-  if (before !== 'held') notify(flow, work, user, 'cancel-asked', { ref: found.side.ref, to: found.side.otherName });
+  if (before !== 'held') notify(flow, work, user, 'cancel-asked', { ref: found.side.ref });
   return true;
 }
 
-function byRef(work: Work, user: User, ref: string): PairSide | undefined {
+/** Only what this user ordered: what it was asked is answered, not cancelled. */
+function byRef(work: Work, user: User, ref: string): readonly PairSide[] {
   const named = work.get(refTable, `${user.id}!${ref}`);
-  return named === undefined ? undefined : loadSide(work, named.pair, named.leg);
+  const found = named === undefined ? undefined : loadSide(work, named.pair, named.leg);
+  return found?.side.role === 'initiator' ? [found] : [];
 }
 
-function onlyOpen(flow: FlowContext, work: Work, user: User): PairSide | 'several' | undefined {
-  const open: PairSide[] = [];
-  for (const { pair, leg } of flow.open.sidesOf(user.id)) {
+function openOrders(flow: FlowContext, work: Work, user: User): readonly PairSide[] {
+  return [...flow.open.sidesOf(user.id)].flatMap(({ pair, leg }) => {
     const found = loadSide(work, pair, leg);
-    if (found !== undefined && found.side.role === 'initiator' && !isFinal(found.state) && !found.state.cancelAsked) open.push(found);
-  }
-  return open.length > 1 ? 'several' : open[0];
+    const cancellable = found?.side.role === 'initiator' && !isFinal(found.state) && !found.state.cancelAsked;
+    return cancellable ? [found] : [];
+  });
 }

@@ -4,7 +4,7 @@ import type { ChainReader, PeerRegistry } from '../chain/chain.ts';
 import type { Channel } from '../channel/channel.ts';
 import type { Config } from '../config.ts';
 import type { Directory } from '../directory/directory.ts';
-import type { PrivateDomain } from '../domains/domain.ts';
+import type { Domains } from '../domains/registry.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { MessageGateway } from '../messaging/gateway.ts';
 import type { Amount, Asset, BatchId, Hash, Hex, Msisdn, OperatorId, UnixSeconds, UserId } from '../model/ids.ts';
@@ -30,7 +30,14 @@ export interface ChainView {
 
 /** What the flow asks of the payment accounts beyond the port of a private domain. */
 export interface AccountBook {
-  balances(view: View, user: UserId): readonly { readonly asset: Asset; readonly balance: Amount; readonly held: Amount }[];
+  balances(
+    view: View,
+    user: UserId,
+  ): readonly {
+    readonly asset: Asset;
+    readonly balance: Amount;
+    readonly held: Amount;
+  }[];
 }
 
 export interface FlowContext {
@@ -44,7 +51,7 @@ export interface FlowContext {
   readonly engine: Engine;
   readonly analysis: Analysis;
   readonly directory: Directory;
-  readonly domains: ReadonlyMap<string, PrivateDomain>;
+  readonly domains: Domains;
   readonly accounts: AccountBook;
   readonly peers: PeerRegistry;
   readonly channel: Channel;

@@ -248,19 +248,37 @@ export const table: Table = { initiator: initiatorTable, acceptor: acceptorTable
 export type Advance = StepResult | 'ignored' | 'fault';
 
 /** One event of one side: looks the cell up and does what it says. */
-export function advance<T extends SideEventName>(flow: FlowContext, work: Work, found: PairSide, event: EventOf<T>): Advance {
+export function advance<T extends SideEventName>(
+  flow: FlowContext,
+  work: Work,
+  found: PairSide,
+  event: EventOf<T>,
+): Advance {
   const { side, state } = found;
   const name: T = event.type as T;
   const cell: Cell<T> = table[side.role][state.state][name];
   if (typeof cell === 'function') return cell(flow, work, found, event);
   if ('ignore' in cell) return 'ignored';
-  work.journal('fault', { what: cell.fault, pair: side.pair, leg: side.leg, role: side.role, state: state.state, event: name });
+  work.journal('fault', {
+    what: cell.fault,
+    pair: side.pair,
+    leg: side.leg,
+    role: side.role,
+    state: state.state,
+    event: name,
+  });
   work.emit({ type: 'alarm', what: cell.fault, pair: side.pair, leg: side.leg, state: state.state, event: name });
   return 'fault';
 }
 
 /** The same, for a side that is known to be there by its role. */
-export function advancePair(flow: FlowContext, work: Work, pair: PairSide['side']['pair'], role: Role, event: SideEvent): Advance {
+export function advancePair(
+  flow: FlowContext,
+  work: Work,
+  pair: PairSide['side']['pair'],
+  role: Role,
+  event: SideEvent,
+): Advance {
   const found = loadSide(work, pair, role === 'initiator' ? 'first' : 'second');
   if (found === undefined) throw new TandemError('internal', `Pair ${pair} is not in this store as ${role}.`);
   return advance(flow, work, found, event);

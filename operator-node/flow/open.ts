@@ -22,7 +22,10 @@ export interface OpenBatch {
 }
 
 export class OpenWork {
-  private readonly sides = new Map<string, { readonly user: UserId; readonly peer: string; readonly since: UnixMillis }>();
+  private readonly sides = new Map<
+    string,
+    { readonly user: UserId; readonly peer: string; readonly since: UnixMillis }
+  >();
   private readonly byUser = new Map<UserId, Map<string, { readonly pair: PairId; readonly leg: Leg }>>();
   private readonly byPeer = new Map<string, number>();
   private readonly held = new Map<string, HeldSide>();
@@ -112,7 +115,9 @@ export class OpenWork {
   }
 
   /** For each acceptor with agreed pairs: those of the earliest deadline, at most `limit`. */
-  *ripe(limit: number): Iterable<{ readonly peer: OperatorId; readonly deadline: UnixSeconds; readonly pairs: readonly PairId[] }> {
+  *ripe(
+    limit: number,
+  ): Iterable<{ readonly peer: OperatorId; readonly deadline: UnixSeconds; readonly pairs: readonly PairId[] }> {
     for (const [peer, byDeadline] of [...this.waiting]) {
       const deadline = Math.min(...byDeadline.keys()) as UnixSeconds;
       const pairs = [...(byDeadline.get(deadline) ?? [])].slice(0, limit);

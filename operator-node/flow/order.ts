@@ -8,14 +8,14 @@ import { operationSecret, termsSecret } from '../commitment/secrets.ts';
 import type { HoldRefusal, Operation } from '../domains/domain.ts';
 import { newPairId } from '../engine/clock.ts';
 import type { Work } from '../engine/engine.ts';
-import { toTimestamp, toUnixSeconds, type OperatorId, type PairId, type UnixSeconds } from '../model/ids.ts';
+import { toAmount, toTimestamp, toUnixSeconds, type OperatorId, type PairId, type UnixSeconds } from '../model/ids.ts';
 import type { OperationRecord, Terms } from '../model/records.ts';
 import type { User } from '../users/user.ts';
 import { newRef, refTable } from './account.ts';
 import type { FlowContext } from './context.ts';
 import { createSide, type Side } from './pair.ts';
 import { refundable, takeRefund } from './refund.ts';
-import { domainOf, proposeQueue, type PairItem } from './steps.ts';
+import { proposeQueue, type PairItem } from './steps.ts';
 import { notify } from './tell.ts';
 
 /** An order whose price is known and whose addressee has an operator. */
@@ -58,7 +58,16 @@ function notNow(flow: FlowContext, user: User, order: PricedOrder): NoticeKey | 
 export function beginPair(flow: FlowContext, work: Work, user: User, order: PricedOrder): boolean {
   const { money } = order;
   const refuse = (notice: NoticeKey): false => {
-    notify(flow, work, user, notice, { money, to: order.to, item: order.item });
+    const left =
+      order.reverses === undefined ? money : { ...money, amount: toAmount(refundable(work, order.reverses)) };
+    const { to: number, item, toName: name = number } = order;
+    notify(flow, work, user, notice, {
+      money: notice === 'refund-too-much' ? left : money,
+      name,
+      number,
+      item,
+      currency: money.asset,
+    });
     return false;
   };
   const plan = flow.analysis.plan(order.service);
@@ -67,7 +76,8 @@ export function beginPair(flow: FlowContext, work: Work, user: User, order: Pric
   if (early !== undefined) return refuse(early);
   const largest = plan.maxAmount[money.asset];
   if (largest !== undefined && BigInt(money.amount) > BigInt(largest)) return refuse('over-limit');
-  if (order.reverses !== undefined && BigInt(money.amount) > refundable(work, order.reverses)) return refuse('refund-too-much');
+  if (order.reverses !== undefined && BigInt(money.amount) > refundable(work, order.reverses))
+    return refuse('refund-too-much');
 
   const pair = newPairId(work.now, flow.engine.random);
   const debits = plan.first.action === 'debit';
@@ -83,7 +93,7 @@ export function beginPair(flow: FlowContext, work: Work, user: User, order: Pric
     counterparty: order.peer,
     ...(order.item === '' ? {} : { item: order.item }),
   };
-  const held = domainOf(flow, plan.first.domain).hold(work, operation, work.now);
+  const held = flow.domains.get(plan.first.domain).hold(work, operation, work.now);
   if (!held.ok) return refuse(holdNotices[held.code]);
   if (order.reverses !== undefined) takeRefund(work, order.reverses, money.amount);
 

@@ -4,7 +4,18 @@
  * role, exactly as two operators would have them.
  */
 import type { Operation } from '../domains/domain.ts';
-import type { BatchId, Hash, Leg, Msisdn, OperatorId, PairId, Role, UnixMillis, UnixSeconds, UserId } from '../model/ids.ts';
+import type {
+  BatchId,
+  Hash,
+  Leg,
+  Msisdn,
+  OperatorId,
+  PairId,
+  Role,
+  UnixMillis,
+  UnixSeconds,
+  UserId,
+} from '../model/ids.ts';
 import type { OperationRecord, Terms } from '../model/records.ts';
 import { table, type Tx, type View } from '../store/store.ts';
 
@@ -58,9 +69,11 @@ export interface Side {
 export const sideStates = ['held', 'signed', 'countersigned', 'accepted', 'declined', 'committed', 'aborted'] as const;
 export type SideStateName = (typeof sideStates)[number];
 
-/** Why a pair came to nothing. `declined` covers no funds at the yes: the other side never learns which. */
+/** Why a pair came to nothing. */
 export type EndReason =
   | 'declined'
+  /** A yes without the money for it; known to the acceptor alone, to the initiator it is `declined`. */
+  | 'no-funds'
   | 'cancelled'
   | 'expired'
   | 'refused'
@@ -74,6 +87,8 @@ export interface SideState {
   readonly reason?: EndReason;
   readonly batch?: BatchId;
   readonly index?: number;
+  /** The final block that the outcome was read in. */
+  readonly finalBlock?: number;
   /** Initiator: the peer holds its operation (its answer is in the side). */
   readonly agreed: boolean;
   /** Initiator: the first user wants it back. */

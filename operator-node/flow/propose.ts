@@ -21,7 +21,7 @@ import { ownSubjectDigest } from './order.ts';
 import { createSide, loadSide, sealedTable, sideKey, withdrawnTable, type Side } from './pair.ts';
 import { refundFits, takeRefund } from './refund.ts';
 import { seal } from './seal.ts';
-import { cancelQueue, domainOf, proposeQueue, withdrawQueue, type PairItem } from './steps.ts';
+import { cancelQueue, proposeQueue, withdrawQueue, type PairItem } from './steps.ts';
 import { notify } from './tell.ts';
 
 /** A refusal is an answer, and an answer is kept: asked again, the same. Key: pairId. */
@@ -66,9 +66,14 @@ export async function propose(flow: FlowContext, group: Group): Promise<void> {
   }
   const peer = group[0]?.[1].peer;
   const answers =
-    proposals.length === 0 || peer === undefined ? [] : (await flow.channel.call(peer, 'propose', { proposals })).answers;
+    proposals.length === 0 || peer === undefined
+      ? []
+      : (await flow.channel.call(peer, 'propose', { proposals })).answers;
   if (answers.length !== proposals.length) {
-    throw new TandemError('unprocessable', `Operator ${peer} answered ${answers.length} of ${proposals.length} proposals.`);
+    throw new TandemError(
+      'unprocessable',
+      `Operator ${peer} answered ${answers.length} of ${proposals.length} proposals.`,
+    );
   }
   await flow.engine.run((work) => {
     for (const key of gone) work.done(proposeQueue, key);
@@ -121,7 +126,7 @@ export async function cancel(flow: FlowContext, group: Group): Promise<void> {
       const found = loadSide(work, pair, 'first');
       const user = found === undefined ? undefined : work.get(userTable, found.side.user);
       if (answer === 'too-late' && found !== undefined && user !== undefined) {
-        notify(flow, work, user, 'cancel-too-late', { ref: found.side.ref, to: found.side.otherName });
+        notify(flow, work, user, 'cancel-too-late', { ref: found.side.ref });
       }
     });
   }
@@ -207,7 +212,8 @@ function termsFit(flow: FlowContext, work: Work, from: OperatorId, { terms }: Pr
 function prepareSecond(flow: FlowContext, work: Work, from: OperatorId, proposal: Proposal): Side | ProposalRefusal {
   const { terms } = proposal;
   if (from !== flow.self && flow.peers.get(from)?.status !== 'active') return 'not-available';
-  if (flow.chainView.stalled || flow.open.openOfPeer('acceptor', from) >= flow.config.maxOpenPairsPerPeer) return 'busy';
+  if (flow.chainView.stalled || flow.open.openOfPeer('acceptor', from) >= flow.config.maxOpenPairsPerPeer)
+    return 'busy';
   if (!termsFit(flow, work, from, proposal)) return 'terms';
   const plan = flow.analysis.plan(terms.service);
   const user = userByNumber(work, proposal.to);
@@ -217,7 +223,7 @@ function prepareSecond(flow: FlowContext, work: Work, from: OperatorId, proposal
   const original = terms.reverses === '' ? undefined : refundFits(work, terms, user.id, from);
   if (terms.reverses !== '' && original === undefined) return 'terms';
 
-  const domain = domainOf(flow, plan.second.domain);
+  const domain = flow.domains.get(plan.second.domain);
   if (plan.second.action === 'sell') {
     const price = domain.quote?.(work, user.id, proposal.item);
     if (price?.asset !== terms.secondAsset || price.amount !== terms.secondAmount) return 'terms';
@@ -230,7 +236,10 @@ function prepareSecond(flow: FlowContext, work: Work, from: OperatorId, proposal
     user: user.id,
     asset: terms.secondAsset,
     amount: terms.secondAmount,
-    fee: plan.second.action === 'debit' ? flow.analysis.fee(terms.service, { asset: terms.secondAsset, amount: terms.secondAmount }) : ('0' as Operation['fee']),
+    fee:
+      plan.second.action === 'debit'
+        ? flow.analysis.fee(terms.service, { asset: terms.secondAsset, amount: terms.secondAmount })
+        : ('0' as Operation['fee']),
     counterparty: from,
     ...(proposal.item === '' ? {} : { item: proposal.item }),
   };
@@ -304,7 +313,11 @@ function secondSide(
   };
 }
 
-export async function answerWithdraw(flow: FlowContext, from: OperatorId, request: Request<'withdraw'>): Promise<Answer<'withdraw'>> {
+export async function answerWithdraw(
+  flow: FlowContext,
+  from: OperatorId,
+  request: Request<'withdraw'>,
+): Promise<Answer<'withdraw'>> {
   return flow.engine.run((work) => ({
     answers: request.pairs.map((pair) => {
       const found = loadSide(work, pair, 'second');
@@ -318,7 +331,11 @@ export async function answerWithdraw(flow: FlowContext, from: OperatorId, reques
   }));
 }
 
-export async function answerCancel(flow: FlowContext, from: OperatorId, { pair }: Request<'cancel'>): Promise<Answer<'cancel'>> {
+export async function answerCancel(
+  flow: FlowContext,
+  from: OperatorId,
+  { pair }: Request<'cancel'>,
+): Promise<Answer<'cancel'>> {
   return flow.engine.run((work) => {
     const found = loadSide(work, pair, 'second');
     if (found === undefined || found.side.peer !== from) return { pair, answer: 'unknown-pair' as const };
@@ -329,12 +346,16 @@ export async function answerCancel(flow: FlowContext, from: OperatorId, { pair }
   });
 }
 
-export async function answerQuote(flow: FlowContext, from: OperatorId, { to, item }: Request<'quote'>): Promise<Answer<'quote'>> {
+export async function answerQuote(
+  flow: FlowContext,
+  from: OperatorId,
+  { to, item }: Request<'quote'>,
+): Promise<Answer<'quote'>> {
   const view = flow.engine.newest;
   const user = userByNumber(view, to);
   if (user === undefined) return { answer: 'refused', reason: 'unknown-addressee' };
   const plan = flow.analysis.plan('buy');
-  const domain = plan === undefined || !user.joined ? undefined : domainOf(flow, plan.second.domain);
+  const domain = plan === undefined || !user.joined ? undefined : flow.domains.get(plan.second.domain);
   const price = domain?.quote?.(view, user.id, item);
   // `terms` says that there is no such thing to buy, `not-available` that there is none left.
   if (plan === undefined || domain === undefined || price === undefined) return { answer: 'refused', reason: 'terms' };
@@ -355,7 +376,10 @@ export async function answerQuote(flow: FlowContext, from: OperatorId, { to, ite
 }
 
 /** Both commitments of a pair in the order of the leaf. */
-export const leafHashes = (side: Side, peerCommitment: Hash): { readonly terms: Hash; readonly first: Hash; readonly second: Hash } => {
+export const leafHashes = (
+  side: Side,
+  peerCommitment: Hash,
+): { readonly terms: Hash; readonly first: Hash; readonly second: Hash } => {
   if (side.ownCommitment === undefined) throw new TandemError('internal', `Pair ${side.pair} has no commitment yet.`);
   return side.leg === 'first'
     ? { terms: side.termsCommitment, first: side.ownCommitment, second: peerCommitment }

@@ -58,7 +58,9 @@ export function closeQuestion(tx: Tx, user: UserId, pair: PairId, closed: NonNul
   write(
     tx,
     user,
-    questions.map((question) => (question.pair === pair && question.closed === undefined ? { ...question, closed } : question)),
+    questions.map((question) =>
+      question.pair === pair && question.closed === undefined ? { ...question, closed } : question,
+    ),
   );
 }
 
@@ -69,7 +71,7 @@ export type Match =
   | { readonly kind: 'none' }
   | { readonly kind: 'code-needed' }
   /** Nothing has this code. `spent`: questions whose last try it was, now closed. */
-  | { readonly kind: 'wrong'; readonly spent: readonly Question[] };
+  | { readonly kind: 'wrong'; readonly spent: readonly Question[]; readonly triesLeft: number };
 
 /** Finds what an answer is to, and counts a wrong code. */
 export function matchAnswer(tx: Tx, user: UserId, yes: boolean, code: string | undefined): Match {
@@ -103,5 +105,6 @@ function countWrong(tx: Tx, user: UserId, questions: readonly Question[]): Match
     return closed;
   });
   write(tx, user, next);
-  return { kind: 'wrong', spent };
+  const worst = Math.max(...next.map(({ closed, wrong }) => (closed === undefined ? wrong : 0)), 0);
+  return { kind: 'wrong', spent, triesLeft: maxTries - worst };
 }

@@ -3,15 +3,15 @@
  * are one write, keyed by the gateway's message id, so that sending it again changes nothing (faults: 17).
  */
 import { createHmac } from 'node:crypto';
-import type { Order, Reading } from '../analysis/analysis.ts';
+import type { NoticeKey, Order, Reading, Refund, TextParams } from '../analysis/analysis.ts';
 import type { Disposition, InboundMessage } from '../api/services.ts';
 import type { Answer, Request } from '../channel/messages.ts';
 import type { Work } from '../engine/engine.ts';
 import { TandemError } from '../errors.ts';
-import { toTimestamp, type OperatorId } from '../model/ids.ts';
+import { toAmount, toTimestamp, type OperatorId } from '../model/ids.ts';
 import { table } from '../store/store.ts';
 import { userByNumber, type User } from '../users/user.ts';
-import { join, leave, mainAsset, recentTable, refTable, tellBalance, tellHistory } from './account.ts';
+import { join, leave, mainAsset, recentTable, refsOf, refTable, tellBalance, tellHistory } from './account.ts';
 import { takeAnswer } from './answer.ts';
 import { cancelPair } from './cancel.ts';
 import type { FlowContext } from './context.ts';
@@ -57,7 +57,9 @@ export class Receiver {
   }
 
   private digest({ from, to, text }: InboundMessage): string {
-    return createHmac('sha256', this.flow.operatorKey).update(JSON.stringify([from, to, text])).digest('base64url');
+    return createHmac('sha256', this.flow.operatorKey)
+      .update(JSON.stringify([from, to, text]))
+      .digest('base64url');
   }
 
   private async take(message: InboundMessage, content: string): Promise<Taken> {
@@ -98,7 +100,8 @@ export class Receiver {
       },
       toService,
     );
-    if (!user.joined && !(reading.kind === 'command' && reading.command === 'join')) return say(flow, user, 'not-joined');
+    if (!user.joined && !(reading.kind === 'command' && reading.command === 'join'))
+      return say(flow, user, 'not-joined');
     if (reading.kind === 'pass') return this.passOn(message, user);
     if (reading.kind === 'order') return this.order(message, user, reading);
     return this.own(message, user, reading);
@@ -108,16 +111,18 @@ export class Receiver {
   private async passOn({ id, from, to, text }: InboundMessage, user: User): Promise<Act> {
     const { flow } = this;
     const peer = flow.directory.find(to);
-    const answer = peer === undefined ? 'not-mine' : (await flow.channel.call(peer, 'forward', { id, from, to, text })).answer;
-    return answer === 'delivered' ? () => 'forwarded' : say(flow, user, 'unknown-number', { to });
+    const answer =
+      peer === undefined ? 'not-mine' : (await flow.channel.call(peer, 'forward', { id, from, to, text })).answer;
+    return answer === 'delivered' ? () => 'forwarded' : say(flow, user, 'unknown-number', { number: to });
   }
 
   private async order(message: InboundMessage, user: User, order: Order): Promise<Act> {
     const { flow } = this;
     const peer = flow.directory.find(order.to);
     if (order.to === user.number) return say(flow, user, 'own-number');
-    if (peer === undefined) return say(flow, user, 'unknown-number', { to: order.to });
-    const priced = order.money === undefined ? await this.price(user, order, peer) : { ...order, money: order.money, peer };
+    if (peer === undefined) return say(flow, user, 'unknown-number', { number: order.to, name: order.to });
+    const priced =
+      order.money === undefined ? await this.price(user, order, peer) : { ...order, money: order.money, peer };
     if (typeof priced === 'function') return priced;
     return (work) => {
       work.journal('order', { id: message.id, from: message.from, to: message.to, text: message.text });
@@ -132,14 +137,15 @@ export class Receiver {
     try {
       answer = await flow.channel.call(peer, 'quote', { to: order.to, item: order.item });
     } catch (error) {
-      if (error instanceof TandemError && error.code === 'peer-unavailable') return say(flow, user, 'peer-unreachable', { to: order.to });
+      if (error instanceof TandemError && error.code === 'peer-unavailable')
+        return say(flow, user, 'peer-unreachable', { number: order.to, name: order.to });
       throw error;
     }
     if (answer.answer === 'quoted') {
       const { asset, amount, label, toName } = answer;
       return { ...order, item: label, money: { asset, amount }, peer, toName };
     }
-    const params = { to: order.to, item: order.item };
+    const params = { number: order.to, name: order.to, item: order.item };
     if (answer.reason === 'unknown-addressee') return say(flow, user, 'unknown-number', params);
     return say(flow, user, answer.reason === 'terms' ? 'unknown-item' : 'sold-out', params);
   }
@@ -176,25 +182,27 @@ export class Receiver {
     else notify(flow, work, user, 'help');
   }
 
-  private refund(work: Work, user: User, reading: Extract<Reading, { kind: 'refund' }>): boolean {
+  private refund(work: Work, user: User, reading: Refund): boolean {
     const { flow } = this;
-    const original = originalToRefund(work, user, reading.code);
-    if (typeof original === 'string') {
-      notify(flow, work, user, original);
+    const refuse = (notice: NoticeKey, params: TextParams = {}): false => {
+      notify(flow, work, user, notice, params);
       return false;
-    }
-    const asset = original.operation.asset;
-    const amount = reading.amount?.amount ?? (String(refundable(work, original)) as PricedOrder['money']['amount']);
-    if (amount === '0' || (reading.amount !== undefined && reading.amount.asset !== asset)) {
-      notify(flow, work, user, amount === '0' ? 'refund-too-much' : 'unknown-currency', { money: original.operation });
-      return false;
-    }
+    };
+    const originals = refundableOriginals(work, user, reading);
+    const [original] = originals;
+    if (original === undefined) return refuse('refund-none', { ref: reading.code ?? '' });
+    if (originals.length > 1) return refuse('refund-which', { refs: refsOf(originals) });
+    const { asset } = original.operation;
+    const left = { asset, amount: toAmount(refundable(work, original)) };
+    const money = reading.amount ?? left;
+    if (money.asset !== asset) return refuse('refund-currency', { ref: original.ref, money: left });
+    if (money.amount === '0' || left.amount === '0') return refuse('refund-too-much', { money: left });
     return beginPair(flow, work, user, {
       kind: 'order',
       service: 'refund',
       to: original.otherNumber,
       toName: original.otherName,
-      money: { asset, amount },
+      money,
       item: '',
       note: reading.note,
       peer: original.peer,
@@ -203,25 +211,24 @@ export class Receiver {
   }
 }
 
-/** The payment that is named, or the only one that can be refunded. */
-function originalToRefund(work: Work, user: User, ref: string | undefined): Side | 'refund-none' | 'refund-which' {
-  const candidates: Side[] = [];
-  const named = ref === undefined ? undefined : work.get(refTable, `${user.id}!${ref}`);
-  const entries = ref === undefined ? (work.get(recentTable, user.id) ?? []) : named === undefined ? [] : [named];
-  for (const { pair, leg } of entries) {
+/** The payment that is named, or all that can still be refunded. */
+function refundableOriginals(work: Work, user: User, { code, to }: Refund): readonly Side[] {
+  const named = code === undefined ? undefined : work.get(refTable, `${user.id}!${code}`);
+  const entries = code === undefined ? (work.get(recentTable, user.id) ?? []) : named === undefined ? [] : [named];
+  return entries.flatMap(({ pair, leg }) => {
     const found = loadSide(work, pair, leg);
-    if (found === undefined || found.state.state !== 'committed' || !wasPaid(found.side)) continue;
-    if (found.side.service === 'refund') continue;
-    if (ref === undefined && refundable(work, found.side) === 0n) continue;
-    candidates.push(found.side);
-  }
-  const [first, second] = candidates;
-  if (first === undefined) return 'refund-none';
-  return second === undefined ? first : 'refund-which';
+    if (found?.state.state !== 'committed' || found.side.service === 'refund' || !wasPaid(found.side)) return [];
+    if (to !== undefined && found.side.otherNumber !== to) return [];
+    return code === undefined && refundable(work, found.side) === 0n ? [] : [found.side];
+  });
 }
 
 const say =
-  (flow: FlowContext, user: User, ...[key, params]: [Parameters<typeof notify>[3], Parameters<typeof notify>[4]?]): Act =>
+  (
+    flow: FlowContext,
+    user: User,
+    ...[key, params]: [Parameters<typeof notify>[3], Parameters<typeof notify>[4]?]
+  ): Act =>
   (work) => {
     notify(flow, work, userByNumber(work, user.number) ?? user, key, params);
     return 'answered';
@@ -231,7 +238,11 @@ const conflict = (id: string): TandemError =>
   new TandemError('conflict', `The message id ${id} has been used for another message.`, { facts: { id } });
 
 /** A plain message from another operator, for a phone of this one. */
-export async function deliverForwarded(flow: FlowContext, from: OperatorId, request: Request<'forward'>): Promise<Answer<'forward'>> {
+export async function deliverForwarded(
+  flow: FlowContext,
+  from: OperatorId,
+  request: Request<'forward'>,
+): Promise<Answer<'forward'>> {
   const { id, to } = request;
   if (userByNumber(flow.engine.newest, to) === undefined) return { id, answer: 'not-mine' };
   await flow.gateway.deliver([

@@ -4,7 +4,7 @@
  */
 import { createCipheriv, createDecipheriv, createHmac } from 'node:crypto';
 import type { Random } from '../engine/clock.ts';
-import type { Hex, Leg, OperatorId, PairId } from '../model/ids.ts';
+import type { Hash, Leg, OperatorId, PairId } from '../model/ids.ts';
 
 interface Binding {
   readonly peer: OperatorId;
@@ -16,10 +16,12 @@ const version = 'tandem/sealed/1';
 
 const bound = ({ peer, pair, leg }: Binding): string => `${version}\0${peer}\0${pair}\0${leg}`;
 
-const sealingKey = (userKey: Hex, binding: Binding): Buffer =>
-  createHmac('sha256', Buffer.from(userKey.slice(2), 'hex')).update(bound(binding)).digest();
+const sealingKey = (userKey: Hash, binding: Binding): Buffer =>
+  createHmac('sha256', Buffer.from(userKey.slice(2), 'hex'))
+    .update(bound(binding))
+    .digest();
 
-export function seal(userKey: Hex, binding: Binding, content: object, random: Random): string {
+export function seal(userKey: Hash, binding: Binding, content: object, random: Random): string {
   const iv = random.bytes(12);
   const cipher = createCipheriv('aes-256-gcm', sealingKey(userKey, binding), iv);
   cipher.setAAD(Buffer.from(bound(binding)));
@@ -28,7 +30,7 @@ export function seal(userKey: Hex, binding: Binding, content: object, random: Ra
 }
 
 /** @throws {Error} when the text was not sealed for this binding under this key. */
-export function unseal(userKey: Hex, binding: Binding, sealed: string): unknown {
+export function unseal(userKey: Hash, binding: Binding, sealed: string): unknown {
   const bytes = Buffer.from(sealed, 'base64url');
   const decipher = createDecipheriv('aes-256-gcm', sealingKey(userKey, binding), bytes.subarray(0, 12));
   decipher.setAAD(Buffer.from(bound(binding)));

@@ -7,7 +7,6 @@ import type { NoticeKey, ServiceTextKey } from '../analysis/analysis.ts';
 import type { ProposalAnswer } from '../channel/messages.ts';
 import { operationCommitment } from '../commitment/record.ts';
 import { operationSecret } from '../commitment/secrets.ts';
-import type { PrivateDomain } from '../domains/domain.ts';
 import { TandemError } from '../errors.ts';
 import type { Work } from '../engine/engine.ts';
 import type { BatchId, OperatorId, PairId } from '../model/ids.ts';
@@ -15,10 +14,19 @@ import { userTable } from '../users/user.ts';
 import { remember } from './account.ts';
 import { peerCommitmentTable } from './batch.ts';
 import type { FlowContext } from './context.ts';
-import { moveSide, reopenSide, sealedTable, sideKey, sideTable, type EndReason, type PairSide, type Side } from './pair.ts';
+import {
+  moveSide,
+  reopenSide,
+  sealedTable,
+  sideKey,
+  sideTable,
+  type EndReason,
+  type PairSide,
+  type Side,
+} from './pair.ts';
 import { closeQuestion, openQuestion } from './question.ts';
 import { returnRefund } from './refund.ts';
-import { notify, tellSide } from './tell.ts';
+import { moneyOf, notify, tellSide } from './tell.ts';
 
 export type HeldAnswer = Extract<ProposalAnswer, { answer: 'held' }>;
 
@@ -43,8 +51,8 @@ export type SideEvent =
   | { readonly type: 'yes' }
   | { readonly type: 'no' }
   /** The chain's final decision. */
-  | { readonly type: 'committed' }
-  | { readonly type: 'aborted'; readonly reason: 'declined' | 'expired' };
+  | { readonly type: 'committed'; readonly block: number }
+  | { readonly type: 'aborted'; readonly reason: 'declined' | 'expired'; readonly block: number };
 
 export type SideEventName = SideEvent['type'];
 export type EventOf<T extends SideEventName> = Extract<SideEvent, { type: T }>;
@@ -59,12 +67,6 @@ export const cancelQueue = 'cancel';
 export interface PairItem {
   readonly peer: OperatorId;
   readonly pair: PairId;
-}
-
-export function domainOf(flow: FlowContext, name: string): PrivateDomain {
-  const domain = flow.domains.get(name);
-  if (domain === undefined) throw new TandemError('internal', `There is no private domain ${name}; the catalogue was checked at start.`);
-  return domain;
 }
 
 const leaveHeld = (flow: FlowContext, work: Work, { side }: PairSide): void => {
@@ -84,9 +86,10 @@ function endSilently(flow: FlowContext, work: Work, found: PairSide): void {
 
 function abortSide(flow: FlowContext, work: Work, found: PairSide, reason: EndReason): PairSide {
   const { side, state } = found;
-  domainOf(flow, side.domain).release(work, side.pair, side.leg, work.now);
+  flow.domains.get(side.domain).release(work, side.pair, side.leg, work.now);
   if (side.terms.reverses !== '') returnRefund(work, side);
-  if (side.role === 'acceptor') closeQuestion(work, side.user, side.pair, reason === 'cancelled' ? 'cancelled' : 'over');
+  if (side.role === 'acceptor')
+    closeQuestion(work, side.user, side.pair, reason === 'cancelled' ? 'cancelled' : 'over');
   leaveHeld(flow, work, found);
   work.emit({ type: 'aborted', pair: side.pair, leg: side.leg, role: side.role, reason, from: state.state });
   return moveSide(work, work.now, found, { state: 'aborted', reason });
@@ -110,7 +113,8 @@ const endText = (leg: Side['leg'], reason: EndReason): ServiceTextKey => {
 export function agree(flow: FlowContext, work: Work, found: PairSide, { answer }: EventOf<'agreed'>): StepResult {
   const { side } = found;
   const user = work.get(userTable, side.user);
-  if (user === undefined || side.record === undefined) throw new TandemError('internal', `Pair ${side.pair} has no user or record.`);
+  if (user === undefined || side.record === undefined)
+    throw new TandemError('internal', `Pair ${side.pair} has no user or record.`);
   const record = { ...side.record, counterparty: answer.secondSubject };
   const agreed: Side = {
     ...side,
@@ -143,7 +147,8 @@ function endWithNotice(flow: FlowContext, work: Work, found: PairSide, notice: N
   const { side } = found;
   const user = work.get(userTable, side.user);
   if (user !== undefined) {
-    notify(flow, work, user, notice, { money: side.operation, to: side.otherName, item: side.item }, side);
+    const { otherName: name, otherNumber: number, item, ref } = side;
+    notify(flow, work, user, notice, { money: moneyOf(side), name, number, item, ref }, side);
   }
   return 'done';
 }
@@ -175,7 +180,12 @@ export function enterBatch(flow: FlowContext, work: Work, found: PairSide, event
 }
 
 /** What the acceptor can no longer honour stands in the batch all the same, declined for good. */
-export function enterBatchDeclined(flow: FlowContext, work: Work, found: PairSide, event: EventOf<'batched'>): StepResult {
+export function enterBatchDeclined(
+  flow: FlowContext,
+  work: Work,
+  found: PairSide,
+  event: EventOf<'batched'>,
+): StepResult {
   const reopened = reopenSide(work, work.now, found, {
     state: 'declined',
     reason: found.state.reason ?? 'lapsed',
@@ -216,9 +226,9 @@ export function ask(flow: FlowContext, work: Work, found: PairSide): StepResult 
 export function accept(flow: FlowContext, work: Work, found: PairSide): StepResult {
   const { side } = found;
   closeQuestion(work, side.user, side.pair, 'answered');
-  const held = domainOf(flow, side.domain).hold(work, side.operation, work.now);
+  const held = flow.domains.get(side.domain).hold(work, side.operation, work.now);
   if (!held.ok) {
-    declineAs(flow, work, found, 'declined');
+    declineAs(flow, work, found, 'no-funds');
     return 'no-funds';
   }
   moveSide(work, work.now, found, { state: 'accepted' });
@@ -242,7 +252,7 @@ export function cancelAsAcceptor(flow: FlowContext, work: Work, found: PairSide)
 /** Recorded and released in one write; never committed by this node from here on. */
 function declineAs(flow: FlowContext, work: Work, found: PairSide, reason: EndReason): void {
   const { side } = found;
-  domainOf(flow, side.domain).release(work, side.pair, side.leg, work.now);
+  flow.domains.get(side.domain).release(work, side.pair, side.leg, work.now);
   moveSide(work, work.now, found, { state: 'declined', reason });
   decideLater(flow, work, found, false);
 }
@@ -272,16 +282,22 @@ export function lapseAsAcceptor(flow: FlowContext, work: Work, found: PairSide):
 }
 
 /** The chain has decided: the operation is booked, whatever this node thought before (rule 4). */
-export function execute(flow: FlowContext, work: Work, found: PairSide): StepResult {
+export function execute(flow: FlowContext, work: Work, found: PairSide, event: EventOf<'committed'>): StepResult {
   const { side, state } = found;
-  const { withoutHold } = domainOf(flow, side.domain).commit(work, side.operation, work.now);
+  const { withoutHold } = flow.domains.get(side.domain).commit(work, side.operation, work.now);
   const expected = side.role === 'acceptor' ? state.state === 'accepted' : state.state === 'countersigned';
   if (withoutHold || !expected) {
-    work.journal('fault', { what: 'executed-unexpectedly', pair: side.pair, leg: side.leg, state: state.state, withoutHold });
+    work.journal('fault', {
+      what: 'executed-unexpectedly',
+      pair: side.pair,
+      leg: side.leg,
+      state: state.state,
+      withoutHold,
+    });
     work.emit({ type: 'alarm', what: 'executed-unexpectedly', pair: side.pair, state: state.state, withoutHold });
   }
   if (side.role === 'acceptor') closeQuestion(work, side.user, side.pair, 'over');
-  const next = moveSide(work, work.now, found, { state: 'committed' });
+  const next = moveSide(work, work.now, found, { state: 'committed', finalBlock: event.block });
   remember(work, next.side);
   tellSide(flow, work, side, { key: `${side.leg}-done`, journal: 'confirmation', ends: true });
   work.emit({ type: 'committed', pair: side.pair, leg: side.leg, role: side.role });
@@ -289,12 +305,18 @@ export function execute(flow: FlowContext, work: Work, found: PairSide): StepRes
 }
 
 /** The chain has decided, or the deadline is past in a final block without a commit bit (rule 3). */
-export function release(flow: FlowContext, work: Work, found: PairSide, { reason }: EventOf<'aborted'>): StepResult {
+export function release(
+  flow: FlowContext,
+  work: Work,
+  found: PairSide,
+  { reason, block }: EventOf<'aborted'>,
+): StepResult {
   const { state } = found;
   const cancelled = found.side.role === 'initiator' && state.cancelAsked && reason === 'declined';
   const why: EndReason = state.reason ?? (cancelled ? 'cancelled' : reason);
-  const aborted = abortSide(flow, work, found, why);
-  if (aborted.side.role === 'acceptor' && !state.asked) {
+  const aborted = abortSide(flow, work, { ...found, state: { ...state, finalBlock: block } }, why);
+  // Who was never asked has nothing to be told; who had no money has been told so at the yes.
+  if (aborted.side.role === 'acceptor' && (!state.asked || why === 'no-funds')) {
     endSilently(flow, work, aborted);
     return 'done';
   }

@@ -4,7 +4,7 @@
  * batch without attestation is attested. A transaction only takes its entries out of the next round; a receipt ends
  * nothing (rule 2), a revert puts them back.
  */
-import type { ContractCall, SendingKey } from '../chain/chain.ts';
+import type { ContractCall, SendingKey, TransactionOutcome, TransactionSender } from '../chain/chain.ts';
 import { wordHex } from '../commitment/executed.ts';
 import type { Work } from '../engine/engine.ts';
 import { toUnixSeconds, type BatchId, type Hash, type Hex, type OperatorId, type Role } from '../model/ids.ts';
@@ -28,19 +28,10 @@ export interface SettlementCalls {
   prepare(batch: SignedBatch): ContractCall;
   decide(decisions: readonly DecisionEntry[]): ContractCall;
   settle(batch: SignedBatch, decisions: readonly DecisionEntry[]): ContractCall;
-  attest(operator: OperatorId, attestations: readonly { readonly batchId: BatchId; readonly executedDigest: Hash }[]): ContractCall;
-}
-
-/** Sends transactions: signed and stored in the given write, broadcast when it is durable, again until final. */
-export interface TransactionSender {
-  send(tx: Tx, key: SendingKey, call: ContractCall, tag: string): void;
-  /** Something was stored: broadcast it. */
-  wake(): void;
-}
-
-export interface TransactionOutcome {
-  readonly status: 'included' | 'reverted';
-  readonly blockNumber: number;
+  attest(
+    operator: OperatorId,
+    attestations: readonly { readonly batchId: BatchId; readonly executedDigest: Hash }[],
+  ): ContractCall;
 }
 
 type Submission =
@@ -98,7 +89,8 @@ export class Submitter {
   /** A side whose decision is stored and not final. */
   sideFound(side: Side, state: SideState): void {
     if (side.role !== 'acceptor' || state.batch === undefined || state.index === undefined) return;
-    if (state.state === 'accepted' || state.state === 'declined') this.decide(state.batch, state.index, state.state === 'accepted');
+    if (state.state === 'accepted' || state.state === 'declined')
+      this.decide(state.batch, state.index, state.state === 'accepted');
   }
 
   /** The decision is durable. */
@@ -143,7 +135,6 @@ export class Submitter {
         this.sendDecisions(flow, work, batches, known);
         this.attest(flow, work, batches, known);
       });
-      this.sender.wake();
     } finally {
       this.running = false;
     }
@@ -171,7 +162,10 @@ export class Submitter {
   private attestDue({ batchId, role, peer }: OpenBatch, { state }: KnownBatch): boolean {
     if (role === 'acceptor' && peer === this.flow?.self) return false;
     return (
-      state.remaining === 0 && state.prepared !== undefined && state.attested === undefined && !this.underWay.has(`attest!${batchId}`)
+      state.remaining === 0 &&
+      state.prepared !== undefined &&
+      state.attested === undefined &&
+      !this.underWay.has(`attest!${batchId}`)
     );
   }
 
@@ -184,8 +178,10 @@ export class Submitter {
   }
 
   private mark(tag: string, submission: Submission): void {
-    if (submission.kind === 'carry') this.underWay.set(`${submission.key === 'account' ? 'carry-account' : 'carry'}!${submission.batchId}`, tag);
-    else if (submission.kind === 'attest') for (const batchId of submission.batches) this.underWay.set(`attest!${batchId}`, tag);
+    if (submission.kind === 'carry')
+      this.underWay.set(`${submission.key === 'account' ? 'carry-account' : 'carry'}!${submission.batchId}`, tag);
+    else if (submission.kind === 'attest')
+      for (const batchId of submission.batches) this.underWay.set(`attest!${batchId}`, tag);
     else {
       if (submission.settles !== undefined) this.underWay.set(`carry-account!${submission.settles}`, tag);
       for (const { batchId, word, mask } of submission.entries) {
@@ -204,18 +200,33 @@ export class Submitter {
     }
   }
 
-  private carry(flow: FlowContext, work: Work, batches: readonly OpenBatch[], known: ReadonlyMap<string, KnownBatch>): void {
+  private carry(
+    flow: FlowContext,
+    work: Work,
+    batches: readonly OpenBatch[],
+    known: ReadonlyMap<string, KnownBatch>,
+  ): void {
     // In order of sequence: whoever carries n carries those before it too.
     for (const open of batches) {
       const found = known.get(`${open.batchId}!${open.role}`);
       if (found === undefined || !this.carryDue(flow, open, found)) continue;
       const signed = signedBatch(found);
       if (signed === undefined) continue;
-      this.submit(work, { kind: 'carry', batchId: open.batchId, role: open.role, key: 'carrier' }, 'carrier', this.calls.prepare(signed));
+      this.submit(
+        work,
+        { kind: 'carry', batchId: open.batchId, role: open.role, key: 'carrier' },
+        'carrier',
+        this.calls.prepare(signed),
+      );
     }
   }
 
-  private sendDecisions(flow: FlowContext, work: Work, batches: readonly OpenBatch[], known: ReadonlyMap<string, KnownBatch>): void {
+  private sendDecisions(
+    flow: FlowContext,
+    work: Work,
+    batches: readonly OpenBatch[],
+    known: ReadonlyMap<string, KnownBatch>,
+  ): void {
     const headTime = flow.chainView.headTime ?? toUnixSeconds(work.now);
     const anchored: DecisionEntry[] = [];
     for (const open of batches) {
@@ -230,9 +241,15 @@ export class Submitter {
       const signed = signedBatch(found);
       if (signed === undefined) continue;
       for (const before of batches) {
-        if (before.role === 'acceptor' && before.peer === open.peer && before.sequence < open.sequence) this.carryFirst(work, before, known);
+        if (before.role === 'acceptor' && before.peer === open.peer && before.sequence < open.sequence)
+          this.carryFirst(work, before, known);
       }
-      this.submit(work, { ...decideSubmission(entries), settles: open.batchId }, 'account', this.calls.settle(signed, entries));
+      this.submit(
+        work,
+        { ...decideSubmission(entries), settles: open.batchId },
+        'account',
+        this.calls.settle(signed, entries),
+      );
     }
     // One faulty entry reverts a whole call: after a revert each goes alone until one has landed.
     const aCall = this.reverts === 0 ? maxEntriesACall : 1;
@@ -245,10 +262,20 @@ export class Submitter {
   /** From the account that the settle goes from, so that it lands first. */
   private carryFirst(work: Work, before: OpenBatch, known: ReadonlyMap<string, KnownBatch>): void {
     const found = known.get(`${before.batchId}!acceptor`);
-    if (found === undefined || found.state.prepared !== undefined || this.underWay.has(`carry-account!${before.batchId}`)) return;
+    if (
+      found === undefined ||
+      found.state.prepared !== undefined ||
+      this.underWay.has(`carry-account!${before.batchId}`)
+    )
+      return;
     const signed = signedBatch(found);
     if (signed === undefined) return;
-    this.submit(work, { kind: 'carry', batchId: before.batchId, role: 'acceptor', key: 'account' }, 'account', this.calls.prepare(signed));
+    this.submit(
+      work,
+      { kind: 'carry', batchId: before.batchId, role: 'acceptor', key: 'account' },
+      'account',
+      this.calls.prepare(signed),
+    );
   }
 
   private entriesOf(batchId: BatchId, count: number): DecisionEntry[] {
@@ -265,35 +292,44 @@ export class Submitter {
     return [...masks].map(([word, mask]) => ({ batchId, word, ...mask }));
   }
 
-  private attest(flow: FlowContext, work: Work, batches: readonly OpenBatch[], known: ReadonlyMap<string, KnownBatch>): void {
+  private attest(
+    flow: FlowContext,
+    work: Work,
+    batches: readonly OpenBatch[],
+    known: ReadonlyMap<string, KnownBatch>,
+  ): void {
     const due = batches.flatMap((open) => {
       const found = known.get(`${open.batchId}!${open.role}`);
       return found !== undefined && this.attestDue(open, found) ? [found] : [];
     });
     for (let start = 0; start < due.length; start += maxEntriesACall) {
       const group = due.slice(start, start + maxEntriesACall);
-      const attestations = group.map((found) => ({ batchId: found.record.batchId, executedDigest: executedOf(flow, work, found) }));
+      const attestations = group.map((found) => ({
+        batchId: found.record.batchId,
+        executedDigest: executedOf(flow, work, found),
+      }));
       const submission: Submission = { kind: 'attest', batches: attestations.map(({ batchId }) => batchId) };
       this.submit(work, submission, 'account', this.calls.attest(flow.self, attestations));
     }
   }
 
-  /** A transaction is in a final block. What it was for is looked at again when the watcher has come to that block. */
-  async onOutcome(tag: string, outcome: TransactionOutcome): Promise<void> {
-    const { flow } = this;
-    if (flow === undefined) return;
-    await flow.engine.run((work) => {
-      work.del(submissionTable, tag);
-      work.emit({ type: 'transaction', tag, status: outcome.status });
-    });
-    if (outcome.status === 'reverted') {
-      this.notBefore = flow.engine.clock.now() + Math.min(retryAfterRevertMillis * 2 ** this.reverts, longestRetryMillis);
-      this.reverts += 1;
-      this.unmark(tag);
-    } else {
+  /**
+   * What the sender tells of a transaction, in the sender's own write. When it is in a final block, what it was for is
+   * looked at again: at once if it failed, otherwise when the watcher has come to that block.
+   */
+  onOutcome(tx: Tx, outcome: TransactionOutcome): void {
+    const { tag, status, block } = outcome;
+    if (!outcome.final || tx.get(submissionTable, tag) === undefined) return;
+    tx.del(submissionTable, tag);
+    if (status === 'included' && block !== undefined) {
       this.reverts = 0;
-      this.landed.push({ tag, blockNumber: outcome.blockNumber });
+      this.landed.push({ tag, blockNumber: block.number });
+      return;
     }
+    const now = this.flow?.engine.clock.now() ?? 0;
+    this.notBefore = now + Math.min(retryAfterRevertMillis * 2 ** this.reverts, longestRetryMillis);
+    this.reverts += 1;
+    this.unmark(tag);
   }
 
   /** The watcher has applied the final block of that number and all before it. */
@@ -312,7 +348,11 @@ export class Submitter {
 
 const decideSubmission = (entries: readonly DecisionEntry[]): Extract<Submission, { kind: 'decide' }> => ({
   kind: 'decide',
-  entries: entries.map(({ batchId, word, commitMask, abortMask }) => ({ batchId, word, mask: wordHex(commitMask | abortMask) })),
+  entries: entries.map(({ batchId, word, commitMask, abortMask }) => ({
+    batchId,
+    word,
+    mask: wordHex(commitMask | abortMask),
+  })),
 });
 
 function signedBatch({ record, state }: KnownBatch): SignedBatch | undefined {

@@ -1,4 +1,5 @@
 /** What happens because time has passed. The clock only schedules; it never ends a pair that is signed (rule 3). */
+import type { Leg, PairId } from '../model/ids.ts';
 import type { FlowContext } from './context.ts';
 import { advance } from './flow.ts';
 import { loadSide } from './pair.ts';
@@ -8,7 +9,7 @@ const maxAtOnce = 500;
 /** Proposals without an answer, and held pairs that no batch came for, after `proposalTimeout`. */
 export async function lapseProposals(flow: FlowContext): Promise<void> {
   const before = flow.engine.clock.now() - flow.config.timing.proposalTimeoutSeconds * 1000;
-  const due = [];
+  const due: { readonly pair: PairId; readonly leg: Leg }[] = [];
   for (const side of flow.open.heldBefore(before)) {
     due.push(side);
     if (due.length === maxAtOnce) break;

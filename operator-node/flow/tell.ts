@@ -1,5 +1,5 @@
 /** Words to users: rendered, journaled, and put into the outbox in the same write as what they say. */
-import type { NoticeKey, ServiceTextKey, TextParams } from '../analysis/analysis.ts';
+import type { Money, NoticeKey, ServiceTextKey, TextParams } from '../analysis/analysis.ts';
 import { newPairId } from '../engine/clock.ts';
 import type { JournalKind } from '../engine/journal.ts';
 import type { Work } from '../engine/engine.ts';
@@ -59,9 +59,12 @@ export function notify(
   const words = flow.analysis.notice(key, user.language, params);
   const about = ends === undefined ? undefined : { pair: ends.pair, leg: ends.leg, ends: true };
   enqueueMessage(flow, work, user.number, words, about);
-  if (ends !== undefined) work.journal('confirmation', { pair: ends.pair, leg: ends.leg, to: user.number, text: words });
+  if (ends !== undefined)
+    work.journal('confirmation', { pair: ends.pair, leg: ends.leg, to: user.number, text: words });
   work.emit({ type: 'notice', key });
 }
+
+export const moneyOf = ({ operation }: Side): Money => ({ asset: operation.asset, amount: operation.amount });
 
 /** The values that a pair's texts can use. */
 export function textParams(side: Side): TextParams {
@@ -69,7 +72,7 @@ export function textParams(side: Side): TextParams {
   return {
     from: first ? side.userName : side.otherName,
     to: first ? side.otherName : side.userName,
-    money: { asset: side.operation.asset, amount: side.operation.amount },
+    money: moneyOf(side),
     ...(side.operation.fee === '0' ? {} : { fee: { asset: side.operation.asset, amount: side.operation.fee } }),
     item: side.item,
     note: side.note,

@@ -1,5 +1,5 @@
 /** An operator's customer: an id of its own, for which a phone number is an alias (protocol §2). */
-import type { Asset, Hex, Msisdn, UnixMillis, UserId } from '../model/ids.ts';
+import type { Asset, Hash, Msisdn, UnixMillis, UserId } from '../model/ids.ts';
 import { table, type View } from '../store/store.ts';
 
 export interface User {
@@ -15,7 +15,7 @@ export interface User {
   /** Credits and sales are accepted without asking: machines, and merchants who have set it. */
   readonly autoAccept: boolean;
   /** 32 random bytes: salts and seals of everything about this user hang on it (protocol §4). */
-  readonly key: Hex;
+  readonly key: Hash;
   readonly since: UnixMillis;
 }
 
