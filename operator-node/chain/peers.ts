@@ -1,0 +1,188 @@
+/**
+ * The operators as the chain says they are: admitted by the newest final block, refused by the latest one (protocol §6).
+ * Read again when a final block or an unfinal one changes an operator, when an overlap of keys runs out, and at an interval,
+ * since an event may be missed and a state may not.
+ */
+import type { Clock } from '../engine/clock.ts';
+import { TandemError } from '../errors.ts';
+import type { Hash, OperatorId } from '../model/ids.ts';
+import type { Block, ChainReader, FinalBlock, Head, OperatorEntry, PeerRegistry } from './chain.ts';
+
+export interface ChainPeersOptions {
+  readonly reader: ChainReader;
+  readonly clock: Clock;
+  /** Default 30,000. */
+  readonly refreshMillis?: number;
+  /** A refresh failed; what was known stays, and it is tried again. */
+  readonly onTrouble: (trouble: unknown) => void;
+}
+
+type Listener = (changed: readonly OperatorId[]) => void;
+
+/** After a refresh that failed. */
+const retryMillis = 1_000;
+
+export class ChainPeers implements PeerRegistry {
+  readonly #reader: ChainReader;
+  readonly #clock: Clock;
+  readonly #refreshMillis: number;
+  readonly #onTrouble: (trouble: unknown) => void;
+  readonly #listeners: Listener[] = [];
+  #entries: ReadonlyMap<OperatorId, OperatorEntry> = new Map();
+  #byPin: ReadonlyMap<Hash, OperatorEntry> = new Map();
+  #asOf: Block | undefined;
+  #latestSeen: Hash | undefined;
+  #overlapEnds = Infinity;
+  /** The refresh that runs, and the one that was asked for meanwhile. */
+  #running: Promise<void> | undefined;
+  #queued: Promise<void> | undefined;
+  #started = false;
+  #cancelTimer: () => void = () => undefined;
+
+  constructor(options: ChainPeersOptions) {
+    this.#reader = options.reader;
+    this.#clock = options.clock;
+    this.#refreshMillis = options.refreshMillis ?? 30_000;
+    this.#onTrouble = options.onTrouble;
+  }
+
+  /** The final block that admissions are as of; undefined before the first refresh. */
+  get asOf(): Block | undefined {
+    return this.#asOf;
+  }
+
+  get(id: OperatorId): OperatorEntry | undefined {
+    return this.#entries.get(id);
+  }
+
+  byPin(pin: Hash): OperatorEntry | undefined {
+    return this.#byPin.get(pin);
+  }
+
+  all(): readonly OperatorEntry[] {
+    return [...this.#entries.values()];
+  }
+
+  onChange(listener: Listener): void {
+    this.#listeners.push(listener);
+  }
+
+  /** Reads all operators, then keeps up. @throws {TandemError} `chain-unavailable` */
+  async start(): Promise<void> {
+    await this.refresh();
+    this.#started = true;
+    this.#arm(this.#refreshMillis);
+  }
+
+  async stop(): Promise<void> {
+    this.#started = false;
+    this.#cancelTimer();
+    await this.#running?.catch(() => undefined);
+  }
+
+  /** From the watcher, before its blocks go to the flow; does not wait for the chain. */
+  onBlocks(blocks: readonly FinalBlock[]): void {
+    if (blocks.some(({ logs }) => logs.some(({ type }) => type === 'OperatorChanged'))) this.#refreshSoon();
+  }
+
+  /** From the watcher, at each look. */
+  onHead({ newest, final }: Head): void {
+    if (newest.timestamp > this.#overlapEnds) this.#refreshSoon();
+    else if (newest.hash !== final.hash && newest.hash !== this.#latestSeen) void this.#lookAhead(newest, final);
+  }
+
+  /** Whether a block that is not final yet changed somebody: refusing does not wait for finality. */
+  async #lookAhead(newest: Block, final: Block): Promise<void> {
+    this.#latestSeen = newest.hash;
+    try {
+      if ((await this.#reader.operatorsChangedAfter(final.number)).length > 0) await this.refresh();
+    } catch (error) {
+      this.#latestSeen = undefined;
+      this.#trouble(error);
+    }
+  }
+
+  #refreshSoon(): void {
+    this.refresh().catch((error: unknown) => {
+      this.#trouble(error);
+    });
+  }
+
+  #trouble(error: unknown): void {
+    if (!this.#started) return;
+    this.#onTrouble(error);
+    this.#arm(retryMillis);
+  }
+
+  #arm(millis: number): void {
+    this.#cancelTimer();
+    this.#cancelTimer = this.#clock.after(millis, () => {
+      if (!this.#started) return;
+      this.#arm(this.#refreshMillis);
+      this.#refreshSoon();
+    });
+  }
+
+  /**
+   * Reads all operators again; resolves when what is known is at least as new as this call.
+   * @throws {TandemError} `chain-unavailable`
+   */
+  refresh(): Promise<void> {
+    if (this.#running === undefined) return this.#begin();
+    this.#queued ??= this.#running.catch(() => undefined).then(() => this.#begin());
+    return this.#queued;
+  }
+
+  #begin(): Promise<void> {
+    this.#queued = undefined;
+    const running = this.#load().finally(() => {
+      if (this.#running === running) this.#running = undefined;
+    });
+    this.#running = running;
+    return running;
+  }
+
+  async #load(): Promise<void> {
+    const [final, latest] = await Promise.all([this.#reader.finalHead(), this.#reader.head()]);
+    const [admitted, now] = await Promise.all([
+      this.#reader.operators(final.hash),
+      latest.hash === final.hash ? undefined : this.#reader.operators(latest.hash),
+    ]);
+    // A lagging endpoint must not bring back a key or an operator that was refused before.
+    if (this.#asOf !== undefined && final.number < this.#asOf.number) {
+      throw new TandemError(
+        'chain-unavailable',
+        `The newest final block went back from ${this.#asOf.number} to ${final.number}`,
+      );
+    }
+    this.#take(final, now === undefined ? admitted : admitted.map((entry) => restrict(entry, now)));
+  }
+
+  #take(final: Block, entries: readonly OperatorEntry[]): void {
+    const before = this.#entries;
+    this.#asOf = final;
+    this.#entries = new Map(entries.map((entry) => [entry.id, entry]));
+    this.#byPin = new Map(entries.flatMap((entry) => entry.pins.map((pin) => [pin, entry])));
+    this.#overlapEnds = Math.min(...entries.map(({ overlapEnds }) => overlapEnds ?? Infinity));
+    const changed = entries.filter((entry) => JSON.stringify(entry) !== JSON.stringify(before.get(entry.id)));
+    if (changed.length === 0) return;
+    const ids = changed.map(({ id }) => id);
+    for (const listener of this.#listeners) listener(ids);
+  }
+}
+
+/**
+ * The final entry less what the latest block takes away: its status if it is not active there, and keys that no longer
+ * count. What only the latest block gives is not there yet.
+ */
+export function restrict(final: OperatorEntry, latest: readonly OperatorEntry[]): OperatorEntry {
+  const now = latest.find(({ id }) => id === final.id);
+  if (now === undefined) return { ...final, status: 'unknown', accounts: [], signers: [], pins: [] };
+  return {
+    ...final,
+    status: final.status === 'active' ? now.status : final.status,
+    accounts: final.accounts.filter((account) => now.accounts.includes(account)),
+    signers: final.signers.filter((signer) => now.signers.includes(signer)),
+    pins: final.pins.filter((pin) => now.pins.includes(pin)),
+  };
+}

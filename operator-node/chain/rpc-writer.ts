@@ -1,0 +1,96 @@
+/** Transactions into the chain over JSON-RPC: handed to every endpoint, since one that has it may be gone when it counts. */
+import type { Hash, Hex } from '../model/ids.ts';
+import type { Broadcast, ChainWriter, Fees, Receipt } from './chain.ts';
+import type { Endpoint } from './endpoint.ts';
+import type { Endpoints, Said } from './endpoints.ts';
+import { ask, map, rpcBlock, rpcCount, rpcQuantity, rpcReceipt } from './wire.ts';
+
+export class RpcWriter implements ChainWriter {
+  readonly #endpoints: Endpoints;
+
+  constructor(endpoints: Endpoints) {
+    this.#endpoints = endpoints;
+  }
+
+  async broadcast(raw: Hex): Promise<Broadcast> {
+    const answers = await this.#endpoints.each('sending a transaction', (endpoint) => handOver(endpoint, raw));
+    return answers.reduce((best, next) => (rank(next) < rank(best) ? next : best));
+  }
+
+  receipt(transactionHash: Hash): Promise<Receipt | undefined> {
+    return this.#endpoints.common(async (endpoint) =>
+      map(
+        await ask(endpoint, 'eth_getTransactionReceipt', [transactionHash], rpcReceipt),
+        ({ status, blockNumber, blockHash }): Receipt => ({
+          status: status === 1n ? 'included' : 'reverted',
+          block: { number: blockNumber, hash: blockHash },
+        }),
+      ),
+    );
+  }
+
+  async nonce(address: string, at: 'newest' | Hash): Promise<number> {
+    const count = (endpoint: Endpoint, block: unknown): Promise<Said<number>> =>
+      ask(endpoint, 'eth_getTransactionCount', [address, block], rpcCount);
+    if (at !== 'newest') {
+      return this.#endpoints.agreed(`the nonce of ${address} at block ${at}`, (endpoint) =>
+        count(endpoint, { blockHash: at, requireCanonical: true }),
+      );
+    }
+    // One that is behind says less, none says more than is true.
+    return Math.max(
+      ...(await this.#endpoints.each(`the nonce of ${address}`, (endpoint) => count(endpoint, 'latest'))),
+    );
+  }
+
+  async fees(): Promise<Fees> {
+    const answers = await this.#endpoints.each('fees', askFees);
+    return answers.reduce((highest, next) => (price(next) > price(highest) ? next : highest));
+  }
+}
+
+/** Best first. */
+const order: readonly Broadcast['outcome'][] = ['held', 'nonce-used', 'underpriced', 'refused'];
+const rank = ({ outcome }: Broadcast): number => order.indexOf(outcome);
+const price = (fees: Fees): bigint => (fees.kind === 'legacy' ? fees.gasPrice : fees.maxFeePerGas);
+
+async function handOver(endpoint: Endpoint, raw: Hex): Promise<Said<Broadcast>> {
+  const reply = await endpoint.call('eth_sendRawTransaction', [raw]);
+  return { value: reply.ok ? { outcome: 'held' } : readRefusal(reply.message) };
+}
+
+/** What geth, Besu, Nethermind, Erigon, anvil and Hardhat say; their codes do not tell the cases apart. */
+export function readRefusal(message: string): Broadcast {
+  if (/already (known|imported|exists|in)|known transaction|already_?known/i.test(message)) return { outcome: 'held' };
+  if (/nonce (is |has )?(too low|already)|old ?nonce|nonce.*(lower than|below)/i.test(message)) {
+    return { outcome: 'nonce-used' };
+  }
+  if (/underpriced|fee ?(too low|cap less)|(gas ?price|fee per gas).*(below|less than|too low|lower)/i.test(message)) {
+    return { outcome: 'underpriced' };
+  }
+  return { outcome: 'refused', reason: message };
+}
+
+/** Room for the base fee to double: it rises by at most an eighth a block. */
+const baseFeeRoom = 2n;
+
+async function askFees(endpoint: Endpoint): Promise<Said<Fees>> {
+  const [newest, tip, gasPrice] = await Promise.all([
+    ask(endpoint, 'eth_getBlockByNumber', ['latest', false], rpcBlock),
+    ask(endpoint, 'eth_maxPriorityFeePerGas', [], rpcQuantity),
+    ask(endpoint, 'eth_gasPrice', [], rpcQuantity),
+  ]);
+  if ('unknown' in newest) return newest;
+  const { baseFeePerGas } = newest.value;
+  if (baseFeePerGas === undefined) return map(gasPrice, (value) => ({ kind: 'legacy', gasPrice: value }));
+  // Not every client has the method; the gas price holds the tip then.
+  const above = 'value' in gasPrice && gasPrice.value > baseFeePerGas ? gasPrice.value - baseFeePerGas : 0n;
+  const maxPriorityFeePerGas = 'value' in tip ? tip.value : above;
+  return {
+    value: {
+      kind: 'eip1559',
+      maxFeePerGas: baseFeePerGas * baseFeeRoom + maxPriorityFeePerGas,
+      maxPriorityFeePerGas,
+    },
+  };
+}

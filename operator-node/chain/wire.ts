@@ -1,0 +1,70 @@
+/** The parts of JSON-RPC answers that the node reads, checked. Hashes and addresses come out in lower case. */
+import { z } from 'zod';
+import { isHash, isHex, type UnixSeconds } from '../model/ids.ts';
+import type { Endpoint } from './endpoint.ts';
+import type { Said } from './endpoints.ts';
+
+const hash = z.string().toLowerCase().refine(isHash);
+const address = z
+  .string()
+  .toLowerCase()
+  .regex(/^0x[0-9a-f]{40}$/);
+
+export const rpcHex = z.string().toLowerCase().refine(isHex);
+export const rpcHash = hash;
+export const rpcQuantity = z
+  .string()
+  .regex(/^0x[0-9a-fA-F]{1,64}$/)
+  .transform(BigInt);
+export const rpcCount = rpcQuantity.transform(Number).refine(Number.isSafeInteger);
+
+export const rpcBlock = z.object({
+  number: rpcCount,
+  hash,
+  parentHash: hash,
+  timestamp: rpcCount.transform((value) => value as UnixSeconds),
+  logsBloom: rpcHex.optional(),
+  baseFeePerGas: rpcQuantity.optional(),
+});
+export type RpcBlock = z.output<typeof rpcBlock>;
+
+/** Asked for without the bodies of transactions. */
+export const rpcBlockTransactions = z.object({ hash, transactions: z.array(hash) });
+
+const rpcLog = z.object({
+  address,
+  topics: z.array(hash),
+  data: rpcHex,
+  blockHash: hash,
+  transactionHash: hash,
+  logIndex: rpcCount,
+  removed: z.boolean().optional(),
+});
+export type RpcLog = z.output<typeof rpcLog>;
+export const rpcLogs = z.array(rpcLog);
+
+export const rpcReceipt = z.object({
+  blockHash: hash,
+  blockNumber: rpcCount,
+  status: rpcQuantity,
+  logs: rpcLogs,
+});
+
+export const hexNumber = (value: number): string => `0x${value.toString(16)}`;
+
+/** An error, nothing, or something of another form: the endpoint cannot say. */
+export async function ask<S extends z.ZodType>(
+  endpoint: Endpoint,
+  method: string,
+  params: readonly unknown[],
+  schema: S,
+): Promise<Said<z.output<S>>> {
+  const reply = await endpoint.call(method, params);
+  if (!reply.ok) return { unknown: `${method}: ${reply.message} (${reply.code})` };
+  if (reply.result === null || reply.result === undefined) return { unknown: `${method}: it has none` };
+  const parsed = schema.safeParse(reply.result);
+  return parsed.success ? { value: parsed.data } : { unknown: `${method}: the answer has another form than expected` };
+}
+
+export const map = <A, B>(said: Said<A>, change: (value: A) => B): Said<B> =>
+  'value' in said ? { value: change(said.value) } : said;
