@@ -26,7 +26,7 @@ import {
 
 /** Text of one format as its brand. The type is asserted rather than refined: the JSON Schema shows the same pattern, and each value is tested once. */
 const format = <T extends string>(pattern: RegExp, what: string) =>
-  z.string().regex(pattern, what) as unknown as z.ZodType<T, string>;
+  z.string().regex(pattern, what).meta({ description: what }) as unknown as z.ZodType<T, string>;
 
 const numeric = <T extends number>(min: number, max: number) =>
   z.number().int().min(min).max(max) as unknown as z.ZodType<T, number>;
@@ -210,6 +210,11 @@ export const methods = {
     answer: z.strictObject({ id: messageId, answer: z.enum(['delivered', 'not-mine']) }),
   },
 } as const;
+
+/** What an answer other than 200 carries, whatever the method. */
+export const errorAnswer = z.strictObject({
+  error: z.strictObject({ code: z.string().regex(/^[a-z][a-z-]{0,63}$/, 'a code'), message: text(1000) }),
+});
 
 export type Method = keyof typeof methods;
 export type Request<M extends Method> = z.output<(typeof methods)[M]['request']>;

@@ -3,7 +3,7 @@ import { isUtf8 } from 'node:buffer';
 import type { z } from 'zod';
 import { TandemError, type ErrorCode } from '../errors.ts';
 import type { OperatorId } from '../model/ids.ts';
-import { methods, type Answer, type Method, type Request } from './messages.ts';
+import { errorAnswer, methods, type Answer, type Method, type Request } from './messages.ts';
 
 export const protocolVersion = '1';
 export const pathPrefix = `/tandem/v${protocolVersion}/`;
@@ -108,7 +108,9 @@ export function parseBody(body: Buffer): unknown {
 export const isJsonType = (contentType: string | undefined): boolean =>
   contentType !== undefined && /^application\/json\s*(?:;\s*charset="?utf-8"?\s*)?$/i.test(contentType);
 
-export const errorBody = (code: ErrorCode, message: string): string => JSON.stringify({ error: { code, message } });
+/** A message may quote what the peer sent: it is kept to the length and form of `errorAnswer`. */
+export const errorBody = (code: ErrorCode, message: string): string =>
+  JSON.stringify({ error: { code, message: message.slice(0, 1000).toWellFormed() } });
 
 /** Codes that a peer's refusal keeps on the way to the caller; every other is reduced to one of these by its status. */
 const refusals = new Set<string>([
@@ -138,12 +140,9 @@ export function refusalOf(peer: OperatorId, method: Method, status: number, body
 
 function readError(body: Buffer): { readonly code?: string; readonly message: string } {
   try {
-    const { error } = JSON.parse(body.toString('utf8')) as { error?: { code?: unknown; message?: unknown } };
-    return {
-      ...(typeof error?.code === 'string' ? { code: error.code.slice(0, 64) } : {}),
-      message: typeof error?.message === 'string' ? error.message.slice(0, 1000) : '(no message)',
-    };
-  } catch {
-    return { message: '(not JSON)' };
+    const result = errorAnswer.safeParse(parseBody(body));
+    return result.success ? result.data.error : { message: '(not an error of this protocol)' };
+  } catch (error) {
+    return { message: (error as Error).message };
   }
 }
