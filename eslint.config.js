@@ -57,7 +57,7 @@ export default defineConfig(
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     linterOptions: { reportUnusedDisableDirectives: 'error' },
     rules: {
-      eqeqeq: 'error',
+      eqeqeq: ['error', 'always', { null: 'ignore' }],
       'no-restricted-properties': ['error', environment],
       'no-restricted-imports': ['error', { patterns: [compositionRoot] }],
       '@typescript-eslint/consistent-type-imports': 'error',

@@ -145,3 +145,6 @@ export function loadConfig(file: string): Config {
     throw error;
   }
 }
+
+/** Folder of the devnet that the command line talks to unless told otherwise. */
+export const devnetDirFromEnvironment = (): string => process.env['TANDEM_DEVNET_DIR'] ?? '.devnet';

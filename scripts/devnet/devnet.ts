@@ -71,20 +71,20 @@ export class Devnet {
   /** @throws {DevnetError} for what the caller can mend: busy ports, a folder that is in use or not a devnet's */
   static async start(options: DevnetOptions): Promise<Devnet> {
     const place = layout(options);
-    await requireFreePorts({
-      chain: place.chainPort,
-      ...Object.fromEntries(
-        place.operators.flatMap((each) => [
-          [`${each.handle} API`, each.apiPort],
-          [`${each.handle} channel`, each.channelPort],
-        ]),
-      ),
-    });
     claim(place);
     const logFile = (part: string): string =>
       place.operators.find(({ handle }) => handle === part)?.logFile ?? join(place.chainDir, 'chain.log');
     const processes = new Processes((part, exit) => options.onDeath(part.name, exit, logFile(part.name)));
     try {
+      await requireFreePorts({
+        chain: place.chainPort,
+        ...Object.fromEntries(
+          place.operators.flatMap((each) => [
+            [`${each.handle} API`, each.apiPort],
+            [`${each.handle} channel`, each.channelPort],
+          ]),
+        ),
+      });
       const resumed = prepareFolder(place, options);
       const operators = await Promise.all(place.operators.map(prepareOperator));
       writeFileSync(place.directoryFile, devnetDirectory(place));

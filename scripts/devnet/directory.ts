@@ -9,6 +9,7 @@ export function devnetDirectory(place: Layout): string {
       { prefix: '+46701', operator: aurora.id },
       { prefix: '+46702', operator: borealis.id },
       { prefix: '+4670174065', operator: borealis.id },
+      { prefix: '+46701740659', operator: borealis.id, machines: true },
     ],
     exceptions: [{ number: '+46701740620', operator: borealis.id }],
   });

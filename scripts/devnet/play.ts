@@ -77,7 +77,7 @@ export class Player {
     const id = randomUUID();
     const { disposition } = await this.#devnet.operator(operator.handle).send({ id, from: from.number, to, text });
     this.#sent += 1;
-    this.#screen.sent(from.name, this.#nameOf(to), text, disposition);
+    this.#screen.sent(this.#nameOf(from.number), this.#nameOf(to), text, disposition);
     if (disposition !== step.disposition) {
       this.#fault(`"${text}" of ${from.name} was ${disposition}, the recording says ${step.disposition}`);
     }

@@ -75,8 +75,8 @@ export const devnetUsers: readonly DevnetPerson[] = [
     autoAccept: true,
     money: { SEK: '100000', EUR: '0' },
     goods: [
-      { item: 'coffee', label: 'a coffee', price: '3200', codes: slots('CUP', 20) },
-      { item: 'bun', label: 'a cinnamon bun', price: '2800', codes: slots('BUN', 1) },
+      { item: '1', label: 'a coffee', price: '3200', codes: slots('CUP', 20) },
+      { item: '2', label: 'a cinnamon bun', price: '2800', codes: slots('BUN', 1) },
     ],
   }),
   person({
@@ -109,8 +109,8 @@ export const devnetUsers: readonly DevnetPerson[] = [
     kind: 'machine',
     money: { SEK: '0' },
     goods: [
-      { item: 'water', label: 'a bottle of water', price: '2500', codes: slots('W', 30) },
-      { item: 'crisps', label: 'a bag of crisps', price: '3000', codes: slots('C', 1) },
+      { item: '11', label: 'a bottle of water', price: '2500', codes: slots('W', 30) },
+      { item: '12', label: 'a bag of crisps', price: '3000', codes: slots('C', 1) },
     ],
   }),
 ];

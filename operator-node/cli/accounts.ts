@@ -1,0 +1,57 @@
+/** `tandem accounts [NUMBER …]`: what users have, and what the operators owe each other. */
+import { devnetOf, devnetOptions, parseCommand, print } from './arguments.ts';
+import { findUser, operatorOf, withClient } from './devnet-file.ts';
+import { decimalText, table } from './format.ts';
+import type { Output } from './output.ts';
+
+const usage = `usage: tandem accounts [NUMBER…] [--devnet DIR] [--json]
+  Without a number: all users, and the positions of the operators (positive: it owes the other).`;
+
+export async function accounts(args: readonly string[], out: Output): Promise<number> {
+  const { values, positionals } = parseCommand(usage, args, devnetOptions, { min: 0, max: 100 });
+  if (values.help) {
+    out.stdout.write(`${usage}\n`);
+    return 0;
+  }
+  const devnet = devnetOf(values);
+  const chosen = positionals.length === 0 ? devnet.users : positionals.map((each) => findUser(devnet, each));
+  const users = await Promise.all(
+    chosen.map(async (user) => ({
+      number: user.number,
+      name: user.name,
+      operator: user.operator,
+      accounts: await withClient(operatorOf(devnet, user), (client) => client.accounts(user.number)),
+    })),
+  );
+  const handleOf = (id: number): string => devnet.operators.find((each) => each.id === id)?.handle ?? String(id);
+  const positions =
+    positionals.length > 0
+      ? []
+      : await Promise.all(
+          devnet.operators.map(async (operator) => ({
+            operator: operator.handle,
+            positions: await withClient(operator, (client) => client.positions()),
+          })),
+        );
+  print(out, values.json, { users, ...(positions.length > 0 ? { positions } : {}) }, () => {
+    const rows = users.flatMap((user) =>
+      user.accounts.map(({ asset, balance, held }) => [
+        user.number,
+        user.name,
+        user.operator,
+        decimalText(balance),
+        asset,
+        held === '0' ? '' : `${decimalText(held)} on hold`,
+      ]),
+    );
+    const owed = positions.flatMap((each) =>
+      each.positions.map(({ operator, asset, balance }) => [
+        `${each.operator} owes ${handleOf(operator)}`,
+        decimalText(balance),
+        asset,
+      ]),
+    );
+    return [table(rows, [3]), ...(owed.length > 0 ? ['', table(owed, [1])] : [])].join('\n');
+  });
+  return 0;
+}

@@ -1,0 +1,68 @@
+/** `tandem COMMAND`: the command line. A command gets its arguments and where to write, and gives its exit code. */
+import { TandemError } from '../errors.ts';
+import { accounts } from './accounts.ts';
+import { catalogue } from './catalogue.ts';
+import { ApiError } from './client.ts';
+import { conformance } from './conformance.ts';
+import { deposit, withdraw } from './cash.ts';
+import { UsageError } from './devnet-file.ts';
+import { inbox } from './inbox.ts';
+import type { Output } from './output.ts';
+import { pair } from './pair.ts';
+import { send } from './send.ts';
+import { verify } from './verify.ts';
+
+type Command = (args: readonly string[], out: Output) => Promise<number>;
+
+const commands: Readonly<Record<string, { readonly run: Command; readonly summary: string }>> = {
+  send: { run: send, summary: 'FROM TO TEXT              a message from a user’s phone' },
+  inbox: { run: inbox, summary: 'NUMBER [--follow]         what a user’s phone has received' },
+  pair: { run: pair, summary: 'ID                        a pair as each operator has it' },
+  accounts: { run: accounts, summary: '[NUMBER …]                balances and holds, and the operators’ positions' },
+  deposit: { run: deposit, summary: 'NUMBER AMOUNT ASSET       money into a user’s account, by staff' },
+  withdraw: { run: withdraw, summary: 'NUMBER AMOUNT ASSET       money out of a user’s account, by staff' },
+  verify: { run: verify, summary: 'BUNDLE --network FILE --rpc URL   an evidence bundle against the chain alone' },
+  conformance: { run: conformance, summary: 'FILE                      the commitments of a file of vectors' },
+  catalogue: {
+    run: catalogue,
+    summary: '[FILE]                    check a service catalogue; SMS segments of its texts',
+  },
+};
+
+const help = [
+  'usage: tandem COMMAND …',
+  '',
+  ...Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(12)} ${summary}`),
+  '',
+  'Commands that talk to a devnet find it in .devnet, in TANDEM_DEVNET_DIR or in --devnet DIR. FROM, TO and NUMBER are',
+  'numbers or names of its users; TO can be "service". tandem COMMAND --help tells more.',
+  '',
+].join('\n');
+
+export async function main(args: readonly string[], out: Output): Promise<number> {
+  const [name, ...rest] = args;
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+    (name === undefined ? out.stderr : out.stdout).write(help);
+    return name === undefined ? 2 : 0;
+  }
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (command === undefined) {
+    out.stderr.write(`tandem: there is no command "${name}".\n\n${help}`);
+    return 2;
+  }
+  try {
+    return await command.run(rest, out);
+  } catch (error) {
+    if (error instanceof UsageError) {
+      out.stderr.write(`tandem ${name}: ${error.message}\n`);
+      return 2;
+    }
+    if (error instanceof ApiError || error instanceof TandemError) {
+      out.stderr.write(`tandem ${name}: ${error.message} (${error.code})\n`);
+      return 1;
+    }
+    throw error;
+  }
+}
+
+if (import.meta.main) process.exitCode = await main(process.argv.slice(2), process);

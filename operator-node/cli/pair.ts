@@ -1,0 +1,69 @@
+/** `tandem pair ID`: a pair as each operator of the devnet has it, and its evidence bundle. */
+import { writeFileSync } from 'node:fs';
+import type { PairView } from '../api/services.ts';
+import { isPairId } from '../model/ids.ts';
+import { devnetOf, devnetOptions, parseCommand, print } from './arguments.ts';
+import { ApiError } from './client.ts';
+import { UsageError, withClient, type DevnetOperator } from './devnet-file.ts';
+import { decimalText, table } from './format.ts';
+import type { Output } from './output.ts';
+
+const usage = `usage: tandem pair ID [--evidence FILE] [--operator HANDLE] [--devnet DIR] [--json]
+  --evidence FILE    write the evidence bundle, for tandem verify
+  --operator HANDLE  ask only this operator`;
+
+export async function pair(args: readonly string[], out: Output): Promise<number> {
+  const options = { ...devnetOptions, evidence: { type: 'string' }, operator: { type: 'string' } } as const;
+  const { values, positionals } = parseCommand(usage, args, options, { min: 1, max: 1 });
+  if (values.help) {
+    out.stdout.write(`${usage}\n`);
+    return 0;
+  }
+  const id = positionals[0] ?? '';
+  if (!isPairId(id)) throw new UsageError(`"${id}" is no pair id: a UUID, as messages of the inbox name it (--json).`);
+  const devnet = devnetOf(values);
+  const operators = devnet.operators.filter(({ handle }) => handle === (values.operator ?? handle));
+  if (operators.length === 0) throw new UsageError(`There is no operator ${values.operator ?? ''} on this devnet.`);
+  const views: Record<string, PairView> = {};
+  for (const operator of operators) {
+    const view = await viewOf(operator, id);
+    if (view !== undefined) views[operator.handle] = view;
+  }
+  if (Object.keys(views).length === 0) throw new ApiError(404, 'not-found', `No operator has a pair ${id}.`);
+  if (values.evidence !== undefined) {
+    const holder = operators.find(({ handle }) => views[handle] !== undefined);
+    if (holder !== undefined) {
+      const bundle = await withClient(holder, (client) => client.evidence(id));
+      // No line end: a verifier refuses any byte that is not the bundle's.
+      writeFileSync(values.evidence, bundle);
+    }
+  }
+  print(out, values.json, views, () => text(views));
+  return 0;
+}
+
+async function viewOf(operator: DevnetOperator, id: string): Promise<PairView | undefined> {
+  try {
+    return await withClient(operator, (client) => client.pair(id));
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) return undefined;
+    throw error;
+  }
+}
+
+function text(views: Readonly<Record<string, PairView>>): string {
+  const rows = Object.entries(views).flatMap(([handle, view]) =>
+    view.legs.map((leg) => [
+      handle,
+      leg.leg,
+      leg.role,
+      leg.reason === undefined ? leg.state : `${leg.state} (${leg.reason})`,
+      leg.service,
+      `${decimalText(leg.amount)} ${leg.asset}`,
+      leg.user,
+      leg.batchId === undefined ? 'not anchored' : `${leg.batchId.slice(0, 10)}… #${leg.index ?? 0}`,
+      leg.told ? 'told' : 'not told yet',
+    ]),
+  );
+  return table([['operator', 'leg', 'role', 'state', 'service', 'amount', 'user', 'batch', ''], ...rows], [5]);
+}

@@ -1,0 +1,37 @@
+/** `tandem send FROM TO TEXT`: a message from a user's phone, as the user's message gateway would hand it over. */
+import { randomUUID } from 'node:crypto';
+import { isMsisdn } from '../model/ids.ts';
+import { devnetOf, devnetOptions, parseCommand, print } from './arguments.ts';
+import { findUser, operatorOf, UsageError, withClient } from './devnet-file.ts';
+import type { Output } from './output.ts';
+
+const usage = `usage: tandem send FROM TO TEXT… [--id ID] [--devnet DIR] [--json]
+  TO is a number, a name, or "service": the service number of the sender's operator, where YES, NO, CANCEL,
+  REFUND, BALANCE, HISTORY and HELP go. The same --id again has no second effect.
+  tandem send anna elin "PAY 120 lunch"`;
+
+export async function send(args: readonly string[], out: Output): Promise<number> {
+  const options = { ...devnetOptions, id: { type: 'string' } } as const;
+  const { values, positionals } = parseCommand(usage, args, options, { min: 3, max: 1000 });
+  if (values.help) {
+    out.stdout.write(`${usage}\n`);
+    return 0;
+  }
+  const devnet = devnetOf(values);
+  const [fromText = '', toText = '', ...words] = positionals;
+  const from = findUser(devnet, fromText);
+  const operator = operatorOf(devnet, from);
+  const to = toText === 'service' ? operator.serviceNumber : numberOf(toText, () => findUser(devnet, toText).number);
+  const message = { id: values.id ?? randomUUID(), from: from.number, to, text: words.join(' ') };
+  const answer = await withClient(operator, (client) => client.send(message));
+  print(out, values.json, answer, () => `${answer.disposition}  ${from.name} → ${to}: ${message.text}`);
+  return 0;
+}
+
+/** A number that is not of this devnet is sent to all the same: that it is unknown is the node's to say. */
+function numberOf(text: string, otherwise: () => string): string {
+  const number = text.replaceAll(/[\s().-]/g, '');
+  if (isMsisdn(number)) return number;
+  if (/^[+0-9]+$/.test(number)) throw new UsageError(`${text} is no number in E.164: write it as +46701740611.`);
+  return otherwise();
+}
