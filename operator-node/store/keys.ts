@@ -26,9 +26,12 @@ export function above(prefix: string): string {
 const later = (a: string, b: string): string => (compareKeys(a, b) >= 0 ? a : b);
 const earlier = (a: string, b: string): string => (compareKeys(a, b) <= 0 ? a : b);
 
-/** The order of UTF-8 bytes, which differs from that of UTF-16 above U+D7FF. */
+const surrogate = /[\ud800-\udfff]/;
+
+/** The order of UTF-8 bytes, which differs from that of UTF-16 only where there are surrogates. */
 export function compareKeys(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+  if (surrogate.test(a) || surrogate.test(b)) return Buffer.compare(Buffer.from(a), Buffer.from(b));
+  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 export function diskRange(table: string, range: Range): DiskRange {

@@ -9,6 +9,9 @@ export interface TableEntry {
   readonly holds: string;
 }
 
+const pair = 'flow/pair.ts';
+const batch = 'flow/batch.ts';
+const journal = 'engine/journal.ts';
 const users = 'users/user.ts';
 const payments = 'domains/payments/records.ts';
 const goods = 'domains/goods/records.ts';
@@ -16,6 +19,32 @@ const goods = 'domains/goods/records.ts';
 export const tables: Readonly<Record<string, TableEntry>> = {
   user: { key: '<userId>', owner: users, holds: 'a customer of this operator' },
   number: { key: '<msisdn>', owner: users, holds: 'the user id that a phone number is an alias of' },
+
+  side: { key: '<pairId>!<leg>', owner: pair, holds: 'a pair as one of this operator’s users has it' },
+  'side-state': { key: '<pairId>!<leg>', owner: pair, holds: 'the state of a side' },
+  'open-side': { key: '<pairId>!<leg>', owner: pair, holds: 'the deadline of a side that has not ended' },
+  sealed: { key: '<pairId>!<leg of the peer>', owner: pair, holds: 'the peer’s sealed record of its own leg' },
+  withdrawn: { key: '<initiator>!<pairId>', owner: pair, holds: 'that its initiator has given the pair up' },
+  refused: { key: '<pairId>', owner: 'flow/propose.ts', holds: 'the refusal that a proposal was answered with' },
+  batch: { key: '<batchId>!<role>', owner: batch, holds: 'a batch and its signatures' },
+  'batch-state': { key: '<batchId>!<role>', owner: batch, holds: 'the state of a batch' },
+  'open-batch': { key: '<batchId>!<role>', owner: batch, holds: 'that there is still something to do about a batch' },
+  lane: { key: '<role>!<peer>', owner: batch, holds: 'where a lane is' },
+  'lane-batch': { key: '<role>!<peer>!<sequence, 12 digits>', owner: batch, holds: 'the batch of a number in a lane' },
+  'peer-commitment': { key: '<pairId>!<role>', owner: batch, holds: 'the other operator’s commitment in the leaf' },
+  'refused-batch': { key: '<batchId>', owner: 'flow/anchor.ts', holds: 'why a batch was refused for good' },
+  submission: { key: '<tag>', owner: 'flow/submit.ts', holds: 'what a transaction under way is for' },
+  cursor: { key: 'chain', owner: 'flow/blocks.ts', holds: 'the last final block that is applied' },
+  inbound: { key: '<gateway’s message id>', owner: 'flow/receive.ts', holds: 'that a message was taken, and as what' },
+  question: { key: '<userId>', owner: 'flow/question.ts', holds: 'open questions and the last closed ones' },
+  counter: { key: 'message', owner: 'flow/tell.ts', holds: 'the number of messages that have left' },
+  recent: { key: '<userId>', owner: 'flow/account.ts', holds: 'the user’s last committed pairs, newest first' },
+  ref: { key: '<userId>!<ref>', owner: 'flow/account.ts', holds: 'the pair and leg that a reference means' },
+  refunded: { key: '<original pairId>!<leg>', owner: 'flow/refund.ts', holds: 'minor units refunded so far' },
+
+  outbox: { key: '<queue>!<item key>', owner: 'engine/engine.ts', holds: 'an effect that is still to be done' },
+  journal: { key: '<sequence, 12 digits>', owner: journal, holds: 'an entry of the node’s journal' },
+  'journal-head': { key: 'head', owner: journal, holds: 'the last entry of the journal' },
 
   account: { key: '<userId>/<asset>', owner: payments, holds: 'balance, what is held, what was spent on the day' },
   'account-list': { key: '<userId>', owner: payments, holds: 'the assets of a user’s accounts' },

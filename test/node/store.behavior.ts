@@ -222,6 +222,7 @@ export function storeBehavior(makeHarness: () => Promise<StoreHarness>): void {
       expect(await keys({ prefix: 'b/' })).toEqual(['b/1', 'b/2']);
       expect(await keys({ gte: 'b/1', lt: 'c' })).toEqual(['b/1', 'b/2']);
       expect(await keys({ prefix: 'b', gte: 'b/2', lt: 'zz' })).toEqual(['b/2']);
+      expect(await keys({ prefix: 'b/', gte: 'a' })).toEqual(['b/1', 'b/2']);
       expect(await keys({ prefix: 'b', reverse: true, limit: 2 })).toEqual(['b/2', 'b/1']);
       expect(await keys({ prefix: '😀' })).toEqual(['😀']);
       expect(await keys({ limit: 0 })).toEqual([]);

@@ -1,8 +1,10 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { ClassicLevel } from 'classic-level';
+import { describe, expect, it, vi } from 'vitest';
 import { openLevelStore } from '../../operator-node/store/level.ts';
+import { table } from '../../operator-node/store/store.ts';
 import { storeBehavior } from './store.behavior.ts';
 
 describe('level store', () => {
@@ -12,6 +14,19 @@ describe('level store', () => {
       open: (options) => openLevelStore(join(dir, 'new', 'store'), options),
       dispose: () => rm(dir, { recursive: true }),
     };
+  });
+
+  it('syncs every batch', async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'tandem-store-'));
+    const batch = vi.spyOn(ClassicLevel.prototype, 'batch');
+    try {
+      await using store = await openLevelStore(dir);
+      await store.transact((tx) => tx.put(table<object>('thing'), 'a', {}));
+      expect(batch.mock.calls).toEqual([[[{ type: 'put', key: 'thing!a', value: '{}' }], { sync: true }]]);
+    } finally {
+      batch.mockRestore();
+      await rm(dir, { recursive: true });
+    }
   });
 
   describe('openLevelStore', () => {

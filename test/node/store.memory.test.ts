@@ -109,6 +109,19 @@ describe('group commit', () => {
     expect(log).toEqual(['a durable', 'saw 1', 'refused']);
   });
 
+  it('lets a transaction without writes wait for the group that is being written', async () => {
+    disk.holdBack();
+    void put('a', 1);
+    await settle();
+    void store.transact((tx) => tx.get(things, 'a')).then((seen) => log.push(`saw ${seen?.n}`));
+    await settle();
+    expect(log).toEqual([]);
+    disk.letGo();
+    await settle();
+    expect(log).toEqual(['a durable', 'saw 1']);
+    expect(disk.writes).toBe(1);
+  });
+
   it('does not wait when nothing is pending', async () => {
     disk.holdBack();
     void store.transact(() => undefined).then(() => log.push('done'));
