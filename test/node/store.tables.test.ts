@@ -9,7 +9,7 @@ const root = join(import.meta.dirname, '../../operator-node');
 function declared(): Map<string, string[]> {
   const found = new Map<string, string[]>();
   for (const file of readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'))) {
-    for (const [, name = ''] of readFileSync(join(root, file), 'utf8').matchAll(/= table<[^;]*?>\(\s*'([^']*)'/g)) {
+    for (const [, name = ''] of readFileSync(join(root, file), 'utf8').matchAll(/= table<[^]*?>\(\s*'([^']*)'/g)) {
       found.set(name, [...(found.get(name) ?? []), file]);
     }
   }
