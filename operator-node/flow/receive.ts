@@ -96,7 +96,9 @@ export class Receiver {
         from: { number: user.number, language: user.language, asset: mainAsset(user) },
         to: message.to,
         text: message.text,
-        ...(addressee?.kind === 'machine' ? { addresseeIsMachine: true } : {}),
+        ...(addressee?.kind === 'machine' || flow.directory.isMachine?.(message.to) === true
+          ? { addresseeIsMachine: true }
+          : {}),
       },
       toService,
     );

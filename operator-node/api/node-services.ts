@@ -1,0 +1,152 @@
+/** The node as its HTTP API sees it. Whatever is told is on disk: reads go through the store's durable state. */
+import { buildBundle } from '../audit/bundle.ts';
+import { readFacts } from '../audit/facts.ts';
+import { operationSecret } from '../commitment/secrets.ts';
+import type { PaymentsDomain } from '../domains/payments/payments.ts';
+import { TandemError } from '../errors.ts';
+import { loadBatch, peerCommitmentTable } from '../flow/batch.ts';
+import type { FlowContext } from '../flow/context.ts';
+import { isFinal, loadSide, type PairSide } from '../flow/pair.ts';
+import { leafHashes } from '../flow/propose.ts';
+import type { Receiver } from '../flow/receive.ts';
+import { toTimestamp, type Amount, type Leg, type PairId } from '../model/ids.ts';
+import type { View } from '../store/store.ts';
+import type { Staff } from '../users/staff.ts';
+import { userByNumber, userTable, type User } from '../users/user.ts';
+import type { NodeServices, PairView, PhoneInboxes, Readiness } from './services.ts';
+
+export interface NodeServicesParts {
+  readonly flow: FlowContext;
+  readonly receiver: Receiver;
+  readonly staff: Staff;
+  readonly payments: PaymentsDomain;
+  readonly readiness: () => Readiness;
+  readonly metrics: () => Promise<string>;
+  readonly phones: PhoneInboxes | undefined;
+}
+
+const legs: readonly Leg[] = ['first', 'second'];
+
+const sidesOf = (view: View, pair: PairId): readonly PairSide[] =>
+  legs.flatMap((leg) => loadSide(view, pair, leg) ?? []);
+
+const viewOf = (pair: PairId, sides: readonly PairSide[]): PairView => ({
+  id: pair,
+  legs: sides.map(({ side, state }) => ({
+    leg: side.leg,
+    role: side.role,
+    state: state.state,
+    ...(state.reason === undefined ? {} : { reason: state.reason }),
+    peer: side.peer,
+    service: side.service,
+    asset: side.operation.asset,
+    amount: side.operation.amount,
+    user: side.userNumber,
+    created: side.terms.created,
+    deadline: toTimestamp(side.deadline * 1000),
+    ...(state.batch === undefined ? {} : { batchId: state.batch }),
+    ...(state.index === undefined ? {} : { index: state.index }),
+    told: state.told,
+  })),
+});
+
+export function createNodeServices(parts: NodeServicesParts): NodeServices {
+  const { flow, receiver, staff, payments } = parts;
+  const { engine } = flow;
+  /** What `read` finds, told only when everything before it is on disk. */
+  const durably = <R>(read: (view: View) => R): Promise<R> => engine.run(read);
+
+  return {
+    receive: (message) => receiver.receive(message),
+    pair: async (id) => {
+      const sides = await durably((view) => sidesOf(view, id));
+      return sides.length === 0 ? undefined : viewOf(id, sides);
+    },
+    evidence: async (id) => {
+      const sides = await durably((view) => sidesOf(view, id));
+      return sides.length === 0 ? undefined : await evidenceOf(flow, sides);
+    },
+    accounts: (number) =>
+      durably((view) => {
+        const user = userByNumber(view, number);
+        return user === undefined
+          ? undefined
+          : payments.balances(view, user.id).map(({ asset, balance, held }) => ({
+              asset,
+              balance: balance as Amount,
+              held: held as Amount,
+            }));
+      }),
+    positions: () => durably((view) => payments.positions(view)),
+    users: async () => {
+      const found: User[] = [];
+      for await (const [, user] of engine.store.scan(userTable)) found.push(user);
+      return found.map(({ number, name, language, kind, joined }) => ({ number, name, language, kind, joined }));
+    },
+    createUser: (user) => staff.createUser(user),
+    deposit: (movement) => staff.move('deposit', movement),
+    withdraw: (movement) => staff.move('withdraw', movement),
+    readiness: () => Promise.resolve(parts.readiness()),
+    metrics: parts.metrics,
+    ...(parts.phones === undefined ? {} : { phones: parts.phones }),
+  };
+}
+
+/** The evidence of a pair with a final outcome, as this operator can give it: its own leg opened, or both on us. */
+async function evidenceOf(flow: FlowContext, sides: readonly PairSide[]): Promise<string> {
+  const [own] = sides;
+  const { batch: batchId, index, finalBlock } = own?.state ?? {};
+  if (own === undefined || !isFinal(own.state)) {
+    throw new TandemError('not-ready', 'The pair has no final outcome yet: ask again later.');
+  }
+  if (batchId === undefined || index === undefined || finalBlock === undefined) {
+    throw new TandemError('unprocessable', 'The pair ended before it was in a batch: nothing of it is on the chain.');
+  }
+  const view = flow.engine.newest;
+  const known = loadBatch(view, batchId, own.side.role);
+  const { initiatorSignature, acceptorSignature, prepared } = known?.state ?? {};
+  if (
+    known === undefined ||
+    initiatorSignature === undefined ||
+    acceptorSignature === undefined ||
+    prepared === undefined
+  ) {
+    throw new TandemError('not-ready', 'The pair’s batch is not on the chain yet: ask again later.');
+  }
+  const { record } = known;
+  const signed = { batchId, batch: record.batch, initiatorSignature, acceptorSignature };
+  const facts = await readFacts(flow.chain, {
+    signed,
+    index,
+    preparedBlock: prepared.number,
+    // A batch that was born dead has its outcome only from the block that it was prepared in.
+    decisionBlock: Math.max(finalBlock, prepared.number),
+  });
+  const leaves = record.pairs.map((pair) => {
+    const side = loadSide(view, pair, own.side.leg)?.side;
+    const other = view.get(peerCommitmentTable, `${pair}!${record.role}`);
+    if (side === undefined || other === undefined) throw new TandemError('internal', `Pair ${pair} has lost its leaf.`);
+    return { pair, ...leafHashes(side, other) };
+  });
+  const operations = Object.fromEntries(
+    sides.map(({ side }) => {
+      const user = view.get(userTable, side.user);
+      if (user === undefined || side.record === undefined)
+        throw new TandemError('internal', `Pair ${side.pair} has lost its record.`);
+      return [side.leg, { record: side.record, secret: operationSecret(user.key, side.pair, side.leg) }];
+    }),
+  );
+  const text = buildBundle({
+    domain: flow.settlement,
+    signed,
+    position: { leaves, index },
+    terms: own.side.terms,
+    termsSecret: own.side.termsSecret,
+    operations,
+    facts,
+  });
+  await flow.engine.run((work) => {
+    work.journal('disclosure', { pair: own.side.pair, what: 'evidence bundle', to: 'staff' });
+  });
+  return text;
+}

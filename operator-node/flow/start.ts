@@ -1,0 +1,43 @@
+/** The flow's queues and clocks: what is done outside the node, in which groups, and how long until it is tried again. */
+import type { FlowContext } from './context.ts';
+import { countersignQueue, formBatches, handOver, offerBatches, offerQueue, type BatchItem } from './anchor.ts';
+import { cancel, propose, withdraw } from './propose.ts';
+import { cancelQueue, proposeQueue, withdrawQueue, type PairItem } from './steps.ts';
+import { lapseProposals } from './sweep.ts';
+import { deliverMessages, messageQueue, type MessageItem } from './tell.ts';
+
+/** Waits between attempts, in milliseconds; the last repeats. Everything retried here is idempotent. */
+const retryMillis = [50, 100, 250, 500, 1000, 2000, 5000] as const;
+
+const sweepMillis = 500;
+const proposalsAtOnce = 128;
+
+const perPeer = ({ peer }: { readonly peer: number }): string => String(peer);
+
+/** Declares the queues; before `recover`, which fills them. */
+export function declareQueues(flow: FlowContext): void {
+  const { engine, config } = flow;
+  const peerQueue = { lane: perPeer, gatherMillis: 0, retryMillis };
+  engine.queue<PairItem>(
+    proposeQueue,
+    { ...peerQueue, gatherMillis: config.timing.proposeMillis, maxGroup: proposalsAtOnce },
+    (group) => propose(flow, group),
+  );
+  engine.queue<PairItem>(withdrawQueue, { ...peerQueue, maxGroup: proposalsAtOnce }, (group) => withdraw(flow, group));
+  engine.queue<PairItem>(cancelQueue, { ...peerQueue, maxGroup: 1 }, (group) => cancel(flow, group));
+  engine.queue<BatchItem>(offerQueue, { ...peerQueue, maxGroup: 1 }, (group) => offerBatches(flow, group));
+  engine.queue<BatchItem>(countersignQueue, { ...peerQueue, maxGroup: 1 }, (group) => handOver(flow, group));
+  engine.queue<MessageItem>(
+    messageQueue,
+    { lane: () => 'gateway', gatherMillis: config.timing.proposeMillis, maxGroup: 500, retryMillis },
+    (group) => deliverMessages(flow, group),
+  );
+}
+
+/** Sets everything going that the clock drives. */
+export function startClocks(flow: FlowContext): void {
+  const { engine, config } = flow;
+  engine.every(config.timing.batchMillis, 'batches', () => formBatches(flow));
+  engine.every(config.timing.decideMillis, 'submit', () => flow.submitter.round());
+  engine.every(sweepMillis, 'proposals', () => lapseProposals(flow));
+}

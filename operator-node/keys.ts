@@ -1,0 +1,53 @@
+/** A node's secrets, from a file that only its user can read, and the signer made of them. */
+import { readFileSync, statSync } from 'node:fs';
+import { z } from 'zod';
+import { recoverSigner, signDigest } from './commitment/typedData.ts';
+import { TandemError } from './errors.ts';
+import type { BatchSigner } from './flow/context.ts';
+import { isHash } from './model/ids.ts';
+
+const secret = z.string().refine(isHash, '0x and 64 lower-case hex digits');
+
+const schema = z.strictObject({
+  /** Signs batches. */
+  signer: secret,
+  /** Sends decisions and attestations. */
+  account: secret,
+  /** Carries batches to the chain. */
+  carrier: secret,
+  /** Terms secrets and local digests hang on it: never changed. */
+  operatorKey: secret,
+});
+
+export type Keys = z.output<typeof schema>;
+
+/** @throws {TandemError} `config-invalid` for a file that others can read, or that is not of the form. */
+export function loadKeys(file: string): Keys {
+  let input: unknown;
+  try {
+    const others = statSync(file).mode & 0o077;
+    if (others !== 0 && process.platform !== 'win32') {
+      throw new Error('it must be readable by its owner only: chmod 600');
+    }
+    input = JSON.parse(readFileSync(file, 'utf8'));
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new TandemError('config-invalid', `Cannot use the keys file ${file}: ${reason}`, { cause });
+  }
+  const result = schema.safeParse(input);
+  if (result.success) return Object.freeze(result.data);
+  // Names only: a value here is a secret.
+  const fields = result.error.issues.map(({ path, message }) => `${path.join('.') || '(top)'}: ${message}`);
+  throw new TandemError('config-invalid', `The keys file ${file} is not valid:\n  ${fields.join('\n  ')}`);
+}
+
+/** Signs with the key in the file; believes a signature that is by one of the addresses among the signers. */
+export function localSigner({ signer }: Keys): BatchSigner {
+  return {
+    sign: (batchId) => signDigest(signer, batchId),
+    verify: (batchId, signature, signers) => {
+      const by = recoverSigner(batchId, signature);
+      return Promise.resolve(by !== undefined && signers.some((known) => known === by));
+    },
+  };
+}

@@ -1,0 +1,56 @@
+/**
+ * The process of one operator: `node operator-node/main.ts --config FILE`. Prints one JSON line when it serves, logs a JSON
+ * line for what staff should see, and stops cleanly on SIGTERM and SIGINT.
+ */
+import { parseArgs } from 'node:util';
+import { loadConfig } from './config.ts';
+import { TandemError } from './errors.ts';
+import { startNode } from './node.ts';
+
+const line = (fields: Readonly<Record<string, unknown>>): string => `${JSON.stringify(fields)}\n`;
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({ options: { config: { type: 'string' } } });
+  if (values.config === undefined) throw new TandemError('config-invalid', 'usage: main.ts --config FILE');
+  const config = loadConfig(values.config);
+  let stopping = false;
+  const node = await startNode(config, {
+    log: (entry) => {
+      process.stdout.write(line(entry));
+    },
+    // A store that failed or a replaced final block: going on would be guessing.
+    onFatal: (error) => {
+      process.stderr.write(line({ fatal: error instanceof Error ? error.message : String(error) }));
+      process.exit(1);
+    },
+  });
+  process.stdout.write(
+    line({
+      ready: true,
+      operator: config.operator.id,
+      handle: config.operator.handle,
+      api: node.apiPort,
+      channel: node.channelPort,
+    }),
+  );
+  const stop = (): void => {
+    if (stopping) return;
+    stopping = true;
+    node.stop().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        process.stderr.write(line({ fatal: error instanceof Error ? error.message : String(error) }));
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+}
+
+main().catch((error: unknown) => {
+  const code = error instanceof TandemError ? error.code : 'internal';
+  const message = error instanceof Error ? error.message : String(error);
+  process.stderr.write(line({ fatal: message, code }));
+  process.exit(1);
+});
