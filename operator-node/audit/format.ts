@@ -22,7 +22,13 @@ const uint = (below: number) =>
     .int()
     .min(0)
     .max(below - 1);
-const decimal = z.string().regex(/^(?:0|[1-9][0-9]{0,77})$/, 'expected decimal digits');
+const decimalBelow = (limit: bigint) =>
+  z
+    .string()
+    .refine(
+      (text) => /^(?:0|[1-9][0-9]{0,77})$/.test(text) && BigInt(text) < limit,
+      `expected an integer below ${limit}`,
+    );
 
 /** A field of a record: its disclosure, or its bare digest as `0x` and hex (which no disclosure begins with). */
 const entry = z.union([hash, z.string().regex(/^[A-Za-z0-9_-]{43,}$/, 'expected a disclosure or a digest')]);
@@ -31,7 +37,7 @@ const block = z.strictObject({ hash, number: uint(2 ** 53), timestamp: uint(2 **
 
 export const bundleSchema = z.strictObject({
   format: z.literal(bundleFormat),
-  chainId: decimal,
+  chainId: decimalBelow(2n ** 256n),
   /** PairSettlement. */
   contract: address,
   batchId,
@@ -39,7 +45,7 @@ export const bundleSchema = z.strictObject({
     initiator: operatorId,
     acceptor: operatorId,
     /** uint64, as text: a JSON number would lose digits. */
-    sequence: decimal,
+    sequence: decimalBelow(2n ** 64n),
     deadline: uint(2 ** 40),
     count: uint(4097),
     root: hash,
