@@ -6,7 +6,7 @@ import { join } from 'node:path';
 
 import config from '../../hardhat.config.ts';
 
-/** Unix seconds of the first block. */
+/** Unix seconds of the first block, unless said otherwise. */
 export const startTime = 1_800_000_000;
 export const oneDay = 86_400;
 
@@ -31,13 +31,16 @@ export interface Chain {
 export interface ChainOptions {
   readonly chainId?: number;
   readonly hardfork?: 'cancun' | 'prague' | 'osaka';
+  /** Unix seconds of the first block. */
+  readonly startsAt?: number;
 }
 
-export async function openChain({ chainId = 31337, hardfork = 'cancun' }: ChainOptions = {}): Promise<Chain> {
+export async function openChain(options: ChainOptions = {}): Promise<Chain> {
+  const { chainId = 31337, hardfork = 'cancun', startsAt = startTime } = options;
   const hre = await createHardhatRuntimeEnvironment(config, {}, join(import.meta.dirname, '..', '..'));
   const connection = await hre.network.create({
     network: 'default',
-    override: { chainId, hardfork, initialDate: new Date(startTime * 1000), allowBlocksWithSameTimestamp: true },
+    override: { chainId, hardfork, initialDate: new Date(startsAt * 1000), allowBlocksWithSameTimestamp: true },
   });
   const { provider } = connection.ethers;
   const send = (method: string, ...params: unknown[]): Promise<unknown> => provider.send(method, params);

@@ -1,0 +1,123 @@
+import { Contract, JsonRpcProvider, Wallet, id, keccak256 } from 'ethers';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { operatorRegistryAbi, pairSettlementAbi } from '../../operator-node/chain/abi.ts';
+import { type DeployRequest, admitOperator, admitOperators, deployTandem } from '../../scripts/contracts/deploy.ts';
+
+const chainId = 20261123;
+/** The first of the keys that anvil funds. */
+const deployer = new Wallet('0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80');
+const anvilPath = join(import.meta.dirname, '..', '..', 'node_modules', '.bin', 'anvil');
+
+let anvil: ChildProcess;
+let provider: JsonRpcProvider;
+let folder: string;
+let request: DeployRequest;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tandem-deploy-'));
+  const process = spawn(anvilPath, ['--port', '0', '--block-time', '1', '--chain-id', String(chainId)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  anvil = process;
+  const rpcUrl = await listeningUrl(process.stdout);
+  provider = new JsonRpcProvider(rpcUrl, chainId, { staticNetwork: true });
+  request = {
+    rpcUrl,
+    chainId,
+    deployerPrivateKey: deployer.privateKey,
+    authority: deployer.address,
+    maxWindowSeconds: 3600,
+    deploymentDir: join(folder, 'deployment'),
+  };
+});
+afterAll(async () => {
+  provider.destroy();
+  anvil.kill();
+  await once(anvil, 'exit');
+  await rm(folder, { recursive: true });
+});
+
+async function listeningUrl(output: NodeJS.ReadableStream): Promise<string> {
+  for await (const line of createInterface({ input: output })) {
+    const match = /Listening on (\S+)/.exec(line);
+    if (match?.[1] !== undefined) {
+      output.resume();
+      return `http://${match[1]}`;
+    }
+  }
+  throw new Error('anvil ended before it listened');
+}
+
+const operator = (handle: string) => {
+  const { address } = new Wallet(id(handle));
+  return {
+    handle,
+    controller: address,
+    account: address,
+    signer: address,
+    pin: id(`pin of ${handle}`),
+    endpoint: `https://${handle}.example`,
+  };
+};
+
+describe('deployTandem', () => {
+  it('deploys both contracts once, and finds them again from the same folder', async () => {
+    const deployment = await deployTandem(request);
+    const again = await deployTandem(request);
+    expect(again).toEqual(deployment);
+
+    const { contracts, codeHashes } = deployment;
+    expect(deployment).toMatchObject({ chainId, genesisHash: (await provider.getBlock(0))?.hash });
+    expect(codeHashes).toEqual({
+      OperatorRegistry: keccak256(await provider.getCode(contracts.OperatorRegistry)),
+      PairSettlement: keccak256(await provider.getCode(contracts.PairSettlement)),
+    });
+    expect(await provider.getCode(contracts.OperatorRegistry, deployment.firstBlock)).not.toBe('0x');
+    expect(await provider.getCode(contracts.OperatorRegistry, deployment.firstBlock - 1)).toBe('0x');
+
+    const registry = new Contract(contracts.OperatorRegistry, operatorRegistryAbi, provider);
+    const settlement = new Contract(contracts.PairSettlement, pairSettlementAbi, provider);
+    expect(await registry.getFunction('owner')()).toBe(deployer.address);
+    expect(await registry.getFunction('maxWindow')()).toBe(3600n);
+    expect((await registry.getFunction('finality')()).toArray()).toEqual([0n, 0n]);
+    expect(await settlement.getFunction('REGISTRY')()).toBe(contracts.OperatorRegistry);
+  });
+
+  it('deploys with the finality it is given', async () => {
+    const deploymentDir = join(folder, 'other');
+    const { contracts } = await deployTandem({ ...request, deploymentDir, finality: { mode: 'finalized' } });
+    const registry = new Contract(contracts.OperatorRegistry, operatorRegistryAbi, provider);
+    expect((await registry.getFunction('finality')()).toArray()).toEqual([1n, 0n]);
+  });
+
+  it('refuses an endpoint of another chain', async () => {
+    const deploymentDir = join(folder, 'elsewhere');
+    await expect(deployTandem({ ...request, deploymentDir, chainId: 1 })).rejects.toThrow(/chain/i);
+  });
+});
+
+describe('admitOperators', () => {
+  it('admits each handle once and gives its id', async () => {
+    const { contracts } = await deployTandem(request);
+    const call = {
+      rpcUrl: request.rpcUrl,
+      registry: contracts.OperatorRegistry,
+      authorityPrivateKey: deployer.privateKey,
+    };
+    const operators = [operator('aurora'), operator('borealis')];
+    const ids = new Map([
+      ['aurora', 1],
+      ['borealis', 2],
+    ]);
+    expect(await admitOperators({ ...call, operators })).toEqual(ids);
+    expect(await admitOperators({ ...call, operators })).toEqual(ids);
+    expect(await admitOperator({ ...call, operator: operator('corona') })).toBe(3);
+  });
+});
