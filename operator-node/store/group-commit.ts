@@ -88,7 +88,9 @@ export class GroupCommitStore implements Store {
       return this.#whenDurable(result);
     } catch (error) {
       // What it threw may tell of writes that are still pending, so it waits for them as a result would.
-      return this.#whenDurable(undefined).then(() => Promise.reject(error));
+      return this.#whenDurable(undefined).then(() => {
+        throw error;
+      });
     } finally {
       this.#inBody = false;
       tx.end();

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { TandemError } from '../../operator-node/errors.ts';
 import { openMemoryStore, SimulatedDisk } from '../../operator-node/store/memory.ts';
 import { table, type Store } from '../../operator-node/store/store.ts';
 import { storeBehavior } from './store.behavior.ts';
@@ -34,7 +35,7 @@ describe('group commit', () => {
       .transact((tx) => tx.put(things, key, { n }))
       .then(
         () => void log.push(`${key} durable`),
-        (error: { code?: string }) => void log.push(`${key} ${error.code ?? 'fault'}`),
+        (error: unknown) => void log.push(`${key} ${error instanceof TandemError ? error.code : 'fault'}`),
       );
 
   it('reports nothing durable before the disk has it', async () => {
@@ -101,12 +102,12 @@ describe('group commit', () => {
       .transact(() => {
         throw new Error('refused');
       })
-      .catch((error: Error) => log.push(error.message));
+      .catch((error: unknown) => log.push(String(error)));
     await settle();
     expect(log).toEqual([]);
     disk.letGo();
     await settle();
-    expect(log).toEqual(['a durable', 'saw 1', 'refused']);
+    expect(log).toEqual(['a durable', 'saw 1', 'Error: refused']);
   });
 
   it('lets a transaction without writes wait for the group that is being written', async () => {

@@ -89,26 +89,25 @@ export function book(
 function move(tx: Tx, bucket: Bucket, asset: Asset, amount: bigint): void {
   switch (bucket.of) {
     case 'user':
-      return changeAccount(tx, bucket.user, asset, (account) => ({
-        ...account,
-        balance: add(account.balance, amount),
-      }));
-    case 'held': {
-      return changeAccount(tx, bucket.user, asset, (account) => {
+      changeAccount(tx, bucket.user, asset, (account) => ({ ...account, balance: add(account.balance, amount) }));
+      break;
+    case 'held':
+      changeAccount(tx, bucket.user, asset, (account) => {
         const held = BigInt(account.held) + amount;
         if (held < 0n) throw new TandemError('internal', `${nameOf(bucket)} in ${asset} would fall to ${held}`);
         return { ...account, held: toAmount(held) };
       });
-    }
+      break;
     case 'position':
-      return changePosition(tx, bucket.operator, asset, (position) => ({
+      changePosition(tx, bucket.operator, asset, (position) => ({
         ...position,
         balance: add(position.balance, amount),
       }));
+      break;
     case 'fees':
     case 'cash': {
       const key = `${bucket.of}/${asset}`;
-      return tx.put(internalTable, key, add(tx.get(internalTable, key) ?? '0', amount));
+      tx.put(internalTable, key, add(tx.get(internalTable, key) ?? '0', amount));
     }
   }
 }
