@@ -3,6 +3,7 @@ import {
   Interface,
   type Contract,
   type ContractTransactionResponse,
+  type Log,
   type Result,
   type TransactionReceipt,
   isError,
@@ -30,11 +31,11 @@ export async function receiptOf(contract: Contract, method: string, ...args: unk
 
 /** @returns the events of the call, in order. */
 export async function eventsOf(contract: Contract, method: string, ...args: unknown[]): Promise<readonly Line[]> {
-  return linesOf(await receiptOf(contract, method, ...args));
+  return linesOf((await receiptOf(contract, method, ...args)).logs);
 }
 
-export function linesOf(receipt: TransactionReceipt): readonly Line[] {
-  return receipt.logs.map((log) => {
+export function linesOf(logs: readonly Log[]): readonly Line[] {
+  return logs.map((log) => {
     for (const abi of known) {
       const parsed = abi.parseLog(log);
       if (parsed !== null) return toLine(parsed.name, parsed.args);
