@@ -17,6 +17,7 @@ export class LocatedYaml {
   readonly file: string;
   readonly #document: Document.Parsed;
   readonly #lines: LineCounter;
+  readonly #readable: boolean;
   readonly #problems: Problem[] = [];
 
   /** @throws {TandemError} `code` for a file that cannot be read. */
@@ -32,7 +33,11 @@ export class LocatedYaml {
     this.file = file;
     this.#lines = new LineCounter();
     this.#document = parseDocument(source, { lineCounter: this.#lines, prettyErrors: false, stringKeys: true });
-    for (const error of [...this.#document.errors, ...this.#document.warnings]) {
+    const { errors, warnings } = this.#document;
+    // What follows from a first error of syntax says nothing more; keys given twice leave the rest readable.
+    const [broken] = errors.filter(({ code }) => code !== 'DUPLICATE_KEY').sort((a, b) => a.pos[0] - b.pos[0]);
+    this.#readable = broken === undefined;
+    for (const error of broken === undefined ? [...errors, ...warnings] : [broken]) {
       this.#problems.push({ line: this.#lineOf(error.pos[0]), text: error.message });
     }
   }
@@ -43,20 +48,21 @@ export class LocatedYaml {
 
   /** What the file says, unchecked; undefined if it is no YAML. */
   get value(): unknown {
-    return this.#document.errors.length > 0 ? undefined : this.#document.toJS();
+    return this.#readable ? this.#document.toJS() : undefined;
   }
 
   /** The value by `schema`, or undefined with the problems noted: the file's own if it is no YAML, else the schema's. */
   parse<T>(schema: z.ZodType<T>): T | undefined {
-    if (this.#document.errors.length > 0) return undefined;
+    if (!this.#readable) return undefined;
     const result = schema.safeParse(this.value);
     if (result.success) return result.data;
     for (const issue of result.error.issues) {
       if (issue.code === 'unrecognized_keys') {
         for (const key of issue.keys) this.problem([...issue.path, key], 'unknown key');
       } else {
+        const [inner] = issue.code === 'invalid_key' ? issue.issues : [];
         const isMissing = issue.code === 'invalid_type' && issue.message.endsWith('received undefined');
-        this.problem(issue.path, isMissing ? 'is missing' : issue.message);
+        this.problem(issue.path, isMissing ? 'is missing' : (inner ?? issue).message);
       }
     }
     return undefined;

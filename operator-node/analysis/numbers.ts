@@ -58,11 +58,13 @@ export function readNumber(words: readonly string[], at: number, plan: NumberPla
     const digits = digitsIn(joined);
     if (digits > maxDigits) break;
     const number = digits < 7 ? undefined : parse(joined, plan);
+    const isLast = word !== written || !continued.test((words[at + count] ?? '').replace(endMarks, ''));
     if (number !== undefined) {
-      if (isValid(number)) found.push({ number, words: count });
       if (count === 1 && word.startsWith('+') && digits >= 10) inOneWord = number;
+      if (inOneWord !== undefined && isLast && count === 1) break;
+      if (isValid(number)) found.push({ number, words: count });
     }
-    if (word !== written) break;
+    if (isLast) break;
   }
   const [only, other] = found;
   if (only !== undefined && (other === undefined || only.words === 1)) return { kind: 'number', ...only };
