@@ -11,6 +11,7 @@ export interface TableEntry {
 
 const pair = 'flow/pair.ts';
 const batch = 'flow/batch.ts';
+const sent = 'chain/sent.ts';
 const journal = 'engine/journal.ts';
 const users = 'users/user.ts';
 const payments = 'domains/payments/records.ts';
@@ -41,6 +42,9 @@ export const tables: Readonly<Record<string, TableEntry>> = {
   recent: { key: '<userId>', owner: 'flow/account.ts', holds: 'the user’s last committed pairs, newest first' },
   ref: { key: '<userId>!<ref>', owner: 'flow/account.ts', holds: 'the pair and leg that a reference means' },
   refunded: { key: '<original pairId>!<leg>', owner: 'flow/refund.ts', holds: 'minor units refunded so far' },
+
+  'sending-account': { key: '<address, lower case>', owner: sent, holds: 'the next nonce of an account' },
+  sent: { key: '<address>!<nonce, 12 digits>', owner: sent, holds: 'a signed transaction that is not final yet' },
 
   outbox: { key: '<queue>!<item key>', owner: 'engine/engine.ts', holds: 'an effect that is still to be done' },
   journal: { key: '<sequence, 12 digits>', owner: journal, holds: 'an entry of the node’s journal' },
