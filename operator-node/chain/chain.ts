@@ -160,6 +160,8 @@ export interface ChainWriter {
   /** Transactions of that address in blocks up to the newest one, or up to the one of that hash. */
   nonce(address: string, at: 'newest' | Hash): Promise<number>;
   fees(): Promise<Fees>;
+  /** The contract's named error, by calling again on the state before that block: a hint for the log, no more. */
+  revertReason(raw: Hex, blockNumber: number): Promise<string | undefined>;
 }
 
 /**

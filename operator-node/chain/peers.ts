@@ -87,13 +87,14 @@ export class ChainPeers implements PeerRegistry {
 
   /** From the watcher, at each look. */
   onHead({ newest, final }: Head): void {
+    if (newest.hash === this.#latestSeen) return;
+    this.#latestSeen = newest.hash;
     if (newest.timestamp > this.#overlapEnds) this.#refreshSoon();
-    else if (newest.hash !== final.hash && newest.hash !== this.#latestSeen) void this.#lookAhead(newest, final);
+    else if (newest.hash !== final.hash) void this.#lookAhead(final);
   }
 
   /** Whether a block that is not final yet changed somebody: refusing does not wait for finality. */
-  async #lookAhead(newest: Block, final: Block): Promise<void> {
-    this.#latestSeen = newest.hash;
+  async #lookAhead(final: Block): Promise<void> {
     try {
       if ((await this.#reader.operatorsChangedAfter(final.number)).length > 0) await this.refresh();
     } catch (error) {

@@ -3,7 +3,10 @@ import type { Hash, Hex } from '../model/ids.ts';
 import type { Broadcast, ChainWriter, Fees, Receipt } from './chain.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { Endpoints, Said } from './endpoints.ts';
-import { ask, map, rpcBlock, rpcCount, rpcQuantity, rpcReceipt } from './wire.ts';
+import { ceiling } from './fees.ts';
+import { describeRevert } from './calls.ts';
+import { readTransaction } from './signing.ts';
+import { ask, hexNumber, map, rpcBlock, rpcCount, rpcQuantity, rpcReceipt } from './wire.ts';
 
 export class RpcWriter implements ChainWriter {
   readonly #endpoints: Endpoints;
@@ -45,14 +48,27 @@ export class RpcWriter implements ChainWriter {
 
   async fees(): Promise<Fees> {
     const answers = await this.#endpoints.each('fees', askFees);
-    return answers.reduce((highest, next) => (price(next) > price(highest) ? next : highest));
+    return answers.reduce((highest, next) => (ceiling(next) > ceiling(highest) ? next : highest));
+  }
+
+  async revertReason(raw: Hex, blockNumber: number): Promise<string | undefined> {
+    const { from, to, data, gasLimit } = readTransaction(raw);
+    const call = { from, to, data, gas: `0x${gasLimit.toString(16)}` };
+    const replies = await this.#endpoints.each('the reason of a revert', async (endpoint) => ({
+      value: await endpoint.call('eth_call', [call, hexNumber(Math.max(0, blockNumber - 1))]),
+    }));
+    for (const reply of replies) {
+      if (reply.ok) continue;
+      const revert = typeof reply.data === 'string' ? describeRevert(reply.data) : undefined;
+      return revert ?? reply.message;
+    }
+    return undefined;
   }
 }
 
 /** Best first. */
 const order: readonly Broadcast['outcome'][] = ['held', 'nonce-used', 'underpriced', 'refused'];
 const rank = ({ outcome }: Broadcast): number => order.indexOf(outcome);
-const price = (fees: Fees): bigint => (fees.kind === 'legacy' ? fees.gasPrice : fees.maxFeePerGas);
 
 async function handOver(endpoint: Endpoint, raw: Hex): Promise<Said<Broadcast>> {
   const reply = await endpoint.call('eth_sendRawTransaction', [raw]);

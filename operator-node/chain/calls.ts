@@ -1,0 +1,164 @@
+/**
+ * Calls to the settlement contract as bytes, with gas limits from their size. A limit costs nothing but room in a block:
+ * each is an upper bound, and a test on a real chain holds them against what is used.
+ */
+import type { Interface } from 'ethers';
+import { TandemError } from '../errors.ts';
+import { isHex, type BatchId, type Hash, type Hex, type OperatorId } from '../model/ids.ts';
+import type { Batch, SignedBatch } from '../model/records.ts';
+import type { ContractCall } from './chain.ts';
+import { registryInterface, settlementInterface } from './decode.ts';
+
+/** Decisions of the 256 pairs of one word of a batch. */
+export interface Decision {
+  readonly batchId: BatchId;
+  readonly word: number;
+  readonly commitMask: bigint;
+  readonly abortMask: bigint;
+}
+
+export interface Attestation {
+  readonly batchId: BatchId;
+  readonly executedDigest: Hash;
+}
+
+/** EIP-7825 allows 2^24 a transaction; a consortium's blocks must hold that much. */
+export const maxTransactionGas = 16_000_000n;
+
+/** In gas, upper bounds. */
+const bound = {
+  transaction: 21_000n,
+  /** A byte that is not zero where calldata costs most (EIP-7623). */
+  calldataByte: 40n,
+  /** Two fresh slots, three of the registry, the event. */
+  prepare: 180_000n,
+  /** One signature: P-256 in a contract, where the chain has no precompile for it, and room. */
+  signature: 320_000n,
+  /** The header, read and written, and the acceptor's account. */
+  batch: 25_000n,
+  /** Both bitmaps of a word, fresh, and the event. */
+  word: 60_000n,
+  /** One fresh digest, the header, two events. */
+  attestation: 60_000n,
+  /** One call inside a multicall. */
+  inner: 5_000n,
+} as const;
+
+const sizeOf = (data: Hex): bigint => BigInt((data.length - 2) / 2);
+
+function encode(contract: Interface, name: string, args: readonly unknown[]): Hex {
+  const data = contract.encodeFunctionData(name, args);
+  if (!isHex(data)) throw new TandemError('internal', `${name} was not encoded as lower-case hex`);
+  return data;
+}
+
+const batchTuple = ({ initiator, acceptor, sequence, deadline, count, root }: Batch): readonly unknown[] => [
+  initiator,
+  acceptor,
+  sequence,
+  deadline,
+  count,
+  root,
+];
+
+const decisionTuple = ({ batchId, word, commitMask, abortMask }: Decision): readonly unknown[] => [
+  batchId,
+  word,
+  commitMask,
+  abortMask,
+];
+
+const decisionGas = (decisions: readonly Decision[]): bigint => {
+  const changes = decisions.filter(({ batchId }, index) => batchId !== decisions[index - 1]?.batchId).length;
+  return BigInt(changes) * bound.batch + BigInt(decisions.length) * bound.word;
+};
+
+export interface SettlementCalls {
+  prepare(signed: SignedBatch): ContractCall;
+  /** As many calls as the gas of one transaction asks for; decisions of one batch cost least side by side. */
+  decide(decisions: readonly Decision[]): readonly ContractCall[];
+  /** `decisions` are of that batch only: 16 at most. */
+  settle(signed: SignedBatch, decisions: readonly Decision[]): ContractCall;
+  /** As many calls as the gas of one transaction asks for. */
+  attest(operator: OperatorId, attestations: readonly Attestation[]): readonly ContractCall[];
+  /** The calls in their order, in as few transactions as their gas allows; each of these happens as a whole or not at all. */
+  together(calls: readonly ContractCall[]): readonly ContractCall[];
+}
+
+/** @param contract address of PairSettlement */
+export function settlementCalls(contract: string): SettlementCalls {
+  const call = (name: string, args: readonly unknown[], work: bigint): ContractCall => {
+    const data = encode(settlementInterface, name, args);
+    return { to: contract, data, gasLimit: bound.transaction + sizeOf(data) * bound.calldataByte + work };
+  };
+  const decideOnce = (decisions: readonly Decision[]): ContractCall =>
+    call('decide', [decisions.map(decisionTuple)], decisionGas(decisions));
+  const attestOnce = (operator: OperatorId, attestations: readonly Attestation[]): ContractCall =>
+    call(
+      'attest',
+      [operator, attestations.map(({ batchId, executedDigest }) => [batchId, executedDigest])],
+      BigInt(attestations.length) * bound.attestation,
+    );
+  const multicall = (calls: readonly ContractCall[]): ContractCall =>
+    call(
+      'multicall',
+      [calls.map(({ data }) => data)],
+      calls.reduce((sum, { gasLimit }) => sum + gasLimit + bound.inner, 0n),
+    );
+  const preparing = bound.prepare + 2n * bound.signature;
+
+  return {
+    prepare: ({ batch, initiatorSignature, acceptorSignature }) =>
+      call('prepare', [batchTuple(batch), initiatorSignature, acceptorSignature], preparing),
+    decide: (decisions) => inGroups(decisions, bound.batch + bound.word + 160n * bound.calldataByte).map(decideOnce),
+    settle: ({ batch, initiatorSignature, acceptorSignature }, decisions) =>
+      call(
+        'settle',
+        [batchTuple(batch), initiatorSignature, acceptorSignature, decisions.map(decisionTuple)],
+        preparing + decisionGas(decisions),
+      ),
+    attest: (operator, attestations) =>
+      inGroups(attestations, bound.attestation + 64n * bound.calldataByte).map((group) => attestOnce(operator, group)),
+    together(calls) {
+      const groups: ContractCall[][] = [];
+      let gas = maxTransactionGas;
+      for (const one of calls) {
+        const more = one.gasLimit + bound.inner + (sizeOf(one.data) + 96n) * bound.calldataByte;
+        const last = groups.at(-1);
+        if (last !== undefined && gas + more <= maxTransactionGas) {
+          last.push(one);
+          gas += more;
+        } else {
+          groups.push([one]);
+          gas = 2n * bound.transaction + more;
+        }
+      }
+      return groups.flatMap((group) => (group.length === 1 ? group : [multicall(group)]));
+    },
+  };
+}
+
+function inGroups<T>(items: readonly T[], gasOfOne: bigint): readonly (readonly T[])[] {
+  const size = Number((maxTransactionGas - 2n * bound.transaction) / gasOfOne);
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, group) =>
+    items.slice(group * size, (group + 1) * size),
+  );
+}
+
+/** An empty transaction to oneself: it only makes a chain make a block. */
+export const emptyCall = (address: string): ContractCall => ({
+  to: address,
+  data: '0x' as Hex,
+  gasLimit: bound.transaction,
+});
+
+/** `Name(field: value, …)` of a contract's error; undefined for data that is none of theirs. */
+export function describeRevert(data: string): string | undefined {
+  for (const contract of [settlementInterface, registryInterface]) {
+    const found = contract.parseError(data);
+    if (found === null) continue;
+    const fields = found.fragment.inputs.map((input, index) => `${input.name}: ${String(found.args[index])}`);
+    return `${found.name}(${fields.join(', ')})`;
+  }
+  return undefined;
+}
