@@ -68,11 +68,4 @@ export const tables: Readonly<Record<string, TableEntry>> = {
   'item-code': { key: '<userId>/<item>/<index>', owner: goods, holds: 'the code of one piece in stock' },
   sale: { key: '<pairId>/<leg>', owner: goods, holds: 'the item of a sale and its code' },
   stock: { key: '<stock id>', owner: goods, holds: 'that a delivery has been added' },
-
-  'sending-account': { key: '<address>', owner: 'chain/sent.ts', holds: 'the next nonce of a sending key, and fees' },
-  sent: {
-    key: '<address>!<nonce, 12 digits>',
-    owner: 'chain/sent.ts',
-    holds: 'a signed transaction, until it is in a final block',
-  },
 };
