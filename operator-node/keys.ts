@@ -4,9 +4,12 @@ import { z } from 'zod';
 import { recoverSigner, signDigest } from './commitment/typedData.ts';
 import { TandemError } from './errors.ts';
 import type { BatchSigner } from './flow/context.ts';
-import { isHash } from './model/ids.ts';
+import { isHex } from './model/ids.ts';
 
-const secret = z.string().refine(isHash, '0x and 64 lower-case hex digits');
+const secret = z
+  .string()
+  .regex(/^0x[0-9a-f]{64}$/, '0x and 64 lower-case hex digits')
+  .refine(isHex);
 
 const schema = z.strictObject({
   /** Signs batches. */

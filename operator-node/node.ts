@@ -13,6 +13,7 @@ import { ChainPeers } from './chain/peers.ts';
 import { RpcWriter } from './chain/rpc-writer.ts';
 import { RpcReader } from './chain/rpc.ts';
 import { ChainSender } from './chain/sender.ts';
+import { localTransactionSigner } from './chain/signing.ts';
 import { ChainWatcher } from './chain/watcher.ts';
 import type { Channel } from './channel/channel.ts';
 import { createHttpsChannel, startChannelServer } from './channel/https.ts';
@@ -27,6 +28,7 @@ import { Engine, type EngineEvent } from './engine/engine.ts';
 import { TandemError } from './errors.ts';
 import { applyBlocks, cursorTable } from './flow/blocks.ts';
 import type { ChainView, FlowContext } from './flow/context.ts';
+import { Greetings } from './flow/greet.ts';
 import { createHandlers } from './flow/handlers.ts';
 import { OpenWork } from './flow/open.ts';
 import { Receiver } from './flow/receive.ts';
@@ -38,7 +40,7 @@ import { FanoutGateway } from './messaging/fanout.ts';
 import type { MessageGateway } from './messaging/gateway.ts';
 import { Phones } from './messaging/phones.ts';
 import { WebhookGateway } from './messaging/webhook.ts';
-import { toUnixSeconds, type Role } from './model/ids.ts';
+import { toUnixSeconds, type Amount, type Role } from './model/ids.ts';
 import { openLevelStore } from './store/level.ts';
 import { Staff } from './users/staff.ts';
 
@@ -57,6 +59,8 @@ export interface RunningNode {
 
 const webhookTimeoutMillis = 10_000;
 const metricsMillis = 2_000;
+/** Events that come with every pair or block: counted, not logged. */
+const everyPair = new Set(['ordered', 'held', 'refused', 'notice', 'message', 'committed', 'aborted', 'told', 'block']);
 
 /** What the watcher has seen of the chain's head, as the flow asks for it. */
 class HeadView implements ChainView {
@@ -92,7 +96,10 @@ export async function startNode(config: Config, { log, onFatal }: NodeHooks): Pr
   const directory = loadDirectory(config.directoryFile);
   const metrics = createMetrics(() => toUnixSeconds(systemClock.now()));
 
-  const payments = createPayments({ operator: operator.id, limits: config.limits });
+  const payments = createPayments({
+    operator: operator.id,
+    limits: { ...config.limits, perService: (service, asset) => analysis.plan(service)?.maxAmount[asset] },
+  });
   const goods = createGoods(payments);
   const domains = createDomains([payments, goods]);
   for (const service of analysis.services) {
@@ -122,7 +129,8 @@ export async function startNode(config: Config, { log, onFatal }: NodeHooks): Pr
     random: systemRandom,
     onEvent: (event) => {
       observe(metrics, event);
-      log({ level: event.type === 'alarm' ? 'error' : 'info', ...event });
+      if (event.type === 'alarm') log({ level: 'error', ...event });
+      else if (!everyPair.has(event.type)) log({ level: 'info', ...event });
     },
     onFailure: failed,
   });
@@ -136,14 +144,19 @@ export async function startNode(config: Config, { log, onFatal }: NodeHooks): Pr
     store,
     reader,
     writer: new RpcWriter(endpoints),
+    transact: (body) => store.transact(body),
     clock: systemClock,
     chainId: BigInt(network.chainId),
-    keys: { carrier: keys.carrier, account: keys.account },
+    signers: { carrier: localTransactionSigner(keys.carrier), account: localTransactionSigner(keys.account) },
     onOutcome: (tx, outcome) => {
       submitter.onOutcome(tx, outcome);
-      if (outcome.status === 'replaced') log({ level: 'error', type: 'alarm', what: 'key-used-elsewhere', ...outcome });
     },
-    onTrouble: (trouble) => failed('sender', trouble),
+    onAlarm: (alarm) => {
+      log({ level: 'error', type: 'alarm', ...alarm });
+    },
+    onTrouble: (trouble) => {
+      failed('sender', trouble);
+    },
   });
   const submitter = new Submitter(settlementCalls(network.contracts.PairSettlement), sender);
 
@@ -155,12 +168,33 @@ export async function startNode(config: Config, { log, onFatal }: NodeHooks): Pr
   const remote = createHttpsChannel(common);
   /** Set below: the loopback answers with the flow that uses it. */
   let channel: Channel = remote;
+  const settlement = { chainId: BigInt(network.chainId), contract: network.contracts.PairSettlement };
+  const meteredChannel: Channel = {
+    call: async (peer, method, request) => {
+      try {
+        const answer = await channel.call(peer, method, request);
+        metrics.incPeerCall(method, 'ok');
+        return answer;
+      } catch (error) {
+        metrics.incPeerCall(method, error instanceof TandemError ? error.code : 'internal');
+        throw error;
+      }
+    },
+    close: () => channel.close(),
+  };
+  const hello = {
+    version: 1 as const,
+    operator: operator.id,
+    chainId: network.chainId,
+    settlement: settlement.contract.toLowerCase(),
+    assets: [...config.assets],
+  };
   const flow: FlowContext = {
     self: operator.id,
     handle: operator.handle,
     serviceNumber: operator.serviceNumber,
     operatorKey: Buffer.from(keys.operatorKey.slice(2), 'hex'),
-    settlement: { chainId: BigInt(network.chainId), contract: network.contracts.PairSettlement },
+    settlement,
     config,
     engine,
     analysis,
@@ -170,22 +204,11 @@ export async function startNode(config: Config, { log, onFatal }: NodeHooks): Pr
       balances: (view, user) =>
         payments
           .balances(view, user)
-          .map(({ asset, balance, held }) => ({ asset, balance: balance as never, held: held as never })),
+          .map(({ asset, balance, held }) => ({ asset, balance: balance as Amount, held: held as Amount })),
     },
     peers,
-    channel: {
-      call: async (peer, method, request) => {
-        try {
-          const answer = await channel.call(peer, method, request);
-          metrics.incPeerCall(method, 'ok');
-          return answer;
-        } catch (error) {
-          metrics.incPeerCall(method, error instanceof TandemError ? error.code : 'internal');
-          throw error;
-        }
-      },
-      close: () => channel.close(),
-    },
+    channel: meteredChannel,
+    greetings: new Greetings(hello, meteredChannel),
     gateway,
     chain: reader,
     chainView: head,
@@ -198,7 +221,7 @@ export async function startNode(config: Config, { log, onFatal }: NodeHooks): Pr
   submitter.attach(flow);
   declareQueues(flow);
   await recover(flow);
-  await sender.start();
+  sender.start();
 
   const watcher = new ChainWatcher({
     reader,
@@ -212,6 +235,7 @@ export async function startNode(config: Config, { log, onFatal }: NodeHooks): Pr
     onHead: (seen) => {
       head.see(seen);
       peers.onHead(seen);
+      sender.onHead(seen);
       metrics.setChainHead(seen.newest.number, seen.newest.timestamp);
       metrics.setChainFinal(seen.final.number, seen.final.timestamp);
     },

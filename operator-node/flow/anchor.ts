@@ -312,5 +312,7 @@ export async function answerCountersign(
 /** The lane may go on: its last batch is countersigned, or on chain. */
 export function freeLane(work: Work, role: Role, peer: OperatorId, batchId: BatchId): void {
   const lane = readLane(work, role, peer);
-  if (lane.waitsFor === batchId) work.put(laneTable, laneKey(role, peer), { next: lane.next });
+  const sequence = loadBatch(work, batchId, role)?.record.batch.sequence ?? 0;
+  const next = { next: Math.max(lane.next, sequence + 1) };
+  if (lane.waitsFor === batchId) work.put(laneTable, laneKey(role, peer), next);
 }

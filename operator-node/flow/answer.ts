@@ -1,12 +1,12 @@
 /** The second user's yes or no, matched to the question it is about (protocol §3, rule 6). */
 import type { NoticeKey, TextParams } from '../analysis/analysis.ts';
 import type { Work } from '../engine/engine.ts';
-import { toUnixSeconds } from '../model/ids.ts';
 import { userTable, type User } from '../users/user.ts';
 import type { FlowContext } from './context.ts';
 import { advance, advancePair } from './flow.ts';
 import { loadSide } from './pair.ts';
 import { closeQuestion, matchAnswer, type Question } from './question.ts';
+import { tooLate } from './steps.ts';
 import { moneyOf, notify } from './tell.ts';
 
 const closedNotices: Readonly<Record<NonNullable<Question['closed']>, NoticeKey>> = {
@@ -34,7 +34,7 @@ export function takeAnswer(flow: FlowContext, work: Work, user: User, yes: boole
   const found = loadSide(work, question.pair, question.leg);
   if (found === undefined) return say('no-open-question');
   work.journal('answer', { pair: question.pair, from: user.number, yes, code: code ?? '' });
-  if (yes && tooLate(flow, work, question)) {
+  if (yes && tooLate(flow, work, question.deadline)) {
     closeQuestion(work, user.id, question.pair, 'over');
     return say('too-late');
   }
@@ -44,10 +44,4 @@ export function takeAnswer(flow: FlowContext, work: Work, user: User, yes: boole
     notify(flow, work, owner, 'answer-no-funds', { money: moneyOf(found.side) });
   }
   return result === 'done' || result === 'no-funds';
-}
-
-/** By the later of own clock and newest header: what could reach the chain only after its deadline is not accepted. */
-function tooLate(flow: FlowContext, work: Work, { deadline }: Question): boolean {
-  const now = Math.max(toUnixSeconds(work.now), flow.chainView.headTime ?? 0);
-  return now + flow.config.timing.commitMarginSeconds > deadline;
 }

@@ -10,6 +10,7 @@ import type { MessageGateway } from '../messaging/gateway.ts';
 import type { Amount, Asset, BatchId, Hash, Hex, Msisdn, OperatorId, UnixSeconds, UserId } from '../model/ids.ts';
 import type { SettlementDomain } from '../model/records.ts';
 import type { View } from '../store/store.ts';
+import type { Greetings } from './greet.ts';
 import type { OpenWork } from './open.ts';
 import type { Submitter } from './submit.ts';
 
@@ -55,6 +56,7 @@ export interface FlowContext {
   readonly accounts: AccountBook;
   readonly peers: PeerRegistry;
   readonly channel: Channel;
+  readonly greetings: Greetings;
   readonly gateway: MessageGateway;
   readonly chain: ChainReader;
   readonly chainView: ChainView;

@@ -50,7 +50,8 @@ function notNow(flow: FlowContext, user: User, order: PricedOrder): NoticeKey | 
   if (flow.chainView.stalled) return 'chain-stalled';
   if (flow.open.openOfUser(user.id) >= flow.config.maxOpenPairsPerUser) return 'busy';
   if (flow.open.openOfPeer('initiator', order.peer) >= flow.config.maxOpenPairsPerPeer) return 'busy';
-  if (order.peer !== flow.self && flow.peers.get(order.peer)?.status !== 'active') return 'not-available';
+  // A suspended operator starts nothing new, and nobody starts anything with it.
+  if ([flow.self, order.peer].some((id) => flow.peers.get(id)?.status !== 'active')) return 'not-available';
   return undefined;
 }
 

@@ -65,6 +65,7 @@ export async function propose(flow: FlowContext, group: Group): Promise<void> {
     else gone.push(key);
   }
   const peer = group[0]?.[1].peer;
+  if (peer !== undefined) await flow.greetings.ensure(peer);
   const answers =
     proposals.length === 0 || peer === undefined
       ? []
@@ -139,6 +140,7 @@ export async function answerProposals(
   from: OperatorId,
   request: Request<'propose'>,
 ): Promise<Answer<'propose'>> {
+  await flow.greetings.ensure(from);
   return flow.engine.run((work) => ({
     answers: request.proposals.map((proposal) => answerProposal(flow, work, from, proposal)),
   }));
@@ -201,7 +203,7 @@ function termsFit(flow: FlowContext, work: Work, from: OperatorId, { terms }: Pr
     terms.firstAsset === terms.secondAsset &&
     terms.firstAmount === terms.secondAmount &&
     terms.secondAmount !== '0' &&
-    flow.config.assets.some(({ asset }) => asset === terms.secondAsset) &&
+    flow.greetings.agree(from, terms.secondAsset) &&
     (terms.service === 'refund') === (terms.reverses !== '') &&
     deadline % 15 === 0 &&
     deadline <= now + flow.config.timing.acceptWindowSeconds &&

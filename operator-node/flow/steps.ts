@@ -9,7 +9,7 @@ import { operationCommitment } from '../commitment/record.ts';
 import { operationSecret } from '../commitment/secrets.ts';
 import { TandemError } from '../errors.ts';
 import type { Work } from '../engine/engine.ts';
-import type { BatchId, OperatorId, PairId } from '../model/ids.ts';
+import { toUnixSeconds, type BatchId, type OperatorId, type PairId, type UnixSeconds } from '../model/ids.ts';
 import { userTable } from '../users/user.ts';
 import { remember } from './account.ts';
 import { peerCommitmentTable } from './batch.ts';
@@ -214,12 +214,20 @@ export function countersignAsInitiator(_flow: FlowContext, work: Work, found: Pa
 export function ask(flow: FlowContext, work: Work, found: PairSide): StepResult {
   const { side } = found;
   const asked = moveSide(work, work.now, found, { state: 'countersigned' });
+  // Nobody can say yes any more: it is left to expire.
+  if (tooLate(flow, work, side.deadline)) return 'done';
   const user = work.get(userTable, side.user);
   if (user?.autoAccept === true && !side.debits) return accept(flow, work, asked);
   const question = openQuestion(work, flow.engine.random, side.user, side);
   moveSide(work, work.now, asked, { asked: true });
   tellSide(flow, work, side, { key: 'ask', journal: 'question', ends: false, params: { code: question.code } });
   return 'done';
+}
+
+/** By the later of own clock and newest header: what could reach the chain only after its deadline is not accepted (rule 6). */
+export function tooLate(flow: FlowContext, work: Work, deadline: UnixSeconds): boolean {
+  const now = Math.max(toUnixSeconds(work.now), flow.chainView.headTime ?? 0);
+  return now + flow.config.timing.commitMarginSeconds > deadline;
 }
 
 /** Yes: the money is set aside where it was not yet, and the decision is stored before it can leave (rule 1). */

@@ -4,10 +4,11 @@
  * batch without attestation is attested. A transaction only takes its entries out of the next round; a receipt ends
  * nothing (rule 2), a revert puts them back.
  */
+import type { Decision, SettlementCalls } from '../chain/calls.ts';
 import type { ContractCall, SendingKey, TransactionOutcome, TransactionSender } from '../chain/chain.ts';
 import { wordHex } from '../commitment/executed.ts';
 import type { Work } from '../engine/engine.ts';
-import { toUnixSeconds, type BatchId, type Hash, type Hex, type OperatorId, type Role } from '../model/ids.ts';
+import { toUnixSeconds, type BatchId, type Hex, type Role } from '../model/ids.ts';
 import type { SignedBatch } from '../model/records.ts';
 import { table, type Tx } from '../store/store.ts';
 import { executedOf } from './attest.ts';
@@ -15,24 +16,6 @@ import { loadBatch, type KnownBatch } from './batch.ts';
 import type { FlowContext } from './context.ts';
 import type { OpenBatch } from './open.ts';
 import type { Side, SideState } from './pair.ts';
-
-export interface DecisionEntry {
-  readonly batchId: BatchId;
-  readonly word: number;
-  readonly commitMask: bigint;
-  readonly abortMask: bigint;
-}
-
-/** Encodes calls of PairSettlement with gas limits that are enough for their size. */
-export interface SettlementCalls {
-  prepare(batch: SignedBatch): ContractCall;
-  decide(decisions: readonly DecisionEntry[]): ContractCall;
-  settle(batch: SignedBatch, decisions: readonly DecisionEntry[]): ContractCall;
-  attest(
-    operator: OperatorId,
-    attestations: readonly { readonly batchId: BatchId; readonly executedDigest: Hash }[],
-  ): ContractCall;
-}
 
 type Submission =
   | { readonly kind: 'carry'; readonly batchId: BatchId; readonly role: Role; readonly key: SendingKey }
@@ -53,6 +36,7 @@ interface Pending {
   tag: string | undefined;
 }
 
+/** So few fit into one transaction. */
 const maxEntriesACall = 128;
 const retryAfterRevertMillis = 1000;
 const longestRetryMillis = 60_000;
@@ -228,7 +212,7 @@ export class Submitter {
     known: ReadonlyMap<string, KnownBatch>,
   ): void {
     const headTime = flow.chainView.headTime ?? toUnixSeconds(work.now);
-    const anchored: DecisionEntry[] = [];
+    const anchored: Decision[] = [];
     for (const open of batches) {
       const found = known.get(`${open.batchId}!acceptor`);
       if (open.role !== 'acceptor' || found === undefined || open.deadline < headTime) continue;
@@ -255,7 +239,7 @@ export class Submitter {
     const aCall = this.reverts === 0 ? maxEntriesACall : 1;
     for (let start = 0; start < anchored.length; start += aCall) {
       const entries = anchored.slice(start, start + aCall);
-      this.submit(work, decideSubmission(entries), 'account', this.calls.decide(entries));
+      for (const call of this.calls.decide(entries)) this.submit(work, decideSubmission(entries), 'account', call);
     }
   }
 
@@ -278,7 +262,7 @@ export class Submitter {
     );
   }
 
-  private entriesOf(batchId: BatchId, count: number): DecisionEntry[] {
+  private entriesOf(batchId: BatchId, count: number): Decision[] {
     const masks = new Map<number, { commitMask: bigint; abortMask: bigint }>();
     for (const [index, { commit, tag }] of this.decisions.get(batchId) ?? []) {
       if (tag !== undefined || index >= count) continue;
@@ -309,7 +293,7 @@ export class Submitter {
         executedDigest: executedOf(flow, work, found),
       }));
       const submission: Submission = { kind: 'attest', batches: attestations.map(({ batchId }) => batchId) };
-      this.submit(work, submission, 'account', this.calls.attest(flow.self, attestations));
+      for (const call of this.calls.attest(flow.self, attestations)) this.submit(work, submission, 'account', call);
     }
   }
 
@@ -346,7 +330,7 @@ export class Submitter {
   }
 }
 
-const decideSubmission = (entries: readonly DecisionEntry[]): Extract<Submission, { kind: 'decide' }> => ({
+const decideSubmission = (entries: readonly Decision[]): Extract<Submission, { kind: 'decide' }> => ({
   kind: 'decide',
   entries: entries.map(({ batchId, word, commitMask, abortMask }) => ({
     batchId,

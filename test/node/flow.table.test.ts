@@ -1,0 +1,78 @@
+import { describe, expect, it } from 'vitest';
+import { table } from '../../operator-node/flow/flow.ts';
+import { sideStates } from '../../operator-node/flow/pair.ts';
+
+const events = [
+  'agreed',
+  'refused',
+  'lapsed',
+  'withdrawn',
+  'cancel',
+  'batched',
+  'batch-refused',
+  'countersigned',
+  'yes',
+  'no',
+  'committed',
+  'aborted',
+] as const;
+
+const cells = (['initiator', 'acceptor'] as const).flatMap((role) =>
+  sideStates.flatMap((state) => events.map((event) => ({ role, state, event, cell: table[role][state][event] }))),
+);
+
+const kindOf = (cell: (typeof cells)[number]['cell']): 'step' | 'ignore' | 'fault' =>
+  typeof cell === 'function' ? 'step' : 'ignore' in cell ? 'ignore' : 'fault';
+
+describe('the table of a side’s life', () => {
+  it('has a cell for each role, state and event, and every cell that is no step says why', () => {
+    expect(cells).toHaveLength(2 * 7 * 12);
+    for (const { cell } of cells) {
+      if (typeof cell !== 'function') expect(Object.values(cell)[0]).toMatch(/\w{4}/);
+    }
+  });
+
+  it('counts its steps, ignored events and faults', () => {
+    const count = { step: 0, ignore: 0, fault: 0 };
+    for (const { cell } of cells) count[kindOf(cell)] += 1;
+    expect(count).toMatchInlineSnapshot(`
+      {
+        "fault": 80,
+        "ignore": 57,
+        "step": 31,
+      }
+    `);
+  });
+
+  it('never releases by a timeout, a refusal or a cancellation what a batch has taken away', () => {
+    for (const { role, state, event, cell } of cells) {
+      const inBatch = state === 'signed' || state === 'countersigned' || state === 'accepted';
+      const local = event === 'lapsed' || event === 'refused' || event === 'withdrawn';
+      if (inBatch && local) expect({ role, state, event, kind: kindOf(cell) }).not.toMatchObject({ kind: 'step' });
+    }
+  });
+
+  it('executes on a final commit and releases on a final abort, from every state in a batch', () => {
+    const inBatch = cells.filter(
+      ({ role, state }) =>
+        ['signed', 'countersigned'].includes(state) ||
+        (role === 'acceptor' && ['accepted', 'declined'].includes(state)),
+    );
+    for (const { event, cell } of inBatch) {
+      if (event === 'committed') expect(cell).toHaveProperty('name', 'execute');
+      if (event === 'aborted') expect(cell).toHaveProperty('name', 'release');
+    }
+  });
+
+  it('takes a yes only from an acceptor that is asked, and never twice', () => {
+    const steps = cells.filter(({ event, cell }) => event === 'yes' && typeof cell === 'function');
+    expect(steps.map(({ role, state }) => `${role} ${state}`)).toEqual(['acceptor countersigned']);
+  });
+
+  it('changes nothing of a side that is over, but to stand declined in a batch that came too late', () => {
+    const steps = cells.filter(
+      ({ state, cell }) => (state === 'committed' || state === 'aborted') && typeof cell === 'function',
+    );
+    expect(steps.map(({ role, state, event }) => `${role} ${state} ${event}`)).toEqual(['acceptor aborted batched']);
+  });
+});
