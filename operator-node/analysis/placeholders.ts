@@ -85,7 +85,7 @@ export const noticePlaceholders: Readonly<Record<NoticeKey, Allowed>> = {
   'not-available': ['name?'],
   'peer-unreachable': ['name?'],
   busy: [],
-  'chain-stalled': ['ref?'],
+  'chain-stalled': [],
   'unknown-item': ['item', 'name?'],
   'sold-out': ['item', 'name?'],
   'no-open-question': [],
