@@ -16,6 +16,7 @@ export interface AuditLog {
   readonly topics: readonly Hash[];
   readonly data: Hex;
   readonly transactionHash: Hash;
+  readonly blockNumber: number;
 }
 
 /** Every method throws TandemError `chain-unavailable` when there is no answer, or one that cannot be understood. */
@@ -28,4 +29,6 @@ export interface AuditChain {
   call(to: string, data: Hex, blockHash: Hash): Promise<Hex | undefined>;
   /** Logs of one address in one block, in their order. */
   logs(address: string, blockHash: Hash): Promise<readonly AuditLog[]>;
+  /** Logs of one address with that second topic, in blocks from … to, both included, in their order. */
+  history(address: string, secondTopic: Hash, from: number, to: number): Promise<readonly AuditLog[]>;
 }

@@ -32,13 +32,33 @@ export interface Contracts {
   batchOutcome(batchId: BatchId, at: Hash): Promise<Outcome | undefined>;
   pairStatus(batchId: BatchId, index: number, at: Hash): Promise<PairStatusName | undefined>;
   verifyPair(bundle: EvidenceBundle, leaf: Hex, at: Hash): Promise<boolean | undefined>;
-  /** The signers that count in a block of that hash and time. */
-  signers(operator: number, at: Hash, timestamp: number): Promise<readonly Hex[] | undefined>;
+  /** What the registry's state has of an operator's signer; `0x` where it was never admitted. */
+  signerOf(operator: number, at: Hash): Promise<RegisteredSigner | undefined>;
+  /** What happened to an operator's signer, in order, in blocks from … to. */
+  signerEvents(operator: number, from: number, to: number): Promise<readonly SignerEvent[]>;
   finality(at: Hash): Promise<Finality | undefined>;
-  /** Whether the signer, a contract or a verifier with a key, takes the signature (ERC-1271, ERC-7913). */
-  signerAccepts(signer: Hex, digest: BatchId, signature: Hex, at: Hash): Promise<boolean>;
+  /**
+   * Whether the signer, a contract or a verifier with a key, takes the signature at that block (ERC-1271, ERC-7913).
+   * `now` is a newer block: who has no code there was no contract before.
+   */
+  signerAccepts(signer: Hex, digest: BatchId, signature: Hex, at: Hash, now: Hash): Promise<boolean>;
   /** The settlement contract's events in that block. */
   events(at: Hash): Promise<readonly SettlementEvent[]>;
+}
+
+/** ERC-7913 bytes; the previous one counts until and including its timestamp. */
+export interface RegisteredSigner {
+  readonly signer: Hex;
+  readonly previousSigner: Hex;
+  /** Unix seconds. */
+  readonly previousSignerUntil: number;
+}
+
+export interface SignerEvent {
+  readonly block: number;
+  /** What the signer was before, where the event says it. */
+  readonly previous?: Hex;
+  after(before: RegisteredSigner): RegisteredSigner;
 }
 
 export interface SettlementEvent {
@@ -51,6 +71,33 @@ const walletInterface = new Interface([
   'function isValidSignature(bytes32 hash, bytes signature) view returns (bytes4)',
   'function verify(bytes key, bytes32 hash, bytes signature) view returns (bytes4)',
 ]);
+
+/** The first topic after the event's own, of every event about one operator. */
+const operatorTopic = (operator: number): Hash => `0x${operator.toString(16).padStart(64, '0')}` as Hash;
+
+/** `KeyKind.Signer` of the registry. */
+const signerKind = 1n;
+
+function signerEvent(block: number, name: string, args: Result): SignerEvent[] {
+  switch (name) {
+    case 'OperatorAdmitted': {
+      const signer = args.getValue('signer') as Hex;
+      return [{ block, previous: '0x' as Hex, after: (before) => ({ ...before, signer }) }];
+    }
+    case 'OperatorSignerRotated': {
+      const [previousSigner, signer] = [args.getValue('previousSigner') as Hex, args.getValue('signer') as Hex];
+      const until = Number(args.getValue('previousUntil') as bigint);
+      const previous = until === 0 ? { previousSigner: '0x' as Hex } : { previousSigner };
+      return [{ block, previous: previousSigner, after: () => ({ signer, ...previous, previousSignerUntil: until }) }];
+    }
+    case 'OperatorOverlapEnded':
+      return args.getValue('kind') === signerKind
+        ? [{ block, after: (before) => ({ ...before, previousSigner: '0x' as Hex, previousSignerUntil: 0 }) }]
+        : [];
+    default:
+      return [];
+  }
+}
 
 export function contractsAt(
   chain: AuditChain,
@@ -109,7 +156,7 @@ export function contractsAt(
       return typeof answer === 'boolean' ? answer : undefined;
     },
 
-    async signers(operator, at, timestamp) {
+    async signerOf(operator, at) {
       const [entry] = (await view(registry, addresses.OperatorRegistry, 'operator', [operator], at)) ?? [];
       if (entry === undefined) return undefined;
       const { signer, previousSigner, previousSignerUntil } = (entry as Result).toObject() as {
@@ -117,8 +164,15 @@ export function contractsAt(
         previousSigner: Hex;
         previousSignerUntil: bigint;
       };
-      const valid = previousSigner !== '0x' && previousSignerUntil >= BigInt(timestamp);
-      return valid ? [signer, previousSigner] : [signer];
+      return { signer, previousSigner, previousSignerUntil: Number(previousSignerUntil) };
+    },
+
+    async signerEvents(operator, from, to) {
+      const logs = await chain.history(addresses.OperatorRegistry, operatorTopic(operator), from, to);
+      return logs.flatMap(({ topics, data, blockNumber }) => {
+        const event = registry.parseLog({ topics, data });
+        return event === null ? [] : signerEvent(blockNumber, event.name, event.args);
+      });
     },
 
     async finality(at) {
@@ -128,8 +182,9 @@ export function contractsAt(
       return mode === 1n ? { mode: 'finalized' } : { mode: 'depth', depth: Number(depth) };
     },
 
-    async signerAccepts(signer, digest, signature, at) {
+    async signerAccepts(signer, digest, signature, at, now) {
       const to = signer.slice(0, 42);
+      if ((await chain.code(to, now)) === '0x') return false;
       const key = `0x${signer.slice(42)}`;
       const [name, args] =
         key === '0x' ? ['isValidSignature', [digest, signature]] : ['verify', [key, digest, signature]];

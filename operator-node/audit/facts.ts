@@ -33,9 +33,27 @@ async function decisionIn(chain: ChainReader, batchId: BatchId, index: number, b
   return { by: 'deadline', status: 'aborted', block: blockOf(block) };
 }
 
-/** The registered signer whose signature it is; the only one there is where it is no address of an own key (ERC-7913). */
-function signerOf(batchId: BatchId, signature: Hex, signers: readonly Hex[]): Hex | undefined {
-  const address = recoverSigner(batchId, signature);
+/** Signers by operator in that block; none where the endpoint has let go of the state of then. */
+async function signersAt(chain: ChainReader, block: Block): Promise<ReadonlyMap<OperatorId, readonly Hex[]>> {
+  try {
+    // A key that was rotated away later in that block is in the state of its parent only.
+    const entries = [...(await chain.operators(block.hash)), ...(await chain.operators(block.parentHash))];
+    const signers = new Map<OperatorId, Hex[]>();
+    for (const { id, signers: known } of entries) signers.set(id, [...new Set([...(signers.get(id) ?? []), ...known])]);
+    return signers;
+  } catch (error) {
+    if (error instanceof TandemError && error.code === 'chain-unavailable') return new Map();
+    throw error;
+  }
+}
+
+/**
+ * The address whose signature it is, where that is registered or the registry of then cannot be read (the node checked
+ * it when the signature came); else the only signer there is, a contract or a verifier with its key (ERC-7913).
+ */
+function signerOf(batchId: BatchId, signature: Hex, signers: readonly Hex[] | undefined): Hex | undefined {
+  const address = recoverSigner(batchId, signature) as Hex | undefined;
+  if (signers === undefined) return address;
   return signers.find((signer) => signer === address) ?? (signers.length === 1 ? signers[0] : undefined);
 }
 
@@ -53,9 +71,9 @@ export async function readFacts(chain: ChainReader, request: FactsRequest): Prom
   if (decision.by === 'deadline' && decided.timestamp <= batch.deadline) {
     throw missing(`neither a decision of pair ${index} nor a time past the deadline`, batchId, decided);
   }
-  const operators = await chain.operators(prepared.hash);
+  const signers = await signersAt(chain, prepared);
   const signer = (operator: OperatorId, signature: Hex): Hex => {
-    const found = signerOf(batchId, signature, operators.find(({ id }) => id === operator)?.signers ?? []);
+    const found = signerOf(batchId, signature, signers.get(operator));
     if (found === undefined) throw missing(`no signer of operator ${operator} for the signature`, batchId, prepared);
     return found;
   };

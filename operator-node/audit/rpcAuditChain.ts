@@ -1,7 +1,7 @@
 /** The auditor's chain over Ethereum JSON-RPC: plain requests, nothing kept, nothing sent but reads. */
 import { z } from 'zod';
 import { TandemError } from '../errors.ts';
-import { isHash, isHex, type Hash } from '../model/ids.ts';
+import { isHash, isHex } from '../model/ids.ts';
 import type { AuditBlock, AuditChain, AuditLog } from './auditChain.ts';
 
 const requestTimeoutMillis = 30_000;
@@ -18,6 +18,8 @@ const logSchema = z.object({
   data: hex,
   transactionHash: hash,
   blockHash: hash,
+  blockNumber: number,
+  logIndex: number,
   removed: z.boolean().optional(),
 });
 const answerSchema = z.object({
@@ -26,6 +28,8 @@ const answerSchema = z.object({
 });
 
 type Answer = { readonly result: unknown } | { readonly error: { readonly code: number; readonly message: string } };
+
+const toQuantity = (value: number): string => `0x${value.toString(16)}`;
 
 /** Geth, Besu, anvil and Hardhat name it differently; the code 3 is Geth's. */
 const isRevert = ({ code, message }: { code: number; message: string }): boolean =>
@@ -66,11 +70,18 @@ export function rpcAuditChain(url: string, fetchOver: typeof fetch = fetch): Aud
     return result.data;
   }
 
+  async function readLogs(filter: object): Promise<readonly z.output<typeof logSchema>[]> {
+    const logs = await read('eth_getLogs', [filter], z.array(logSchema));
+    return logs
+      .filter(({ removed }) => removed !== true)
+      .sort((a, b) => a.blockNumber - b.blockNumber || a.logIndex - b.logIndex);
+  }
+
   return {
     chainId: () => read('eth_chainId', [], quantity.transform(BigInt)),
 
     async block(at): Promise<AuditBlock | undefined> {
-      const tag = typeof at === 'number' ? `0x${at.toString(16)}` : at;
+      const tag = typeof at === 'number' ? toQuantity(at) : at;
       const block = await read('eth_getBlockByNumber', [tag, false], blockSchema.nullable());
       return block ?? undefined;
     },
@@ -88,9 +99,15 @@ export function rpcAuditChain(url: string, fetchOver: typeof fetch = fetch): Aud
       return result.data;
     },
 
-    async logs(address, blockHash: Hash): Promise<readonly AuditLog[]> {
-      const logs = await read('eth_getLogs', [{ address, blockHash }], z.array(logSchema));
-      return logs.filter((log) => log.removed !== true && log.blockHash === blockHash && log.address === address);
+    async logs(address, blockHash): Promise<readonly AuditLog[]> {
+      const logs = await readLogs({ address, blockHash });
+      return logs.filter((log) => log.blockHash === blockHash && log.address === address);
+    },
+
+    async history(address, secondTopic, from, to): Promise<readonly AuditLog[]> {
+      const range = { fromBlock: toQuantity(from), toBlock: toQuantity(to) };
+      const logs = await readLogs({ address, topics: [null, secondTopic], ...range });
+      return logs.filter((log) => log.topics[1] === secondTopic && log.address === address);
     },
   };
 }

@@ -3,10 +3,11 @@ import { keccak256 } from 'ethers';
 import { toHex } from '../commitment/bytes.ts';
 import { encodeLeaf } from '../commitment/leaf.ts';
 import { recoverSigner } from '../commitment/typedData.ts';
-import type { Hash, Hex } from '../model/ids.ts';
+import type { Hex } from '../model/ids.ts';
 import type { AuditBlock, AuditChain } from './auditChain.ts';
 import { isAbortedByBit, isCommitted, type Contracts, type Outcome } from './contracts.ts';
 import { fails, holds, type Finding } from './finding.ts';
+import { registeredSigners } from './signers.ts';
 import type { BundleBlock, EvidenceBundle } from './format.ts';
 import type { AuditNetwork } from './network.ts';
 
@@ -109,17 +110,19 @@ export async function checkPrepared(contracts: Contracts, bundle: EvidenceBundle
 const sides = ['initiator', 'acceptor'] as const;
 
 /** The registry had the bundle's signers for these operators when the batch was prepared. */
-export async function checkSigners(contracts: Contracts, bundle: EvidenceBundle, block: AuditBlock): Promise<Finding> {
+export async function checkSigners(
+  contracts: Contracts,
+  network: AuditNetwork,
+  bundle: EvidenceBundle,
+  block: AuditBlock,
+  final: AuditBlock,
+): Promise<Finding> {
   for (const side of sides) {
     const operator = bundle.batch[side];
     const signer = bundle.signers[side];
-    const known = (await contracts.signers(operator, block.hash, block.timestamp)) ?? [];
-    // A key that was rotated away later in the same block still counted before it: the state at the parent has it.
-    const before = known.includes(signer)
-      ? []
-      : ((await contracts.signers(operator, block.parentHash, block.timestamp)) ?? []);
+    const known = await registeredSigners(contracts, { operator, firstBlock: network.firstBlock, block, final });
     // An operator that was never admitted has the signer `0x`.
-    if (signer.length < 42 || ![...known, ...before].includes(signer)) {
+    if (signer.length < 42 || !known.includes(signer)) {
       return fails(
         `the registry had the signers ${known.join(', ')} for operator ${operator}; the bundle has ${signer}`,
       );
@@ -131,38 +134,45 @@ export async function checkSigners(contracts: Contracts, bundle: EvidenceBundle,
 }
 
 /** Both signatures are of this batch, by these signers. */
-export async function checkSignatures(contracts: Contracts, bundle: EvidenceBundle, at: Hash): Promise<Finding> {
+export async function checkSignatures(
+  contracts: Contracts,
+  bundle: EvidenceBundle,
+  block: AuditBlock,
+  final: AuditBlock,
+): Promise<Finding> {
   for (const side of sides) {
     const signer: Hex = bundle.signers[side];
     const signature: Hex = bundle.signatures[side];
     const accepted =
       recoverSigner(bundle.batchId, signature) === signer ||
-      (await contracts.signerAccepts(signer, bundle.batchId, signature, at));
+      (await contracts.signerAccepts(signer, bundle.batchId, signature, block.hash, final.hash));
     if (!accepted) return fails(`the ${side}’s signature is not ${signer}’s of ${bundle.batchId}`);
   }
   return holds('both operators signed the batch');
 }
 
-/** The decision that the bundle claims is the one that the contract had at that block. */
+/**
+ * The pair ended as the bundle says. Bits are set once and never taken back, and none after the deadline: the state at
+ * the newest final block and the event in the block of the decision say it all, so that old state is not needed.
+ */
 export async function checkDecision(
   contracts: Contracts,
   { batch, batchId, index, decision }: EvidenceBundle,
+  outcome: Outcome,
 ): Promise<Finding> {
   const { block } = decision;
-  const outcome = await contracts.batchOutcome(batchId, block.hash);
-  if (outcome === undefined) return fails(`the contract does not answer at ${named(block)}`);
   const committed = isCommitted(outcome, index);
   const aborted = isAbortedByBit(outcome, index);
   if (decision.by === 'deadline') {
     if (block.timestamp <= batch.deadline) {
       return fails(`${named(block)} is not past the deadline, ${utc(batch.deadline)}`);
     }
-    if (committed || aborted) return fails(`pair ${index} was ${committed ? 'committed' : 'aborted'} by its bit`);
-    return holds(`aborted: past the deadline ${utc(batch.deadline)}, ${named(block)} has no bit of pair ${index}`);
+    if (committed || aborted) return fails(`the pair was ${committed ? 'committed' : 'aborted'} by its bit`);
+    return holds(`aborted: past the deadline ${utc(batch.deadline)}, ${named(block)} found no bit set`);
   }
   if (decision.status === 'committed' ? !committed || aborted : !aborted || committed) {
     const found = committed ? 'committed' : aborted ? 'aborted' : 'undecided';
-    return fails(`pair ${index} is ${found} at ${named(block)}; the bundle has ${decision.status}`);
+    return fails(`the pair is ${found}; the bundle has ${decision.status}`);
   }
   const mask = decision.status === 'committed' ? 'commitMask' : 'abortMask';
   const event = (await contracts.events(block.hash)).find(

@@ -122,16 +122,17 @@ async function checkOnChain(
     failed ?? holds(`both blocks are in the chain, and final: the newest final block is ${final.number}`),
   );
 
-  if (prepared.block !== undefined) {
-    const outcome = await contracts.batchOutcome(bundle.batchId, final.hash);
-    protocol.note(
-      'prepared',
-      outcome === undefined ? fails('the contract does not answer') : await checkPrepared(contracts, bundle, outcome),
-    );
-    protocol.note('signers', await checkSigners(contracts, bundle, prepared.block));
-    protocol.note('signatures', await checkSignatures(contracts, bundle, prepared.block.hash));
+  const outcome = await contracts.batchOutcome(bundle.batchId, final.hash);
+  if (outcome === undefined) {
+    protocol.note('contract', fails('the contract does not answer'));
+    return;
   }
-  if (decided.block !== undefined) protocol.note('decision', await checkDecision(contracts, bundle));
+  if (prepared.block !== undefined) {
+    protocol.note('prepared', await checkPrepared(contracts, bundle, outcome));
+    protocol.note('signers', await checkSigners(contracts, network, bundle, prepared.block, final));
+    protocol.note('signatures', await checkSignatures(contracts, bundle, prepared.block, final));
+  }
+  if (decided.block !== undefined) protocol.note('decision', await checkDecision(contracts, bundle, outcome));
   protocol.note('contract', await checkContract(contracts, bundle, final));
 }
 

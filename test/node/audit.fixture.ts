@@ -11,6 +11,7 @@ import { merkleTree } from '../../operator-node/commitment/merkle.ts';
 import { operationCommitment, subjectDigest, termsCommitment } from '../../operator-node/commitment/record.ts';
 import { operationSecret, termsSecret } from '../../operator-node/commitment/secrets.ts';
 import { batchIdOf, signDigest } from '../../operator-node/commitment/typedData.ts';
+import { TandemError } from '../../operator-node/errors.ts';
 import type { Hash, Hex, Leg, OperatorId, PairId, UnixSeconds } from '../../operator-node/model/ids.ts';
 import type {
   Batch,
@@ -165,11 +166,21 @@ export type RegistryModel = (
   block: number,
 ) => { signer: Hex; previousSigner: Hex; previousSignerUntil: number };
 
+export interface RegistryEvent {
+  readonly block: number;
+  readonly name: string;
+  readonly args: readonly unknown[];
+}
+
 export interface ModelOptions {
   readonly signed: SignedBatch;
   readonly committed: ReadonlySet<number>;
   readonly aborted: ReadonlySet<number>;
   readonly registry?: RegistryModel;
+  /** The first block whose state the endpoint still has. */
+  readonly stateFrom?: number;
+  /** What the registry's log has of an operator. */
+  readonly registryEvents?: (operator: number) => readonly RegistryEvent[];
   /** Answers of one method in another way. */
   readonly but?: Partial<AuditChain>;
 }
@@ -179,6 +190,14 @@ export const currentKeys: RegistryModel = (operator) => ({
   signer: addressOf(signerOf(operator)),
   previousSigner: '0x' as Hex,
   previousSignerUntil: 0,
+});
+
+const someone = `0x${'00'.repeat(20)}`;
+const noPin = `0x${'00'.repeat(32)}`;
+export const admission = (operator: number, signer: Hex): RegistryEvent => ({
+  block: 1,
+  name: 'OperatorAdmitted',
+  args: [operator, 'name', someone, someone, signer, noPin, 'https://operator.example'],
 });
 
 export const transactionOf = (what: 'prepare' | 'decide'): Hash => hashOf(what);
@@ -195,6 +214,8 @@ export function modelChain({
   committed,
   aborted,
   registry: keys = currentKeys,
+  stateFrom = 0,
+  registryEvents = (operator) => [admission(operator, currentKeys(operator, 1).signer)],
   but = {},
 }: ModelOptions): AuditChain {
   const { batch, batchId } = signed;
@@ -227,10 +248,11 @@ export function modelChain({
         throw new Error(`the model has no ${name}`);
     }
   };
-  const log = (event: string, args: readonly unknown[], transaction: Hash): AuditLog => {
+  const log = (event: string, args: readonly unknown[], transaction: Hash, blockNumber: number): AuditLog => {
     const { topics, data } = settlement.encodeEventLog(event, args);
     return {
       address: addresses.PairSettlement,
+      blockNumber,
       topics: topics as Hash[],
       data: data as Hex,
       transactionHash: transaction,
@@ -244,6 +266,7 @@ export function modelChain({
     async call(to, data, blockHash) {
       const block = numbers.get(blockHash);
       if (block === undefined) throw new Error(`the model has no block ${blockHash}`);
+      if (block < stateFrom) throw new TandemError('chain-unavailable', `the state of block ${block} is gone`);
       const abi =
         to === addresses.PairSettlement ? settlement : to === addresses.OperatorRegistry ? registry : undefined;
       const call = abi?.parseTransaction({ data });
@@ -281,7 +304,12 @@ export function modelChain({
       if (block === preparedAt) {
         const { initiator, acceptor, sequence, deadline: until, count, root } = batch;
         return [
-          log('BatchPrepared', [batchId, initiator, acceptor, sequence, until, count, root], transactionOf('prepare')),
+          log(
+            'BatchPrepared',
+            [batchId, initiator, acceptor, sequence, until, count, root],
+            transactionOf('prepare'),
+            preparedAt,
+          ),
         ];
       }
       if (block !== decidedAt) return [];
@@ -291,8 +319,18 @@ export function modelChain({
         const abort = aborts[word] ?? 0n;
         return commit === 0n && abort === 0n
           ? []
-          : [log('PairsDecided', [batchId, word, commit, abort], transactionOf('decide'))];
+          : [log('PairsDecided', [batchId, word, commit, abort], transactionOf('decide'), decidedAt)];
       });
+    },
+    async history(address, secondTopic, from, to) {
+      if (address !== addresses.OperatorRegistry) return [];
+      return registryEvents(Number(secondTopic))
+        .filter(({ block }) => block >= from && block <= to)
+        .map(({ block, name, args }) => {
+          const { topics, data } = registry.encodeEventLog(name, args);
+          const transactionHash = hashOf(name);
+          return { address, topics: topics as Hash[], data: data as Hex, transactionHash, blockNumber: block };
+        });
     },
     ...but,
   };
@@ -312,6 +350,8 @@ export function remembering(chain: AuditChain): AuditChain {
     code: (address, at) => once(`code ${address} ${at}`, () => chain.code(address, at)),
     call: (to, data, at) => once(`call ${to} ${data} ${at}`, () => chain.call(to, data, at)),
     logs: (address, at) => once(`logs ${address} ${at}`, () => chain.logs(address, at)),
+    history: (address, topic, from, to) =>
+      once(`history ${address} ${topic} ${from} ${to}`, () => chain.history(address, topic, from, to)),
   };
 }
 

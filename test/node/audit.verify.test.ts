@@ -11,6 +11,7 @@ import { signDigest } from '../../operator-node/commitment/typedData.ts';
 import type { Hash, Hex } from '../../operator-node/model/ids.ts';
 import {
   addresses,
+  admission,
   currentKeys,
   decidedAt,
   makeCase,
@@ -24,6 +25,7 @@ import {
   transactionOf,
   type Case,
   type CaseOptions,
+  type RegistryEvent,
 } from './audit.fixture.ts';
 
 // Recovering a key takes milliseconds, and thousands of altered bundles hold the same two signatures.
@@ -508,6 +510,65 @@ describe('signers and signatures', () => {
     );
   });
 
+  describe('where the endpoint has let go of old state', () => {
+    const rotation = (block: number, operator: number, from: Hex, to: Hex, until = 0) => ({
+      block,
+      name: 'OperatorSignerRotated',
+      args: [operator, from, to, until],
+    });
+    const own = (operator: number) => currentKeys(operator, 1).signer;
+    const none = '0x' as Hex;
+    /** Only the state of the final block is there; operator 2's signer is a stranger's by then. */
+    const pruned = (events: readonly RegistryEvent[], now: ReturnType<typeof currentKeys>) =>
+      modelChain({
+        ...committed.model,
+        stateFrom: 11,
+        registry: (operator, block) => (operator === 2 ? now : currentKeys(operator, block)),
+        registryEvents: (operator) => (operator === 2 ? events : [admission(operator, own(operator))]),
+      });
+    const strangerNow = { signer: strangersAddress, previousSigner: none, previousSignerUntil: 0 };
+    const time = modelBlock(preparedAt).timestamp;
+
+    it('refuse a key that the events say was rotated away before, or whose overlap was ended', async () => {
+      const before = pruned([admission(2, own(2)), rotation(2, 2, own(2), strangersAddress)], strangerNow);
+      await expectFailure(verify(committed.text, { chain: before }), 'signers', strangersAddress);
+      const ended = [
+        admission(2, own(2)),
+        rotation(1, 2, own(2), strangersAddress, time + 1000),
+        { block: 2, name: 'OperatorOverlapEnded', args: [2, 1] },
+      ];
+      await expectFailure(verify(committed.text, { chain: pruned(ended, strangerNow) }), 'signers', strangersAddress);
+    });
+
+    it('know nothing where the events have a gap', async () => {
+      for (const events of [[], [admission(2, own(2))], [rotation(4, 2, own(2), strangersAddress)]]) {
+        await expect(verify(committed.text, { chain: pruned(events, strangerNow) })).rejects.toThrow(
+          'no state of block 3',
+        );
+      }
+    });
+
+    it('take a key that was rotated away later, in the same block, or with an overlap', async () => {
+      const overlap = { signer: strangersAddress, previousSigner: own(2), previousSignerUntil: time };
+      const cases = [
+        pruned([admission(2, own(2)), rotation(4, 2, own(2), strangersAddress)], strangerNow),
+        pruned([admission(2, own(2)), rotation(3, 2, own(2), strangersAddress)], strangerNow),
+        pruned([admission(2, own(2)), rotation(2, 2, own(2), strangersAddress, time)], overlap),
+        pruned([admission(2, own(2))], currentKeys(2, 1)),
+      ];
+      for (const chain of cases) expect((await verify(committed.text, { chain })).verdict).toBe('PASS');
+    });
+
+    it('still fail a signature that is not the signer’s', async () => {
+      const forged = changed((bundle) => ({
+        ...bundle,
+        signatures: { ...bundle.signatures, acceptor: bundle.signatures.initiator },
+      }));
+      const chain = modelChain({ ...committed.model, stateFrom: 11 });
+      await expectFailure(verify(forged, { chain }), 'signatures', 'the acceptor’s signature is not');
+    });
+  });
+
   it('ask a signer that is a contract, and believe only the answer that the standard names', async () => {
     const verifier = `0x${'a1'.repeat(20)}` as Hex;
     const withKey = `${verifier}${'b2'.repeat(64)}` as Hex;
@@ -518,9 +579,10 @@ describe('signers and signatures', () => {
       const registry: typeof currentKeys = () => ({ signer, previousSigner: '0x' as Hex, previousSignerUntil: 0 });
       const answering = (answer: string | undefined) => {
         const model = modelChain({ ...committed.model, registry });
+        const code: typeof model.code = async (to, at) => (to === verifier ? ('0x01' as Hex) : model.code(to, at));
         const call: typeof model.call = async (to, data, at) =>
           to === verifier ? (answer as Hex | undefined) : model.call(to, data, at);
-        return { chain: { ...model, call } };
+        return { chain: { ...model, call, code } };
       };
       const text = changed((bundle) => ({ ...bundle, signers: { initiator: signer, acceptor: signer } }));
       expect((await verify(text, answering(magic.padEnd(66, '0')))).verdict).toBe('PASS');
@@ -535,7 +597,11 @@ describe('decision', () => {
   it('refuses a commit that was an abort, an abort that was a commit, and one that was no decision', async () => {
     const aborted = makeCase({ outcome: 'aborted' });
     const undecided = makeCase({ outcome: 'deadline' });
-    const found = { committed: 'is committed at', aborted: 'is aborted at', undecided: 'is undecided at' };
+    const found = {
+      committed: 'the pair is committed',
+      aborted: 'the pair is aborted',
+      undecided: 'the pair is undecided',
+    };
     await expectFailure(verify(committed.text, aborted), 'decision', found.aborted);
     await expectFailure(verify(aborted.text, committed), 'decision', found.committed);
     await expectFailure(verify(committed.text, undecided), 'decision', found.undecided);
