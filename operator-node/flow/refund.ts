@@ -39,6 +39,12 @@ function originalOf(view: View, reverses: PairId, user: UserId, payee: boolean):
   return undefined;
 }
 
+/** The ref by which this side's user knows what `refund` gives back; "" for a pair that is no refund. */
+export function originalRef(view: View, refund: Side): string {
+  const { reverses } = refund.terms;
+  return reverses === '' ? '' : (originalOf(view, reverses, refund.user, refund.leg === 'first')?.side.ref ?? '');
+}
+
 export function takeRefund(tx: Tx, original: Side, amount: Amount): void {
   take(tx, original, BigInt(amount));
 }

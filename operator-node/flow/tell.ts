@@ -5,10 +5,11 @@ import type { JournalKind } from '../engine/journal.ts';
 import type { Work } from '../engine/engine.ts';
 import type { OutboundMessage } from '../messaging/gateway.ts';
 import { toTimestamp, type Leg, type Msisdn, type PairId } from '../model/ids.ts';
-import { table } from '../store/store.ts';
+import { table, type View } from '../store/store.ts';
 import { userTable, type User } from '../users/user.ts';
 import type { FlowContext } from './context.ts';
 import { loadSide, moveSide, type Side } from './pair.ts';
+import { originalRef } from './refund.ts';
 
 export const messageQueue = 'message';
 
@@ -67,7 +68,7 @@ export function notify(
 export const moneyOf = ({ operation }: Side): Money => ({ asset: operation.asset, amount: operation.amount });
 
 /** The values that a pair's texts can use. */
-export function textParams(side: Side): TextParams {
+export function textParams(view: View, side: Side): TextParams {
   const first = side.leg === 'first';
   return {
     from: first ? side.userName : side.otherName,
@@ -77,6 +78,7 @@ export function textParams(side: Side): TextParams {
     item: side.item,
     note: side.note,
     ref: side.ref,
+    original: originalRef(view, side),
     delivers: first ? side.delivers : '',
   };
 }
@@ -93,7 +95,10 @@ export interface PairText {
 export function tellSide(flow: FlowContext, work: Work, side: Side, text: PairText): void {
   const user = work.get(userTable, side.user);
   const language = user?.language ?? flow.analysis.languages[0] ?? 'en';
-  const words = flow.analysis.serviceText(side.service, text.key, language, { ...textParams(side), ...text.params });
+  const words = flow.analysis.serviceText(side.service, text.key, language, {
+    ...textParams(work, side),
+    ...text.params,
+  });
   work.journal(text.journal, { pair: side.pair, leg: side.leg, to: side.userNumber, text: words });
   enqueueMessage(flow, work, side.userNumber, words, { pair: side.pair, leg: side.leg, ends: text.ends });
 }
