@@ -5,8 +5,8 @@
  */
 import { constants } from 'node:crypto';
 import { createServer } from 'node:https';
-import type { AddressInfo, Socket } from 'node:net';
-import { createSecureContext, type TLSSocket } from 'node:tls';
+import { Socket, type AddressInfo } from 'node:net';
+import { createSecureContext } from 'node:tls';
 import type { PeerRegistry } from '../chain/chain.ts';
 import { TandemError } from '../errors.ts';
 import type { Hash, OperatorId, UnixMillis } from '../model/ids.ts';
@@ -171,7 +171,7 @@ export async function startChannelServer(options: ChannelServerOptions): Promise
   checkOwnCertificate(options.key, options.cert, now());
 
   /** Connections whose key was found in the registry. */
-  const trusted = new Map<TLSSocket, Hash>();
+  const trusted = new Map<Socket, Hash>();
   const sockets = new Set<Socket>();
   const receive = createReceiver({ ...options, limits, observe });
   let closing = false;
@@ -196,7 +196,7 @@ export async function startChannelServer(options: ChannelServerOptions): Promise
       noDelay: true,
     },
     (request, response) => {
-      const pin = trusted.get(request.socket as TLSSocket);
+      const pin = trusted.get(request.socket);
       if (pin === undefined) {
         request.socket.destroy();
         return;
@@ -231,7 +231,7 @@ export async function startChannelServer(options: ChannelServerOptions): Promise
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     // Also emitted for what was reported as 'tlsClientError'; no HTTP is spoken then.
-    if (!trusted.has(socket as TLSSocket) || !socket.writable) {
+    if (!(socket instanceof Socket) || !trusted.has(socket) || !socket.writable) {
       socket.destroy();
       return;
     }

@@ -9,7 +9,7 @@ export const protocolVersion = '1';
 export const pathPrefix = `/tandem/v${protocolVersion}/`;
 export const jsonType = 'application/json';
 
-/** Both operators are named in each request: a key that two operators registered, or a wrong endpoint, is noticed. */
+/** Both operators are named in each request: a wrong key in the right place, or an endpoint of somebody else, is said so. */
 export const headers = { version: 'tandem-version', from: 'tandem-from', to: 'tandem-to' } as const;
 
 export const isMethod = (name: string): name is Method => Object.hasOwn(methods, name);

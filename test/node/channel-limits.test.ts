@@ -223,7 +223,7 @@ describe('a request', () => {
   });
 
   test('that drips is cut, and blocks nobody meanwhile', async () => {
-    const { port } = await serve({ requestMillis: 400, headerMillis: 300, checkMillis: 50 });
+    const { port } = await serve({ requestMillis: 1500, headerMillis: 1000, checkMillis: 50 });
     const slow = await rawSocket(port);
     const cut = answerFrom(slow);
     slow.write(requestHead({}, 1000));
@@ -235,7 +235,7 @@ describe('a request', () => {
     await channelOf().call(borealis, 'hello', helloOf(aurora));
     finished.push('other');
     await ended;
-    expect(await cut).toEqual({ status: 408, body: error('bad-request', /not complete within 400 ms/) });
+    expect(await cut).toEqual({ status: 408, body: error('bad-request', /not complete within 1500 ms/) });
     expect(finished).toEqual(['other', 'slow']);
     expect(calls).toEqual([{ from: aurora, method: 'hello' }]);
   });
@@ -307,13 +307,16 @@ describe('a call', () => {
         },
       },
     );
-    const channel = channelOf({ callMillis: 300, connectionsPerPeer: 1 });
+    const channel = channelOf({ callMillis: 1000, connectionsPerPeer: 1 });
     await channel.call(borealis, 'hello', helloOf(aurora));
     const outcomes = await Promise.allSettled(
       [1, 2].map(() => channel.call(borealis, 'forward', forwardRequest('hi'))),
     );
-    const late = { code: 'peer-unavailable', message: expect.stringMatching('no answer within 300 ms') as unknown };
-    expect(outcomes.map((outcome) => outcome.status === 'rejected' && outcome.reason)).toMatchObject([late, late]);
+    const late = { code: 'peer-unavailable', message: expect.stringMatching('no answer within 1000 ms') as unknown };
+    expect(outcomes.map((outcome): unknown => outcome.status === 'rejected' && outcome.reason)).toMatchObject([
+      late,
+      late,
+    ]);
     gate.resolve(undefined);
     await channel.call(borealis, 'hello', helloOf(aurora));
   });
