@@ -179,10 +179,7 @@ export class Link {
       });
       request.once('response', (response) => {
         responded = true;
-        collect(response, this.#options.peer).then(resolve, (error: unknown) => {
-          reject(error);
-          request.destroy();
-        });
+        resolve(collect(response, this.#options.peer));
       });
       request.end(body);
     });
