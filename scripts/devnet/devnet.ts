@@ -185,6 +185,7 @@ export class Devnet {
   /** Writes devnet.json, which says to others that this devnet is up. */
   async publish(): Promise<DevnetFile> {
     const file = await this.describe();
+    writeFileSync(join(this.layout.dir, 'processes.json'), `${JSON.stringify({ pid: this.pids() })}\n`);
     writeFileSync(this.layout.devnetFile, `${JSON.stringify(file, undefined, 2)}\n`, { mode: 0o600 });
     return file;
   }

@@ -1,0 +1,138 @@
+/** `npm start` and `npm run demo` as processes: how they begin, what they say when they cannot, and how they end. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { DevnetFile } from '../../operator-node/cli/devnet-file.ts';
+import { until } from '../../scripts/devnet/wait.ts';
+import { freePortBase, temporaryFolder } from './devnet.ts';
+
+const script = join(import.meta.dirname, '..', '..', 'scripts', 'devnet', 'start.ts');
+
+interface Run {
+  readonly child: ChildProcess;
+  readonly dir: string;
+  readonly portBase: number;
+  readonly output: () => string;
+  readonly ended: Promise<number | null>;
+}
+
+const runs: Run[] = [];
+
+afterEach(async () => {
+  for (const run of runs.splice(0)) {
+    if (run.child.exitCode === null && run.child.signalCode === null) run.child.kill('SIGTERM');
+    await run.ended;
+    rmSync(run.dir, { recursive: true, force: true });
+  }
+});
+
+function start(args: readonly string[], place: { dir: string; portBase: number }): Run {
+  const child = spawn(process.execPath, [script, ...args], {
+    env: { ...process.env, TANDEM_DEVNET_DIR: place.dir, TANDEM_DEVNET_PORT_BASE: String(place.portBase) },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  const ended = new Promise<number | null>((resolve) => child.on('close', (code) => resolve(code)));
+  const run = { child, ...place, output: () => output, ended };
+  runs.push(run);
+  return run;
+}
+
+const isUp = (run: Run): Promise<true> =>
+  until(() => (existsSync(join(run.dir, 'devnet.json')) ? true : undefined), {
+    timeoutMillis: 60_000,
+    failure: run.output,
+  });
+
+const answers = async (url: string): Promise<boolean> =>
+  fetch(url, { method: 'POST', body: '{}' }).then(
+    () => true,
+    () => false,
+  );
+
+/** Nothing of that devnet listens any more. */
+async function expectGone(file: DevnetFile): Promise<void> {
+  const urls = [file.rpcUrl, ...file.operators.map(({ apiUrl }) => `${apiUrl}/healthz`)];
+  await until(
+    async () => {
+      const up = await Promise.all(urls.map(answers));
+      return up.includes(true) ? undefined : true;
+    },
+    { timeoutMillis: 10_000, failure: () => 'something of the devnet still listens' },
+  );
+}
+
+const fileOf = (run: Run): DevnetFile => JSON.parse(readFileSync(join(run.dir, 'devnet.json'), 'utf8')) as DevnetFile;
+
+describe('npm start', () => {
+  it('names a busy port and says what to do', async () => {
+    const portBase = await freePortBase();
+    const server = createServer().listen(portBase + 45, '127.0.0.1');
+    const run = start([], { dir: temporaryFolder(), portBase });
+    expect(await run.ended).toBe(1);
+    expect(run.output()).toContain(`port ${portBase + 45} (chain)`);
+    expect(run.output()).toContain('TANDEM_DEVNET_PORT_BASE');
+    server.close();
+  });
+
+  it('refuses a port base that is none, and unknown options', async () => {
+    const bad = start([], { dir: temporaryFolder(), portBase: 65_530 });
+    expect(await bad.ended).toBe(1);
+    expect(bad.output()).toContain('TANDEM_DEVNET_PORT_BASE is 65530');
+    const unknown = start(['--nonsense'], { dir: temporaryFolder(), portBase: await freePortBase() });
+    expect(await unknown.ended).toBe(2);
+    expect(unknown.output()).toContain('usage: npm start');
+  });
+
+  it('goes on with the same chain and balances the second time, in under 15 s, and leaves nothing running', async () => {
+    const place = { dir: temporaryFolder(), portBase: await freePortBase() };
+    const first = start(['--no-play'], place);
+    await isUp(first);
+    const before = fileOf(first);
+    first.child.kill('SIGINT');
+    expect(await first.ended).toBe(0);
+    await expectGone(before);
+
+    const begun = performance.now();
+    const second = start([], place);
+    await isUp(second);
+    expect(performance.now() - begun).toBeLessThan(15_000);
+    expect(fileOf(second)).toEqual(before);
+    second.child.kill('SIGTERM');
+    expect(await second.ended).toBe(0);
+    await expectGone(before);
+  });
+
+  it('leaves nothing running when it is killed outright', async () => {
+    const run = start(['--no-play'], { dir: temporaryFolder(), portBase: await freePortBase() });
+    await isUp(run);
+    const file = fileOf(run);
+    run.child.kill('SIGKILL');
+    await run.ended;
+    await expectGone(file);
+  });
+
+  it('ends with a fault when one of its processes dies, and names it', async () => {
+    const run = start(['--no-play'], { dir: temporaryFolder(), portBase: await freePortBase() });
+    await isUp(run);
+    const file = fileOf(run);
+    const { pid } = JSON.parse(readFileSync(join(run.dir, 'processes.json'), 'utf8')) as {
+      pid: Record<string, number>;
+    };
+    process.kill(pid['borealis'] ?? 0, 'SIGKILL');
+    expect(await run.ended).toBe(1);
+    expect(run.output()).toContain('borealis ended by itself (SIGKILL)');
+    await expectGone(file);
+  });
+});
+
+describe('npm run demo', () => {
+  it('plays the recorded conversation, finds it as recorded, and ends by itself with 0', async () => {
+    const run = start(['--demo'], { dir: temporaryFolder(), portBase: await freePortBase() });
+    expect(await run.ended, run.output()).toBe(0);
+    expect(run.output()).toContain('The demo came out as recorded.');
+  });
+});
