@@ -48,7 +48,7 @@ export class LocatedYaml {
 
   /** What the file says, unchecked; undefined if it is no YAML. */
   get value(): unknown {
-    return this.#readable ? this.#document.toJS() : undefined;
+    return this.#readable ? (this.#document.toJS() as unknown) : undefined;
   }
 
   /** The value by `schema`, or undefined with the problems noted: the file's own if it is no YAML, else the schema's. */

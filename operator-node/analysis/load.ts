@@ -2,7 +2,7 @@
 import { LocatedYaml } from '../located-yaml.ts';
 import { toAmount, type Amount } from '../model/ids.ts';
 import type { Analysis, Money, ServicePlan } from './analysis.ts';
-import { readCatalogue, type Catalogue } from './catalogue.ts';
+import { readCatalogue, serviceOf, type Catalogue } from './catalogue.ts';
 import { Currencies, type AssetInfo } from './currencies.ts';
 import { Reader } from './read.ts';
 import { Renderer } from './render.ts';
@@ -26,7 +26,7 @@ const planOf = (
 
 /** Per mille of the order and a flat amount, the broken minor unit in the user's favour. */
 function feeOf(catalogue: Catalogue, service: string, { asset, amount }: Money): Amount {
-  const rule = catalogue.services[service]?.fee[asset];
+  const rule = serviceOf(catalogue, service)?.fee[asset];
   if (rule === undefined) return '0' as Amount;
   return toAmount(BigInt(rule.flat ?? '0') + (BigInt(amount) * BigInt(rule.permille ?? 0)) / 1000n);
 }

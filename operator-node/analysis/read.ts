@@ -4,12 +4,13 @@
  */
 import type { Msisdn } from '../model/ids.ts';
 import type { Message, Reading } from './analysis.ts';
-import type { Catalogue } from './catalogue.ts';
+import { decimalSignOf, type Catalogue } from './catalogue.ts';
 import { clean } from './clean.ts';
 import type { Currencies } from './currencies.ts';
 import { planOf, readNumber, type NumberPlan } from './numbers.ts';
-import { readOrder, refPattern, refusal, type Habits, type Refusal } from './order.ts';
+import { readOrder, refPattern } from './order.ts';
 import { maxCharacters } from './placeholders.ts';
+import { refusal, type Habits, type Refusal } from './takeMoney.ts';
 import { bareText, leadingLetters, splitWords } from './words.ts';
 import { normaliseKeyword, type Meaning } from './vocabulary.ts';
 
@@ -81,11 +82,9 @@ export class Reader {
   #readOrder(message: Message, service: string, words: readonly string[], to: Msisdn | undefined): Reading {
     const grammar = this.#grammar(service);
     const isRefund = grammar[0]?.kind === 'code';
-    const { languages } = this.#catalogue;
-    const language = languages[message.from.language] ?? Object.values(languages)[0];
     const habits: Habits = {
       currencies: this.#currencies,
-      decimalSign: language?.decimalSign ?? '.',
+      decimalSign: decimalSignOf(this.#catalogue, message.from.language),
       asset: message.from.asset,
     };
     const addressed = to === undefined ? this.#takeNumber(words, message.to) : { to, words };

@@ -1,7 +1,7 @@
 /** What the node says: texts of the catalogue with their values, in the user's language. */
 import { TandemError } from '../errors.ts';
 import type { Money, NoticeKey, ServiceTextKey, TextParams } from './analysis.ts';
-import type { Catalogue } from './catalogue.ts';
+import { decimalSignOf, knownLanguage, serviceOf, type Catalogue } from './catalogue.ts';
 import { clean } from './clean.ts';
 import type { Currencies } from './currencies.ts';
 import { formatAmount } from './money.ts';
@@ -12,17 +12,15 @@ import { fill } from './template.ts';
 export class Renderer {
   readonly #catalogue: Catalogue;
   readonly #currencies: Currencies;
-  readonly #defaultLanguage: string;
 
   constructor(catalogue: Catalogue, currencies: Currencies) {
     this.#catalogue = catalogue;
     this.#currencies = currencies;
-    this.#defaultLanguage = Object.keys(catalogue.languages)[0] ?? 'en';
   }
 
   /** @throws {TandemError} `internal` for a service that is not in the catalogue. */
   serviceText(service: string, key: ServiceTextKey, language: string, params: TextParams): string {
-    const texts = this.#catalogue.services[service]?.texts;
+    const texts = serviceOf(this.#catalogue, service)?.texts;
     if (texts === undefined) {
       throw new TandemError('internal', `No service "${service}" in the catalogue`, { facts: { service, key } });
     }
@@ -35,17 +33,13 @@ export class Renderer {
 
   /** @throws {TandemError} `internal` for an asset that is not configured. */
   money(money: Money, language: string): string {
-    const sign = this.#catalogue.languages[this.#known(language)]?.decimalSign ?? '.';
+    const sign = decimalSignOf(this.#catalogue, language);
     const digits = formatAmount(money.amount, this.#currencies.exponent(money.asset), sign);
     return `${digits} ${this.#currencies.label(money.asset)}`;
   }
 
-  #known(language: string): string {
-    return Object.hasOwn(this.#catalogue.languages, language) ? language : this.#defaultLanguage;
-  }
-
   #render(byLanguage: TextData, language: string, params: TextParams): string {
-    const known = this.#known(language);
+    const known = knownLanguage(this.#catalogue, language);
     return fill(byLanguage[known] ?? [], (name) => this.#show(name, params[name], known));
   }
 

@@ -225,7 +225,7 @@ describe('plan', () => {
 
   it('knows no other service', () => {
     expect(analysis.plan('lend')).toBeUndefined();
-    expect(analysis.plan('toString')).toBeUndefined();
+    expect(analysis.plan('constructor')).toBeUndefined();
   });
 
   it.each([
@@ -258,6 +258,7 @@ describe('fee', () => {
     ['pay', 'JPY', 12_000n, '0'],
     ['request', 'SEK', 12_000n, '0'],
     ['lend', 'SEK', 12_000n, '0'],
+    ['constructor', 'SEK', 12_000n, '0'],
   ])('of %s in %s for %s is %s', (service, asset, amount, fee) => {
     expect(analysis.fee(service, { asset: asset as Asset, amount: toAmount(amount) })).toBe(fee);
   });

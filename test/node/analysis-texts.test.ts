@@ -77,6 +77,7 @@ describe('money', () => {
     ['en', 120n, '7:POINTS', '120 POINTS'],
     ['en', 15n, '8:MILES', '1.5 8:MILES'],
     ['fi', 12_000n, 'SEK', '120.00 SEK'],
+    ['constructor', 12_000n, 'SEK', '120.00 SEK'],
   ])('in %s: %s %s is %s', (language, amount, asset, text) => {
     expect(analysis.money(money(amount, asset), language)).toBe(text);
   });
@@ -85,6 +86,7 @@ describe('money', () => {
 describe('serviceText', () => {
   it('refuses a service that is not in the catalogue', () => {
     expect(() => analysis.serviceText('lend', 'ask', 'en', {})).toThrow('No service "lend"');
+    expect(() => analysis.serviceText('constructor', 'ask', 'en', {})).toThrow('No service "constructor"');
   });
 
   it.each([
