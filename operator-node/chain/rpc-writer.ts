@@ -99,9 +99,11 @@ async function askFees(endpoint: Endpoint): Promise<Said<Fees>> {
   if ('unknown' in newest) return newest;
   const { baseFeePerGas } = newest.value;
   if (baseFeePerGas === undefined) return map(gasPrice, (value) => ({ kind: 'legacy', gasPrice: value }));
-  // Not every client has the method; the gas price holds the tip then.
-  const above = 'value' in gasPrice && gasPrice.value > baseFeePerGas ? gasPrice.value - baseFeePerGas : 0n;
-  const maxPriorityFeePerGas = 'value' in tip ? tip.value : above;
+  // Not every client has the method, and some suggest a tip where the chain asks for none: the gas price is base fee and tip.
+  const asked = 'value' in gasPrice ? gasPrice.value - baseFeePerGas : undefined;
+  const suggested = 'value' in tip ? tip.value : undefined;
+  const tips = [asked, suggested].filter((value) => value !== undefined).map((value) => (value > 0n ? value : 0n));
+  const maxPriorityFeePerGas = tips.reduce((least, next) => (next < least ? next : least), tips[0] ?? 0n);
   return {
     value: {
       kind: 'eip1559',

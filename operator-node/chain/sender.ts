@@ -154,7 +154,12 @@ export class ChainSender<T extends Tx = Tx> implements TransactionSender {
   async stop(): Promise<void> {
     this.#started = false;
     this.#cancelTimer();
-    await this.#running;
+    await this.idle();
+  }
+
+  /** Resolves when no look is under way. */
+  async idle(): Promise<void> {
+    while (this.#running !== undefined) await this.#running;
   }
 
   send(tx: Tx, key: SendingKey, call: ContractCall, tag: string): Hash {

@@ -75,7 +75,12 @@ export class ChainWatcher {
   async stop(): Promise<void> {
     this.#running = false;
     this.#cancelTimer();
-    await this.#looking;
+    await this.idle();
+  }
+
+  /** Resolves when no look is under way. */
+  idle(): Promise<void> {
+    return this.#looking;
   }
 
   #next(millis: number): void {
