@@ -8,7 +8,9 @@ import type { Answer, Method, Request } from './messages.ts';
 export interface Channel {
   /**
    * @throws {TandemError} `peer-unavailable` when there was no answer (whether the peer acted is unknown: ask again);
-   *   `bad-request` and the like when the peer refused the request itself; `unprocessable` when its answer is not of the schema.
+   *   `too-busy` likewise, to be asked again later; `bad-request` and the like when the peer refused the request itself
+   *   (the fact `path` says where its form is wrong: `['proposals', 17, 'note']`); `unprocessable` when its answer is not
+   *   of the schema, or is none to this request.
    */
   call<M extends Method>(peer: OperatorId, method: M, request: Request<M>): Promise<Answer<M>>;
   close(): Promise<void>;

@@ -18,6 +18,7 @@ import { createReceiver, type ChannelEvent } from './receive.ts';
 import { checkOwnCertificate, mayConnect, maySpeak, presented } from './trust.ts';
 import {
   checkAnswer,
+  checkRequest,
   errorBody,
   headers,
   isJsonType,
@@ -104,7 +105,12 @@ export function createHttpsChannel(options: HttpsChannelOptions): Channel {
         },
         body,
       );
-      if (reply.status !== 200) throw refusalOf(peer, method, reply.status, reply.body);
+      if (reply.status !== 200) {
+        const refusal = refusalOf(peer, method, reply.status, reply.body);
+        // If the form is at fault, this says where; it is not looked at before, since own requests have been typed.
+        if (refusal.code === 'bad-request') checkRequest(method, request);
+        throw refusal;
+      }
       if (!isJsonType(reply.contentType)) {
         throw new TandemError(
           'unprocessable',

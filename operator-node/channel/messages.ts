@@ -67,9 +67,9 @@ const sealed = z
   .string()
   .max(1366)
   .regex(/^[A-Za-z0-9_-]*$/, 'base64url');
-const name = text(64);
+const name = text(80);
 const note = text(160);
-const item = text(64);
+const item = text(80);
 /** The sending gateway's id of a message: any text. */
 const messageId = text(128, 1);
 
@@ -130,7 +130,7 @@ const proposalAnswer = z.discriminatedUnion('answer', [
     secondSubject: digest,
     toName: name,
     /** What the first user receives on commit; inert until the seller's domain has committed. `""` for nothing. */
-    delivers: text(64),
+    delivers: text(128),
     sealed,
   }),
   z.strictObject({ pair: pairId, answer: z.literal('refused'), reason: refusal }),

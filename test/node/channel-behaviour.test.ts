@@ -82,6 +82,7 @@ describe.each([
     Object.assign(request.proposals[1] ?? {}, { extra: 1 });
     const error = await channel.call(peer, 'propose', request).catch((reason: unknown) => reason);
     expect(error).toEqual(refusal('bad-request', /proposals\.1.*extra/));
+    expect(error).toMatchObject({ facts: { path: ['proposals', 1] } });
     expect(calls).toEqual([]);
   });
 

@@ -486,9 +486,9 @@ describe('maxMessageBytes', () => {
     const proposal = proposeRequest(1).proposals[0];
     const large = {
       ...proposal,
-      fromName: widest.repeat(64),
+      fromName: widest.repeat(80),
       note: widest.repeat(160),
-      item: widest.repeat(64),
+      item: widest.repeat(80),
       sealed: 'A'.repeat(1366),
     };
     const propose = { proposals: Array.from({ length: 512 }, () => large) };
