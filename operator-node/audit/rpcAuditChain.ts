@@ -35,12 +35,12 @@ const toQuantity = (value: number): string => `0x${value.toString(16)}`;
 const isRevert = ({ code, message }: { code: number; message: string }): boolean =>
   code === 3 || /revert|invalid opcode|stack underflow|out of gas/i.test(message);
 
-/** `url` is http or https. */
+/** `url` is http or https; messages name its host only, since the rest may hold a secret. */
 export function rpcAuditChain(url: string, fetchOver: typeof fetch = fetch): AuditChain {
   let id = 0;
 
   const unavailable = (what: string, cause?: unknown): TandemError =>
-    new TandemError('chain-unavailable', `${url}: ${what}`, { cause });
+    new TandemError('chain-unavailable', `RPC endpoint ${new URL(url).host}: ${what}`, { cause });
 
   async function ask(method: string, params: readonly unknown[]): Promise<Answer> {
     let body: unknown;

@@ -72,6 +72,10 @@ class Protocol {
     return finding.ok;
   }
 
+  get failed(): boolean {
+    return [...this.#findings.values()].some(({ ok }) => !ok);
+  }
+
   checks(pinned: boolean): Check[] {
     return checkNames.map((name) => {
       const finding = this.#findings.get(name);
@@ -152,7 +156,8 @@ function statementOf(bundle: EvidenceBundle, { terms, first, second }: OpenedRec
 /**
  * `network` and `chain` come from the auditor. Without a network the verdict is never PASS, and the chain is not asked:
  * whatever it said could be about a look-alike.
- * @throws {TandemError} `chain-unavailable` when the endpoint does not answer: then nothing is known.
+ * @throws {TandemError} `chain-unavailable` when the endpoint does not answer and nothing has failed yet: then nothing is
+ * known.
  */
 export async function verifyBundle(
   text: string,
@@ -166,7 +171,14 @@ export async function verifyBundle(
   } else {
     protocol.note('form', holds(`canonical JSON of ${parsed.bundle.format}, ${Buffer.byteLength(text)} bytes`));
     records = checkInItself(protocol, parsed.bundle, pinned?.network);
-    if (pinned !== undefined) await checkOnChain(protocol, parsed.bundle, pinned.network, pinned.chain);
+    if (pinned !== undefined) {
+      try {
+        await checkOnChain(protocol, parsed.bundle, pinned.network, pinned.chain);
+      } catch (error) {
+        // What is wrong in itself is wrong whatever the chain would have said.
+        if (!protocol.failed) throw error;
+      }
+    }
   }
   const checks = protocol.checks(pinned !== undefined || !parsed.ok);
   const every = (...statuses: Check['status'][]) => checks.every(({ status }) => statuses.includes(status));

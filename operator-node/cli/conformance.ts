@@ -74,6 +74,8 @@ const vectorsInput = z.object({ protocol: z.literal('tandem/1'), batches: z.arra
 
 type BatchInput = z.output<typeof batchInput>;
 
+const usage = 'usage: tandem conformance FILE\n';
+
 /** The command is used wrongly or its file is malformed: the message says where. */
 class UsageError extends Error {}
 
@@ -178,7 +180,11 @@ async function readVectors(file: string): Promise<readonly BatchInput[]> {
 export async function conformance(args: readonly string[], out: Output): Promise<number> {
   try {
     const [file] = args;
-    if (file === undefined || args.length !== 1) throw new UsageError('usage: tandem conformance FILE');
+    if (file === '--help' || file === '-h') {
+      out.stdout.write(usage);
+      return 0;
+    }
+    if (file === undefined || args.length !== 1) throw new UsageError(usage.trimEnd());
     const lines = (await readVectors(file)).map((batch, index) => `${JSON.stringify(compute(batch, index))}\n`);
     for (const line of lines) out.stdout.write(line);
     return 0;

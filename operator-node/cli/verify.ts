@@ -77,11 +77,12 @@ interface Arguments {
   readonly json: boolean;
 }
 
-function readArguments(args: readonly string[]): Arguments {
+function readArguments(args: readonly string[]): Arguments | 'help' {
   const options = {
     network: { type: 'string' },
     rpc: { type: 'string' },
     json: { type: 'boolean', default: false },
+    help: { type: 'boolean', short: 'h', default: false },
   } as const;
   let parsed;
   try {
@@ -90,18 +91,24 @@ function readArguments(args: readonly string[]): Arguments {
     throw new UsageError((cause as Error).message, { cause });
   }
   const { values, positionals } = parsed;
+  if (values.help) return 'help';
   const [bundle] = positionals;
   if (bundle === undefined || positionals.length !== 1) throw new UsageError('name one bundle file');
   if (values.network !== undefined && values.rpc === undefined) throw new UsageError('--network needs --rpc');
-  if (values.rpc !== undefined && !/^https?:\/\//.test(values.rpc))
+  if (values.rpc !== undefined && !(URL.canParse(values.rpc) && /^https?:/.test(values.rpc)))
     throw new UsageError(`--rpc ${values.rpc} is no http URL`);
   return { bundle, network: values.network, rpc: values.rpc, json: values.json };
 }
 
-/** @returns 0 PASS, 1 FAIL, 3 UNPINNED, 2 for wrong usage, files that cannot be read, or a chain that does not answer. */
+/** @returns 0 PASS (or help), 1 FAIL, 3 UNPINNED, 2 for wrong usage, files that cannot be read, or a chain that does not answer. */
 export async function verify(args: readonly string[], out: Output): Promise<number> {
   try {
-    const { bundle, network, rpc, json } = readArguments(args);
+    const read = readArguments(args);
+    if (read === 'help') {
+      out.stdout.write(usage);
+      return 0;
+    }
+    const { bundle, network, rpc, json } = read;
     const text = await readText(bundle);
     const pinned =
       network === undefined || rpc === undefined

@@ -393,6 +393,14 @@ describe('network', () => {
     const refuse = () => Promise.reject(new TandemError('chain-unavailable', 'down'));
     const chain = modelChain({ ...committed.model, but: { block: refuse } });
     await expect(verify(committed.text, { chain })).rejects.toThrow('down');
+    await expectFailure(
+      verify(
+        changed((bundle) => ({ ...bundle, index: 3 })),
+        { chain },
+      ),
+      'inclusion',
+      'leads to',
+    );
   });
 });
 
