@@ -4,7 +4,7 @@
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { NodeClient } from '../../operator-node/cli/client.ts';
 import { blockNumber } from '../devnet/chain.ts';
@@ -29,6 +29,7 @@ const usage = `usage: npm run bench -- [--pairs N | --seconds S] [--rate R] [--w
   --users     users of each operator (default 200)
   --max-open  no more orders while so many pairs are open (default 30 s of orders)
   --keep      leave the devnet's folder behind
+  --profile D write a CPU profile of each node into folder D
   --json      the report as JSON on stdout`;
 
 /** Above the devnet's own ports, so that the two can run side by side. */
@@ -36,6 +37,8 @@ const portOffset = 200;
 /** Without a pair settled for so long, the rest is given up. */
 const standstillMillis = 30_000;
 const quietMillis = 30_000;
+/** Of the pairs after the warm-up, how many must be settled for the measurement to end. */
+const measuredShare = 0.98;
 
 function options() {
   try {
@@ -48,6 +51,7 @@ function options() {
         users: { type: 'string', default: '200' },
         'max-open': { type: 'string' },
         keep: { type: 'boolean', default: false },
+        profile: { type: 'string' },
         json: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
       },
@@ -72,6 +76,7 @@ function options() {
       users: Math.round(positive('users', values.users)),
       maxOpen: values['max-open'] === undefined ? Math.ceil(rate * 30) : positive('max-open', values['max-open']),
       keep: values.keep,
+      profile: values.profile,
       json: values.json,
     };
   } catch (error) {
@@ -97,7 +102,7 @@ async function gasSince(rpcUrl: string, from: number, to: number): Promise<{ gas
 }
 
 async function main(): Promise<number> {
-  const { rate, pairs, warmUpPairs, users, maxOpen, keep, json } = options();
+  const { rate, pairs, warmUpPairs, users, maxOpen, keep, profile, json } = options();
   const say = (text: string): void => void process.stderr.write(`· ${text}\n`);
   const { portBase } = environmentPlace();
   const dir = mkdtempSync(join(tmpdir(), 'tandem-bench-'));
@@ -122,6 +127,7 @@ async function main(): Promise<number> {
       fresh: true,
       users: population,
       keepChain: false,
+      nodeArguments: profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${resolve(profile)}`],
       webhook: { url: receiver.url, secret },
       signal,
       say,
@@ -203,13 +209,15 @@ async function measure(
   const measuredFrom = performance.now();
   const cpuFrom = cpu();
   const settledFrom = load.settled;
-  await sending;
-  // What is settled after the last order was sent is settled at a falling load: it does not count for the rate.
+  // Pairs go on being settled at the rate of their orders until shortly before the end; the last few wait for one another.
+  const measuredPairs = Math.ceil(pairs * measuredShare);
+  await untilSettled(load, warmUpPairs + measuredPairs);
   const measuredTo = performance.now();
   const settledTo = load.settled;
   const cpuTo = cpu();
   const memory = Object.fromEntries(Object.entries(pids).map(([name, pid]) => [name, memoryBytes(pid)]));
-  await untilAllSettled(load, total);
+  await sending;
+  await untilSettled(load, total);
   stopProgress();
   const after = await quietBooks(devnet, file);
   const gas = await gasSince(layout.rpcUrl, firstBlock, await blockNumber(layout));
@@ -259,13 +267,14 @@ async function measure(
   };
 }
 
-async function untilAllSettled(load: Load, total: number): Promise<void> {
+/** Until so many pairs are settled or failed, or none has been for a while. */
+async function untilSettled(load: Load, wanted: number): Promise<void> {
   let settled = load.settled;
   let since = performance.now();
   await until(
     () => {
       if (load.settled !== settled) [settled, since] = [load.settled, performance.now()];
-      const over = load.settled + load.failed >= total || performance.now() - since > standstillMillis;
+      const over = load.settled + load.failed >= wanted || performance.now() - since > standstillMillis;
       return over ? true : undefined;
     },
     { timeoutMillis: Number.MAX_SAFE_INTEGER, failure: () => '' },

@@ -24,6 +24,8 @@ export interface DevnetOptions extends ConfigOptions {
   readonly users: readonly DevnetPerson[];
   /** False for a devnet that is thrown away: the chain's state is not written. */
   readonly keepChain: boolean;
+  /** For the nodes' runtime, such as `--cpu-prof`. */
+  readonly nodeArguments?: readonly string[];
   /** Ends a start that is under way. */
   readonly signal?: AbortSignal;
   /** One line a step. */
@@ -130,7 +132,7 @@ export class Devnet {
     this.#processes.start(
       handle,
       process.execPath,
-      [join(root, 'operator-node', 'main.ts'), '--config', place.configFile],
+      [...(this.#options.nodeArguments ?? []), join(root, 'operator-node', 'main.ts'), '--config', place.configFile],
       { cwd: place.dir, env: { ...process.env, NODE_ENV: 'production' }, logFile: place.logFile },
     );
   }
