@@ -86,10 +86,13 @@ function creationCode(contract: string, abi: readonly object[], ...args: readonl
   return new ContractFactory(abi, artifact.bytecode).getDeployTransaction(...args).then(({ data }) => data);
 }
 
+/** No fees, and nobody has anything. */
+export const freeChain: readonly string[] = ['--accounts', '0', '--gas-price', '0', '--base-fee', '0'];
+
 /** Stopped when the test ends. `anvilArgs` may ask for fees. */
 export async function openChain(
   finality: Network['finality'] = { mode: 'depth', depth: 0 },
-  anvilArgs: readonly string[] = ['--accounts', '0', '--gas-price', '0', '--base-fee', '0'],
+  anvilArgs: readonly string[] = freeChain,
 ): Promise<TestChain> {
   const anvil = await startAnvil(...anvilArgs);
   onTestFinished(() => anvil.stop());

@@ -4,7 +4,7 @@ import { loadNetwork } from '../../operator-node/chain/network.ts';
 import { RpcReader } from '../../operator-node/chain/rpc.ts';
 import { systemClock } from '../../operator-node/engine/clock.ts';
 import type { Hash, UnixSeconds } from '../../operator-node/model/ids.ts';
-import { ManualClock, openChain, startEndpoint, type TestChain } from './chain-fixture.ts';
+import { ManualClock, freeChain, openChain, startEndpoint, type TestChain } from './chain-fixture.ts';
 
 const unavailable = { code: 'chain-unavailable' };
 const mismatch = { code: 'network-mismatch' };
@@ -47,7 +47,8 @@ describe('checkNetwork', () => {
 
   it('refuses an endpoint with another genesis', async () => {
     const chain = await openChain();
-    const other = await openChain();
+    // The genesis block of anvil differs by its time, a second apart at least.
+    const other = await openChain({ mode: 'depth', depth: 0 }, ['--timestamp', '1600000000', ...freeChain]);
     await expect(chain.reader({ urls: [other.anvil.url] }).checkNetwork()).rejects.toMatchObject(mismatch);
   });
 
