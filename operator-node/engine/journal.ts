@@ -5,7 +5,7 @@
  *   payloadDigest = SHA-256(salt || UTF-8(JSON of payload))
  *   hash          = SHA-256(UTF-8("tandem/journal/1") || 0x00 || previous hash || UTF-8(JSON [sequence, at, kind, payloadDigest]))
  */
-import { createHash, hash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { UnixMillis } from '../model/ids.ts';
 import { table, type Tx } from '../store/store.ts';
 import type { Random } from './clock.ts';
@@ -39,10 +39,8 @@ const emptyHead: JournalHead = { sequence: 0, hash: '0'.repeat(64) };
 const prefix = Buffer.from('tandem/journal/1\0');
 
 export function entryHash(entry: Omit<JournalEntry, 'hash'>): string {
-  const payloadDigest = createHash('sha256')
-    .update(entry.salt, 'hex')
-    .update(JSON.stringify(entry.payload))
-    .digest('hex');
+  const payload = Buffer.concat([Buffer.from(entry.salt, 'hex'), Buffer.from(JSON.stringify(entry.payload))]);
+  const payloadDigest = hash('sha256', payload, 'hex');
   return hash(
     'sha256',
     Buffer.concat([

@@ -214,7 +214,7 @@ export async function handOver(flow: FlowContext, group: Group): Promise<void> {
 type Check =
   | { readonly ok: true; readonly sides: readonly PairSide[] }
   | { readonly ok: false; readonly refusal: BatchRefusal }
-  | { readonly ok: false; readonly later: 'sequence' };
+  | { readonly ok: false; readonly later: 'sequence' | 'busy' };
 
 export async function answerOffer(
   flow: FlowContext,
@@ -250,6 +250,8 @@ function checkOffer(flow: FlowContext, work: Work, from: OperatorId, { batch, pa
   if (batch.sequence < lane.next) return refuse('sequence-taken');
   if (batch.sequence > lane.next || lane.waitsFor !== undefined) return { ok: false, later: 'sequence' };
   if (batch.deadline > toUnixSeconds(work.now) + flow.config.timing.acceptWindowSeconds) return refuse('deadline');
+  // The contract takes no batch of a suspended operator: signed now, it would only block the lane.
+  if ([from, flow.self].some((id) => flow.peers.get(id)?.status !== 'active')) return { ok: false, later: 'busy' };
   const sides: PairSide[] = [];
   const seen = new Set<PairId>();
   const leaves: Uint8Array[] = [];

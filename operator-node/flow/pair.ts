@@ -120,7 +120,7 @@ export const sideKey = (pair: PairId, leg: Leg): string => `${pair}!${leg}`;
 export function loadSide(view: View, pair: PairId, leg: Leg): PairSide | undefined {
   const key = sideKey(pair, leg);
   const state = view.get(sideStateTable, key);
-  const side = view.get(sideTable, key);
+  const side = state === undefined ? undefined : view.get(sideTable, key);
   return side === undefined || state === undefined ? undefined : { side, state };
 }
 

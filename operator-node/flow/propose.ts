@@ -65,22 +65,48 @@ export async function propose(flow: FlowContext, group: Group): Promise<void> {
     else gone.push(key);
   }
   const peer = group[0]?.[1].peer;
-  if (peer !== undefined) await flow.greetings.ensure(peer);
-  const answers =
-    proposals.length === 0 || peer === undefined
-      ? []
-      : (await flow.channel.call(peer, 'propose', { proposals })).answers;
-  if (answers.length !== proposals.length) {
-    throw new TandemError(
-      'unprocessable',
-      `Operator ${peer} answered ${answers.length} of ${proposals.length} proposals.`,
-    );
+  if (peer === undefined) return;
+  if (gone.length > 0) {
+    await flow.engine.run((work) => {
+      for (const key of gone) work.done(proposeQueue, key);
+    });
+  }
+  await flow.greetings.ensure(peer);
+  await proposeAll(flow, peer, proposals);
+}
+
+/** A peer refuses a request as a whole. What it will never take is found by halving, so that the rest gets through. */
+async function proposeAll(flow: FlowContext, peer: OperatorId, proposals: readonly Proposal[]): Promise<void> {
+  const [first] = proposals;
+  if (first === undefined) return;
+  let answers: readonly ProposalAnswer[];
+  try {
+    ({ answers } = await flow.channel.call(peer, 'propose', { proposals: [...proposals] }));
+  } catch (error) {
+    if (!(error instanceof TandemError) || error.retryable) throw error;
+    if (proposals.length === 1) {
+      await refuseProposal(flow, peer, first.terms.pair, error);
+      return;
+    }
+    const half = Math.ceil(proposals.length / 2);
+    await proposeAll(flow, peer, proposals.slice(0, half));
+    await proposeAll(flow, peer, proposals.slice(half));
+    return;
   }
   await flow.engine.run((work) => {
-    for (const key of gone) work.done(proposeQueue, key);
     answers.forEach((answer, index) => {
       takeAnswer(flow, work, proposals[index]?.terms.pair, answer);
     });
+  });
+}
+
+/** The peer took the request for a fault, and nothing is prepared there. */
+async function refuseProposal(flow: FlowContext, peer: OperatorId, pair: PairId, error: TandemError): Promise<void> {
+  await flow.engine.run((work) => {
+    work.journal('fault', { what: 'proposal not taken', pair, peer, code: error.code, message: error.message });
+    work.emit({ type: 'alarm', what: 'proposal-not-taken', pair, peer, code: error.code });
+    const found = loadSide(work, pair, 'first');
+    if (found !== undefined) advance(flow, work, found, { type: 'refused', notice: 'order-failed' });
   });
 }
 

@@ -2,10 +2,11 @@
  * A message comes in. It is passed on unchanged, or it is looked at: then what it does and the fact that it was taken
  * are one write, keyed by the gateway's message id, so that sending it again changes nothing (faults: 17).
  */
-import { createHmac } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { NoticeKey, Order, Reading, Refund, TextParams } from '../analysis/analysis.ts';
 import type { Disposition, InboundMessage } from '../api/services.ts';
 import type { Answer, Request } from '../channel/messages.ts';
+import { hmac } from '../commitment/hmac.ts';
 import type { Work } from '../engine/engine.ts';
 import { TandemError } from '../errors.ts';
 import { toAmount, toTimestamp, type OperatorId } from '../model/ids.ts';
@@ -57,9 +58,7 @@ export class Receiver {
   }
 
   private digest({ from, to, text }: InboundMessage): string {
-    return createHmac('sha256', this.flow.operatorKey)
-      .update(JSON.stringify([from, to, text]))
-      .digest('base64url');
+    return hmac(this.flow.operatorKey, hash('sha256', JSON.stringify([from, to, text]), 'buffer'));
   }
 
   private async take(message: InboundMessage, content: string): Promise<Taken> {

@@ -2,7 +2,9 @@
  * The sealed copy that each operator keeps for the other (protocol §3, rule 10): AES-256-GCM under a key derived from the
  * user's key and bound to peer, pair, leg and version; base64url of `iv (12) || ciphertext || tag (16)`.
  */
-import { createCipheriv, createDecipheriv, createHmac } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createSecretKey, hash, type KeyObject } from 'node:crypto';
+import { fromHex } from '../commitment/bytes.ts';
+import { hmac } from '../commitment/hmac.ts';
 import type { Random } from '../engine/clock.ts';
 import type { Hash, Leg, OperatorId, PairId } from '../model/ids.ts';
 
@@ -16,10 +18,9 @@ const version = 'tandem/sealed/1';
 
 const bound = ({ peer, pair, leg }: Binding): string => `${version}\0${peer}\0${pair}\0${leg}`;
 
-const sealingKey = (userKey: Hash, binding: Binding): Buffer =>
-  createHmac('sha256', Buffer.from(userKey.slice(2), 'hex'))
-    .update(bound(binding))
-    .digest();
+/** HMAC-SHA-256(userKey, SHA-256(binding)). As a key object: handing bytes to the cipher costs three times as much. */
+const sealingKey = (userKey: Hash, binding: Binding): KeyObject =>
+  createSecretKey(fromHex(hmac(userKey, hash('sha256', bound(binding), 'buffer'))));
 
 export function seal(userKey: Hash, binding: Binding, content: object, random: Random): string {
   const iv = random.bytes(12);
