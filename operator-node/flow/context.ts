@@ -10,6 +10,7 @@ import type { MessageGateway } from '../messaging/gateway.ts';
 import type { Amount, Asset, BatchId, Hash, Hex, Msisdn, OperatorId, UnixSeconds, UserId } from '../model/ids.ts';
 import type { SettlementDomain } from '../model/records.ts';
 import type { View } from '../store/store.ts';
+import type { Table } from './flow.ts';
 import type { Greetings } from './greet.ts';
 import type { OpenWork } from './open.ts';
 import type { Submitter } from './submit.ts';
@@ -50,6 +51,8 @@ export interface FlowContext {
   readonly settlement: SettlementDomain;
   readonly config: Config;
   readonly engine: Engine;
+  /** What each state does with each event: `flow.ts`. */
+  readonly table: Table;
   readonly analysis: Analysis;
   readonly directory: Directory;
   readonly domains: Domains;

@@ -38,7 +38,7 @@ interface Fault {
 
 type Cell<T extends SideEventName> = Step<T> | Ignored | Fault;
 type Row = { readonly [T in SideEventName]: Cell<T> };
-type Table = Readonly<Record<Role, Readonly<Record<SideStateName, Row>>>>;
+export type Table = Readonly<Record<Role, Readonly<Record<SideStateName, Row>>>>;
 
 const ignore = (why: string): Ignored => ({ ignore: why });
 const fault = (why: string): Fault => ({ fault: why });
@@ -256,7 +256,7 @@ export function advance<T extends SideEventName>(
 ): Advance {
   const { side, state } = found;
   const name: T = event.type as T;
-  const cell: Cell<T> = table[side.role][state.state][name];
+  const cell: Cell<T> = flow.table[side.role][state.state][name];
   if (typeof cell === 'function') return cell(flow, work, found, event);
   if ('ignore' in cell) return 'ignored';
   work.journal('fault', {

@@ -1,0 +1,291 @@
+/**
+ * One operator's node out of its ports: the wiring that the process and the simulator share. `node.ts` hands in a real
+ * disk, a real chain and a real network, the simulator models of them; what stands between is the same.
+ */
+import type { Analysis } from './analysis/analysis.ts';
+import type { SettlementCalls } from './chain/calls.ts';
+import type { ChainReader, ChainWriter, Head, PeerRegistry, SendingKey } from './chain/chain.ts';
+import { ChainPeers } from './chain/peers.ts';
+import { ChainSender, type SenderAlarm } from './chain/sender.ts';
+import type { TransactionSigner } from './chain/signing.ts';
+import { ChainWatcher } from './chain/watcher.ts';
+import type { Channel, PeerHandlers } from './channel/channel.ts';
+import { createLoopback, withLoopback } from './channel/loopback.ts';
+import type { Config } from './config.ts';
+import type { Directory } from './directory/directory.ts';
+import { createGoods, type GoodsDomain } from './domains/goods/goods.ts';
+import { createPayments, type PaymentsDomain } from './domains/payments/payments.ts';
+import { createDomains, type Domains } from './domains/registry.ts';
+import type { Clock, Random } from './engine/clock.ts';
+import { Engine, type EngineEvent } from './engine/engine.ts';
+import { TandemError } from './errors.ts';
+import { applyBlocks, cursorTable } from './flow/blocks.ts';
+import type { BatchSigner, ChainView, FlowContext } from './flow/context.ts';
+import { table, type Table } from './flow/flow.ts';
+import { Greetings } from './flow/greet.ts';
+import { createHandlers } from './flow/handlers.ts';
+import { OpenWork } from './flow/open.ts';
+import { Receiver } from './flow/receive.ts';
+import { recover } from './flow/recover.ts';
+import { declareQueues, startClocks } from './flow/start.ts';
+import { Submitter } from './flow/submit.ts';
+import type { MessageGateway } from './messaging/gateway.ts';
+import type { Amount } from './model/ids.ts';
+import type { SettlementDomain } from './model/records.ts';
+import type { Store } from './store/store.ts';
+import { Staff } from './users/staff.ts';
+
+export interface NodeDomains {
+  readonly payments: PaymentsDomain;
+  readonly goods: GoodsDomain;
+  readonly domains: Domains;
+}
+
+export interface NodeParts extends NodeDomains {
+  readonly config: Config;
+  /** 32 bytes. */
+  readonly operatorKey: Uint8Array;
+  readonly settlement: SettlementDomain;
+  /** Where the watcher begins on a new store. */
+  readonly firstBlock: number;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly reader: ChainReader;
+  readonly writer: ChainWriter;
+  readonly calls: SettlementCalls;
+  readonly signer: BatchSigner;
+  readonly transactionSigners: Readonly<Record<SendingKey, TransactionSigner>>;
+  readonly analysis: Analysis;
+  readonly directory: Directory;
+  readonly gateway: MessageGateway;
+  /** The channel to other operators; that to oneself is added. */
+  readonly remote: (peers: PeerRegistry) => Channel;
+  /** What each state does with each event. */
+  readonly table?: Table;
+  readonly onEvent: (event: EngineEvent) => void;
+  readonly onAlarm: (alarm: SenderAlarm) => void;
+  /** A fault in the background: logged, and work goes on. */
+  readonly onFailure: (where: string, error: unknown) => void;
+  /** The node cannot go on: nothing more is written or told. */
+  readonly onFatal: (error: unknown) => void;
+  /** At every look at the chain that succeeded. */
+  readonly onHead?: (head: Head) => void;
+  /** `failure` is undefined for a call that was answered. */
+  readonly onPeerCall?: (method: Parameters<Channel['call']>[1], failure: unknown) => void;
+}
+
+export interface ComposedNode {
+  readonly flow: FlowContext;
+  readonly engine: Engine;
+  readonly head: HeadView;
+  readonly peers: ChainPeers;
+  readonly sender: ChainSender;
+  readonly watcher: ChainWatcher;
+  readonly handlers: PeerHandlers;
+  readonly receiver: Receiver;
+  readonly staff: Staff;
+  /** Reads the operators and the store, then sets everything going. @throws {TandemError} `chain-unavailable`, `config-invalid` */
+  start(): Promise<void>;
+  /** Lets what is under way end. The store stays open. */
+  stop(): Promise<void>;
+}
+
+/** What the watcher has seen of the chain's head, as the flow asks for it. */
+export class HeadView implements ChainView {
+  private head: Head | undefined;
+  private seenAt = 0;
+  private readonly clock: Clock;
+  private readonly maxGapMillis: number;
+
+  constructor(clock: Clock, maxGapMillis: number) {
+    this.clock = clock;
+    this.maxGapMillis = maxGapMillis;
+  }
+
+  see(head: Head): void {
+    this.head = head;
+    this.seenAt = this.clock.now();
+  }
+
+  get headTime(): ChainView['headTime'] {
+    return this.head?.newest.timestamp;
+  }
+
+  get stalled(): boolean {
+    if (this.head === undefined) return true;
+    return this.head.ageMillis + (this.clock.now() - this.seenAt) > this.maxGapMillis;
+  }
+}
+
+/** The private domains of an operator. @throws {TandemError} `catalogue-invalid` for a service that they do not fit. */
+export function openDomains(
+  { operator, limits }: Config,
+  analysis: Analysis & { readonly services: readonly string[] },
+): NodeDomains {
+  const payments = createPayments({
+    operator: operator.id,
+    limits: { ...limits, perService: (service, asset) => analysis.plan(service)?.maxAmount[asset] },
+  });
+  const goods = createGoods(payments);
+  const domains = createDomains([payments, goods]);
+  for (const service of analysis.services) {
+    const plan = analysis.plan(service);
+    if (plan !== undefined) domains.checkPlan(service, plan);
+  }
+  return { payments, goods, domains };
+}
+
+/** Builds everything and starts nothing. */
+export function composeNode(parts: NodeParts): ComposedNode {
+  const { config, store, clock, reader, payments, goods, analysis, settlement, onFailure, onFatal, onPeerCall } = parts;
+  const { operator, timing } = config;
+  const engine = new Engine({ store, clock, random: parts.random, onEvent: parts.onEvent, onFailure });
+  const peers = new ChainPeers({
+    reader,
+    clock,
+    onTrouble: (trouble) => {
+      onFailure('peers', trouble);
+    },
+  });
+  const head = new HeadView(clock, 2 * timing.maxBlockGapSeconds * 1000);
+  const sender = new ChainSender({
+    store,
+    reader,
+    writer: parts.writer,
+    transact: (body) => store.transact(body),
+    clock,
+    chainId: settlement.chainId,
+    signers: parts.transactionSigners,
+    onOutcome: (tx, outcome) => {
+      submitter.onOutcome(tx, outcome);
+    },
+    onAlarm: parts.onAlarm,
+    onTrouble: (trouble) => {
+      onFailure('sender', trouble);
+    },
+  });
+  const submitter = new Submitter(parts.calls, sender);
+
+  const remote = parts.remote(peers);
+  /** Set below: the loopback answers with the flow that uses it. */
+  let everyone = remote;
+  const channel: Channel = {
+    call: async (peer, method, request) => {
+      try {
+        const answer = await everyone.call(peer, method, request);
+        onPeerCall?.(method, undefined);
+        return answer;
+      } catch (error) {
+        onPeerCall?.(method, error);
+        throw error;
+      }
+    },
+    close: () => everyone.close(),
+  };
+  const hello = {
+    version: 1 as const,
+    operator: operator.id,
+    chainId: settlement.chainId.toString(),
+    settlement: settlement.contract.toLowerCase(),
+    assets: [...config.assets],
+  };
+  const flow: FlowContext = {
+    self: operator.id,
+    handle: operator.handle,
+    serviceNumber: operator.serviceNumber,
+    operatorKey: parts.operatorKey,
+    settlement,
+    config,
+    engine,
+    table: parts.table ?? table,
+    analysis,
+    directory: parts.directory,
+    domains: parts.domains,
+    accounts: {
+      balances: (view, user) =>
+        payments
+          .balances(view, user)
+          .map(({ asset, balance, held }) => ({ asset, balance: balance as Amount, held: held as Amount })),
+    },
+    peers,
+    channel,
+    greetings: new Greetings(hello, channel),
+    gateway: parts.gateway,
+    chain: reader,
+    chainView: head,
+    signer: parts.signer,
+    open: new OpenWork(),
+    submitter,
+  };
+  const handlers = createHandlers(flow);
+  everyone = withLoopback(operator.id, createLoopback(operator.id, handlers), remote);
+  submitter.attach(flow);
+  declareQueues(flow);
+
+  const watcher = new ChainWatcher({
+    reader,
+    clock,
+    pollMillis: config.chain.pollMillis,
+    firstBlock: parts.firstBlock,
+    onBlocks: async (blocks) => {
+      peers.onBlocks(blocks);
+      await applyBlocks(flow, blocks);
+    },
+    onHead: (seen) => {
+      head.see(seen);
+      peers.onHead(seen);
+      sender.onHead(seen);
+      parts.onHead?.(seen);
+    },
+    onFault: onFatal,
+    onTrouble: (trouble) => {
+      onFailure('chain', trouble);
+    },
+  });
+
+  return {
+    flow,
+    engine,
+    head,
+    peers,
+    sender,
+    watcher,
+    handlers,
+    receiver: new Receiver(flow),
+    staff: new Staff({
+      engine,
+      payments,
+      goods,
+      assets: new Set(config.assets.map(({ asset }) => asset)),
+      languages: analysis.languages,
+    }),
+    async start() {
+      await peers.start();
+      checkOwnEntry(config, peers);
+      await recover(flow);
+      sender.start();
+      watcher.start(store.newest.get(cursorTable, 'chain'));
+      engine.start();
+      startClocks(flow);
+    },
+    async stop() {
+      await watcher.stop();
+      await engine.stop();
+      await sender.stop();
+      await peers.stop();
+      await channel.close();
+    },
+  };
+}
+
+/** A node that the registry does not know would sign what nobody accepts. */
+function checkOwnEntry({ operator }: Config, peers: ChainPeers): void {
+  const entry = peers.get(operator.id);
+  if (entry === undefined || entry.status === 'unknown' || entry.status === 'retired') {
+    throw new TandemError(
+      'config-invalid',
+      `The registry has no acting operator ${operator.id}: the consortium has to admit it first.`,
+    );
+  }
+}
