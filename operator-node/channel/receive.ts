@@ -163,8 +163,10 @@ async function readBody(request: IncomingMessage): Promise<Buffer> {
     request.once('end', () =>
       resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)),
     );
-    const gone = (): void =>
-      reject(new TandemError('bad-request', 'The connection was closed before the body was complete'));
+    const gone = (): void => {
+      if (!request.complete)
+        reject(new TandemError('bad-request', 'The connection was closed before the body was complete'));
+    };
     request.once('error', gone);
     request.once('close', gone);
   });
