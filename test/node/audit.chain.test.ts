@@ -15,7 +15,7 @@ import { connect } from '../../operator-node/chain/connect.ts';
 import { RpcReader } from '../../operator-node/chain/rpc.ts';
 import { verify } from '../../operator-node/cli/verify.ts';
 import { systemClock } from '../../operator-node/engine/clock.ts';
-import type { Hash, OperatorId, UnixSeconds } from '../../operator-node/model/ids.ts';
+import type { Hash, Hex, OperatorId, UnixSeconds } from '../../operator-node/model/ids.ts';
 import type { Network, SettlementDomain, SignedBatch } from '../../operator-node/model/records.ts';
 import { admitOperators, deployTandem } from '../../scripts/contracts/deploy.ts';
 import { anvilBinary } from '../../scripts/devnet/chain.ts';
@@ -191,6 +191,21 @@ beforeAll(async () => {
 afterAll(async () => {
   await stopAnvil();
   await rm(folder, { recursive: true });
+});
+
+describe('readFacts', () => {
+  it('refuses blocks that do not have what the node stored of them', async () => {
+    const { signed, preparedBlock, decisionBlock } = settled;
+    const facts = (change: object) =>
+      readFacts(reader(network), { signed, index: 0, preparedBlock, decisionBlock, ...change });
+    await expect(facts({ preparedBlock: decisionBlock })).rejects.toThrow('no BatchPrepared of batch');
+    await expect(facts({ decisionBlock: preparedBlock })).rejects.toThrow('neither a decision of pair 0');
+    await expect(facts({ index: 2 })).rejects.toThrow('neither a decision of pair 2');
+    const forged = { ...signed, acceptorSignature: `0x${'11'.repeat(65)}` as Hex };
+    expect(await facts({ signed: forged })).toMatchObject({
+      signers: { acceptor: signers.acceptor.address.toLowerCase() },
+    });
+  });
 });
 
 describe('tandem verify', () => {
