@@ -340,6 +340,17 @@ describe('a forged proof', () => {
     for (const [index, leaf, proof] of wrong) expect(await verify(index, leaf, proof)).toBe(false);
   });
 
+  it('is refused when the root is that of a larger tree than the batch says', async () => {
+    const [left, right] = [
+      { sequence: 1, count: 1, root: hashNode(a, b) },
+      { sequence: 2, count: 1, root: hashNode(b, a) },
+    ];
+    await scene.consortium.prepared(left);
+    await scene.consortium.prepared(right);
+    expect(await verify(0, leafOf(0), [b], left)).toBe(false);
+    expect(await verify(0, leafOf(0), [b], right)).toBe(false);
+  });
+
   it('is refused for the root itself as the only leaf', async () => {
     await scene.consortium.prepared({ count: 1, root: a });
     expect(await verify(0, leafOf(0), [], { count: 1, root: a })).toBe(true);
