@@ -137,8 +137,16 @@ export class ChainSender<T extends Tx = Tx> implements TransactionSender {
     const signer = this.#options.signers[order.key];
     const { hash } = storeNext(tx, signer, this.#options.chainId, order);
     this.#waiting.set(signer.address, (this.#waiting.get(signer.address) ?? 0) + 1);
-    // The body that this is part of has ended by then, and an empty transaction is on disk only after it.
+    this.#sendWhenDurable();
+    return hash;
+  }
+
+  #sendWhenDurable(): void {
+    if (this.#barrier) return;
+    this.#barrier = true;
+    // The body that asks for it has ended by then, and an empty transaction counts as on disk only after it.
     queueMicrotask(() => {
+      this.#barrier = false;
       this.#options
         .transact(() => undefined)
         .then(
@@ -149,7 +157,6 @@ export class ChainSender<T extends Tx = Tx> implements TransactionSender {
           () => undefined,
         );
     });
-    return hash;
   }
 
   #tick(): void {

@@ -29,7 +29,8 @@ export function localTransactionSigner(privateKey: Hex): TransactionSigner {
   const key = new SigningKey(privateKey);
   return {
     address: computeAddress(key).toLowerCase(),
-    sign({ fees, ...fields }) {
+    sign({ chainId, nonce, to, data, gasLimit, fees }) {
+      const fields = { chainId, nonce, to, data, gasLimit };
       const transaction = Transaction.from(
         fees.kind === 'legacy'
           ? { ...fields, type: 0, gasPrice: fees.gasPrice }
