@@ -6,6 +6,7 @@ import { randomInt, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ApiError } from '../../operator-node/cli/client.ts';
+import type { OutboundMessage } from '../../operator-node/messaging/gateway.ts';
 import { ChainWatch } from '../../scripts/devnet/chain-watch.ts';
 import { mirror, noHolds, pairOutcomes, readBooks, sumsConstant, type Books } from '../../scripts/devnet/checks.ts';
 import { until } from '../../scripts/devnet/wait.ts';
@@ -30,6 +31,9 @@ const isQuestion = (text: string): boolean => /(?:YES|JA) \w+/.test(text) && !/(
 const isPending = (text: string): boolean => /^(?:Waiting for|Väntar på|You asked|Du har begärt)/.test(text);
 const isPaid = (text: string): boolean =>
   /(?:^You paid (?!nothing)|^Du betalade (?!inget)| paid you | betalade dig )/.test(text);
+
+/** Replies to an answer, which name the pair of the question. */
+const isReply = (text: string): boolean => /answered already|redan besvarad|Too late|För sent/.test(text);
 
 let net: TestNet;
 let opening: Books;
@@ -84,7 +88,7 @@ async function keepOrdering(from: string): Promise<void> {
     const order: Order = { id: randomUUID(), note: `n${orders.length}`, from, to, kind, amount: amount * 100 };
     orders.push(order);
     order.disposition = await deliver(from, to, `${keyword} ${amount} ${order.note}`, order.id);
-    await sleep(randomInt(120));
+    await sleep(randomInt(250));
   }
 }
 
@@ -153,21 +157,30 @@ describe('a node that is killed and started again', () => {
     await net.readPhones();
     expect(new Set(net.received.map(({ id }) => id)).size).toBe(net.received.length);
     const faults: string[] = [];
+    const pairs = pairsByNote();
     for (const order of orders) {
       const texts = net.received.filter(({ text }) => noteOf(text) === order.note);
-      const mine = texts.filter(({ to }) => to === net.user(order.from).number).map(({ text }) => text);
-      const theirs = texts.filter(({ to }) => to === net.user(order.to).number).map(({ text }) => text);
       if (order.disposition !== 'intercepted') {
         if (texts.length > 0) faults.push(`${order.note} was ${order.disposition}, and yet: ${texts[0]?.text}`);
         continue;
       }
-      const results = mine.filter((text) => !isPending(text));
-      const said = `${order.note}: ${JSON.stringify({ mine, theirs })}`;
-      if (mine.filter(isPending).length > 1 || results.length !== 1) faults.push(`first user, ${said}`);
-      const theirResults = theirs.filter((text) => !isQuestion(text));
+      const results = resultsOf(order, pairs.get(order.note));
+      const mine = texts.filter(({ to }) => to === net.user(order.from).number).map(({ text }) => text);
+      const theirs = texts.filter(({ to }) => to === net.user(order.to).number).map(({ text }) => text);
+      const said = `${order.note}: ${JSON.stringify({ mine, theirs, results })}`;
+      const pending = mine.filter(isPending).length;
+      if (pending > 1 || results.length > 1 || (texts.length > 0 && results.length === 0))
+        faults.push(`first, ${said}`);
       const asked = theirs.filter(isQuestion).length;
-      if (asked > 1 || theirResults.length !== asked) faults.push(`second user, ${said}`);
+      const theirResults = theirs.filter((text) => !isQuestion(text));
+      if (asked > 1 || theirResults.length !== asked) faults.push(`second, ${said}`);
       if (asked === 1 && results.some(isPaid) !== theirResults.some(isPaid)) faults.push(`two outcomes, ${said}`);
+    }
+    // As many early refusals as orders without another result, each of a pair of its own.
+    for (const name of people) {
+      const refused = withoutResult().filter(({ from }) => from === name).length;
+      const pairsOf = new Set(earlyRefusals(name).map(({ pair }) => pair));
+      expect([earlyRefusals(name).length, pairsOf.size], name).toEqual([refused, refused]);
     }
     expect(faults).toEqual([]);
   });
@@ -208,15 +221,47 @@ describe('a node that is killed and started again', () => {
   });
 });
 
+/** By note, the pair that messages with it name. */
+function pairsByNote(): ReadonlyMap<string, string> {
+  const pairs = new Map<string, string>();
+  for (const { text, pair } of net.received) {
+    const note = noteOf(text);
+    if (note !== undefined && pair !== undefined) pairs.set(note, pair);
+  }
+  return pairs;
+}
+
+/** What the first user was told about the end of an order: refusals name the pair, but quote no note. */
+function resultsOf(order: Order, pair: string | undefined): string[] {
+  const { number } = net.user(order.from);
+  return net.received.flatMap((message) => {
+    const about = noteOf(message.text) === order.note || (pair !== undefined && message.pair === pair);
+    const result = message.to === number && about && !isPending(message.text) && !isReply(message.text);
+    return result ? [message.text] : [];
+  });
+}
+
+/** Orders that were taken and about whose end no message can be told to be. */
+function withoutResult(): Order[] {
+  const pairs = pairsByNote();
+  return orders.filter(
+    (order) => order.disposition === 'intercepted' && resultsOf(order, pairs.get(order.note)).length === 0,
+  );
+}
+
+/** Refusals of orders that never got as far as a message with a note. */
+function earlyRefusals(name: string): OutboundMessage[] {
+  const { number } = net.user(name);
+  const known = new Set(pairsByNote().values());
+  return net.received.filter(
+    ({ to, text, pair }) => to === number && pair !== undefined && !known.has(pair) && !isReply(text),
+  );
+}
+
 /** Orders that were taken and whose sender has not been told how they ended. */
 function untold(): Order[] {
-  return orders.filter(
-    (order) =>
-      order.disposition === 'intercepted' &&
-      !net.received.some(
-        ({ to, text }) => to === net.user(order.from).number && noteOf(text) === order.note && !isPending(text),
-      ),
-  );
+  const waiting = withoutResult();
+  return people.flatMap((name) => waiting.filter(({ from }) => from === name).slice(earlyRefusals(name).length));
 }
 
 const allTold = (): boolean => untold().length === 0;
