@@ -2,7 +2,7 @@
  * Calls to the settlement contract as bytes, with gas limits from their size. A limit costs nothing but room in a block:
  * each is an upper bound, and a test on a real chain holds them against what is used.
  */
-import type { Interface } from 'ethers';
+import type { ErrorDescription, Interface } from 'ethers';
 import { TandemError } from '../errors.ts';
 import { isHex, type BatchId, type Hash, type Hex, type OperatorId } from '../model/ids.ts';
 import type { Batch, SignedBatch } from '../model/records.ts';
@@ -152,13 +152,25 @@ export const emptyCall = (address: string): ContractCall => ({
   gasLimit: bound.transaction,
 });
 
-/** `Name(field: value, …)` of a contract's error; undefined for data that is none of theirs. */
+/** `Name(field: value, …)` of a contract's error, or of the language's; undefined for data that is none of them. */
 export function describeRevert(data: string): string | undefined {
   for (const contract of [settlementInterface, registryInterface]) {
-    const found = contract.parseError(data);
+    const found = parseError(contract, data);
     if (found === null) continue;
-    const fields = found.fragment.inputs.map((input, index) => `${input.name}: ${String(found.args[index])}`);
+    const fields = found.fragment.inputs.map(({ name }, index) => {
+      const value = String(found.args[index]);
+      return name === '' ? value : `${name}: ${value}`;
+    });
     return `${found.name}(${fields.join(', ')})`;
   }
   return undefined;
+}
+
+function parseError(contract: Interface, data: string): ErrorDescription | null {
+  try {
+    return contract.parseError(data);
+  } catch {
+    // Too short, or no encoding of the error that it names: an endpoint may say anything.
+    return null;
+  }
 }

@@ -102,8 +102,21 @@ const settlementEvents: Readonly<Record<Exclude<EventType, 'OperatorChanged'>, D
 
 const decoderOf: ReadonlyMap<string, Decoder> = new Map(Object.entries(settlementEvents));
 
-const parse = (contract: Interface, log: RpcLog): LogDescription | null =>
-  contract.parseLog({ topics: [...log.topics], data: log.data });
+function parse(contract: Interface, log: RpcLog): LogDescription | null {
+  try {
+    return contract.parseLog({ topics: [...log.topics], data: log.data });
+  } catch {
+    throw malformed(`log ${log.logIndex} of ${log.transactionHash}`, log.data);
+  }
+}
+
+function resultOf(contract: Interface, view: string, data: Hex): Result {
+  try {
+    return contract.decodeFunctionResult(view, data);
+  } catch {
+    throw malformed(`the result of ${view}`, data);
+  }
+}
 
 function decodeEvent(log: RpcLog, contracts: Network['contracts']): ChainEvent | undefined {
   if (log.address === contracts.PairSettlement.toLowerCase()) {
@@ -130,7 +143,7 @@ const noPin = `0x${'0'.repeat(64)}`;
 
 /** What `operator(id)` returned, as it counts at a block of that time. */
 export function decodeOperator(id: OperatorId, data: Hex, at: UnixSeconds): OperatorEntry {
-  const entry: unknown = registryInterface.decodeFunctionResult('operator', data)[0];
+  const entry: unknown = resultOf(registryInterface, 'operator', data)[0];
   const field = (name: string): unknown => (entry as Result)[name];
   const status = statuses[small(field('status'))];
   if (status === undefined) throw malformed('an operator’s status', field('status'));
@@ -160,10 +173,7 @@ export function decodeOperator(id: OperatorId, data: Hex, at: UnixSeconds): Oper
 }
 
 export function decodeOutcome(data: Hex): BatchOutcome {
-  const [prepared, deadline, count, commitWords, abortWords] = settlementInterface.decodeFunctionResult(
-    'batchOutcome',
-    data,
-  );
+  const [prepared, deadline, count, commitWords, abortWords] = resultOf(settlementInterface, 'batchOutcome', data);
   return {
     prepared: prepared === true,
     deadline: seconds(deadline),
@@ -175,4 +185,4 @@ export function decodeOutcome(data: Hex): BatchOutcome {
 
 /** The one number that a view returned. */
 export const decodeCount = (contract: Interface, view: string, data: Hex): number =>
-  small(contract.decodeFunctionResult(view, data)[0]);
+  small(resultOf(contract, view, data)[0]);

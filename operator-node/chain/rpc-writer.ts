@@ -81,7 +81,9 @@ export function readRefusal(message: string): Broadcast {
   if (/nonce (is |has )?(too low|already)|old ?nonce|nonce.*(lower than|below)/i.test(message)) {
     return { outcome: 'nonce-used' };
   }
-  if (/underpriced|fee ?(too low|cap less)|(gas ?price|fee per gas).*(below|less than|too low|lower)/i.test(message)) {
+  if (
+    /underpriced|fee ?(too low|cap less)|(gas ?price|fee ?per ?gas).*(below|less than|too low|lower)/i.test(message)
+  ) {
     return { outcome: 'underpriced' };
   }
   return { outcome: 'refused', reason: message };

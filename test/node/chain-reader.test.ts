@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { loadNetwork } from '../../operator-node/chain/network.ts';
 import { RpcReader } from '../../operator-node/chain/rpc.ts';
 import { systemClock } from '../../operator-node/engine/clock.ts';
-import type { Hash, UnixSeconds } from '../../operator-node/model/ids.ts';
+import type { BatchId, Hash, UnixSeconds } from '../../operator-node/model/ids.ts';
 import { ManualClock, freeChain, openChain, startEndpoint, type TestChain } from './chain-fixture.ts';
 
 const unavailable = { code: 'chain-unavailable' };
@@ -361,6 +361,16 @@ describe('batchOutcome', () => {
     const reader = chain.reader();
     expect((await reader.head()).hash).not.toBe(blockHash);
     await expect(reader.batchOutcome(signed.batchId, blockHash)).rejects.toMatchObject(unavailable);
+  });
+
+  it('cannot be told from an answer that is no outcome', async () => {
+    const chain = await openChain();
+    const endpoint = await startEndpoint(chain.anvil, ({ method }) =>
+      method === 'eth_call' ? { result: '0x' } : undefined,
+    );
+    const reader = chain.reader({ urls: [endpoint.url] });
+    const { hash } = await reader.head();
+    await expect(reader.batchOutcome(id('batch') as BatchId, hash)).rejects.toMatchObject(unavailable);
   });
 
   it('is that of the block asked for, whatever came after', async () => {
