@@ -200,4 +200,4 @@ function partiesOf<T>(heard: readonly Heard<T>[]): readonly Party<T>[] {
 
 /** Answers are made by one parser, so equal values have their keys in one order. */
 const fingerprint = (value: unknown): string =>
-  JSON.stringify(value, (_key, inner: unknown) => (typeof inner === 'bigint' ? `${inner}n` : inner)) ?? 'undefined';
+  JSON.stringify(value, (_key, inner: unknown) => (typeof inner === 'bigint' ? `${inner}n` : inner));

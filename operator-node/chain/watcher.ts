@@ -118,10 +118,9 @@ export class ChainWatcher {
       return false;
     }
     const to = Math.min(final.number, from + maxGroup - 1);
+    const numbers = Array.from({ length: to - from + 1 }, (_, index) => from + index);
     const blocks = await Promise.all(
-      Array.from({ length: to - from + 1 }, (_, index) =>
-        from + index === final.number ? final : reader.block(from + index),
-      ),
+      numbers.map((number) => (number === final.number ? Promise.resolve(final) : reader.block(number))),
     );
     await this.#checkLinks(blocks);
     const logs = await Promise.all(blocks.map(({ hash }) => reader.logs(hash)));

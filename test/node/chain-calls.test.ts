@@ -1,4 +1,4 @@
-import { Transaction, Wallet, id } from 'ethers';
+import { Transaction, id, type Wallet } from 'ethers';
 import { describe, expect, it } from 'vitest';
 import {
   describeRevert,

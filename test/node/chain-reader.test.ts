@@ -127,7 +127,7 @@ describe('an endpoint', () => {
     const chain = await openChain();
     const requests: unknown[] = [];
     const counting: typeof fetch = (url, init) => {
-      requests.push(JSON.parse(String(init?.body)));
+      requests.push(JSON.parse(typeof init?.body === 'string' ? init.body : ''));
       return fetch(url, init);
     };
     const { connect } = await import('../../operator-node/chain/connect.ts');

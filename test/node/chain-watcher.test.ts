@@ -21,7 +21,7 @@ function watch(
   const heads: Head[] = [];
   const faults: unknown[] = [];
   const troubles: TandemError[] = [];
-  const hooks = { before: (): Promise<void> => Promise.resolve() };
+  const hooks = { before: (): Promise<unknown> => Promise.resolve() };
   const watcher = new ChainWatcher({
     reader: chain.reader({ urls: [options.url ?? chain.anvil.url] }),
     clock,
@@ -122,10 +122,10 @@ describe('walking', () => {
     const chain = await openChain();
     await chain.anvil.mine(150);
     const node = watch(chain);
-    const gate = Promise.withResolvers<void>();
-    const entered = Promise.withResolvers<void>();
+    const gate = Promise.withResolvers<unknown>();
+    const entered = Promise.withResolvers<unknown>();
     node.hooks.before = () => {
-      entered.resolve();
+      entered.resolve(undefined);
       return gate.promise;
     };
     node.start();
@@ -134,7 +134,7 @@ describe('walking', () => {
     node.clock.advance(10 * pollMillis);
     expect(node.groups).toHaveLength(0);
     expect(node.watcher.status.cursor).toBeUndefined();
-    gate.resolve();
+    gate.resolve(undefined);
     await node.watcher.idle();
     expect(node.watcher.status.cursor?.number).toBe(chain.network.firstBlock + 99);
   });
