@@ -1,0 +1,192 @@
+/**
+ * Who signs what, and what a signed transaction says. Cheap marks in most runs: keys are what costs most, and every
+ * port that signs or checks can be told to use the real ones instead.
+ */
+import { Transaction } from 'ethers';
+import { hash } from 'node:crypto';
+import { settlementCalls, type Attestation, type SettlementCalls } from '../../../operator-node/chain/calls.ts';
+import type { ContractCall, SendingKey } from '../../../operator-node/chain/chain.ts';
+import { settlementInterface } from '../../../operator-node/chain/decode.ts';
+import { ceiling } from '../../../operator-node/chain/fees.ts';
+import {
+  localTransactionSigner,
+  readTransaction,
+  type TransactionFields,
+  type TransactionSigner,
+} from '../../../operator-node/chain/signing.ts';
+import { recoverSigner, signDigest } from '../../../operator-node/commitment/typedData.ts';
+import type { BatchSigner } from '../../../operator-node/flow/context.ts';
+import type { Hash, Hex, OperatorId } from '../../../operator-node/model/ids.ts';
+import { Revert, type Call, type SignatureCheck } from './contract.ts';
+import type { ModelTransaction } from './model-chain.ts';
+
+export const settlementAddress = `0x${'5e'.repeat(20)}`;
+
+export interface Notary {
+  readonly calls: SettlementCalls;
+  readonly signed: SignatureCheck;
+  signerOf(operator: OperatorId): Hex;
+  accountOf(operator: OperatorId, key: SendingKey): string;
+  batchSigner(operator: OperatorId): BatchSigner;
+  transactionSigner(operator: OperatorId, key: SendingKey): TransactionSigner;
+  /** @throws {Error} for bytes that nobody of this world has signed. */
+  read(raw: Hex): ModelTransaction;
+}
+
+const sha = (text: string): Hex => `0x${hash('sha256', text, 'hex')}` as Hex;
+const privateKey = (operator: OperatorId, key: string): Hex => sha(`key ${key} of operator ${operator}`);
+
+const verifying = (signed: SignatureCheck): BatchSigner['verify'] => {
+  return async (batchId, signature, signers) => signers.some((signer) => signed(signer, batchId, signature));
+};
+
+/** A signature is the signer's address and what it signed. */
+export function cheapNotary(chainId: bigint): Notary {
+  const made = new Map<string, Call>();
+  const transactions = new Map<Hex, ModelTransaction>();
+  const address = (operator: OperatorId, key: string): Hex => sha(`${operator} ${key}`).slice(0, 42) as Hex;
+  const signed: SignatureCheck = (signer, batchId, signature) => signature === `${signer}${batchId.slice(2)}`;
+  const callOf = (call: Call): ContractCall => {
+    const data = `0xca11${made.size.toString(16).padStart(12, '0')}` as Hex;
+    made.set(data, call);
+    return { to: settlementAddress, data, gasLimit: 1_000_000n };
+  };
+  return {
+    signed,
+    calls: {
+      prepare: ({ batch, initiatorSignature: first, acceptorSignature: second }) =>
+        callOf({ name: 'prepare', batch, first, second }),
+      decide: (decisions) => [callOf({ name: 'decide', decisions })],
+      settle: ({ batch, initiatorSignature: first, acceptorSignature: second }, decisions) =>
+        callOf({ name: 'settle', batch, first, second, decisions }),
+      attest: (operator, attestations) => [callOf({ name: 'attest', operator, attestations })],
+      together: (calls) => [
+        callOf({ name: 'multicall', calls: calls.map(({ data }) => made.get(data) ?? { name: 'nothing' }) }),
+      ],
+    },
+    signerOf: (operator) => address(operator, 'signer'),
+    accountOf: address,
+    batchSigner: (operator) => ({
+      sign: (batchId) => `${address(operator, 'signer')}${batchId.slice(2)}` as Hex,
+      verify: verifying(signed),
+    }),
+    transactionSigner: (operator, key) => {
+      const from = address(operator, key);
+      return {
+        address: from,
+        sign: (fields) => {
+          const raw = serialise(fields, from);
+          const transaction: ModelTransaction = {
+            hash: sha(`${from}${raw}`) as string as Hash,
+            from,
+            nonce: fields.nonce,
+            fee: ceiling(fields.fees),
+            call: made.get(fields.data) ?? { name: 'nothing' },
+          };
+          transactions.set(raw, transaction);
+          return { raw, hash: transaction.hash };
+        },
+      };
+    },
+    read: (raw) => {
+      const transaction = transactions.get(raw);
+      if (transaction === undefined) throw new Error(`nobody signed ${raw}, a transaction of chain ${chainId}`);
+      return transaction;
+    },
+  };
+}
+
+/** x of the generator of secp256k1: a signature must be one of a point, and says nothing here. */
+const generator = '0x79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798';
+
+/** Bytes that the sender can take apart again when it raises a fee. The sender's address stands in the signature. */
+function serialise({ fees, ...fields }: TransactionFields, from: string): Hex {
+  const transaction = Transaction.from(
+    fees.kind === 'legacy'
+      ? { ...fields, type: 0, gasPrice: fees.gasPrice }
+      : { ...fields, type: 2, maxFeePerGas: fees.maxFeePerGas, maxPriorityFeePerGas: fees.maxPriorityFeePerGas },
+  );
+  transaction.signature = { r: generator, s: `0x${from.slice(2).padStart(64, '0')}`, v: 27 };
+  return transaction.serialized as Hex;
+}
+
+export function realNotary(): Notary {
+  const signed: SignatureCheck = (signer, batchId, signature) => recoverSigner(batchId, signature) === signer;
+  const keyOf = (operator: OperatorId, key: SendingKey): TransactionSigner =>
+    localTransactionSigner(privateKey(operator, key));
+  return {
+    signed,
+    calls: settlementCalls(settlementAddress),
+    signerOf: (operator) => localTransactionSigner(privateKey(operator, 'signer')).address as Hex,
+    accountOf: (operator, key) => keyOf(operator, key).address,
+    batchSigner: (operator) => ({
+      sign: (batchId) => signDigest(privateKey(operator, 'signer'), batchId),
+      verify: verifying(signed),
+    }),
+    transactionSigner: keyOf,
+    read: (raw) => {
+      const { from, nonce, fees, data } = readTransaction(raw);
+      const transaction = Transaction.from(raw);
+      return { hash: transaction.hash as Hash, from, nonce, fee: ceiling(fees), call: callOf(data) };
+    },
+  };
+}
+
+interface DecodedBatch {
+  readonly initiator: bigint;
+  readonly acceptor: bigint;
+  readonly sequence: bigint;
+  readonly deadline: bigint;
+  readonly count: bigint;
+  readonly root: Hash;
+}
+
+const batchOf = ({ initiator, acceptor, sequence, deadline, count, root }: DecodedBatch) =>
+  ({
+    initiator: Number(initiator),
+    acceptor: Number(acceptor),
+    sequence: Number(sequence),
+    deadline: Number(deadline),
+    count: Number(count),
+    root,
+  }) as Extract<Call, { name: 'prepare' }>['batch'];
+
+type DecodedDecision = Extract<Call, { name: 'decide' }>['decisions'][number];
+const decisionsOf = (decisions: readonly DecodedDecision[]): readonly DecodedDecision[] =>
+  decisions.map(({ batchId, word, commitMask, abortMask }) => ({ batchId, word: Number(word), commitMask, abortMask }));
+
+/** What the bytes of a call ask for. */
+function callOf(data: Hex): Call {
+  if (data === '0x') return { name: 'nothing' };
+  const parsed = settlementInterface.parseTransaction({ data });
+  if (parsed === null) throw new Revert('unknown call');
+  const args = parsed.args as readonly unknown[];
+  const [first, second, third, fourth] = args;
+  switch (parsed.name) {
+    case 'prepare':
+      return { name: 'prepare', batch: batchOf(first as DecodedBatch), first: second as Hex, second: third as Hex };
+    case 'decide':
+      return { name: 'decide', decisions: decisionsOf(first as readonly DecodedDecision[]) };
+    case 'settle':
+      return {
+        name: 'settle',
+        batch: batchOf(first as DecodedBatch),
+        first: second as Hex,
+        second: third as Hex,
+        decisions: decisionsOf(fourth as readonly DecodedDecision[]),
+      };
+    case 'attest':
+      return {
+        name: 'attest',
+        operator: Number(first) as OperatorId,
+        attestations: (second as readonly Attestation[]).map(({ batchId, executedDigest }) => ({
+          batchId,
+          executedDigest,
+        })),
+      };
+    case 'multicall':
+      return { name: 'multicall', calls: (first as readonly Hex[]).map(callOf) };
+    default:
+      throw new Revert(`unknown call ${parsed.name}`);
+  }
+}

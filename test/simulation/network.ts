@@ -1,0 +1,152 @@
+/** The network between operators: requests and answers that are lost, doubled, late, out of order; links that are cut one way. */
+import type { Channel, PeerHandlers } from '../../operator-node/channel/channel.ts';
+import type { Answer, Method, Request } from '../../operator-node/channel/messages.ts';
+import { checkAnswer, checkRequest } from '../../operator-node/channel/wire.ts';
+import { TandemError } from '../../operator-node/errors.ts';
+import type { OperatorId } from '../../operator-node/model/ids.ts';
+import type { Chance } from './random.ts';
+import type { Time } from './time.ts';
+
+/** One process at one end of the network. */
+export interface Station {
+  readonly operator: OperatorId;
+  /** Runs it when this process can run it; never for one that is gone. */
+  gate(action: () => void): void;
+  readonly handlers: PeerHandlers;
+  /** A request leaves; false: the process is gone before it does. */
+  asks<M extends Method>(peer: OperatorId, method: M, request: Request<M>): boolean;
+  /** An answer leaves; false likewise. */
+  answers<M extends Method>(peer: OperatorId, method: M, request: Request<M>, answer: Answer<M>): boolean;
+}
+
+export type NetworkFault = 'message-lost' | 'message-doubled' | 'message-late' | 'link-cut';
+
+export interface NetworkOptions {
+  readonly time: Time;
+  readonly chance: Chance;
+  /** Requests and answers are checked and copied as those of a real channel are. */
+  readonly checked: boolean;
+  /** The process of an operator, while there is one. */
+  readonly stationOf: (operator: OperatorId) => Station | undefined;
+  readonly fired: (fault: NetworkFault, from: OperatorId, to: OperatorId) => void;
+}
+
+const answerMillis = 5_000;
+
+const unavailable = (peer: OperatorId, why: string): TandemError =>
+  new TandemError('peer-unavailable', `Operator ${peer}: ${why}`);
+
+export class ModelNetwork {
+  loss = 0;
+  doubled = 0;
+  late = 0;
+  lateMillis = 20_000;
+  latencyMillis = 5;
+  readonly #cut = new Set<string>();
+  readonly #options: NetworkOptions;
+
+  constructor(options: NetworkOptions) {
+    this.#options = options;
+  }
+
+  /** Nothing of `from` comes to `to` any more. */
+  cut(from: OperatorId, to: OperatorId): void {
+    this.#cut.add(`${from}!${to}`);
+  }
+
+  mend(from: OperatorId, to: OperatorId): void {
+    this.#cut.delete(`${from}!${to}`);
+  }
+
+  heal(): void {
+    this.#cut.clear();
+    this.loss = 0;
+    this.doubled = 0;
+    this.late = 0;
+  }
+
+  channel(station: () => Station): Channel {
+    return {
+      call: (peer, method, request) => this.#call(station(), peer, method, request),
+      close: () => Promise.resolve(),
+    };
+  }
+
+  #call<M extends Method>(asker: Station, peer: OperatorId, method: M, request: Request<M>): Promise<Answer<M>> {
+    return new Promise((resolve, reject) => {
+      if (!asker.asks(peer, method, request)) return;
+      const sent = this.#options.checked ? copied(checkRequest(method, copied(request))) : request;
+      const end = (settle: () => void): void => {
+        cancel();
+        asker.gate(settle);
+      };
+      const cancel = this.#options.time.after(answerMillis, () => {
+        end(() => {
+          reject(unavailable(peer, 'no answer in time'));
+        });
+      });
+      this.#carry(asker.operator, peer, () => {
+        const answerer = this.#options.stationOf(peer);
+        if (answerer === undefined) {
+          end(() => {
+            reject(unavailable(peer, 'connection refused'));
+          });
+          return;
+        }
+        answerer.gate(() => {
+          answerer.handlers[method](asker.operator, sent).then(
+            (answer) => {
+              if (!answerer.answers(asker.operator, method, request, answer)) return;
+              this.#carry(peer, asker.operator, () => {
+                end(() => {
+                  try {
+                    resolve(this.#options.checked ? checkAnswer(peer, method, request, copied(answer)) : answer);
+                  } catch (error) {
+                    reject(error as Error);
+                  }
+                });
+              });
+            },
+            (error: unknown) => {
+              this.#carry(peer, asker.operator, () => {
+                end(() => {
+                  reject(asRefused(peer, error));
+                });
+              });
+            },
+          );
+        });
+      });
+    });
+  }
+
+  /** One message one way: not at all, once, twice, or late. */
+  #carry(from: OperatorId, to: OperatorId, arrives: () => void): void {
+    const { chance, time, fired } = this.#options;
+    const latency = (): number => chance.between(1, this.latencyMillis);
+    if (this.#cut.has(`${from}!${to}`)) {
+      fired('link-cut', from, to);
+      return;
+    }
+    if (chance.happens(this.loss)) {
+      fired('message-lost', from, to);
+      return;
+    }
+    if (chance.happens(this.late)) {
+      fired('message-late', from, to);
+      time.after(chance.between(100, this.lateMillis), arrives);
+    } else time.after(latency(), arrives);
+    if (chance.happens(this.doubled)) {
+      fired('message-doubled', from, to);
+      time.after(chance.happens(0.5) ? latency() : chance.between(100, this.lateMillis), arrives);
+    }
+  }
+}
+
+const copied = <T>(message: T): T => JSON.parse(JSON.stringify(message)) as T;
+
+/** What a refusal or fault of the peer is to the caller. */
+function asRefused(peer: OperatorId, error: unknown): TandemError {
+  if (error instanceof TandemError && error.status < 500) return error;
+  return unavailable(peer, error instanceof Error ? error.message : String(error));
+}

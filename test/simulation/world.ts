@@ -1,0 +1,504 @@
+/**
+ * One run: operators, chain, network, phones and what goes wrong, all of one seed. First anything may happen, then
+ * everything is healed and must come to its end (docs/simulation.md).
+ */
+import type { EngineEvent } from '../../operator-node/engine/engine.ts';
+import { batchIdOf } from '../../operator-node/commitment/typedData.ts';
+import type { Config } from '../../operator-node/config.ts';
+import type { Amount, Asset, Hash, Hex, OperatorId } from '../../operator-node/model/ids.ts';
+import type { SettlementDomain } from '../../operator-node/model/records.ts';
+import type { DiskOp } from '../../operator-node/store/disk.ts';
+import { auditStores } from './audit.ts';
+import { Contract, type Call } from './chain/contract.ts';
+import { ModelChain } from './chain/model-chain.ts';
+import { cheapNotary, realNotary, settlementAddress, type Notary } from './chain/notary.ts';
+import type { WriteFate } from './disk.ts';
+import { beginFault, faultNames, type FaultName } from './faults.ts';
+import { Monitor } from './monitor.ts';
+import { ModelNetwork } from './network.ts';
+import { Phones } from './phones.ts';
+import { Chance } from './random.ts';
+import { beginning, chainId, serviceNumberOf } from './setting.ts';
+import { SimulatedNode, type Plant, type SendFate } from './simulated-node.ts';
+import { Story } from './story.ts';
+import { Time } from './time.ts';
+import { Violation } from './violation.ts';
+
+export interface RunOptions {
+  readonly seed: number;
+  /** Keeps the story. */
+  readonly trace?: boolean;
+  /** No faults but those that are directed: for the golden run. */
+  readonly calm?: boolean;
+  /** Begins this fault when a side of one of the nodes first comes to this state. */
+  readonly directed?: { readonly fault: FaultName; readonly state: string };
+  /** What happens at the k-th write or send of a node, counted from the beginning of the orders (1: the first). */
+  readonly enumerated?: {
+    readonly operator: OperatorId;
+    readonly write?: { readonly at: number; readonly fate: WriteFate };
+    readonly send?: { readonly at: number; readonly fate: SendFate };
+  };
+  readonly plant?: Plant;
+  readonly orders?: number;
+  readonly faults?: readonly FaultName[];
+}
+
+export interface RunResult {
+  readonly seed: number;
+  readonly violation: Violation | undefined;
+  readonly hash: string;
+  readonly lines: readonly string[];
+  readonly pairs: number;
+  readonly committed: number;
+  readonly events: number;
+  readonly seconds: number;
+  /** `<fault>|<role>|<state>`. */
+  readonly coverage: ReadonlySet<string>;
+  readonly writes: ReadonlyMap<OperatorId, number>;
+  readonly sends: ReadonlyMap<OperatorId, number>;
+  /** How each pair ended, by its order of beginning. */
+  readonly outcomes: readonly string[];
+}
+
+export const authority = '0x' + 'aa'.repeat(20);
+const maxWindow = 86_400;
+
+export class World {
+  readonly chance: Chance;
+  readonly time = new Time(beginning);
+  readonly story: Story;
+  readonly operators: readonly OperatorId[];
+  readonly notary: Notary;
+  readonly settlement: SettlementDomain = { chainId, contract: settlementAddress };
+  readonly timing: Partial<Config['timing']>;
+  readonly monitor: Monitor;
+  readonly chain: ModelChain;
+  readonly network: ModelNetwork;
+  readonly phones: Phones;
+  readonly plant: Plant | undefined;
+  /** Real keys, schema checks and frozen records. */
+  readonly strict: boolean;
+  violation: Violation | undefined;
+  stalled = false;
+  leftOut = 0.02;
+  readonly #options: RunOptions;
+  readonly #nodes: ReadonlyMap<OperatorId, SimulatedNode>;
+  readonly #coverage = new Set<string>();
+  readonly #ends = new Map<number, () => void>();
+  readonly #nextWrite = new Map<OperatorId, WriteFate>();
+  readonly #nextSend = new Map<OperatorId, SendFate>();
+  readonly #counted = new Map<OperatorId, { writes: number; sends: number }>();
+  readonly #blockMillis: number;
+  readonly #slowDisk: number;
+  #endId = 0;
+  #authorityNonce = 0;
+  #counting = false;
+  #directed = false;
+  #faulty = false;
+
+  constructor(options: RunOptions) {
+    this.#options = options;
+    const { seed, trace = false, plant } = options;
+    this.chance = new Chance(`seed ${seed}`);
+    this.plant = plant;
+    this.strict = seed % 50 === 0;
+    this.story = new Story(beginning, trace);
+    this.operators = (seed % 10 === 3 ? [1, 2, 3] : [1, 2]) as OperatorId[];
+    this.notary = this.strict ? realNotary() : cheapNotary(chainId);
+    this.timing = {};
+    const { chance } = this;
+    this.#blockMillis = chance.pick([1_000, 2_000, 3_000]);
+    this.#slowDisk = chance.pick([0, 1, 5, 40]);
+    this.monitor = new Monitor({
+      violated: (violation) => {
+        this.violated(violation);
+      },
+      expectedAlarm: (event) => this.#expectedAlarm(event),
+    });
+    const { notary } = this;
+    const contract = new Contract(
+      {
+        batchIdOf: (batch) => batchIdOf(this.settlement, batch),
+        signed: notary.signed,
+        authority,
+        maxWindow,
+      },
+      new Map(
+        this.operators.map((operator) => [
+          operator,
+          {
+            status: 'active',
+            controller: authority,
+            account: notary.accountOf(operator, 'account'),
+            previousAccount: '',
+            previousAccountUntil: 0,
+            signer: notary.signerOf(operator),
+            previousSigner: '0x' as Hex,
+            previousSignerUntil: 0,
+          },
+        ]),
+      ),
+    );
+    this.chain = new ModelChain({
+      chance: chance.fork('chain'),
+      contract,
+      genesisTime: beginning / 1000 - 10,
+      depth: chance.pick([0, 0, 1, 2, 3]),
+      onFinal: (block) => {
+        this.monitor.final(block);
+      },
+    });
+    this.network = new ModelNetwork({
+      time: this.time,
+      chance: chance.fork('network'),
+      checked: this.strict,
+      stationOf: (operator) => this.node(operator).serving,
+      fired: (fault, from, to) => {
+        if (fault === 'link-cut') {
+          this.fired('link-cut-out', from);
+          this.fired('link-cut-in', to);
+          return;
+        }
+        this.fired(fault, from);
+        this.fired(fault, to);
+      },
+    });
+    this.network.latencyMillis = chance.pick([5, 5, 50, 300]);
+    this.#nodes = new Map(this.operators.map((operator) => [operator, new SimulatedNode(this, operator)]));
+    for (const node of this.#nodes.values()) this.monitor.watch(node.operator, node.disk);
+    this.phones = new Phones(this, 6);
+  }
+
+  node(operator: OperatorId): SimulatedNode {
+    const node = this.#nodes.get(operator);
+    if (node === undefined) throw new RangeError(`there is no operator ${operator}`);
+    return node;
+  }
+
+  // ---- the run
+
+  async run(): Promise<RunResult> {
+    try {
+      await this.#play();
+    } catch (error) {
+      if (error instanceof Violation) this.violated(error);
+      else throw error;
+    }
+    for (const node of this.#nodes.values()) {
+      node.keptDown = true;
+      node.die('the run is over');
+    }
+    const sidesOf = (operator: OperatorId): readonly string[] =>
+      [...this.monitor.sides(operator)].map(
+        ([key, { state, reason }]) => `${operator} ${key.slice(37)} ${state} ${reason ?? ''}`,
+      );
+    return {
+      seed: this.#options.seed,
+      violation: this.violation,
+      hash: this.story.hash,
+      lines: this.story.lines,
+      pairs: this.monitor.pairsBegun,
+      committed: this.monitor.pairsCommitted,
+      events: this.time.events,
+      seconds: (this.time.now - beginning) / 1000,
+      coverage: this.#coverage,
+      writes: new Map([...this.#counted].map(([operator, { writes }]) => [operator, writes])),
+      sends: new Map([...this.#counted].map(([operator, { sends }]) => [operator, sends])),
+      outcomes: this.operators.flatMap(sidesOf),
+    };
+  }
+
+  async #play(): Promise<void> {
+    this.#makeBlocks();
+    for (const node of this.#nodes.values()) node.start();
+    await this.#until(
+      5_000,
+      () =>
+        this.operators.every(
+          (operator) =>
+            this.node(operator).process?.node.sender.ready === true && this.node(operator).serving !== undefined,
+        ),
+      'nodes start',
+    );
+    await this.#openAccounts();
+    this.#counting = true;
+    const { chance } = this;
+    const orders = this.#options.orders ?? chance.between(40, 160);
+    const span = chance.between(20_000, 90_000);
+    for (let count = 0; count < orders; count += 1) {
+      this.time.after(chance.below(span), () => {
+        this.phones.act();
+      });
+    }
+    this.#faulty = this.#options.calm !== true;
+    if (this.#faulty) this.#planFaults(span);
+    await this.time.run(this.time.now + span + 1_000, () => this.violation !== undefined);
+    this.#check();
+    this.#heal();
+    const { acceptSeconds, commitMarginSeconds } = this.node(1 as OperatorId).config.timing;
+    const bound = (acceptSeconds + 15 + commitMarginSeconds + 120) * 1000;
+    await this.#until(bound, () => this.quiet, 'every pair is final and every user told (I6)');
+    await this.#probe();
+    auditStores(this);
+    this.#check();
+  }
+
+  get quiet(): boolean {
+    return this.phones.waiting === 0 && this.monitor.quiet;
+  }
+
+  async #until(millis: number, done: () => boolean, what: string): Promise<void> {
+    if (!done()) await this.time.run(this.time.now + millis, () => this.violation !== undefined || done());
+    this.#check();
+    if (done()) return;
+    const rest = [...this.monitor.unfinished()].slice(0, 6).join('; ');
+    throw new Violation('I6', `not within ${millis / 1000} s: ${what}: ${rest} (${this.phones.waiting} messages wait)`);
+  }
+
+  #check(): void {
+    if (this.violation !== undefined) throw this.violation;
+  }
+
+  #makeBlocks(): void {
+    this.time.after(this.#blockMillis, () => {
+      if (!this.stalled) this.#produce();
+      this.#makeBlocks();
+    });
+  }
+
+  #produce(): void {
+    const { number, transactions } = this.chain.produce(Math.floor(this.time.now / 1000), this.leftOut);
+    if (transactions.length > 0) {
+      this.tell('chain', 'block', number, transactions.map(({ call }) => call.name).join(' '));
+    }
+  }
+
+  async #openAccounts(): Promise<void> {
+    const opened: Promise<unknown>[] = [];
+    let waiting = 0;
+    for (const person of this.phones.people) {
+      const process = this.node(person.operator).serving;
+      if (process === undefined) throw new Error('a node is not up');
+      const { staff } = process.node;
+      waiting += 1;
+      opened.push(
+        staff
+          .createUser({
+            number: person.number,
+            name: `P${person.number.slice(-4)}`,
+            language: person.language,
+            kind: person.kind,
+            assets: ['SEK' as Asset, 'EUR' as Asset],
+            joined: true,
+            autoAccept: person.autoAccept,
+            goods: person.sells
+              ? [
+                  {
+                    item: '12',
+                    label: 'cola',
+                    asset: 'SEK' as Asset,
+                    price: '1500' as Amount,
+                    codes: Array.from({ length: 8 }, (_, index) => `code-${index}`),
+                  },
+                ]
+              : [],
+          })
+          .then(() =>
+            staff.move('deposit', {
+              id: `deposit ${person.number}`,
+              number: person.number,
+              asset: 'SEK' as Asset,
+              amount: '20000' as Amount,
+              reason: 'at the counter',
+            }),
+          )
+          .then(() => {
+            waiting -= 1;
+          }),
+      );
+    }
+    await this.#until(20_000, () => waiting === 0, 'accounts open');
+    await Promise.all(opened);
+  }
+
+  /** In each direction a new pair settles; without this a lane that is blocked for ever passes every other check. */
+  async #probe(): Promise<void> {
+    for (const payer of this.operators) {
+      for (const payee of this.operators) {
+        if (payer === payee) continue;
+        const before = this.monitor.pairsCommitted;
+        const [from, to] = this.phones.pairOf(payer, payee);
+        this.phones.send(from, serviceNumberOf(from.operator), 'JOIN');
+        this.phones.send(to, serviceNumberOf(to.operator), 'JOIN');
+        await this.time.run(this.time.now + 1_500);
+        this.phones.send(from, to.number, 'PAY 1');
+        const what = `a new pair settles from ${payer} to ${payee} (I6)`;
+        await this.#until(60_000, () => this.monitor.pairsCommitted > before && this.quiet, what);
+      }
+    }
+  }
+
+  // ---- faults
+
+  #planFaults(span: number): void {
+    const { chance } = this;
+    const kinds = this.#options.faults ?? Array.from({ length: chance.between(1, 5) }, () => chance.pick(faultNames));
+    if (this.#options.directed !== undefined) return;
+    const incidents = chance.between(2, 14);
+    for (let count = 0; count < incidents; count += 1) {
+      const fault = chance.pick(kinds);
+      const node = this.node(chance.pick(this.operators));
+      this.time.after(chance.below(span), () => {
+        this.begin(fault, node);
+      });
+    }
+  }
+
+  begin(fault: FaultName, node: SimulatedNode): void {
+    if (!this.#faulty) return;
+    this.tell('fault', fault, node.operator);
+    this.fired(fault, node.operator);
+    if (everywhere.has(fault)) for (const operator of this.operators) this.fired(fault, operator);
+    beginFault(fault, this, node);
+  }
+
+  /** Notes which states a fault has met. */
+  fired(fault: FaultName, operator: OperatorId): void {
+    for (const state of this.monitor.openStates(operator)) this.#coverage.add(`${fault}|${state}`);
+  }
+
+  /** Runs `end` after a while, or when the world is healed. */
+  untilHealed(millis: number, end: () => void): void {
+    const id = this.#endId;
+    this.#endId += 1;
+    const once = (): void => {
+      if (this.#ends.delete(id)) end();
+    };
+    this.#ends.set(id, once);
+    this.time.after(millis, once);
+  }
+
+  #heal(): void {
+    this.tell('world', 'heals');
+    this.#faulty = false;
+    this.phones.lively = false;
+    for (const end of [...this.#ends.values()]) end();
+    this.network.heal();
+    this.#nextSend.clear();
+    this.#nextWrite.clear();
+    for (const node of this.#nodes.values()) node.start();
+  }
+
+  atNextWrite(node: SimulatedNode, fate: WriteFate): void {
+    this.#nextWrite.set(node.operator, fate);
+  }
+
+  atNextSend(node: SimulatedNode, fate: SendFate): void {
+    this.#nextSend.set(node.operator, fate);
+  }
+
+  writeFate({ operator }: SimulatedNode): WriteFate {
+    const count = this.#count(operator, 'writes');
+    const { enumerated } = this.#options;
+    if (enumerated?.operator === operator && enumerated.write?.at === count) return enumerated.write.fate;
+    const fate = this.#nextWrite.get(operator) ?? 'done';
+    this.#nextWrite.delete(operator);
+    return fate;
+  }
+
+  sendFate({ operator }: SimulatedNode): SendFate {
+    const count = this.#count(operator, 'sends');
+    const { enumerated } = this.#options;
+    if (enumerated?.operator === operator && enumerated.send?.at === count) return enumerated.send.fate;
+    const fate = this.#nextSend.get(operator) ?? 'sent';
+    this.#nextSend.delete(operator);
+    return fate;
+  }
+
+  #count(operator: OperatorId, what: 'writes' | 'sends'): number {
+    if (!this.#counting) return 0;
+    const counted = this.#counted.get(operator) ?? { writes: 0, sends: 0 };
+    counted[what] += 1;
+    this.#counted.set(operator, counted);
+    return counted[what];
+  }
+
+  reorganise(lost: number): void {
+    const replaced = this.chain.reorganise(lost);
+    this.tell('chain', 'replaces', replaced);
+  }
+
+  asAuthority(call: Call): void {
+    const nonce = this.#authorityNonce;
+    this.#authorityNonce += 1;
+    const hash = `0x${'a'.repeat(56)}${nonce.toString(16).padStart(8, '0')}` as Hash;
+    this.chain.submit({ hash, from: authority, nonce, fee: 1n, call });
+  }
+
+  // ---- what the parts tell
+
+  written(node: SimulatedNode, ops: readonly DiskOp[]): void {
+    const { directed } = this.#options;
+    if (directed === undefined || this.#directed || !this.#faulty) return;
+    if (!ops.some(({ key }) => key.startsWith('side-state!'))) return;
+    for (const state of this.monitor.openStates(node.operator)) {
+      if (state !== directed.state) continue;
+      this.#directed = true;
+      this.begin(directed.fault, node);
+      return;
+    }
+  }
+
+  /** The node has told the gateway that it has taken this message. */
+  taken(operator: OperatorId, id: string): void {
+    if (this.node(operator).disk.peek(`inbound!${id}`) === undefined) {
+      this.violated(new Violation('I5', `operator ${operator} has taken message ${id}, which is not on its disk`));
+    }
+  }
+
+  event(operator: OperatorId, event: EngineEvent): void {
+    const { type, ...facts } = event;
+    if (type !== 'block') this.tell(`op${operator}`, type, ...Object.values(facts).map(String));
+    this.monitor.event(operator, event);
+  }
+
+  /** A fault that the code did not expect. */
+  fault(operator: OperatorId, where: string, error: unknown): void {
+    const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    this.violated(new Violation('process', `operator ${operator}, ${where}: ${stack}`));
+  }
+
+  violated(violation: Violation): void {
+    if (this.violation !== undefined) return;
+    this.violation = violation;
+    this.tell('world', 'VIOLATION', violation.message);
+  }
+
+  tell(who: string, what: string, ...details: readonly (string | number)[]): void {
+    this.story.tell(this.time.now, who, what, ...details);
+  }
+
+  diskMillis(): number {
+    return this.#slowDisk === 0 ? 0 : this.chance.below(this.#slowDisk + 1);
+  }
+
+  /** A clock that is an hour wrong makes an honest peer's batch look too far away, or its own pairs unknown. */
+  #expectedAlarm(event: EngineEvent): boolean {
+    return event['what'] === 'batch-refused' && event['refusal'] === 'deadline';
+  }
+}
+
+/** Faults of the world as a whole: they meet the states of every node. */
+const everywhere: ReadonlySet<FaultName> = new Set<FaultName>([
+  'message-lost',
+  'message-doubled',
+  'message-late',
+  'partition',
+  'pool-dropped',
+  'reorganised',
+  'chain-stalled',
+  'blocks-half-full',
+  'user-message-doubled',
+]);
+
+export const simulate = (options: RunOptions): Promise<RunResult> => new World(options).run();
