@@ -95,6 +95,7 @@ export interface ComposedNode {
 export class HeadView implements ChainView {
   private head: Head | undefined;
   private seenAt = 0;
+  caughtUp = false;
   private readonly clock: Clock;
   private readonly maxGapMillis: number;
 
@@ -103,18 +104,34 @@ export class HeadView implements ChainView {
     this.maxGapMillis = maxGapMillis;
   }
 
-  see(head: Head): void {
+  see(head: Head, applied: number | undefined): void {
     this.head = head;
     this.seenAt = this.clock.now();
+    if (applied !== undefined) this.applied(applied);
+  }
+
+  applied(number: number): void {
+    if (this.head !== undefined && number >= this.head.final.number) this.caughtUp = true;
   }
 
   get headTime(): ChainView['headTime'] {
     return this.head?.newest.timestamp;
   }
 
+  get finalNumber(): ChainView['finalNumber'] {
+    return this.head?.final.number;
+  }
+
+  get finalitySeconds(): number {
+    return this.head === undefined ? 0 : Math.max(0, this.head.newest.timestamp - this.head.final.timestamp);
+  }
+
+  get ageMillis(): ChainView['ageMillis'] {
+    return this.head === undefined ? undefined : this.head.ageMillis + (this.clock.now() - this.seenAt);
+  }
+
   get stalled(): boolean {
-    if (this.head === undefined) return true;
-    return this.head.ageMillis + (this.clock.now() - this.seenAt) > this.maxGapMillis;
+    return this.ageMillis === undefined || this.ageMillis > this.maxGapMillis;
   }
 }
 
@@ -231,9 +248,11 @@ export function composeNode(parts: NodeParts): ComposedNode {
     onBlocks: async (blocks) => {
       peers.onBlocks(blocks);
       await applyBlocks(flow, blocks);
+      const last = blocks.at(-1);
+      if (last !== undefined) head.applied(last.block.number);
     },
     onHead: (seen) => {
-      head.see(seen);
+      head.see(seen, store.newest.get(cursorTable, 'chain')?.number);
       peers.onHead(seen);
       sender.onHead(seen);
       parts.onHead?.(seen);

@@ -181,9 +181,8 @@ function gatewayOf({ gateway }: Config, phones: Phones | undefined): MessageGate
 
 function readinessOf(head: HeadView, watcher: ChainWatcher): Readiness {
   const { running, trouble } = watcher.status;
-  const chain = !running
-    ? 'stopped: see the log'
-    : (trouble?.message ?? (head.stalled ? 'no block for too long' : 'ok'));
+  const state = head.stalled ? 'no block for too long' : head.caughtUp ? 'ok' : 'catching up';
+  const chain = running ? (trouble?.message ?? state) : 'stopped: see the log';
   return { ready: chain === 'ok', checks: { store: 'ok', chain } };
 }
 

@@ -1,11 +1,12 @@
 /** What a user can ask about itself: what happened lately, what is there; and joining or leaving. */
 import type { Work } from '../engine/engine.ts';
+import { TandemError } from '../errors.ts';
 import { drawBelow, type Random } from '../engine/clock.ts';
 import type { Asset, Leg, PairId, UnixMillis, UserId } from '../model/ids.ts';
 import { table, type View } from '../store/store.ts';
 import { userTable, type User } from '../users/user.ts';
 import type { FlowContext } from './context.ts';
-import type { Side } from './pair.ts';
+import { loadSide, type Side } from './pair.ts';
 import { wasPaid } from './refund.ts';
 import { moneyOf, notify } from './tell.ts';
 
@@ -27,13 +28,27 @@ const shownRecent = 5;
 const letters = 'ABCDEFGHJKMNPQRSTUVWXYZ';
 const lettersAndDigits = `${letters}23456789`;
 
-/** Four characters that begin with a letter, so that they are no amount and no code; unlike any other of this user. */
+const mostDraws = 1000;
+
+/** True where the ref means nothing to the user any more: its pair is over, and not among the last ones. */
+function isFree(view: View, user: UserId, ref: string): boolean {
+  const named = view.get(refTable, `${user}!${ref}`);
+  if (named === undefined) return true;
+  const recent = view.get(recentTable, user) ?? [];
+  return !recent.some((entry) => entry.ref === ref) && loadSide(view, named.pair, named.leg)?.state.told !== false;
+}
+
+/**
+ * Four characters that begin with a letter, so that they are no amount and no code; unlike any other of this user that is
+ * in use. There are 685,193: a seller's run out, and then go round.
+ */
 export function newRef(view: View, random: Random, user: UserId): string {
-  for (;;) {
+  for (let draw = 0; draw < mostDraws; draw += 1) {
     let ref = letters.charAt(drawBelow(letters.length, random));
     while (ref.length < 4) ref += lettersAndDigits.charAt(drawBelow(lettersAndDigits.length, random));
-    if (view.get(refTable, `${user}!${ref}`) === undefined) return ref;
+    if (isFree(view, user, ref)) return ref;
   }
+  throw new TandemError('too-busy', `User ${user} has hardly a reference left: too many pairs are open.`);
 }
 
 export function remember(work: Work, { user, pair, leg, ref }: Side): void {
@@ -70,13 +85,15 @@ export function tellHistory(
   else notify(flow, work, user, 'history', { entries: lines.join('\n') });
 }
 
-export function join(flow: FlowContext, work: Work, user: User): void {
+export function join(flow: FlowContext, work: Work, before: User): void {
+  const user = work.get(userTable, before.id) ?? before;
   if (!user.joined) work.put(userTable, user.id, { ...user, joined: true });
   notify(flow, work, user, user.joined ? 'already-joined' : 'joined');
 }
 
 /** Open pairs of the user go on to their end; nothing new is looked at. */
-export function leave(flow: FlowContext, work: Work, user: User): void {
+export function leave(flow: FlowContext, work: Work, before: User): void {
+  const user = work.get(userTable, before.id) ?? before;
   work.put(userTable, user.id, { ...user, joined: false });
   notify(flow, work, user, 'left');
 }

@@ -56,6 +56,7 @@ const signersOf = (flow: FlowContext, operator: OperatorId): readonly Hex[] => f
 
 /** Makes a batch for each lane that is free and has agreed pairs; called by the clock. */
 export async function formBatches(flow: FlowContext): Promise<void> {
+  if (flow.open.halted) return;
   const latest = toUnixSeconds(flow.engine.clock.now()) + flow.config.timing.commitMarginSeconds;
   for (const { peer, deadline, pairs } of flow.open.ripe(flow.config.batch.maxPairs)) {
     if (deadline <= latest) {
@@ -224,6 +225,8 @@ export async function answerOffer(
   const { batch } = request;
   const batchId = batchIdOf(flow.settlement, batch);
   return flow.engine.run((work): Answer<'offer'> => {
+    // Nothing is kept of what was never for this operator to judge.
+    if (batch.initiator !== from || batch.acceptor !== flow.self) return { answer: 'refused', batchId, reason: 'lane' };
     const known = loadBatch(work, batchId, 'acceptor');
     if (known?.state.acceptorSignature !== undefined) {
       return { answer: 'signed', batchId, signature: known.state.acceptorSignature };
@@ -244,14 +247,14 @@ export async function answerOffer(
 
 function checkOffer(flow: FlowContext, work: Work, from: OperatorId, { batch, pairs }: Request<'offer'>): Check {
   const refuse = (refusal: BatchRefusal): Check => ({ ok: false, refusal });
-  if (batch.initiator !== from || batch.acceptor !== flow.self) return refuse('lane');
   if (batch.count !== pairs.length) return refuse('count');
   const lane = readLane(work, 'acceptor', from);
   if (batch.sequence < lane.next) return refuse('sequence-taken');
   if (batch.sequence > lane.next || lane.waitsFor !== undefined) return { ok: false, later: 'sequence' };
   if (batch.deadline > toUnixSeconds(work.now) + flow.config.timing.acceptWindowSeconds) return refuse('deadline');
   // The contract takes no batch of a suspended operator: signed now, it would only block the lane.
-  if ([from, flow.self].some((id) => flow.peers.get(id)?.status !== 'active')) return { ok: false, later: 'busy' };
+  const maySign = !flow.open.halted && [from, flow.self].every((id) => flow.peers.get(id)?.status === 'active');
+  if (!maySign) return { ok: false, later: 'busy' };
   const sides: PairSide[] = [];
   const seen = new Set<PairId>();
   const leaves: Uint8Array[] = [];

@@ -1,13 +1,13 @@
 /** The second user's yes or no, matched to the question it is about (protocol §3, rule 6). */
 import type { NoticeKey, TextParams } from '../analysis/analysis.ts';
 import type { Work } from '../engine/engine.ts';
-import { userTable, type User } from '../users/user.ts';
+import type { User } from '../users/user.ts';
 import type { FlowContext } from './context.ts';
 import { advance, advancePair } from './flow.ts';
 import { loadSide } from './pair.ts';
 import { closeQuestion, matchAnswer, type Question } from './question.ts';
 import { tooLate } from './steps.ts';
-import { moneyOf, notify } from './tell.ts';
+import { notify } from './tell.ts';
 
 const closedNotices: Readonly<Record<NonNullable<Question['closed']>, NoticeKey>> = {
   answered: 'already-answered',
@@ -38,10 +38,5 @@ export function takeAnswer(flow: FlowContext, work: Work, user: User, yes: boole
     closeQuestion(work, user.id, question.pair, 'over');
     return say('too-late');
   }
-  const result = advance(flow, work, found, { type: yes ? 'yes' : 'no' });
-  if (result === 'no-funds') {
-    const owner = work.get(userTable, user.id) ?? user;
-    notify(flow, work, owner, 'answer-no-funds', { money: moneyOf(found.side) });
-  }
-  return result === 'done' || result === 'no-funds';
+  return advance(flow, work, found, { type: yes ? 'yes' : 'no' }) === 'done';
 }

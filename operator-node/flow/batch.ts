@@ -91,6 +91,9 @@ export function moveBatch(
   return { record, state: next };
 }
 
+/** Why this node begins nothing new. Key: `halt`. Ended by staff only. */
+export const haltTable = table<{ readonly what: string; readonly batchId: BatchId; readonly at: UnixMillis }>('halt');
+
 /** One direction between two operators, as one of them sees it. */
 export interface Lane {
   /** The sequence of the next batch to be made (initiator) or signed (acceptor). */

@@ -5,10 +5,11 @@
  */
 import type { BatchOutcome, Block, ChainLog, FinalBlock } from '../chain/chain.ts';
 import type { Work } from '../engine/engine.ts';
-import type { BatchId, Hash, OperatorId, Role } from '../model/ids.ts';
+import { TandemError } from '../errors.ts';
+import type { BatchId, Hash, Role } from '../model/ids.ts';
 import { table } from '../store/store.ts';
 import { countersigned, freeLane } from './anchor.ts';
-import { isOver, loadBatch, moveBatch, type KnownBatch } from './batch.ts';
+import { haltTable, isOver, laneKey, laneTable, loadBatch, moveBatch, readLane, type KnownBatch } from './batch.ts';
 import type { FlowContext } from './context.ts';
 import { advance } from './flow.ts';
 import { isFinal, loadSide } from './pair.ts';
@@ -30,7 +31,8 @@ export async function applyBlocks(flow: FlowContext, blocks: readonly FinalBlock
     });
     work.emit({ type: 'block', number: last.number });
   });
-  await expireBatches(flow, last);
+  // While catching up: the state at an old block may be gone, and the newest final one says more.
+  if (last.number >= (flow.chainView.finalNumber ?? 0)) await expireBatches(flow, last);
 }
 
 function applyLog(flow: FlowContext, work: Work, block: Block, log: ChainLog): void {
@@ -72,7 +74,7 @@ function applyPrepared(
   for (const role of mine) {
     const known = loadBatch(work, log.batchId, role);
     if (known === undefined) {
-      reportUnknownBatch(work, role, log.batchId, role === 'initiator' ? log.acceptor : log.initiator);
+      haltOnUnknownBatch(flow, work, role, log);
       continue;
     }
     if (known.state.prepared !== undefined) continue;
@@ -98,9 +100,25 @@ function applyPrepared(
   }
 }
 
-/** Somebody has this operator's signature for a batch that this store does not know: a stolen key, or a lost store. */
-function reportUnknownBatch(work: Work, role: Role, batchId: BatchId, peer: OperatorId): void {
-  work.journal('fault', { what: 'a batch on chain that this node never signed', role, batchId, peer });
+/**
+ * Somebody has this operator's signature for a batch that this store does not know: a stolen key, or a lost store. Its
+ * number is used up, and nothing new is begun until staff has looked.
+ */
+function haltOnUnknownBatch(
+  flow: FlowContext,
+  work: Work,
+  role: Role,
+  { batchId, initiator, acceptor, sequence }: Extract<ChainLog, { type: 'BatchPrepared' }>,
+): void {
+  const what = 'a batch on chain that this node never signed';
+  const peer = role === 'initiator' ? acceptor : initiator;
+  if (work.get(haltTable, 'halt') === undefined) work.put(haltTable, 'halt', { what, batchId, at: work.now });
+  const lane = readLane(work, role, peer);
+  work.put(laneTable, laneKey(role, peer), { ...lane, next: Math.max(lane.next, sequence + 1) });
+  work.afterwards(() => {
+    flow.open.halted = true;
+  });
+  work.journal('fault', { what, role, batchId, peer });
   work.emit({ type: 'alarm', what: 'unknown-batch-on-chain', role, batchId, peer });
 }
 
@@ -195,16 +213,26 @@ async function expireBatches(flow: FlowContext, block: Block): Promise<void> {
     const known = loadBatch(flow.engine.newest, batchId, role);
     if (known !== undefined && known.state.remaining > 0) due.add(batchId);
   }
-  for (const batchId of due) {
-    const outcome = await flow.chain.batchOutcome(batchId, block.hash);
-    await flow.engine.run((work) => {
-      for (const role of roles) {
-        const known = loadBatch(work, batchId, role);
-        if (known !== undefined && known.record.batch.deadline < block.timestamp)
-          applyOutcome(flow, work, block, known, outcome);
-      }
-    });
+  await Promise.all([...due].map((batchId) => expireBatch(flow, batchId, block)));
+}
+
+/** What cannot be read now is read at the next final block: time past a deadline only makes the answer surer. */
+async function expireBatch(flow: FlowContext, batchId: BatchId, block: Block): Promise<void> {
+  let outcome: BatchOutcome;
+  try {
+    outcome = await flow.chain.batchOutcome(batchId, block.hash);
+  } catch (error) {
+    if (error instanceof TandemError && error.retryable) return;
+    throw error;
   }
+  await flow.engine.run((work) => {
+    for (const role of roles) {
+      const known = loadBatch(work, batchId, role);
+      if (known !== undefined && known.record.batch.deadline < block.timestamp) {
+        applyOutcome(flow, work, block, known, outcome);
+      }
+    }
+  });
 }
 
 function applyOutcome(flow: FlowContext, work: Work, block: Block, known: KnownBatch, outcome: BatchOutcome): void {

@@ -6,6 +6,7 @@ import type { Config } from '../config.ts';
 import type { Directory } from '../directory/directory.ts';
 import type { Domains } from '../domains/registry.ts';
 import type { Engine } from '../engine/engine.ts';
+import { TandemError } from '../errors.ts';
 import type { MessageGateway } from '../messaging/gateway.ts';
 import type { Amount, Asset, BatchId, Hash, Hex, Msisdn, OperatorId, UnixSeconds, UserId } from '../model/ids.ts';
 import type { SettlementDomain } from '../model/records.ts';
@@ -26,6 +27,14 @@ export interface BatchSigner {
 export interface ChainView {
   /** Timestamp of the newest header seen; undefined before the first. */
   readonly headTime: UnixSeconds | undefined;
+  /** Every final block there was when the node started is applied: what the store says is what the chain says. */
+  readonly caughtUp: boolean;
+  /** Number of the newest final block seen. */
+  readonly finalNumber: number | undefined;
+  /** From a block to its finality, as the chain is now: between the newest header and the newest final one. */
+  readonly finalitySeconds: number;
+  /** For how long no newer block has been seen; undefined before the first. */
+  readonly ageMillis: number | undefined;
   /** No block for longer than the chain promises, or no endpoint answers. */
   readonly stalled: boolean;
 }
@@ -75,4 +84,9 @@ export interface FaultNote {
   readonly user?: UserId;
   readonly hash?: Hash;
   readonly [fact: string]: unknown;
+}
+
+/** Just after a start the chain may know more than the store: nothing is begun before. @throws {TandemError} `not-ready` */
+export function assertCaughtUp({ chainView }: FlowContext): void {
+  if (!chainView.caughtUp) throw new TandemError('not-ready', 'This node has not caught up with the chain yet.');
 }

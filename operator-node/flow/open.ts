@@ -4,13 +4,20 @@
  */
 import type { BatchId, Leg, OperatorId, PairId, Role, UnixMillis, UnixSeconds, UserId } from '../model/ids.ts';
 import type { Store } from '../store/store.ts';
-import { batchKey, loadBatch, openBatchTable, type BatchRecord } from './batch.ts';
+import { batchKey, haltTable, loadBatch, openBatchTable, type BatchRecord } from './batch.ts';
 import { loadSide, openSideTable, sideKey, type Side, type SideState } from './pair.ts';
 
 interface HeldSide {
   readonly pair: PairId;
   readonly leg: Leg;
   readonly since: UnixMillis;
+}
+
+interface OpenSide {
+  readonly pair: PairId;
+  readonly leg: Leg;
+  readonly role: Role;
+  readonly peer: OperatorId;
 }
 
 export interface OpenBatch {
@@ -26,12 +33,14 @@ export class OpenWork {
     string,
     { readonly user: UserId; readonly peer: string; readonly since: UnixMillis }
   >();
-  private readonly byUser = new Map<UserId, Map<string, { readonly pair: PairId; readonly leg: Leg }>>();
+  private readonly byUser = new Map<UserId, Map<string, OpenSide>>();
   private readonly byPeer = new Map<string, number>();
   private readonly held = new Map<string, HeldSide>();
   /** Agreed pairs of this initiator that are in no batch yet, by acceptor and deadline. */
   private readonly waiting = new Map<OperatorId, Map<UnixSeconds, Set<PairId>>>();
   private readonly batches = new Map<string, OpenBatch>();
+  /** The chain has something of this operator that this store does not know: nothing new is begun (faults 20, rule 11). */
+  halted = false;
 
   sideCreated({ pair, leg, role, user, peer }: Side, since: UnixMillis): void {
     const key = sideKey(pair, leg);
@@ -41,7 +50,7 @@ export class OpenWork {
     this.held.set(key, { pair, leg, since });
     let ofUser = this.byUser.get(user);
     if (ofUser === undefined) this.byUser.set(user, (ofUser = new Map()));
-    ofUser.set(key, { pair, leg });
+    ofUser.set(key, { pair, leg, role, peer });
     this.byPeer.set(peerKey, (this.byPeer.get(peerKey) ?? 0) + 1);
   }
 
@@ -77,11 +86,17 @@ export class OpenWork {
     return this.sides.values().next().value?.since;
   }
 
-  openOfUser(user: UserId): number {
-    return this.byUser.get(user)?.size ?? 0;
+  /** Open pairs that the user has ordered. */
+  ordersOf(user: UserId): number {
+    return [...this.sidesOf(user)].filter(({ role }) => role === 'initiator').length;
   }
 
-  sidesOf(user: UserId): Iterable<{ readonly pair: PairId; readonly leg: Leg }> {
+  /** Open pairs that users of one operator want of this user: a bound on them shuts nobody else out. */
+  wantedOf(user: UserId, from: OperatorId): number {
+    return [...this.sidesOf(user)].filter(({ role, peer }) => role === 'acceptor' && peer === from).length;
+  }
+
+  sidesOf(user: UserId): Iterable<OpenSide> {
     return this.byUser.get(user)?.values() ?? [];
   }
 
@@ -145,6 +160,7 @@ export class OpenWork {
 
   /** Reads the store's indexes; `onSide` sees each open side once. */
   async load(store: Store, onSide: (side: Side, state: SideState) => void): Promise<void> {
+    this.halted = store.newest.get(haltTable, 'halt') !== undefined;
     const sides: [Side, SideState][] = [];
     for await (const [key] of store.scan(openSideTable)) {
       const cut = key.indexOf('!');

@@ -2,19 +2,20 @@
  * An order becomes a pair: the two operations it means, the first of them held, the terms fixed. All of it is one write,
  * together with the gateway's message id.
  */
-import type { NoticeKey, Order } from '../analysis/analysis.ts';
+import type { NoticeKey, Order, TextParams } from '../analysis/analysis.ts';
 import { subjectDigest, termsCommitment } from '../commitment/record.ts';
 import { operationSecret, termsSecret } from '../commitment/secrets.ts';
-import type { HoldRefusal, Operation } from '../domains/domain.ts';
+import type { Operation } from '../domains/domain.ts';
 import { newPairId } from '../engine/clock.ts';
 import type { Work } from '../engine/engine.ts';
 import { toAmount, toTimestamp, toUnixSeconds, type OperatorId, type PairId, type UnixSeconds } from '../model/ids.ts';
 import type { OperationRecord, Terms } from '../model/records.ts';
-import type { User } from '../users/user.ts';
+import { userTable, type User } from '../users/user.ts';
 import { newRef, refTable } from './account.ts';
 import type { FlowContext } from './context.ts';
 import { createSide, type Side } from './pair.ts';
 import { refundable, takeRefund } from './refund.ts';
+import { holdNotices, limitIn } from './refusal.ts';
 import { proposeQueue, type PairItem } from './steps.ts';
 import { notify } from './tell.ts';
 
@@ -28,27 +29,14 @@ export interface PricedOrder extends Order {
   readonly reverses?: Side;
 }
 
-const holdNotices: Readonly<Record<HoldRefusal, NoticeKey>> = {
-  'no-account': 'no-account',
-  'account-closed': 'no-account',
-  'insufficient-funds': 'insufficient-funds',
-  'over-order-limit': 'over-limit',
-  'over-day-limit': 'over-limit',
-  'over-service-limit': 'over-limit',
-  'over-counterparty-limit': 'not-available',
-  'unknown-item': 'unknown-item',
-  'sold-out': 'sold-out',
-  'not-supported': 'not-available',
-};
-
 /** Deadlines are rounded up to a multiple of 15 s, so that batches fill (protocol §4). */
 const roundUp = (seconds: number): UnixSeconds => (Math.ceil(seconds / 15) * 15) as UnixSeconds;
 
 /** Why no order can be taken now, before anything is looked at. */
 function notNow(flow: FlowContext, user: User, order: PricedOrder): NoticeKey | undefined {
   if (order.to === user.number) return 'own-number';
-  if (flow.chainView.stalled) return 'chain-stalled';
-  if (flow.open.openOfUser(user.id) >= flow.config.maxOpenPairsPerUser) return 'busy';
+  if (flow.chainView.stalled || flow.open.halted) return 'chain-stalled';
+  if (flow.open.ordersOf(user.id) >= flow.config.maxOpenPairsPerUser) return 'busy';
   if (flow.open.openOfPeer('initiator', order.peer) >= flow.config.maxOpenPairsPerPeer) return 'busy';
   // A suspended operator starts nothing new, and nobody starts anything with it.
   if ([flow.self, order.peer].some((id) => flow.peers.get(id)?.status !== 'active')) return 'not-available';
@@ -56,29 +44,28 @@ function notNow(flow: FlowContext, user: User, order: PricedOrder): NoticeKey | 
 }
 
 /** True if the order became a pair; otherwise the user has been told why not, and nothing else has changed. */
-export function beginPair(flow: FlowContext, work: Work, user: User, order: PricedOrder): boolean {
+export function beginPair(flow: FlowContext, work: Work, before: User, order: PricedOrder): boolean {
   const { money } = order;
-  const refuse = (notice: NoticeKey): false => {
-    const left =
-      order.reverses === undefined ? money : { ...money, amount: toAmount(refundable(work, order.reverses)) };
+  // As the user is now: the peer may have been asked for a price in between.
+  const user = work.get(userTable, before.id) ?? before;
+  const refuse = (notice: NoticeKey, more: TextParams = {}): false => {
     const { to: number, item, toName: name = number } = order;
-    notify(flow, work, user, notice, {
-      money: notice === 'refund-too-much' ? left : money,
-      name,
-      number,
-      item,
-      currency: money.asset,
-    });
+    notify(flow, work, user, notice, { money, name, number, item, currency: money.asset, ...more });
     return false;
   };
+  if (!user.joined) return refuse('not-joined');
   const plan = flow.analysis.plan(order.service);
   if (plan === undefined) return refuse('not-available');
   const early = notNow(flow, user, order);
   if (early !== undefined) return refuse(early);
   const largest = plan.maxAmount[money.asset];
-  if (largest !== undefined && BigInt(money.amount) > BigInt(largest)) return refuse('over-limit');
-  if (order.reverses !== undefined && BigInt(money.amount) > refundable(work, order.reverses))
-    return refuse('refund-too-much');
+  if (largest !== undefined && BigInt(money.amount) > BigInt(largest)) {
+    return refuse('over-limit', { money: { ...money, amount: largest } });
+  }
+  const left = order.reverses === undefined ? undefined : refundable(work, order.reverses);
+  if (left !== undefined && BigInt(money.amount) > left) {
+    return refuse('refund-too-much', { money: { ...money, amount: toAmount(left) } });
+  }
 
   const pair = newPairId(work.now, flow.engine.random);
   const debits = plan.first.action === 'debit';
@@ -95,7 +82,7 @@ export function beginPair(flow: FlowContext, work: Work, user: User, order: Pric
     ...(order.item === '' ? {} : { item: order.item }),
   };
   const held = flow.domains.get(plan.first.domain).hold(work, operation, work.now);
-  if (!held.ok) return refuse(holdNotices[held.code]);
+  if (!held.ok) return refuse(holdNotices[held.code], limitIn(held, money));
   if (order.reverses !== undefined) takeRefund(work, order.reverses, money.amount);
 
   const side = firstSide(flow, work, user, order, operation, held.account, plan.first.domain, debits);

@@ -72,8 +72,8 @@ export type SideStateName = (typeof sideStates)[number];
 /** Why a pair came to nothing. */
 export type EndReason =
   | 'declined'
-  /** A yes without the money for it; known to the acceptor alone, to the initiator it is `declined`. */
-  | 'no-funds'
+  /** A yes that could not be held; known to the acceptor alone, to the initiator it is `declined`. */
+  | 'not-held'
   | 'cancelled'
   | 'expired'
   | 'refused'
@@ -93,6 +93,8 @@ export interface SideState {
   readonly agreed: boolean;
   /** Initiator: the first user wants it back. */
   readonly cancelAsked: boolean;
+  /** Acceptor: it was over before its batch came, and stands in it declined: released already. */
+  readonly reopened?: true;
   /** Acceptor: the second user has got the question. */
   readonly asked: boolean;
   /** The user has been told how it ended, acknowledged by the gateway. */
@@ -140,7 +142,7 @@ export function moveSide(tx: Tx, now: UnixMillis, { side, state }: PairSide, cha
 /** A side that was over stands in a batch after all: it is looked after again until that is final. */
 export function reopenSide(tx: Tx, now: UnixMillis, found: PairSide, change: Partial<SideState>): PairSide {
   tx.put(openSideTable, sideKey(found.side.pair, found.side.leg), found.side.deadline);
-  return moveSide(tx, now, found, { ...change, told: false });
+  return moveSide(tx, now, found, { ...change, reopened: true, told: false });
 }
 
 export function createSide(tx: Tx, now: UnixMillis, side: Side): PairSide {

@@ -9,13 +9,21 @@ import { operationCommitment, termsCommitment } from '../commitment/record.ts';
 import { operationSecret } from '../commitment/secrets.ts';
 import type { HoldOutcome, Operation } from '../domains/domain.ts';
 import type { Work } from '../engine/engine.ts';
-import { TandemError } from '../errors.ts';
-import { toTimestamp, toUnixSeconds, type Hash, type OperatorId, type PairId, type UnixSeconds } from '../model/ids.ts';
+import { TandemError, type ErrorCode } from '../errors.ts';
+import {
+  toTimestamp,
+  toUnixSeconds,
+  type Hash,
+  type Msisdn,
+  type OperatorId,
+  type PairId,
+  type UnixSeconds,
+} from '../model/ids.ts';
 import type { OperationRecord } from '../model/records.ts';
-import { table } from '../store/store.ts';
+import { table, type View } from '../store/store.ts';
 import { userByNumber, userTable, type User } from '../users/user.ts';
 import { newRef, refTable } from './account.ts';
-import type { FlowContext } from './context.ts';
+import { assertCaughtUp, type FlowContext } from './context.ts';
 import { advance } from './flow.ts';
 import { ownSubjectDigest } from './order.ts';
 import { createSide, loadSide, sealedTable, sideKey, withdrawnTable, type Side } from './pair.ts';
@@ -23,6 +31,9 @@ import { refundFits, takeRefund } from './refund.ts';
 import { seal } from './seal.ts';
 import { cancelQueue, proposeQueue, withdrawQueue, type PairItem } from './steps.ts';
 import { notify } from './tell.ts';
+
+const originalLooks = 20;
+const originalLookMillis = 100;
 
 /** A refusal is an answer, and an answer is kept: asked again, the same. Key: pairId. */
 export const refusedTable = table<{ readonly from: OperatorId; readonly reason: ProposalRefusal }>('refused');
@@ -75,6 +86,9 @@ export async function propose(flow: FlowContext, group: Group): Promise<void> {
   await proposeAll(flow, peer, proposals);
 }
 
+/** What is wrong with the request itself; everything else may pass, and is asked again until the proposal lapses. */
+const refusesContent: ReadonlySet<ErrorCode> = new Set(['bad-request', 'too-large', 'unprocessable']);
+
 /** A peer refuses a request as a whole. What it will never take is found by halving, so that the rest gets through. */
 async function proposeAll(flow: FlowContext, peer: OperatorId, proposals: readonly Proposal[]): Promise<void> {
   const [first] = proposals;
@@ -83,7 +97,7 @@ async function proposeAll(flow: FlowContext, peer: OperatorId, proposals: readon
   try {
     ({ answers } = await flow.channel.call(peer, 'propose', { proposals: [...proposals] }));
   } catch (error) {
-    if (!(error instanceof TandemError) || error.retryable) throw error;
+    if (!(error instanceof TandemError) || !refusesContent.has(error.code)) throw error;
     if (proposals.length === 1) {
       await refuseProposal(flow, peer, first.terms.pair, error);
       return;
@@ -100,13 +114,13 @@ async function proposeAll(flow: FlowContext, peer: OperatorId, proposals: readon
   });
 }
 
-/** The peer took the request for a fault, and nothing is prepared there. */
+/** The request, or its answer, was no good: the peer may have prepared the pair or not, so it is withdrawn. */
 async function refuseProposal(flow: FlowContext, peer: OperatorId, pair: PairId, error: TandemError): Promise<void> {
   await flow.engine.run((work) => {
     work.journal('fault', { what: 'proposal not taken', pair, peer, code: error.code, message: error.message });
     work.emit({ type: 'alarm', what: 'proposal-not-taken', pair, peer, code: error.code });
     const found = loadSide(work, pair, 'first');
-    if (found !== undefined) advance(flow, work, found, { type: 'refused', notice: 'order-failed' });
+    if (found !== undefined) advance(flow, work, found, { type: 'refused', notice: 'order-failed', withdraw: true });
   });
 }
 
@@ -127,8 +141,8 @@ function takeAnswer(flow: FlowContext, work: Work, pair: PairId | undefined, ans
 const refusalNotice = (service: string, reason: ProposalRefusal): NoticeKey => {
   if (reason === 'unknown-addressee') return 'unknown-number';
   if (reason === 'busy') return 'busy';
-  if (service === 'buy') return 'sold-out';
-  return service === 'refund' && reason === 'terms' ? 'refund-too-much' : 'not-available';
+  if (reason === 'terms') return 'order-failed';
+  return service === 'buy' ? 'sold-out' : 'not-available';
 };
 
 /** Worker of the withdraw queue: the peer is told until it has answered. */
@@ -166,7 +180,9 @@ export async function answerProposals(
   from: OperatorId,
   request: Request<'propose'>,
 ): Promise<Answer<'propose'>> {
+  assertCaughtUp(flow);
   await flow.greetings.ensure(from);
+  await untilOriginalsAreFinal(flow, request.proposals);
   return flow.engine.run((work) => ({
     answers: request.proposals.map((proposal) => answerProposal(flow, work, from, proposal)),
   }));
@@ -176,6 +192,10 @@ function answerProposal(flow: FlowContext, work: Work, from: OperatorId, proposa
   const { pair } = proposal.terms;
   const refused = (reason: ProposalRefusal): ProposalAnswer => ({ pair, answer: 'refused', reason });
   if (work.get(withdrawnTable, `${from}!${pair}`) !== undefined) return { pair, answer: 'given-up' };
+  if (from !== flow.self && loadSide(work, pair, 'first') !== undefined) {
+    work.journal('fault', { what: 'a pairId of this operator’s own proposed back', pair, peer: from });
+    return refused('terms');
+  }
   const kept = work.get(refusedTable, pair);
   if (kept !== undefined) return refused(kept.from === from ? kept.reason : 'terms');
   const known = loadSide(work, pair, 'second');
@@ -184,17 +204,22 @@ function answerProposal(flow: FlowContext, work: Work, from: OperatorId, proposa
       known.side.peer === from &&
       known.side.termsCommitment === termsCommitment(proposal.termsSecret, proposal.terms) &&
       known.side.otherNumber === proposal.from &&
-      known.side.userNumber === proposal.to;
+      known.side.userNumber === proposal.to &&
+      known.side.note === proposal.note &&
+      known.side.item === proposal.item &&
+      known.side.record?.counterparty === proposal.firstSubject;
     if (!same) {
       work.journal('fault', { what: 'one pairId for two contents', pair, peer: from });
       return refused('terms');
     }
+    // It lapsed here before any batch came: what the initiator still holds it may give up.
+    if (known.state.state === 'aborted' && known.state.batch === undefined) return { pair, answer: 'given-up' };
     return heldAnswer(flow, work, known.side);
   }
   const outcome = prepareSecond(flow, work, from, proposal);
   if (typeof outcome === 'string') {
-    // `busy` passes: it is the one refusal that a later try may overcome, under another pairId.
-    work.put(refusedTable, pair, { from, reason: outcome });
+    // `busy` passes; the others are for good.
+    if (outcome !== 'busy') work.put(refusedTable, pair, { from, reason: outcome });
     work.emit({ type: 'refused', pair, peer: from, reason: outcome });
     return refused(outcome);
   }
@@ -231,23 +256,47 @@ function termsFit(flow: FlowContext, work: Work, from: OperatorId, { terms }: Pr
     terms.secondAmount !== '0' &&
     flow.greetings.agree(from, terms.secondAsset) &&
     (terms.service === 'refund') === (terms.reverses !== '') &&
+    Math.abs(Date.parse(terms.created) / 1000 - now) <= flow.config.timing.acceptWindowSeconds &&
     deadline % 15 === 0 &&
     deadline <= now + flow.config.timing.acceptWindowSeconds &&
     deadline > now + flow.config.timing.commitMarginSeconds
   );
 }
 
+/** A number that no other operator can speak for. */
+export const isOurs = (flow: FlowContext, view: View, number: Msisdn): boolean =>
+  number === flow.serviceNumber || userByNumber(view, number) !== undefined;
+
+/**
+ * Two nodes see a final block a moment apart: a refund may be proposed before its original is final here. Waits for that,
+ * not for long; what is not final then is judged as it is.
+ */
+async function untilOriginalsAreFinal(flow: FlowContext, proposals: readonly Proposal[]): Promise<void> {
+  const originals = proposals.flatMap(({ terms }) => (terms.reverses === '' ? [] : [terms.reverses]));
+  const underWay = (): boolean =>
+    originals.some((pair) =>
+      (['first', 'second'] as const).some((leg) => {
+        const state = loadSide(flow.engine.newest, pair, leg)?.state.state;
+        return state === 'accepted' || state === 'countersigned';
+      }),
+    );
+  for (let look = 0; look < originalLooks && underWay(); look += 1) {
+    await new Promise<void>((resolve) => flow.engine.clock.after(originalLookMillis, resolve));
+  }
+}
+
 function prepareSecond(flow: FlowContext, work: Work, from: OperatorId, proposal: Proposal): Side | ProposalRefusal {
   const { terms } = proposal;
   if (from !== flow.self && flow.peers.get(from)?.status !== 'active') return 'not-available';
-  if (flow.chainView.stalled || flow.open.openOfPeer('acceptor', from) >= flow.config.maxOpenPairsPerPeer)
-    return 'busy';
+  const tooMany = flow.open.openOfPeer('acceptor', from) >= flow.config.maxOpenPairsPerPeer;
+  if (flow.chainView.stalled || flow.open.halted || tooMany) return 'busy';
   if (!termsFit(flow, work, from, proposal)) return 'terms';
   const plan = flow.analysis.plan(terms.service);
   const user = userByNumber(work, proposal.to);
   if (plan === undefined || user === undefined) return 'unknown-addressee';
   if (!user.joined || proposal.from === proposal.to) return 'not-available';
-  if (flow.open.openOfUser(user.id) >= flow.config.maxOpenPairsPerUser && user.kind === 'person') return 'busy';
+  if (from !== flow.self && isOurs(flow, work, proposal.from)) return 'terms';
+  if (!user.autoAccept && flow.open.wantedOf(user.id, from) >= flow.config.maxOpenPairsPerUser) return 'busy';
   const original = terms.reverses === '' ? undefined : refundFits(work, terms, user.id, from);
   if (terms.reverses !== '' && original === undefined) return 'terms';
 

@@ -15,9 +15,10 @@ import { userByNumber, type User } from '../users/user.ts';
 import { join, leave, mainAsset, recentTable, refsOf, refTable, tellBalance, tellHistory } from './account.ts';
 import { takeAnswer } from './answer.ts';
 import { cancelPair } from './cancel.ts';
-import type { FlowContext } from './context.ts';
+import { assertCaughtUp, type FlowContext } from './context.ts';
 import { beginPair, type PricedOrder } from './order.ts';
 import { loadSide, type Side } from './pair.ts';
+import { isOurs } from './propose.ts';
 import { refundable, wasPaid } from './refund.ts';
 import { notify } from './tell.ts';
 
@@ -71,6 +72,7 @@ export class Receiver {
       await flow.engine.run(() => undefined);
       return { id, disposition: known.disposition };
     }
+    assertCaughtUp(flow);
     const user = userByNumber(flow.engine.newest, message.from);
     if (user === undefined) {
       throw new TandemError('unknown-sender', `${message.from} is no customer of this operator.`);
@@ -245,6 +247,12 @@ export async function deliverForwarded(
   request: Request<'forward'>,
 ): Promise<Answer<'forward'>> {
   const { id, to } = request;
+  if (from !== flow.self && isOurs(flow, flow.engine.newest, request.from)) {
+    throw new TandemError(
+      'forbidden',
+      `${request.from} is a number of this operator: no other passes on its messages.`,
+    );
+  }
   if (userByNumber(flow.engine.newest, to) === undefined) return { id, answer: 'not-mine' };
   await flow.gateway.deliver([
     { id: `${from}-${id}`, from: request.from, to, text: request.text, at: toTimestamp(flow.engine.clock.now()) },

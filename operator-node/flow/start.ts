@@ -10,6 +10,7 @@ import { deliverMessages, messageQueue, type MessageItem } from './tell.ts';
 const retryMillis = [50, 100, 250, 500, 1000, 2000, 5000] as const;
 
 const sweepMillis = 500;
+const pokeMillis = 5_000;
 const proposalsAtOnce = 128;
 
 const perPeer = ({ peer }: { readonly peer: number }): string => String(peer);
@@ -40,4 +41,12 @@ export function startClocks(flow: FlowContext): void {
   engine.every(config.timing.batchMillis, 'batches', () => formBatches(flow));
   engine.every(config.timing.decideMillis, 'submit', () => flow.submitter.round());
   engine.every(sweepMillis, 'proposals', () => lapseProposals(flow));
+  // Rule 3: a chain that makes no blocks without transactions is moved by an empty one.
+  engine.every(pokeMillis, 'poke', async () => {
+    const age = flow.chainView.ageMillis;
+    if (age === undefined || age <= config.timing.maxBlockGapSeconds * 1000) return;
+    await engine.run((work) => {
+      flow.submitter.poke(work);
+    });
+  });
 }

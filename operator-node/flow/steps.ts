@@ -26,6 +26,7 @@ import {
 } from './pair.ts';
 import { closeQuestion, openQuestion } from './question.ts';
 import { returnRefund } from './refund.ts';
+import { holdNotices, limitIn } from './refusal.ts';
 import { moneyOf, notify, tellSide } from './tell.ts';
 
 export type HeldAnswer = Extract<ProposalAnswer, { answer: 'held' }>;
@@ -34,8 +35,13 @@ export type SideEvent =
   /** Initiator: the peer holds its operation. */
   | { readonly type: 'agreed'; readonly answer: HeldAnswer }
   /** Initiator: the peer will not; what the first user is told of it. */
-  | { readonly type: 'refused'; readonly notice: NoticeKey }
-  /** `proposalTimeout` is over. */
+  | {
+      readonly type: 'refused';
+      readonly notice: NoticeKey;
+      /** The peer may have prepared it all the same. */
+      readonly withdraw?: true;
+    }
+  /** `proposalTimeout` is over, or there is no batch before the deadline comes near. */
   | { readonly type: 'lapsed' }
   /** Acceptor: the initiator gave the pair up before its batch left. */
   | { readonly type: 'withdrawn' }
@@ -57,7 +63,7 @@ export type SideEvent =
 export type SideEventName = SideEvent['type'];
 export type EventOf<T extends SideEventName> = Extract<SideEvent, { type: T }>;
 
-export type StepResult = 'done' | 'no-funds';
+export type StepResult = 'done';
 
 export const proposeQueue = 'propose';
 export const withdrawQueue = 'withdraw';
@@ -87,7 +93,8 @@ function endSilently(flow: FlowContext, work: Work, found: PairSide): void {
 function abortSide(flow: FlowContext, work: Work, found: PairSide, reason: EndReason): PairSide {
   const { side, state } = found;
   flow.domains.get(side.domain).release(work, side.pair, side.leg, work.now);
-  if (side.terms.reverses !== '') returnRefund(work, side);
+  // Once: a side that is reopened has given back what its refund took.
+  if (side.terms.reverses !== '' && state.reopened !== true) returnRefund(work, side);
   if (side.role === 'acceptor')
     closeQuestion(work, side.user, side.pair, reason === 'cancelled' ? 'cancelled' : 'over');
   leaveHeld(flow, work, found);
@@ -137,10 +144,10 @@ export function agree(flow: FlowContext, work: Work, found: PairSide, { answer }
 }
 
 /** The peer will not hold: nothing is prepared anywhere. */
-export function refuse(flow: FlowContext, work: Work, found: PairSide, { notice }: EventOf<'refused'>): StepResult {
+export function refuse(flow: FlowContext, work: Work, found: PairSide, event: EventOf<'refused'>): StepResult {
   work.done(proposeQueue, found.side.pair);
-  const aborted = abortSide(flow, work, found, 'refused');
-  return endWithNotice(flow, work, aborted, notice);
+  const end = event.withdraw === true ? giveUp : abortSide;
+  return endWithNotice(flow, work, end(flow, work, found, 'refused'), event.notice);
 }
 
 function endWithNotice(flow: FlowContext, work: Work, found: PairSide, notice: NoticeKey): StepResult {
@@ -155,7 +162,8 @@ function endWithNotice(flow: FlowContext, work: Work, found: PairSide, notice: N
 
 /** The peer did not answer in time, or the deadline is too near for a batch. */
 export function lapseAsInitiator(flow: FlowContext, work: Work, found: PairSide): StepResult {
-  return endWithNotice(flow, work, giveUp(flow, work, found, 'unreachable'), 'peer-unreachable');
+  const notice = found.state.agreed ? 'order-failed' : 'peer-unreachable';
+  return endWithNotice(flow, work, giveUp(flow, work, found, 'unreachable'), notice);
 }
 
 export function cancelHeld(flow: FlowContext, work: Work, found: PairSide): StepResult {
@@ -227,7 +235,7 @@ export function ask(flow: FlowContext, work: Work, found: PairSide): StepResult 
 /** By the later of own clock and newest header: what could reach the chain only after its deadline is not accepted (rule 6). */
 export function tooLate(flow: FlowContext, work: Work, deadline: UnixSeconds): boolean {
   const now = Math.max(toUnixSeconds(work.now), flow.chainView.headTime ?? 0);
-  return now + flow.config.timing.commitMarginSeconds > deadline;
+  return now + flow.config.timing.commitMarginSeconds + flow.chainView.finalitySeconds > deadline;
 }
 
 /** Yes: the money is set aside where it was not yet, and the decision is stored before it can leave (rule 1). */
@@ -236,8 +244,12 @@ export function accept(flow: FlowContext, work: Work, found: PairSide): StepResu
   closeQuestion(work, side.user, side.pair, 'answered');
   const held = flow.domains.get(side.domain).hold(work, side.operation, work.now);
   if (!held.ok) {
-    declineAs(flow, work, found, 'no-funds');
-    return 'no-funds';
+    declineAs(flow, work, found, 'not-held');
+    const user = work.get(userTable, side.user);
+    const key = held.code === 'insufficient-funds' ? 'answer-no-funds' : holdNotices[held.code];
+    if (user !== undefined)
+      notify(flow, work, user, key, { ...limitIn(held, moneyOf(side)), currency: side.operation.asset });
+    return 'done';
   }
   moveSide(work, work.now, found, { state: 'accepted' });
   decideLater(flow, work, found, true);
@@ -312,6 +324,21 @@ export function execute(flow: FlowContext, work: Work, found: PairSide, event: E
   return 'done';
 }
 
+/** Committed by the chain though it was released here (a stolen key, a forgotten decision): booked all the same (rule 4). */
+export function executeAfterAll(
+  flow: FlowContext,
+  work: Work,
+  found: PairSide,
+  event: EventOf<'committed'>,
+): StepResult {
+  const reopened = reopenSide(work, work.now, found, {});
+  work.afterwards(() => {
+    flow.open.sideCreated(found.side, work.now);
+    flow.open.sideLeftHeld(found.side.pair, found.side.leg);
+  });
+  return execute(flow, work, reopened, event);
+}
+
 /** The chain has decided, or the deadline is past in a final block without a commit bit (rule 3). */
 export function release(
   flow: FlowContext,
@@ -323,8 +350,8 @@ export function release(
   const cancelled = found.side.role === 'initiator' && state.cancelAsked && reason === 'declined';
   const why: EndReason = state.reason ?? (cancelled ? 'cancelled' : reason);
   const aborted = abortSide(flow, work, { ...found, state: { ...state, finalBlock: block } }, why);
-  // Who was never asked has nothing to be told; who had no money has been told so at the yes.
-  if (aborted.side.role === 'acceptor' && (!state.asked || why === 'no-funds')) {
+  // Who was never asked has nothing to be told; whose yes could not be held has been told so.
+  if (aborted.side.role === 'acceptor' && (!state.asked || why === 'not-held')) {
     endSilently(flow, work, aborted);
     return 'done';
   }

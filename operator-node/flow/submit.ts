@@ -51,9 +51,10 @@ export class Submitter {
   private readonly sender: TransactionSender;
   private flow: FlowContext | undefined;
   private counter = 0;
-  private notBefore = 0;
-  /** Reverted transactions in a row. */
-  private reverts = 0;
+  /** What has reverted, by kind and batch: it goes alone, and not before that time. */
+  private readonly reverted = new Map<string, { readonly times: number; readonly notBefore: number }>();
+  /** Batches that a call of this round prepares from the account. */
+  private readonly carriedNow = new Set<BatchId>();
   private running = false;
 
   constructor(calls: SettlementCalls, sender: TransactionSender) {
@@ -97,15 +98,22 @@ export class Submitter {
     return count;
   }
 
+  /** Something new is there to send: looks at once. What fails is looked at again by the clock. */
   wake(): void {
-    void this.round();
+    this.round().catch(() => undefined);
+  }
+
+  /** One empty transaction, so that the chain makes a block (rule 3). */
+  poke(work: Work): void {
+    this.sender.poke(work, 'carrier');
   }
 
   /** One look at everything that has to reach the chain; called by the clock, and when something new is there. */
   async round(): Promise<void> {
     const { flow } = this;
-    if (flow === undefined || this.running || flow.engine.clock.now() < this.notBefore) return;
+    if (flow === undefined || this.running) return;
     this.running = true;
+    this.carriedNow.clear();
     try {
       const batches = [...flow.open.allBatches()].sort((a, b) => a.sequence - b.sequence);
       const known = new Map<string, KnownBatch>();
@@ -137,7 +145,7 @@ export class Submitter {
   private carryDue(flow: FlowContext, { batchId, role, peer }: OpenBatch, { state }: KnownBatch): boolean {
     if (state.state !== 'countersigned' || state.prepared !== undefined) return false;
     if (state.initiatorSignature === undefined || state.acceptorSignature === undefined) return false;
-    if (this.underWay.has(`carry!${batchId}`)) return false;
+    if (this.underWay.has(`carry!${batchId}`) || this.waits('carry', batchId)) return false;
     // On us the initiator's record carries it.
     if (role === 'acceptor' && peer === flow.self) return false;
     return role === 'initiator' || flow.engine.clock.now() >= state.since + flow.config.timing.carrySeconds * 1000;
@@ -149,7 +157,8 @@ export class Submitter {
       state.remaining === 0 &&
       state.prepared !== undefined &&
       state.attested === undefined &&
-      !this.underWay.has(`attest!${batchId}`)
+      !this.underWay.has(`attest!${batchId}`) &&
+      !this.waits('attest', batchId)
     );
   }
 
@@ -158,7 +167,9 @@ export class Submitter {
     const tag = `${submission.kind}!${work.now}!${this.counter}`;
     this.sender.send(work, key, call, tag);
     work.put(submissionTable, tag, submission);
-    this.mark(tag, submission);
+    work.afterwards(() => {
+      this.mark(tag, submission);
+    });
   }
 
   private mark(tag: string, submission: Submission): void {
@@ -217,7 +228,7 @@ export class Submitter {
       const found = known.get(`${open.batchId}!acceptor`);
       if (open.role !== 'acceptor' || found === undefined || open.deadline < headTime) continue;
       const entries = this.entriesOf(open.batchId, found.record.batch.count);
-      if (entries.length === 0) continue;
+      if (entries.length === 0 || this.waits('decide', open.batchId)) continue;
       if (found.state.prepared !== undefined) {
         anchored.push(...entries);
         continue;
@@ -228,6 +239,7 @@ export class Submitter {
         if (before.role === 'acceptor' && before.peer === open.peer && before.sequence < open.sequence)
           this.carryFirst(work, before, known);
       }
+      this.carriedNow.add(open.batchId);
       this.submit(
         work,
         { ...decideSubmission(entries), settles: open.batchId },
@@ -235,10 +247,7 @@ export class Submitter {
         this.calls.settle(signed, entries),
       );
     }
-    // One faulty entry reverts a whole call: after a revert each goes alone until one has landed.
-    const aCall = this.reverts === 0 ? maxEntriesACall : 1;
-    for (let start = 0; start < anchored.length; start += aCall) {
-      const entries = anchored.slice(start, start + aCall);
+    for (const entries of this.grouped('decide', anchored, ({ batchId }) => batchId)) {
       for (const call of this.calls.decide(entries)) this.submit(work, decideSubmission(entries), 'account', call);
     }
   }
@@ -249,11 +258,13 @@ export class Submitter {
     if (
       found === undefined ||
       found.state.prepared !== undefined ||
-      this.underWay.has(`carry-account!${before.batchId}`)
+      this.underWay.has(`carry-account!${before.batchId}`) ||
+      this.carriedNow.has(before.batchId)
     )
       return;
     const signed = signedBatch(found);
     if (signed === undefined) return;
+    this.carriedNow.add(before.batchId);
     this.submit(
       work,
       { kind: 'carry', batchId: before.batchId, role: 'acceptor', key: 'account' },
@@ -286,8 +297,7 @@ export class Submitter {
       const found = known.get(`${open.batchId}!${open.role}`);
       return found !== undefined && this.attestDue(open, found) ? [found] : [];
     });
-    for (let start = 0; start < due.length; start += maxEntriesACall) {
-      const group = due.slice(start, start + maxEntriesACall);
+    for (const group of this.grouped('attest', due, ({ record }) => record.batchId)) {
       const attestations = group.map((found) => ({
         batchId: found.record.batchId,
         executedDigest: executedOf(flow, work, found),
@@ -303,17 +313,40 @@ export class Submitter {
    */
   onOutcome(tx: Tx, outcome: TransactionOutcome): void {
     const { tag, status, block } = outcome;
-    if (!outcome.final || tx.get(submissionTable, tag) === undefined) return;
+    const submission = tx.get(submissionTable, tag);
+    if (!outcome.final || submission === undefined) return;
     tx.del(submissionTable, tag);
     if (status === 'included' && block !== undefined) {
-      this.reverts = 0;
+      for (const name of namesOf(submission)) this.reverted.delete(name);
       this.landed.push({ tag, blockNumber: block.number });
       return;
     }
     const now = this.flow?.engine.clock.now() ?? 0;
-    this.notBefore = now + Math.min(retryAfterRevertMillis * 2 ** this.reverts, longestRetryMillis);
-    this.reverts += 1;
+    for (const name of namesOf(submission)) {
+      const times = (this.reverted.get(name)?.times ?? 0) + 1;
+      const wait = Math.min(retryAfterRevertMillis * 2 ** (times - 1), longestRetryMillis);
+      this.reverted.set(name, { times, notBefore: now + wait });
+    }
     this.unmark(tag);
+  }
+
+  private waits(kind: Submission['kind'], batchId: BatchId): boolean {
+    const reverted = this.reverted.get(`${kind}!${batchId}`);
+    return reverted !== undefined && (this.flow?.engine.clock.now() ?? 0) < reverted.notBefore;
+  }
+
+  /** One faulty entry reverts a whole call: what has reverted before goes alone, the rest together. */
+  private *grouped<T>(
+    kind: Submission['kind'],
+    items: readonly T[],
+    batchOf: (item: T) => BatchId,
+  ): Iterable<readonly T[]> {
+    const alone = items.filter((item) => this.reverted.has(`${kind}!${batchOf(item)}`));
+    const together = items.filter((item) => !alone.includes(item));
+    for (const item of alone) yield [item];
+    for (let start = 0; start < together.length; start += maxEntriesACall) {
+      yield together.slice(start, start + maxEntriesACall);
+    }
   }
 
   /** The watcher has applied the final block of that number and all before it. */
@@ -329,6 +362,12 @@ export class Submitter {
     this.underWay.delete(`carry-account!${batchId}`);
   }
 }
+
+const namesOf = (submission: Submission): readonly string[] => {
+  if (submission.kind === 'carry') return [`carry!${submission.batchId}`];
+  const batches = submission.kind === 'attest' ? submission.batches : submission.entries.map(({ batchId }) => batchId);
+  return batches.map((batchId) => `${submission.kind}!${batchId}`);
+};
 
 const decideSubmission = (entries: readonly Decision[]): Extract<Submission, { kind: 'decide' }> => ({
   kind: 'decide',

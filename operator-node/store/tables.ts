@@ -30,6 +30,7 @@ export const tables: Readonly<Record<string, TableEntry>> = {
   batch: { key: '<batchId>!<role>', owner: batch, holds: 'a batch and its signatures' },
   'batch-state': { key: '<batchId>!<role>', owner: batch, holds: 'the state of a batch' },
   'open-batch': { key: '<batchId>!<role>', owner: batch, holds: 'that there is still something to do about a batch' },
+  halt: { key: 'halt', owner: batch, holds: 'why this node begins nothing new' },
   lane: { key: '<role>!<peer>', owner: batch, holds: 'where a lane is' },
   'lane-batch': { key: '<role>!<peer>!<sequence, 12 digits>', owner: batch, holds: 'the batch of a number in a lane' },
   'peer-commitment': { key: '<pairId>!<role>', owner: batch, holds: 'the other operator’s commitment in the leaf' },
