@@ -62,7 +62,9 @@ if (values.coverage) {
   console.log(states.join(', '));
 }
 const seconds = (performance.now() - begun) / 1000;
+const { user, system } = process.cpuUsage();
+const cpuSeconds = (user + system) / 1e6;
 console.log(
-  `${runs} seeds, ${failed.length} failed; ${pairs} pairs, ${committed} committed, ${Math.round(simulated / 60)} simulated minutes in ${seconds.toFixed(1)} s: ${Math.round(pairs / seconds)} pairs/s, ${coverage.size} (fault, state) pairs met`,
+  `${runs} seeds, ${failed.length} failed; ${pairs} pairs, ${committed} committed, ${Math.round(simulated / 60)} simulated minutes in ${seconds.toFixed(1)} s: ${Math.round(pairs / seconds)} pairs/s, ${Math.round(pairs / cpuSeconds)} a second of processor time; ${coverage.size} (fault, state) pairs met`,
 );
 if (failed.length > 0) process.exitCode = 1;

@@ -23,9 +23,20 @@ export const domainSeparator = ({ chainId, contract }: SettlementDomain): Hash =
     verifyingContract: contract.toLowerCase(),
   }) as Hash;
 
+/** A node has one domain for good, and its hash costs as much as the batch's own. */
+const separators = new WeakMap<SettlementDomain, Hash>();
+
+function separatorOf(domain: SettlementDomain): Hash {
+  const known = separators.get(domain);
+  if (known !== undefined) return known;
+  const separator = domainSeparator(domain);
+  separators.set(domain, separator);
+  return separator;
+}
+
 /** The EIP-712 digest of the batch: what both operators sign. */
 export const batchIdOf = (domain: SettlementDomain, batch: Batch): BatchId =>
-  keccak256(concat(['0x1901', domainSeparator(domain), encoder.hash(batch)])) as BatchId;
+  keccak256(concat(['0x1901', separatorOf(domain), encoder.hash(batch)])) as BatchId;
 
 /** 65 bytes `r || s || v`, v 27 or 28, s in the lower half. `privateKey` is 32 bytes. */
 export const signDigest = (privateKey: string, digest: BatchId | Hash): Hex =>

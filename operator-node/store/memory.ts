@@ -17,7 +17,8 @@ interface InFlight {
 }
 
 export class SimulatedDisk {
-  readonly #records = new Map<string, string>();
+  /** By table, so that a scan looks at its own table only. */
+  readonly #tables = new Map<string, Map<string, string>>();
   #owner: object | undefined;
   #holding = false;
   readonly #inFlight: InFlight[] = [];
@@ -71,18 +72,18 @@ export class SimulatedDisk {
   /** A copy of what is on it now: for restores and clones. */
   clone(): SimulatedDisk {
     const copy = new SimulatedDisk();
-    for (const [key, text] of this.#records) copy.#records.set(key, text);
+    for (const [name, records] of this.#tables) copy.#tables.set(name, new Map(records));
     return copy;
   }
 
   /** Text of a record by its whole key, `<table>!<key>`. */
   peek(key: string): string | undefined {
-    return this.#records.get(key);
+    return this.#tables.get(tableOf(key))?.get(key);
   }
 
   /** Damages or plants a record. */
   poke(key: string, text: string): void {
-    this.#records.set(key, text);
+    this.#put(key, text);
   }
 
   /** @throws {TandemError} `store-failed` when it has an owner already. */
@@ -97,7 +98,7 @@ export class SimulatedDisk {
     return {
       get: (key) => {
         this.#assertOwner(owner);
-        return this.#records.get(key);
+        return this.peek(key);
       },
       write: (ops) => this.#write(ops, owner),
       entries: (range) => this.#entries(range, owner),
@@ -122,14 +123,21 @@ export class SimulatedDisk {
 
   #apply(ops: readonly DiskOp[]): void {
     for (const op of ops) {
-      if (op.type === 'put') this.#records.set(op.key, op.value);
-      else this.#records.delete(op.key);
+      if (op.type === 'put') this.#put(op.key, op.value);
+      else this.#tables.get(tableOf(op.key))?.delete(op.key);
     }
+  }
+
+  #put(key: string, text: string): void {
+    const name = tableOf(key);
+    const records = this.#tables.get(name);
+    if (records === undefined) this.#tables.set(name, new Map([[key, text]]));
+    else records.set(key, text);
   }
 
   async *#entries(range: DiskRange, owner: object): AsyncGenerator<readonly [string, string]> {
     this.#assertOwner(owner);
-    const found = [...this.#records]
+    const found = [...(this.#tables.get(tableOf(range.gte)) ?? [])]
       .filter(([key]) => compareKeys(key, range.gte) >= 0 && compareKeys(key, range.lt) < 0)
       .sort(([a], [b]) => compareKeys(a, b));
     if (range.reverse) found.reverse();
@@ -140,6 +148,8 @@ export class SimulatedDisk {
     if (this.#owner !== owner) throw new TandemError('store-failed', 'The simulated process has crashed or was closed');
   }
 }
+
+const tableOf = (key: string): string => key.slice(0, key.indexOf('!'));
 
 /** @throws {TandemError} `store-failed` when the disk is open already. */
 export function openMemoryStore(disk: SimulatedDisk = new SimulatedDisk(), options: StoreOptions = {}): Store {

@@ -367,8 +367,13 @@ export class Monitor {
       for (const each of (answer as Answer<'propose'>).answers) {
         const { pair } = each;
         if (each.answer === 'held') mustBe(sides.has(`${pair}!second`), `that it holds ${pair}`);
-        else if (each.answer === 'refused') mustBe(disk.peek(`refused!${pair}`) !== undefined, `a refusal of ${pair}`);
-        else mustBe(disk.peek(`withdrawn!${to}!${pair}`) !== undefined, `that ${pair} is given up`);
+        else if (each.answer === 'given-up') {
+          const lapsed = sides.get(`${pair}!second`)?.state === 'aborted';
+          mustBe(lapsed || disk.peek(`withdrawn!${to}!${pair}`) !== undefined, `that ${pair} is given up`);
+        } else if (each.reason === 'busy') {
+          // No refusal for good: a later try may be taken.
+          continue;
+        } else mustBe(disk.peek(`refused!${pair}`) !== undefined, `a refusal of ${pair}`);
         this.#sameAnswer(from, pair, each.answer);
       }
     } else if (method === 'offer') {

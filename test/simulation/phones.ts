@@ -161,7 +161,7 @@ export class Phones {
       case 'silent':
         break;
       case 'late':
-        say(`${yes} ${code}`, chance.between(30_000, 90_000));
+        say(`${yes} ${code}`, chance.between(15_000, 50_000));
         break;
       case 'wrong-code':
         for (let count = chance.between(1, 4); count > 0; count -= 1) say(`${yes} ${wrong}`);

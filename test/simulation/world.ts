@@ -166,7 +166,7 @@ export class World {
     this.network.latencyMillis = chance.pick([5, 5, 50, 300]);
     this.#nodes = new Map(this.operators.map((operator) => [operator, new SimulatedNode(this, operator)]));
     for (const node of this.#nodes.values()) this.monitor.watch(node.operator, node.disk);
-    this.phones = new Phones(this, 6);
+    this.phones = new Phones(this, 9);
   }
 
   node(operator: OperatorId): SimulatedNode {
@@ -223,8 +223,8 @@ export class World {
     await this.#openAccounts();
     this.#counting = true;
     const { chance } = this;
-    const orders = this.#options.orders ?? chance.between(40, 160);
-    const span = chance.between(20_000, 90_000);
+    const orders = this.#options.orders ?? chance.between(60, 240);
+    const span = chance.between(15_000, 60_000);
     for (let count = 0; count < orders; count += 1) {
       this.time.after(chance.below(span), () => {
         this.phones.act();

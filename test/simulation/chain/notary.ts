@@ -100,7 +100,9 @@ export function cheapNotary(chainId: bigint): Notary {
 const generator = '0x79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798';
 
 /** Bytes that the sender can take apart again when it raises a fee. The sender's address stands in the signature. */
-function serialise({ fees, ...fields }: TransactionFields, from: string): Hex {
+function serialise({ fees, ...rest }: TransactionFields, from: string): Hex {
+  const { chainId, nonce, to, data, gasLimit } = rest;
+  const fields = { chainId, nonce, to, data, gasLimit };
   const transaction = Transaction.from(
     fees.kind === 'legacy'
       ? { ...fields, type: 0, gasPrice: fees.gasPrice }
