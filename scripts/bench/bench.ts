@@ -123,7 +123,7 @@ async function main(): Promise<number> {
     const population = [...people('aurora', '+467019', users), ...people('borealis', '+467029', users)];
     devnet = await Devnet.start({
       dir,
-      portBase: portBase + portOffset,
+      portBase: portBase + portOffset < 65_000 ? portBase + portOffset : portBase - portOffset,
       fresh: true,
       users: population,
       keepChain: false,
@@ -208,6 +208,7 @@ async function measure(
   });
   const measuredFrom = performance.now();
   const cpuFrom = cpu();
+  const ownFrom = process.cpuUsage();
   const settledFrom = load.settled;
   // Pairs go on being settled at the rate of their orders until shortly before the end; the last few wait for one another.
   const measuredPairs = Math.ceil(pairs * measuredShare);
@@ -215,6 +216,7 @@ async function measure(
   const measuredTo = performance.now();
   const settledTo = load.settled;
   const cpuTo = cpu();
+  const own = process.cpuUsage(ownFrom);
   const memory = Object.fromEntries(Object.entries(pids).map(([name, pid]) => [name, memoryBytes(pid)]));
   await sending;
   await untilSettled(load, total);
@@ -262,6 +264,7 @@ async function measure(
       ? {}
       : { cpuMillisAPair: cpuParts.reduce<number>((sum, part) => sum + (part ?? 0), 0) }),
     processes,
+    loadCpuMillisAPair: (own.user + own.system) / 1000 / measuredSettled,
     checks: [noHolds(after), sumsConstant(before, after, file), mirror(after)],
     reasons: [...new Set(load.times.flatMap(({ failed }) => (failed === undefined ? [] : [failed])))].slice(0, 5),
   };

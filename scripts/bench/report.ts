@@ -33,6 +33,8 @@ export interface Report {
   /** All processes but the load generator. */
   readonly cpuMillisAPair?: number;
   readonly processes: Readonly<Record<string, ProcessUse>>;
+  /** The load generator's own, which counts for nothing but takes its share of the machine. */
+  readonly loadCpuMillisAPair: number;
   readonly checks: readonly { readonly ok: boolean; readonly text: string }[];
   readonly reasons: readonly string[];
 }
@@ -83,6 +85,7 @@ export function tableOf(report: Report): string {
         `  ${name.padEnd(12)}${number(use.cpuMillisAPair, 2).padStart(16)}${number(use.storedBytesAPair).padStart(16)}` +
         number(use.memoryMiB).padStart(14),
     ),
+    `  ${'(load)'.padEnd(12)}${number(report.loadCpuMillisAPair, 2).padStart(16)}`,
     '',
     ...report.checks.map(({ ok, text }) => `  ${ok ? 'ok  ' : 'FAIL'} ${text}`),
     ...report.reasons.map((text) => `  FAIL ${text}`),

@@ -1,0 +1,237 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { DevnetFile } from '../../operator-node/cli/devnet-file.ts';
+import { decimalText, minorUnits, table } from '../../operator-node/cli/format.ts';
+import { main } from '../../operator-node/cli/main.ts';
+
+interface Call {
+  readonly method: string | undefined;
+  readonly url: string | undefined;
+  readonly authorization: string | undefined;
+  readonly body: string;
+}
+
+const closers: (() => void)[] = [];
+afterEach(() => {
+  for (const close of closers.splice(0)) close();
+});
+
+/** A node that answers each call with what `answers` says, and a devnet folder that names it. */
+async function devnet(
+  answers: (call: Call) => { status: number; json: unknown },
+): Promise<{ dir: string; calls: Call[] }> {
+  const calls: Call[] = [];
+  const server: Server = createServer((request, response) => {
+    let body = '';
+    request.on('data', (chunk: Buffer) => (body += chunk.toString()));
+    request.on('end', () => {
+      const call = { method: request.method, url: request.url, authorization: request.headers.authorization, body };
+      calls.push(call);
+      const { status, json } = answers(call);
+      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(json));
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const dir = mkdtempSync(join(tmpdir(), 'tandem-cli-'));
+  closers.push(
+    () => rmSync(dir, { recursive: true, force: true }),
+    () => {
+      server.closeAllConnections();
+      server.close();
+    },
+  );
+  const file: DevnetFile = {
+    chainId: 1,
+    rpcUrl: 'http://127.0.0.1:1',
+    contracts: { OperatorRegistry: '0x', PairSettlement: '0x' },
+    operators: [
+      {
+        id: 1,
+        handle: 'aurora',
+        apiUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+        serviceNumber: '+46701740605',
+        gatewayToken: 'gateway-token',
+        adminToken: 'admin-token',
+      },
+    ],
+    users: [
+      { number: '+46701740611', operator: 'aurora', name: 'Anna Berg', language: 'en', kind: 'person', accounts: [] },
+      { number: '+46701740612', operator: 'aurora', name: 'Björn Dahl', language: 'sv', kind: 'person', accounts: [] },
+    ],
+  };
+  writeFileSync(join(dir, 'devnet.json'), JSON.stringify(file));
+  return { dir, calls };
+}
+
+async function tandem(...args: readonly string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  const said = { stdout: '', stderr: '' };
+  const code = await main(args, {
+    stdout: { write: (text) => (said.stdout += text) },
+    stderr: { write: (text) => (said.stderr += text) },
+  });
+  return { code, ...said };
+}
+
+describe('tandem', () => {
+  it.each([
+    ['no command', []],
+    ['an unknown command', ['pay']],
+    ['a name that every object has', ['constructor']],
+    ['too few arguments', ['send', 'anna']],
+    ['an unknown option', ['inbox', 'anna', '--nonsense']],
+    ['an id that is none', ['pair', '17']],
+    ['an amount that is none', ['deposit', 'anna', '12,5', 'SEK']],
+    ['no amount', ['withdraw', 'anna', '0', 'SEK']],
+    ['an asset that is none', ['deposit', 'anna', '12', 'kronor']],
+    ['a devnet that is not there', ['accounts', '--devnet', '/nonexistent']],
+  ])('ends with 2 and says how it is used: %s', async (_, args) => {
+    const { code, stdout, stderr } = await tandem(...args);
+    expect(code).toBe(2);
+    expect(stdout).toBe('');
+    expect(stderr).toMatch(/usage: tandem|no pair id|no amount|no asset|no \/nonexistent/);
+  });
+
+  it('prints help with --help, for itself and for a command', async () => {
+    expect(await tandem('--help')).toMatchObject({ code: 0, stderr: '' });
+    const { code, stdout } = await tandem('send', '--help');
+    expect(code).toBe(0);
+    expect(stdout).toContain('usage: tandem send');
+  });
+
+  it('ends with 1 and the node’s words when the node refuses', async () => {
+    const { dir } = await devnet(() => ({
+      status: 409,
+      json: { error: { code: 'conflict', message: 'Another body.' } },
+    }));
+    expect(await tandem('send', 'anna', 'björn', 'Hello', '--devnet', dir)).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: 'tandem send: Another body. (conflict)\n',
+    });
+  });
+});
+
+describe('tandem send', () => {
+  it('names who is known when a user is not', async () => {
+    const { dir, calls } = await devnet(() => ({ status: 202, json: {} }));
+    const { code, stderr } = await tandem('send', 'nobody', 'anna', 'Hello', '--devnet', dir);
+    expect(code).toBe(2);
+    expect(stderr).toContain('+46701740611 Anna Berg');
+    expect(calls).toEqual([]);
+  });
+
+  it('posts the message with the gateway’s token, from names, to the service number, under the given id', async () => {
+    const { dir, calls } = await devnet(() => ({ status: 202, json: { id: 'x1', disposition: 'answered' } }));
+    const { code, stdout } = await tandem(
+      'send',
+      'Anna',
+      'service',
+      'PAY',
+      '10',
+      '--id',
+      'x1',
+      '--json',
+      '--devnet',
+      dir,
+    );
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toEqual({ id: 'x1', disposition: 'answered' });
+    expect(calls).toHaveLength(1);
+    expect(calls[0]).toMatchObject({ method: 'POST', url: '/v1/messages', authorization: 'Bearer gateway-token' });
+    expect(JSON.parse(calls[0]?.body ?? '')).toEqual({
+      id: 'x1',
+      from: '+46701740611',
+      to: '+46701740605',
+      text: 'PAY 10',
+    });
+  });
+});
+
+describe('tandem inbox', () => {
+  it('reads page after page', async () => {
+    const message = (id: string) => ({ id, from: '+46701740605', to: '+46701740611', text: `text ${id}`, at: 'now' });
+    const { dir, calls } = await devnet(({ url }) => {
+      const after = new URL(url ?? '', 'http://x').searchParams.get('after') ?? '';
+      const pages: Record<string, unknown> = {
+        '': { messages: [message('1'), message('2')], cursor: '2' },
+        '2': { messages: [message('3')], cursor: '3' },
+        '3': { messages: [], cursor: '3' },
+      };
+      return { status: 200, json: pages[after] };
+    });
+    const { stdout } = await tandem('inbox', '+46 70 174 06 11', '--devnet', dir);
+    expect(stdout).toBe('now  aurora: text 1\nnow  aurora: text 2\nnow  aurora: text 3\n');
+    expect(calls).toHaveLength(3);
+  });
+});
+
+describe('tandem deposit', () => {
+  it('books minor units with the staff’s token', async () => {
+    const { dir, calls } = await devnet(() => ({ status: 200, json: { asset: 'SEK', balance: '25050' } }));
+    const { stdout } = await tandem(
+      'deposit',
+      'anna',
+      '250.5',
+      'SEK',
+      '--id',
+      'd1',
+      '--reason',
+      'Counter',
+      '--devnet',
+      dir,
+    );
+    expect(stdout).toBe('Anna Berg has 250.50 SEK now.\n');
+    expect(calls[0]).toMatchObject({ url: '/v1/deposits', authorization: 'Bearer admin-token' });
+    expect(JSON.parse(calls[0]?.body ?? '')).toEqual({
+      id: 'd1',
+      number: '+46701740611',
+      asset: 'SEK',
+      amount: '25050',
+      reason: 'Counter',
+    });
+  });
+});
+
+describe('minorUnits', () => {
+  it.each(['', '0', '0.00', '-1', '1,5', '1.234', '1e3', ' 1', '1 000'])('refuses "%s"', (text) => {
+    expect(() => minorUnits(text)).toThrow('no amount');
+  });
+
+  it.each([
+    ['1', '100'],
+    ['1.5', '150'],
+    ['0.05', '5'],
+    ['00012.30', '1230'],
+  ])('reads %s as %s', (text, minor) => {
+    expect(minorUnits(text)).toBe(minor);
+  });
+});
+
+describe('decimalText', () => {
+  it.each([
+    ['0', '0.00'],
+    ['5', '0.05'],
+    ['-5', '-0.05'],
+    ['123456', '1234.56'],
+  ])('writes %s as %s', (minor, text) => {
+    expect(decimalText(minor)).toBe(text);
+  });
+});
+
+describe('table', () => {
+  it('makes columns as wide as their widest cell, numbers to the right', () => {
+    expect(
+      table(
+        [
+          ['a', '1', 'x'],
+          ['bcd', '22', ''],
+        ],
+        [1],
+      ),
+    ).toBe('a     1  x\nbcd  22');
+  });
+});
