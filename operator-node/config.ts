@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { policiesSchema } from './audit/disclosures/policies.ts';
 import { TandemError } from './errors.ts';
 import { isAsset, isMsisdn, isOperatorId } from './model/ids.ts';
 
@@ -77,6 +78,8 @@ const schema = z.strictObject({
     })
     .prefault({}),
   batch: z.strictObject({ maxPairs: z.number().int().min(1).max(4096).default(1024) }).prefault({}),
+  /** Which fields go to whom, by name: added to the built-in policies (docs/audit-formats.md), or in their place. */
+  disclosure: z.strictObject({ policies: policiesSchema }).prefault({}),
   /** Open pairs that one counterparty may keep on hold here. */
   maxOpenPairsPerPeer: z.number().int().min(1).default(50_000),
   maxOpenPairsPerUser: z.number().int().min(1).default(50),

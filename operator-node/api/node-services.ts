@@ -1,5 +1,6 @@
 /** The node as its HTTP API sees it. Whatever is told is on disk: reads go through the store's durable state. */
 import { buildBundle } from '../audit/bundle.ts';
+import { policyOf } from '../audit/disclosures/policies.ts';
 import { readFacts } from '../audit/facts.ts';
 import { operationSecret } from '../commitment/secrets.ts';
 import type { PaymentsDomain } from '../domains/payments/payments.ts';
@@ -13,7 +14,8 @@ import { toTimestamp, type Amount, type Leg, type PairId } from '../model/ids.ts
 import type { View } from '../store/store.ts';
 import type { Staff } from '../users/staff.ts';
 import { userByNumber, userTable, type User } from '../users/user.ts';
-import type { NodeServices, PairView, PhoneInboxes, Readiness } from './services.ts';
+import { disclosurePage } from './node-disclosures.ts';
+import type { Disclosing, NodeServices, PairView, PhoneInboxes, Readiness } from './services.ts';
 
 export interface NodeServicesParts {
   readonly flow: FlowContext;
@@ -62,10 +64,11 @@ export function createNodeServices(parts: NodeServicesParts): NodeServices {
       const sides = await durably((view) => sidesOf(view, id));
       return sides.length === 0 ? undefined : viewOf(id, sides);
     },
-    evidence: async (id) => {
+    evidence: async (id, asked = { policy: 'shared', recipient: 'staff', reason: 'not given' }) => {
       const sides = await durably((view) => sidesOf(view, id));
-      return sides.length === 0 ? undefined : await evidenceOf(flow, sides);
+      return sides.length === 0 ? undefined : await evidenceOf(flow, sides, asked);
     },
+    disclosures: (request) => disclosurePage(flow, payments, request),
     accounts: (number) =>
       durably((view) => {
         const user = userByNumber(view, number);
@@ -93,7 +96,13 @@ export function createNodeServices(parts: NodeServicesParts): NodeServices {
 }
 
 /** The evidence of a pair with a final outcome, as this operator can give it: its own leg opened, or both on us. */
-async function evidenceOf(flow: FlowContext, sides: readonly PairSide[]): Promise<string> {
+async function evidenceOf(
+  flow: FlowContext,
+  sides: readonly PairSide[],
+  { policy: name, recipient, reason }: Disclosing,
+): Promise<string> {
+  const policy = policyOf(flow.config.disclosure.policies, name);
+  if (policy === undefined) throw new TandemError('not-found', `This node has no disclosure policy ${name}.`);
   const [own] = sides;
   const { batch: batchId, index, finalBlock } = own?.state ?? {};
   if (own === undefined || !isFinal(own.state)) {
@@ -144,9 +153,10 @@ async function evidenceOf(flow: FlowContext, sides: readonly PairSide[]): Promis
     termsSecret: own.side.termsSecret,
     operations,
     facts,
+    policy,
   });
   await flow.engine.run((work) => {
-    work.journal('disclosure', { pair: own.side.pair, what: 'evidence bundle', to: 'staff' });
+    work.journal('disclosure', { pair: own.side.pair, what: 'evidence bundle', policy: name, recipient, reason });
   });
   return text;
 }

@@ -70,13 +70,31 @@ const evidence = route({
   token: 'admin',
   summary: 'The evidence bundle of a final pair, in canonical JSON (RFC 8785): a verifier refuses any other bytes.',
   params: schemas.byPair,
-  query: schemas.noQuery,
+  query: schemas.evidenceQuery,
   answers: { 200: { description: 'The bundle, byte for byte.', schema: schemas.evidenceBundle } },
   refusals: ['bad-request', 'not-found', 'not-ready', 'chain-unavailable'],
-  run: async (services, { params }) => {
-    const text = await services.evidence(params.id);
+  run: async (services, { params, query }) => {
+    const text = await services.evidence(params.id, query);
     if (text === undefined) throw missing(`This node has no pair ${params.id}.`);
     return { status: 200, text, type: 'application/json' };
+  },
+});
+
+const disclosures = route({
+  operationId: 'disclosures',
+  method: 'post',
+  path: '/v1/disclosures',
+  token: 'admin',
+  summary: 'A page of this operator’s disclosure file for a range of blocks, for an auditor. Each page is journaled.',
+  body: { schema: schemas.disclosureRequest, maxBytes: schemas.maxStaffBodyBytes },
+  answers: {
+    200: { description: 'Lines of the file, then one of type `page`.', type: 'application/x-ndjson' },
+  },
+  refusals: ['not-found', 'not-ready', 'store-failed'],
+  run: async (services, { body }) => {
+    const { text, next } = await services.disclosures(body);
+    const page = JSON.stringify(next === undefined ? { type: 'page' } : { after: next, type: 'page' });
+    return { status: 200, text: `${text}${page}\n`, type: 'application/x-ndjson' };
   },
 });
 
@@ -221,6 +239,7 @@ export const routes: readonly Route[] = [
   phone,
   pair,
   evidence,
+  disclosures,
   accounts,
   positions,
   users,

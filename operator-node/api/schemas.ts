@@ -123,6 +123,30 @@ export const pairView = z.strictObject({
 /** Only that it is an object: the bundle is the verifier's format (docs/protocol.md), served byte for byte. */
 export const evidenceBundle = z.looseObject({});
 
+const policy = format<string>(/^[a-z][a-z0-9-]{0,31}$/, 'the name of a disclosure policy', 'regulator-minimum');
+/** Who asks and why: they go into the journal. */
+const disclosing = {
+  policy,
+  recipient: prose(1, 200),
+  reason: prose(1, 400),
+};
+export const evidenceQuery = z.strictObject({
+  policy: policy.default('shared'),
+  recipient: disclosing.recipient.default('staff'),
+  reason: disclosing.reason.default('not given'),
+});
+const blockNumber = z.number().int().min(0);
+export const disclosureRequest = z.strictObject({
+  from: blockNumber,
+  to: blockNumber,
+  ...disclosing,
+  after: z
+    .string()
+    .max(64)
+    .default('')
+    .meta({ description: 'The `after` that the page before ended with; without it from the first.' }),
+});
+
 export const accounts = z.strictObject({
   accounts: z.array(z.strictObject({ asset, balance, held: amount })),
 });

@@ -66,12 +66,41 @@ export interface Readiness {
   readonly checks: Readonly<Record<string, string>>;
 }
 
+/** Who is told what, and why: journaled with every disclosure. */
+export interface Disclosing {
+  /** Of the configuration, or built in. */
+  readonly policy: string;
+  readonly recipient: string;
+  readonly reason: string;
+}
+
+export interface DisclosureRequest extends Disclosing {
+  /** Batches prepared in these blocks, both included. */
+  readonly from: number;
+  readonly to: number;
+  /** Where the page before ended; "" for the first, which begins with the header. */
+  readonly after: string;
+}
+
+export interface DisclosurePage {
+  readonly text: string;
+  readonly batches: number;
+  readonly pairs: number;
+  /** Absent on the last page. */
+  readonly next?: string;
+}
+
 export interface NodeServices {
   /** @throws {TandemError} `unknown-sender`, `conflict` (same id, other content), `peer-unavailable`, `not-ready` */
   receive(message: InboundMessage): Promise<{ readonly id: string; readonly disposition: Disposition }>;
   pair(id: PairId): Promise<PairView | undefined>;
   /** Canonical JSON (RFC 8785) of the evidence bundle; undefined for an unknown pair. @throws `not-ready` before the pair is final. */
-  evidence(id: PairId): Promise<string | undefined>;
+  evidence(id: PairId, asked?: Disclosing): Promise<string | undefined>;
+  /**
+   * A page of this operator's disclosure file, in lines of its format (docs/audit-formats.md); journaled.
+   * @throws `not-found` for an unknown policy, `not-ready` while block `to` is not applied
+   */
+  disclosures(request: DisclosureRequest): Promise<DisclosurePage>;
   accounts(number: Msisdn): Promise<readonly { asset: Asset; balance: Amount; held: Amount }[] | undefined>;
   /** Positive: this operator owes the counterparty. Decimal minor units, may be negative. */
   positions(): Promise<readonly { operator: OperatorId; asset: Asset; balance: string }[]>;

@@ -32,3 +32,9 @@ export interface AuditChain {
   /** Logs of one address with that second topic, in blocks from … to, both included, in their order. */
   history(address: string, secondTopic: Hash, from: number, to: number): Promise<readonly AuditLog[]>;
 }
+
+/** What reads a whole range of blocks: a scan. */
+export interface RangeChain extends AuditChain {
+  /** Logs of one address in blocks from … to, both included, in their order. */
+  range(address: string, from: number, to: number): Promise<readonly AuditLog[]>;
+}

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { TandemError } from '../errors.ts';
 import { isHash, isHex } from '../model/ids.ts';
-import type { AuditBlock, AuditChain, AuditLog } from './auditChain.ts';
+import type { AuditBlock, AuditLog, RangeChain } from './auditChain.ts';
 
 const requestTimeoutMillis = 30_000;
 
@@ -36,7 +36,7 @@ const isRevert = ({ code, message }: { code: number; message: string }): boolean
   code === 3 || /revert|invalid opcode|stack underflow|out of gas/i.test(message);
 
 /** `url` is http or https; messages name its host only, since the rest may hold a secret. */
-export function rpcAuditChain(url: string, fetchOver: typeof fetch = fetch): AuditChain {
+export function rpcAuditChain(url: string, fetchOver: typeof fetch = fetch): RangeChain {
   let id = 0;
 
   const unavailable = (what: string, cause?: unknown): TandemError =>
@@ -108,6 +108,11 @@ export function rpcAuditChain(url: string, fetchOver: typeof fetch = fetch): Aud
       const range = { fromBlock: toQuantity(from), toBlock: toQuantity(to) };
       const logs = await readLogs({ address, topics: [null, secondTopic], ...range });
       return logs.filter((log) => log.topics[1] === secondTopic && log.address === address);
+    },
+
+    async range(address, from, to): Promise<readonly AuditLog[]> {
+      const logs = await readLogs({ address, fromBlock: toQuantity(from), toBlock: toQuantity(to) });
+      return logs.filter((log) => log.address === address);
     },
   };
 }

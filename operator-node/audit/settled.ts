@@ -33,7 +33,7 @@ export async function checkNetwork(
   chain: AuditChain,
   contracts: Contracts,
   network: AuditNetwork,
-  bundle: EvidenceBundle,
+  bundle: Pick<EvidenceBundle, 'chainId' | 'contract'>,
   final: AuditBlock,
 ): Promise<Finding> {
   const chainId = await chain.chainId();

@@ -2,6 +2,7 @@
 import { Agent, request } from 'node:http';
 import type {
   CashMovement,
+  DisclosureRequest,
   Disposition,
   InboundMessage,
   NewUser,
@@ -101,6 +102,14 @@ export class NodeClient {
     const path = `/v1/pairs/${id}/evidence`;
     const answer = await this.raw('GET', path, 'admin');
     if (answer.status !== 200) throw errorOf(answer, `GET ${path}`);
+    return answer.body;
+  }
+
+  /** Lines of a disclosure file, then one of type `page`. */
+  async disclosures(request: DisclosureRequest): Promise<string> {
+    const path = '/v1/disclosures';
+    const answer = await this.raw('POST', path, 'admin', JSON.stringify(request));
+    if (answer.status !== 200) throw errorOf(answer, `POST ${path}`);
     return answer.body;
   }
 

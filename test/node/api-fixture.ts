@@ -16,6 +16,8 @@ export const message = { id: 'm-1', from: alice, to: '+46707654321', text: 'PAY 
 /** Not what JSON.stringify would give: served as it is, or not at all. */
 export const evidenceText = '{"a":1,"batch":{"root":"0x00"},"z":"é"}';
 
+export const disclosureText = '{"type":"header"}\n';
+
 const sek = 'SEK' as Asset;
 const amount = (text: string) => text as Amount;
 
@@ -62,6 +64,7 @@ export function fakeServices(replace: Partial<NodeServices> = {}): NodeServices 
     receive: async (input) => (note('receive', input), { id: input.id, disposition: 'intercepted' }),
     pair: async (id) => (note('pair', id), id === knownPair ? view : undefined),
     evidence: async (id) => (note('evidence', id), id === knownPair ? evidenceText : undefined),
+    disclosures: async (input) => (note('disclosures', input), { text: disclosureText, batches: 0, pairs: 0 }),
     accounts: async (number) => (
       note('accounts', number),
       number === alice ? [{ asset: sek, balance: amount('88000'), held: amount('12000') }] : undefined

@@ -1,0 +1,202 @@
+/**
+ * An operator's disclosure file for a range of blocks, page by page, from what the node has stored
+ * (docs/audit-formats.md). Lanes in the order of their keys, batches in their sequence: a page goes on where the one
+ * before ended.
+ */
+import { setImmediate } from 'node:timers/promises';
+import { alwaysDisclosed } from '../audit/records.ts';
+import type { DisclosurePolicy } from '../audit/bundle.ts';
+import { disclosureFormat, encodeLine, type PairLine, type PostingLine } from '../audit/disclosures/lines.ts';
+import { policyOf } from '../audit/disclosures/policies.ts';
+import { disclosureDigest } from '../commitment/disclosure.ts';
+import { discloseOperation, discloseTerms } from '../commitment/record.ts';
+import { operationFields, termsFields } from '../commitment/schema.ts';
+import { batchSecret, operationSecret } from '../commitment/secrets.ts';
+import type { PaymentsDomain } from '../domains/payments/payments.ts';
+import { TandemError } from '../errors.ts';
+import { laneBatchTable, loadBatch, peerCommitmentTable, type KnownBatch } from '../flow/batch.ts';
+import { cursorTable } from '../flow/blocks.ts';
+import type { FlowContext } from '../flow/context.ts';
+import { loadSide, type Side } from '../flow/pair.ts';
+import { leafHashes } from '../flow/propose.ts';
+import { toTimestamp, type Hash, type Leg, type PairId } from '../model/ids.ts';
+import type { View } from '../store/store.ts';
+import { userTable } from '../users/user.ts';
+import type { DisclosurePage, DisclosureRequest } from './services.ts';
+
+/** A page ends with the batch that passes this. */
+const pageBytes = 4_194_304;
+/** Pairs between two looks at other work: some 5 ms. */
+const pairsAtOnce = 64;
+
+const hidden = <Field extends string>(
+  fields: readonly Field[],
+  disclosures: readonly string[],
+  shown: ReadonlySet<string>,
+): string[] =>
+  fields.map((field, at) => {
+    const disclosure = disclosures[at] ?? '';
+    return shown.has(field) ? disclosure : disclosureDigest(disclosure);
+  });
+
+interface Shown {
+  readonly terms: ReadonlySet<string>;
+  readonly operation: ReadonlySet<string>;
+}
+
+const shownBy = (policy: DisclosurePolicy): Shown => ({
+  terms: new Set([...policy.terms, ...alwaysDisclosed.terms]),
+  operation: new Set([...policy.operation, ...alwaysDisclosed.operation]),
+});
+
+/** The bookings of one leg as the ledger has them: from its entries, so that one too many shows. */
+function postingsOf(flow: FlowContext, payments: PaymentsDomain, view: View, side: Side): PostingLine[] {
+  const { pair, leg, operation } = side;
+  const ledger = payments.payment(view, pair, leg);
+  if (ledger !== undefined) {
+    return ledger.entries.flatMap(({ kind, at, lines }, number) => {
+      const position = lines.find(([account]) => account.startsWith('position:'));
+      if (kind !== 'commit' || position === undefined) return [];
+      const amount = `${-BigInt(position[1])}`;
+      return [{ leg, id: `${pair}/${leg}/${number}`, booked: toTimestamp(at), asset: ledger.content.asset, amount }];
+    });
+  }
+  const posting = flow.domains.get(side.domain).posting(view, pair, leg);
+  if (posting === undefined) return [];
+  const amount = operation.action === 'debit' ? `-${posting.amount}` : posting.amount;
+  return [{ leg, id: `${pair}/${leg}`, booked: toTimestamp(posting.bookedAt), asset: posting.asset, amount }];
+}
+
+function pairLine(
+  flow: FlowContext,
+  payments: PaymentsDomain,
+  view: View,
+  { record }: KnownBatch,
+  pair: PairId,
+  index: number,
+  shown: Shown,
+): { readonly line: PairLine; readonly secret: Hash } {
+  const ownLeg: Leg = record.role === 'initiator' ? 'first' : 'second';
+  const legs: readonly Leg[] = record.batch.initiator === record.batch.acceptor ? ['first', 'second'] : [ownLeg];
+  const sides = legs.flatMap((leg) => loadSide(view, pair, leg)?.side ?? []);
+  const own = sides.find(({ leg }) => leg === ownLeg);
+  const other = view.get(peerCommitmentTable, `${pair}!${record.role}`);
+  if (own === undefined || other === undefined || sides.length !== legs.length) {
+    throw new TandemError('internal', `Pair ${pair} has lost its leaf.`);
+  }
+  const records = Object.fromEntries(
+    sides.map((side) => {
+      const user = view.get(userTable, side.user);
+      if (user === undefined || side.record === undefined)
+        throw new TandemError('internal', `Pair ${pair} has lost its record.`);
+      const disclosures = discloseOperation(operationSecret(user.key, pair, side.leg), side.record);
+      return [side.leg, hidden(operationFields, disclosures, shown.operation)];
+    }),
+  );
+  const line: PairLine = {
+    type: 'pair',
+    index,
+    leaf: { pair, ...leafHashes(own, other) },
+    terms: hidden(termsFields, discloseTerms(own.termsSecret, own.terms), shown.terms),
+    ...records,
+    postings: sides.flatMap((side) => postingsOf(flow, payments, view, side)),
+  };
+  return { line, secret: own.termsSecret };
+}
+
+async function section(
+  flow: FlowContext,
+  payments: PaymentsDomain,
+  known: KnownBatch,
+  prepared: number,
+  asOf: { readonly number: number; readonly hash: Hash },
+  shown: Shown,
+): Promise<string> {
+  const { record } = known;
+  const secrets: Hash[] = [];
+  let body = '';
+  for (const [index, pair] of record.pairs.entries()) {
+    if (index % pairsAtOnce === pairsAtOnce - 1) await setImmediate();
+    const { line, secret } = pairLine(flow, payments, flow.engine.newest, known, pair, index, shown);
+    secrets.push(secret);
+    body += encodeLine(line);
+  }
+  const { initiator, acceptor, sequence, deadline, count, root } = record.batch;
+  const head = encodeLine({
+    type: 'batch',
+    batchId: record.batchId,
+    batch: { initiator, acceptor, sequence: `${sequence}`, deadline, count, root },
+    prepared,
+    secret: batchSecret(secrets),
+    asOf: { number: asOf.number, hash: asOf.hash },
+    bytes: Buffer.byteLength(body),
+    pairs: record.pairs.length,
+  });
+  return head + body;
+}
+
+/** Journaled with each page, before it is given. @throws {TandemError} `not-found` for a policy; `not-ready` */
+export async function disclosurePage(
+  flow: FlowContext,
+  payments: PaymentsDomain,
+  request: DisclosureRequest,
+): Promise<DisclosurePage> {
+  const { from, to, policy: name, after } = request;
+  const policy = policyOf(flow.config.disclosure.policies, name);
+  if (policy === undefined) throw new TandemError('not-found', `This node has no disclosure policy ${name}.`);
+  const { engine } = flow;
+  const asOf = engine.newest.get(cursorTable, 'chain');
+  if (asOf === undefined || asOf.number < to) {
+    throw new TandemError(
+      'not-ready',
+      `Block ${to} is not final here yet: this node has applied ${asOf?.number ?? 'none'}.`,
+    );
+  }
+  const shown = shownBy(policy);
+  let text =
+    after === ''
+      ? encodeLine({
+          type: 'header',
+          format: disclosureFormat,
+          chainId: `${flow.settlement.chainId}`,
+          contract: flow.settlement.contract.toLowerCase(),
+          operator: flow.self,
+          from,
+          to,
+          policy: name,
+        })
+      : '';
+  let batches = 0;
+  let pairs = 0;
+  let next: string | undefined;
+  // A lane's key and the space, which comes before every other character: the next key after it.
+  for await (const [key, batchId] of engine.store.scan(laneBatchTable, after === '' ? {} : { gte: `${after} ` })) {
+    const known = loadBatch(engine.newest, batchId, key.startsWith('initiator') ? 'initiator' : 'acceptor');
+    const prepared = known?.state.prepared?.number;
+    if (known === undefined || prepared === undefined || prepared < from || prepared > to) continue;
+    const { batch, role } = known.record;
+    // A batch on us is in the store twice; it is disclosed once, with both legs.
+    if (batch.initiator === batch.acceptor && role === 'acceptor') continue;
+    text += await section(flow, payments, known, prepared, asOf, shown);
+    batches += 1;
+    pairs += batch.count;
+    if (text.length >= pageBytes) {
+      next = key;
+      break;
+    }
+  }
+  await engine.run((work) => {
+    work.journal('disclosure', {
+      what: 'disclosure file',
+      from,
+      to,
+      policy: name,
+      after,
+      recipient: request.recipient,
+      reason: request.reason,
+      batches,
+      pairs,
+    });
+  });
+  return { text, batches, pairs, ...(next === undefined ? {} : { next }) };
+}

@@ -1,0 +1,135 @@
+/** Finds the sections of disclosure files without reading their pairs, and reads one section: of any size of file. */
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { TandemError } from '../../errors.ts';
+import type { BatchId, OperatorId } from '../../model/ids.ts';
+import {
+  batchLineSchema,
+  endSchema,
+  headerSchema,
+  maxLineBytes,
+  parseLine,
+  type BatchLine,
+  type EndLine,
+  type HeaderLine,
+} from './lines.ts';
+
+/** One operator's section of one batch: where its pair lines are. */
+export interface Section {
+  readonly file: string;
+  readonly operator: OperatorId;
+  readonly line: BatchLine & { readonly batchId: BatchId };
+  readonly offset: number;
+}
+
+export interface DisclosureIndex {
+  readonly file: string;
+  readonly header: HeaderLine;
+  readonly sections: readonly Section[];
+  /** Absent where the file ends before its last line. */
+  readonly end?: EndLine;
+  /** What is wrong with the file's build; what follows is not in `sections`. */
+  readonly fault?: string;
+}
+
+function readAt(descriptor: number, offset: number, length: number): Buffer {
+  const buffer = Buffer.allocUnsafe(length);
+  let filled = 0;
+  while (filled < length) {
+    const read = readSync(descriptor, buffer, filled, length - filled, offset + filled);
+    if (read === 0) break;
+    filled += read;
+  }
+  return buffer.subarray(0, filled);
+}
+
+const firstReadBytes = 4096;
+
+/** The line that begins there, without its line feed; undefined where there is no whole line. */
+function lineAt(descriptor: number, offset: number): string | undefined {
+  for (const length of [firstReadBytes, maxLineBytes]) {
+    const bytes = readAt(descriptor, offset, length);
+    const end = bytes.indexOf(10);
+    if (end >= 0) return bytes.toString('latin1', 0, end);
+    if (bytes.length < length) return undefined;
+  }
+  return undefined;
+}
+
+/** @throws {TandemError} `unprocessable` for a file without a header; `not-found` where it cannot be read. */
+export function indexDisclosures(file: string): DisclosureIndex {
+  let descriptor: number;
+  try {
+    descriptor = openSync(file, 'r');
+  } catch (cause) {
+    throw new TandemError('not-found', `Cannot read ${file}: ${(cause as Error).message}`, { cause });
+  }
+  try {
+    const first = lineAt(descriptor, 0);
+    const header = first === undefined ? undefined : parseLine(headerSchema, first);
+    if (first === undefined || header?.ok !== true) {
+      const reason = header === undefined || header.ok ? 'it has no line' : header.reason;
+      throw new TandemError('unprocessable', `${file} is no disclosure file: its first line is no header: ${reason}`);
+    }
+    return { file, header: header.value, ...sectionsOf(file, descriptor, header.value, first.length + 1) };
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function sectionsOf(
+  file: string,
+  descriptor: number,
+  header: HeaderLine,
+  start: number,
+): Pick<DisclosureIndex, 'sections' | 'end' | 'fault'> {
+  const { size } = fstatSync(descriptor);
+  const sections: Section[] = [];
+  let pairs = 0;
+  for (let offset = start; ;) {
+    const text = lineAt(descriptor, offset);
+    if (text === undefined) return { sections, fault: `it ends at byte ${size} without an end line` };
+    if (text.endsWith('"type":"end"}')) {
+      const end = parseLine(endSchema, text);
+      if (!end.ok) return { sections, fault: `its end line is not valid: ${end.reason}` };
+      const rest = size - offset - text.length - 1;
+      if (rest !== 0) return { sections, end: end.value, fault: `${rest} bytes follow its end line` };
+      const { batches, pairs: told } = end.value;
+      if (batches === sections.length && told === pairs) return { sections, end: end.value };
+      const found = `${sections.length} batches and ${pairs} pairs`;
+      return {
+        sections,
+        end: end.value,
+        fault: `its end line counts ${batches} batches and ${told} pairs; it has ${found}`,
+      };
+    }
+    const line = parseLine(batchLineSchema, text);
+    if (!line.ok) return { sections, fault: `at byte ${offset} there should be a batch line: ${line.reason}` };
+    const body = offset + text.length + 1;
+    if (line.value.prepared < header.from || line.value.prepared > header.to) {
+      return {
+        sections,
+        fault: `batch ${line.value.batchId} is said to be of block ${line.value.prepared}, outside of the file`,
+      };
+    }
+    sections.push({ file, operator: header.operator as OperatorId, line: line.value as Section['line'], offset: body });
+    pairs += line.value.pairs;
+    offset = body + line.value.bytes;
+    if (offset > size || (line.value.bytes > 0 && readAt(descriptor, offset - 1, 1)[0] !== 10)) {
+      return { sections, fault: `the section of batch ${line.value.batchId} does not end where its line says` };
+    }
+  }
+}
+
+const descriptors = new Map<string, number>();
+
+/** The pair lines of a section. Files stay open: one thread reads thousands of sections of the same few. */
+export function readSection({ file, offset, line }: Section): string[] {
+  let descriptor = descriptors.get(file);
+  if (descriptor === undefined) descriptors.set(file, (descriptor = openSync(file, 'r')));
+  if (line.bytes === 0) return [];
+  const text = readAt(descriptor, offset, line.bytes).toString('latin1');
+  const lines = text.split('\n');
+  // After the last line feed.
+  lines.pop();
+  return lines;
+}

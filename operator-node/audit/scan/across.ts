@@ -1,0 +1,235 @@
+/** What only shows over many batches: a pair in two of them, refunds above their original, positions that do not add up. */
+import type { OperatorId, PairId } from '../../model/ids.ts';
+import type { DisclosureIndex } from '../disclosures/read.ts';
+import type { BatchJob, BatchResult, ChainBatch, PositionPart, RefundPart } from './batch.ts';
+import type { Findings } from './findings.ts';
+import type { Pool } from './pool.ts';
+import { keyAt, pairKey, Seen, viewOf } from './seen.ts';
+
+const pairsPerBatch = 4_096;
+const placeOf = (ordinal: number, index: number): number => ordinal * pairsPerBatch + index;
+
+export interface NetPosition {
+  readonly operator: number;
+  readonly counterparty: number;
+  readonly asset: string;
+  /** What the operator owes (above zero) by the terms that both signed, in minor units. */
+  readonly signed: string;
+  /** The same by the operator’s own disclosed postings. */
+  readonly posted: string;
+  /** What the operator states in its files; absent where they have batches that this scan has not. */
+  readonly stated?: string;
+}
+
+export class Across {
+  readonly #pairs: Seen;
+  readonly #commitments: Seen;
+  readonly #postings: Seen;
+  readonly #batches: readonly ChainBatch[];
+  readonly #findings: Findings;
+  readonly #positions = new Map<string, { -readonly [K in keyof PositionPart]: PositionPart[K] }>();
+  readonly #refunds = new Map<PairId, RefundPart[]>();
+
+  constructor(batches: readonly ChainBatch[], findings: Findings) {
+    const pairs = batches.reduce((sum, { count }) => sum + count, 0);
+    this.#pairs = new Seen(pairs);
+    this.#commitments = new Seen(2 * pairs);
+    this.#postings = new Seen(2 * pairs);
+    this.#batches = batches;
+    this.#findings = findings;
+  }
+
+  #where(place: number): string {
+    const batch = this.#batches[Math.floor(place / pairsPerBatch)];
+    if (batch === undefined) return '?';
+    return `pair ${place % pairsPerBatch} of batch ${batch.sequence} of ${batch.initiator} to ${batch.acceptor}`;
+  }
+
+  add(result: BatchResult): void {
+    const { ordinal } = result;
+    const evidence = { batchId: this.#batches[ordinal]?.batchId ?? '' };
+    const once = (
+      seen: Seen,
+      keys: DataView,
+      at: number,
+      index: number,
+      code: 'pair-twice' | 'commitment-twice' | 'posting-shared',
+      what: string,
+    ): void => {
+      const [high, low] = keyAt(keys, at);
+      if (high === 0n && low === 0n) return;
+      const place = placeOf(ordinal, index);
+      const before = seen.firstOf(high, low, place);
+      if (before === undefined || (code === 'posting-shared' && before === place)) return;
+      this.#findings.add(code, `${what} ${this.#where(place)} stands also at ${this.#where(before)}`, {
+        ...evidence,
+        index,
+        other: this.#where(before),
+      });
+    };
+    const [pairKeys, commitments, postings] = [
+      viewOf(result.pairKeys),
+      viewOf(result.commitmentKeys),
+      viewOf(result.postingKeys),
+    ];
+    for (let index = 0; index < result.pairs; index += 1) {
+      once(this.#pairs, pairKeys, index, index, 'pair-twice', 'the pairId of');
+      once(this.#commitments, commitments, 2 * index, index, 'commitment-twice', 'the first operation’s commitment of');
+      once(
+        this.#commitments,
+        commitments,
+        2 * index + 1,
+        index,
+        'commitment-twice',
+        'the second operation’s commitment of',
+      );
+    }
+    for (const [at, index] of result.postingIndexes.entries())
+      once(this.#postings, postings, at, index, 'posting-shared', 'a posting of');
+    for (const { operator, counterparty, asset, signed, posted } of result.positions) {
+      const key = `${operator}/${counterparty}/${asset}`;
+      const found = this.#positions.get(key);
+      if (found === undefined) this.#positions.set(key, { operator, counterparty, asset, signed, posted });
+      else {
+        found.signed += signed;
+        found.posted += posted;
+      }
+    }
+    for (const refund of result.refunds) {
+      const list = this.#refunds.get(refund.reverses);
+      if (list === undefined) this.#refunds.set(refund.reverses, [refund]);
+      else list.push(refund);
+    }
+  }
+
+  /** Originals are read again where they are: only what refunds name is looked at twice. */
+  async checkRefunds(pool: Pool, jobOf: (batch: ChainBatch) => BatchJob): Promise<void> {
+    const wanted = new Map<ChainBatch, Map<number, PairId>>();
+    for (const [original, refunds] of this.#refunds) {
+      const place = this.#pairs.valueOf(...pairKey(original));
+      const batch = place === undefined ? undefined : this.#batches[Math.floor(place / pairsPerBatch)];
+      if (place === undefined || batch === undefined) {
+        this.#unseen(original, refunds);
+        continue;
+      }
+      const indexes = wanted.get(batch) ?? new Map<number, PairId>();
+      wanted.set(batch, indexes.set(place % pairsPerBatch, original));
+    }
+    for (const [batch, indexes] of wanted) {
+      const facts = new Map(
+        (await pool.originals(jobOf(batch), [...indexes.keys()])).map((fact) => [fact.index, fact]),
+      );
+      for (const [index, original] of indexes) {
+        const refunds = this.#refunds.get(original) ?? [];
+        const fact = facts.get(index);
+        if (fact === undefined) {
+          this.#unseen(original, refunds);
+          continue;
+        }
+        let sum = 0n;
+        for (const refund of refunds) {
+          const evidence = { pair: refund.pair, original };
+          const refuse = (why: string): void =>
+            this.#findings.add('refund-unfounded', `pair ${refund.pair} refunds ${original}, ${why}`, evidence);
+          if (!fact.committed) refuse('which was not committed');
+          else if (refund.asset !== fact.asset) refuse(`which moved ${fact.asset}, in ${refund.asset}`);
+          else if (refund.payer !== fact.payee || refund.payee !== fact.payer)
+            refuse('which was between other operators, or the same way');
+          sum += refund.amount;
+        }
+        if (sum > fact.amount) {
+          this.#findings.add(
+            'refund-exceeds',
+            `the committed refunds of pair ${original} come to ${sum} ${fact.asset}; it moved ${fact.amount}`,
+            {
+              pair: original,
+              refunded: `${sum}`,
+              moved: `${fact.amount}`,
+              refunds: refunds.map(({ pair }) => pair).join(' '),
+            },
+          );
+        }
+      }
+    }
+  }
+
+  #unseen(original: PairId, refunds: readonly RefundPart[]): void {
+    const [{ pair } = { pair: '?' }] = refunds;
+    this.#findings.add(
+      'refund-original-unseen',
+      `pair ${pair} refunds ${original}, which is not in what this scan read`,
+      { pair, original },
+    );
+  }
+
+  positions(files: readonly DisclosureIndex[], checked: ReadonlySet<string>): NetPosition[] {
+    const stated = statedPositions(files, checked);
+    const operators = new Set([...this.#positions.values()].map(({ operator }) => operator));
+    for (const [operator, entries] of stated) {
+      if (!operators.has(operator)) continue;
+      for (const key of entries.keys()) {
+        if (this.#positions.has(`${operator}/${key}`)) continue;
+        const [counterparty = '', ...asset] = key.split('/');
+        this.#positions.set(`${operator}/${key}`, {
+          operator,
+          counterparty: Number(counterparty) as OperatorId,
+          asset: asset.join('/'),
+          signed: 0n,
+          posted: 0n,
+        });
+      }
+    }
+    return [...this.#positions.values()]
+      .sort((a, b) => a.operator - b.operator || a.counterparty - b.counterparty || (a.asset < b.asset ? -1 : 1))
+      .map(({ operator, counterparty, asset, signed, posted }): NetPosition => {
+        const says = stated.get(operator);
+        const told = says === undefined ? undefined : (says.get(`${counterparty}/${asset}`) ?? 0n);
+        const evidence = { operator, counterparty, asset, signed: `${signed}`, posted: `${posted}` };
+        const who = `operator ${operator} to ${counterparty} in ${asset}`;
+        if (posted !== signed) {
+          this.#findings.add(
+            'position-differs',
+            `${who}: by its postings ${posted}, by the signed terms ${signed}, ${posted - signed} apart`,
+            evidence,
+          );
+        }
+        if (told !== undefined && told !== posted) {
+          this.#findings.add(
+            'position-differs',
+            `${who}: it states ${told}, its disclosed postings give ${posted}, ${told - posted} apart`,
+            { ...evidence, stated: `${told}` },
+          );
+        }
+        return {
+          operator,
+          counterparty,
+          asset,
+          signed: `${signed}`,
+          posted: `${posted}`,
+          ...(told === undefined ? {} : { stated: `${told}` }),
+        };
+      });
+  }
+}
+
+/** By operator, then `<counterparty>/<asset>`: what all its files state, if this scan has all that is in them. */
+function statedPositions(
+  files: readonly DisclosureIndex[],
+  checked: ReadonlySet<string>,
+): Map<OperatorId, Map<string, bigint>> {
+  const stated = new Map<OperatorId, Map<string, bigint>>();
+  const partial = new Set<OperatorId>();
+  for (const { header, sections, end } of files) {
+    const operator = header.operator as OperatorId;
+    if (end === undefined || sections.some(({ file, offset }) => !checked.has(`${file}@${offset}`)))
+      partial.add(operator);
+    const entries = stated.get(operator) ?? new Map<string, bigint>();
+    stated.set(operator, entries);
+    for (const { operator: counterparty, asset, amount } of end?.positions ?? []) {
+      const key = `${counterparty}/${asset}`;
+      entries.set(key, (entries.get(key) ?? 0n) + BigInt(amount));
+    }
+  }
+  for (const operator of partial) stated.delete(operator);
+  return stated;
+}

@@ -1,0 +1,120 @@
+/** What a scan knows of a batch from the chain, and what the check of it gives back. Plain data: it crosses threads. */
+import type { BatchId, Hash, OperatorId, PairId } from '../../model/ids.ts';
+import type { Section } from '../disclosures/read.ts';
+import type { AuditFinding } from './findings.ts';
+
+export interface ChainDecision {
+  readonly word: number;
+  readonly commitMask: bigint;
+  readonly abortMask: bigint;
+  readonly block: number;
+  /** Unix seconds. */
+  readonly time: number;
+}
+
+export interface ChainAttestation {
+  readonly operator: OperatorId;
+  readonly digest: Hash;
+  readonly block: number;
+  readonly time: number;
+}
+
+export interface ChainBatch {
+  /** Of the scan, from 0, in the order of preparation. */
+  readonly ordinal: number;
+  readonly batchId: BatchId;
+  readonly initiator: OperatorId;
+  readonly acceptor: OperatorId;
+  readonly sequence: number;
+  readonly deadline: number;
+  readonly count: number;
+  readonly root: Hash;
+  readonly preparedBlock: number;
+  readonly preparedTime: number;
+  readonly decisions: readonly ChainDecision[];
+  readonly attestations: readonly ChainAttestation[];
+  readonly reconciled?: 'reconciled' | 'discrepancy';
+}
+
+/** Seconds that an operator has for what it does. */
+export interface Tolerance {
+  /** Between the clock of a node and that of the chain. */
+  readonly clockSeconds: number;
+  readonly postSeconds: number;
+  readonly attestSeconds: number;
+}
+
+export const defaultTolerance: Tolerance = { clockSeconds: 60, postSeconds: 300, attestSeconds: 900 };
+
+export interface BatchJob {
+  readonly batch: ChainBatch;
+  /** The newest final block that the chain was read to. */
+  readonly final: { readonly number: number; readonly time: number };
+  readonly sections: readonly Section[];
+  readonly tolerance: Tolerance;
+}
+
+/** What one operator owes another in one asset; all three in minor units, signed. */
+export interface PositionPart {
+  readonly operator: OperatorId;
+  readonly counterparty: OperatorId;
+  readonly asset: string;
+  /** By the signed terms of committed pairs. */
+  readonly signed: bigint;
+  /** By the operator's own disclosed postings. */
+  readonly posted: bigint;
+}
+
+export interface RefundPart {
+  readonly index: number;
+  readonly pair: PairId;
+  readonly reverses: PairId;
+  readonly asset: string;
+  readonly amount: bigint;
+  /** Who gives back. */
+  readonly payer: OperatorId;
+  readonly payee: OperatorId;
+}
+
+export interface Lateness {
+  readonly operator: OperatorId;
+  readonly posted: number;
+  readonly postSecondsSum: number;
+  readonly postSecondsMost: number;
+  readonly late: number;
+  /** From the batch's end to the attestation; absent without one. */
+  readonly attestSeconds?: number;
+}
+
+export interface BatchResult {
+  readonly ordinal: number;
+  readonly findings: readonly AuditFinding[];
+  /** Of a code, beyond those in `findings`. */
+  readonly more: Readonly<Record<string, number>>;
+  readonly pairs: number;
+  readonly committed: number;
+  readonly aborted: number;
+  readonly open: number;
+  readonly positions: readonly PositionPart[];
+  readonly refunds: readonly RefundPart[];
+  readonly lateness: readonly Lateness[];
+  /** By service: pairs committed. */
+  readonly services: Readonly<Record<string, number>>;
+  /** Of pair i the 16 bytes at 16·i; zeros where no operator disclosed it. */
+  readonly pairKeys: Uint8Array;
+  /** Of pair i the first 16 bytes of C1 and of C2, at 32·i. */
+  readonly commitmentKeys: Uint8Array;
+  /** 16 bytes a posting, of operator and id, and the index of its pair. */
+  readonly postingKeys: Uint8Array;
+  readonly postingIndexes: Uint16Array;
+}
+
+/** What a refund has to be compared with. */
+export interface OriginalFacts {
+  readonly index: number;
+  readonly committed: boolean;
+  readonly asset: string;
+  readonly amount: bigint;
+  readonly payer: OperatorId;
+  readonly payee: OperatorId;
+}

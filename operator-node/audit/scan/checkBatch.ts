@@ -1,0 +1,512 @@
+/** One batch: what both operators disclosed of it, against the chain and against each other. */
+import { hash } from 'node:crypto';
+import { executedBitmap, executedDigest, totalsText, type Executed } from '../../commitment/executed.ts';
+import { operationFields, type OperationField, type TermsField } from '../../commitment/schema.ts';
+import type { Hash, Leg, OperatorId, PairId } from '../../model/ids.ts';
+import type { PairLine, PostingLine } from '../disclosures/lines.ts';
+import type { BatchJob, BatchResult, Lateness, OriginalFacts, PositionPart, RefundPart } from './batch.ts';
+import { checkRoots, readDisclosed, type Disclosed } from './disclosed.ts';
+import type { AuditFinding, FindingCode } from './findings.ts';
+import type { Values } from './open.ts';
+import { outcomesOf, type Outcomes } from './outcome.ts';
+import { compareOperation, compareTerms, openedOperation, openedTerms, payingLeg, type Report } from './record.ts';
+
+/** Of one code and batch; more are counted. */
+const keptPerBatch = 20;
+const legs: readonly Leg[] = ['first', 'second'];
+const otherLeg = (leg: Leg): Leg => (leg === 'first' ? 'second' : 'first');
+const subjectAt = operationFields.indexOf('subject');
+
+/** What a side's digest is made of, and how late the side was. */
+interface SideTotals {
+  readonly executed: Executed[];
+  readonly bits: Set<number>;
+  /** A pair could not be counted: the digest does not recompute, and something else is reported. */
+  unknown: boolean;
+  stale: boolean;
+  posted: number;
+  sum: number;
+  most: number;
+  late: number;
+}
+
+const newTotals = (): SideTotals => ({
+  executed: [],
+  bits: new Set(),
+  unknown: false,
+  stale: false,
+  posted: 0,
+  sum: 0,
+  most: 0,
+  late: 0,
+});
+
+class BatchCheck {
+  readonly findings: AuditFinding[] = [];
+  readonly more = new Map<FindingCode, number>();
+  readonly #counts = new Map<FindingCode, number>();
+  readonly job: BatchJob;
+  /** Where the check is: told with each finding. */
+  operator: OperatorId | undefined;
+  index: number | undefined;
+  pair: string | undefined;
+
+  constructor(job: BatchJob) {
+    this.job = job;
+  }
+
+  readonly report: Report = (code, sentence, evidence = {}) => {
+    const count = (this.#counts.get(code) ?? 0) + 1;
+    this.#counts.set(code, count);
+    if (count > keptPerBatch) {
+      this.more.set(code, (this.more.get(code) ?? 0) + 1);
+      return;
+    }
+    const { batch } = this.job;
+    const who = this.operator === undefined ? '' : `operator ${this.operator}, `;
+    const which =
+      this.index === undefined ? '' : `, pair ${this.index}${this.pair === undefined ? '' : ` (${this.pair})`}`;
+    this.findings.push({
+      code,
+      sentence: `${who}batch ${batch.sequence} of ${batch.initiator} to ${batch.acceptor}${which}: ${sentence}`,
+      evidence: {
+        ...(this.operator === undefined ? {} : { operator: this.operator }),
+        batchId: batch.batchId,
+        initiator: batch.initiator,
+        acceptor: batch.acceptor,
+        sequence: batch.sequence,
+        ...(this.index === undefined ? {} : { index: this.index }),
+        ...(this.pair === undefined ? {} : { pair: this.pair }),
+        ...evidence,
+      },
+    });
+  };
+
+  at(operator: OperatorId | undefined, index?: number, pair?: string): this {
+    this.operator = operator;
+    this.index = index;
+    this.pair = pair;
+    return this;
+  }
+}
+
+const seconds = (timestamp: string): number => Date.parse(timestamp) / 1000;
+const magnitude = (amount: string): string => (amount.startsWith('-') ? amount.slice(1) : amount);
+
+/** The postings of one leg against the decision and the operation. */
+function checkPostings(
+  check: BatchCheck,
+  outcomes: Outcomes,
+  side: Disclosed,
+  leg: Leg,
+  postings: readonly PostingLine[],
+  expected: {
+    readonly asset: string | undefined;
+    readonly amount: string | undefined;
+    readonly debit: boolean | undefined;
+  },
+  totals: SideTotals,
+): 'stale' | 'judged' {
+  const index = check.index ?? 0;
+  const status = outcomes.status(index);
+  const [posting] = postings;
+  const { tolerance } = check.job;
+  if (status === 'open') {
+    if (posting !== undefined)
+      check.report('posted-early', `it has a posting, ${posting.id}, and is not decided`, { posting: posting.id });
+    return 'judged';
+  }
+  if (status !== 'committed') {
+    if (posting === undefined) return 'judged';
+    const code = status === 'expired' ? 'executed-though-expired' : 'executed-against-decision';
+    check.report(
+      code,
+      `it is ${status === 'expired' ? 'aborted by its deadline' : 'aborted by its bit'} and has the posting ${posting.id} of ${posting.amount} ${posting.asset}`,
+      { posting: posting.id, leg },
+    );
+    return 'judged';
+  }
+  if (posting === undefined) {
+    // What was decided after the section was written cannot be in it.
+    if (outcomes.block(index) > side.section.line.asOf.number) {
+      totals.stale = true;
+      return 'stale';
+    }
+    check.report(
+      'posting-missing',
+      `it is committed in block ${outcomes.block(index)} and has no posting of the ${leg} leg`,
+      { leg, block: outcomes.block(index) },
+    );
+    return 'judged';
+  }
+  if (postings.length > 1) {
+    check.report(
+      'posting-doubled',
+      `it has ${postings.length} postings of the ${leg} leg: ${postings.map(({ id }) => id).join(', ')}`,
+      { leg, postings: postings.length },
+    );
+  }
+  const { asset, amount } = posting;
+  const sign = expected.debit === undefined || amount === '0' || amount.startsWith('-') === expected.debit;
+  if (
+    (expected.asset !== undefined && asset !== expected.asset) ||
+    (expected.amount !== undefined && magnitude(amount) !== expected.amount) ||
+    !sign
+  ) {
+    const should = `${expected.debit === true ? '-' : ''}${expected.amount ?? '?'} ${expected.asset ?? '?'}`;
+    check.report(
+      'posting-differs',
+      `the posting ${posting.id} is of ${amount} ${asset}; the operation is of ${should}`,
+      { posting: posting.id, found: amount, leg },
+    );
+  }
+  const after = seconds(posting.booked) - outcomes.time(index);
+  if (after < -tolerance.clockSeconds) {
+    check.report('posted-early', `the posting ${posting.id} was booked ${-after} s before the decision`, {
+      posting: posting.id,
+      seconds: -after,
+    });
+  }
+  if (after > tolerance.postSeconds) {
+    check.report(
+      'posted-late',
+      `the posting ${posting.id} was booked ${after} s after the decision; allowed are ${tolerance.postSeconds}`,
+      { posting: posting.id, seconds: after },
+    );
+    totals.late += 1;
+  }
+  totals.posted += 1;
+  totals.sum += Math.max(0, after);
+  totals.most = Math.max(totals.most, after);
+  return 'judged';
+}
+
+interface OpenedPair {
+  readonly terms: Values<TermsField> | undefined;
+  readonly records: Partial<Record<Leg, Values<OperationField>>>;
+}
+
+const sameTexts = (a: readonly string[], b: readonly string[]): boolean => a.every((text, at) => text === b[at]);
+
+/** Opens what each side discloses of the pair; terms that both disclose alike are opened once. */
+function openPair(check: BatchCheck, sides: readonly Disclosed[], index: number, onUs: boolean): OpenedPair {
+  const { batch } = check.job;
+  let terms: Values<TermsField> | undefined;
+  let opened: PairLine | undefined;
+  const records: Partial<Record<Leg, Values<OperationField>>> = {};
+  for (const side of sides) {
+    const line = side.lines[index];
+    if (line === undefined) continue;
+    check.at(side.operator, index, line.leaf.pair);
+    if (opened === undefined || line.leaf.terms !== opened.leaf.terms || !sameTexts(line.terms, opened.terms)) {
+      const own = openedTerms(line, check.report);
+      if (own !== undefined) {
+        compareTerms(own, line, batch, check.report);
+        // Fields that one side hides the other may show.
+        terms = terms === undefined ? own : { ...own, ...terms };
+        opened ??= line;
+      }
+    }
+    for (const leg of onUs ? legs : [side.operator === batch.initiator ? ('first' as const) : ('second' as const)]) {
+      const record = openedOperation(line, leg, check.report);
+      if (record === undefined) continue;
+      records[leg] = record;
+      compareOperation(record, leg, terms, line, batch, check.report);
+    }
+  }
+  return { terms, records };
+}
+
+/** Who was asked and who asked, tied together by digests (protocol §4), where both are disclosed. */
+function checkCounterparties(
+  check: BatchCheck,
+  sides: readonly Disclosed[],
+  index: number,
+  { records }: OpenedPair,
+): void {
+  for (const leg of legs) {
+    const told = records[leg]?.counterparty;
+    if (told === undefined) continue;
+    const entries = sides.map(({ lines }) => lines[index]?.[otherLeg(leg)]).find((found) => found !== undefined);
+    const entry = entries?.[subjectAt];
+    if (entry === undefined) continue;
+    const digest = entry.startsWith('0x')
+      ? Buffer.from(entry.slice(2), 'hex').toString('base64url')
+      : hash('sha256', entry, 'base64url');
+    if (digest !== told)
+      check.report('terms-contradict', `the ${leg} record’s counterparty is not the subject of the other record`, {
+        leg,
+      });
+  }
+}
+
+function addPosition(
+  positions: Map<string, { -readonly [K in keyof PositionPart]: PositionPart[K] }>,
+  operator: OperatorId,
+  counterparty: OperatorId,
+  asset: string,
+  signed: bigint,
+  posted: bigint,
+): void {
+  const key = `${operator}/${counterparty}/${asset}`;
+  const found = positions.get(key);
+  if (found === undefined) positions.set(key, { operator, counterparty, asset, signed, posted });
+  else {
+    found.signed += signed;
+    found.posted += posted;
+  }
+}
+
+function checkAttestations(
+  check: BatchCheck,
+  outcomes: Outcomes,
+  sides: readonly Disclosed[],
+  totals: ReadonlyMap<OperatorId, SideTotals>,
+): void {
+  const { batch, final, tolerance } = check.job;
+  const operators = [...new Set([batch.initiator, batch.acceptor])];
+  for (const operator of operators) {
+    check.at(operator);
+    const attestation = batch.attestations.find((found) => found.operator === operator);
+    if (attestation === undefined) {
+      const waits = final.time - outcomes.endedAt;
+      if (outcomes.ended && waits > tolerance.attestSeconds) {
+        check.report(
+          'attestation-missing',
+          `it ended ${waits} s ago and is not attested; allowed are ${tolerance.attestSeconds} s`,
+          { seconds: waits },
+        );
+      }
+      continue;
+    }
+    const after = attestation.time - outcomes.endedAt;
+    if (outcomes.ended && after > tolerance.attestSeconds) {
+      check.report(
+        'attested-late',
+        `it was attested ${after} s after its end; allowed are ${tolerance.attestSeconds}`,
+        { seconds: after },
+      );
+    }
+    const side = sides.find((found) => found.operator === operator);
+    const own = totals.get(operator);
+    if (side === undefined || own === undefined || own.unknown || own.stale || !side.complete) continue;
+    const bitmap = executedBitmap(batch.count, (index) => own.bits.has(index));
+    const digest = executedDigest(side.section.line.secret as Hash, batch.batchId, bitmap, totalsText(own.executed));
+    if (digest !== attestation.digest) {
+      check.report('attestation-mismatch', `it attested ${attestation.digest}; its disclosed postings give ${digest}`, {
+        attested: attestation.digest,
+        recomputed: digest,
+        block: attestation.block,
+      });
+    }
+  }
+  check.at(undefined);
+  const [one, other] = batch.attestations;
+  if (batch.reconciled === 'discrepancy' || (one !== undefined && other !== undefined && one.digest !== other.digest)) {
+    check.report(
+      'attestations-differ',
+      `operator ${one?.operator ?? '?'} attested ${one?.digest ?? '?'}, operator ${other?.operator ?? '?'} ${other?.digest ?? '?'}`,
+    );
+  }
+  const [first, second] = sides;
+  if (first !== undefined && second !== undefined && first.section.line.secret !== second.section.line.secret) {
+    check.report('secret-differs', 'the operators disclose different batch secrets');
+  }
+}
+
+/** Everything that one batch can show by itself; what needs other batches is done with the keys that are given back. */
+export function checkBatch(job: BatchJob): BatchResult {
+  const { batch, final, sections } = job;
+  const check = new BatchCheck(job);
+  const onUs = batch.initiator === batch.acceptor;
+  const sides = sections.map((section) => readDisclosed(section, batch, check.at(section.operator).report));
+  const outcomes = outcomesOf(batch, final.time);
+  for (const { time, block, word } of batch.decisions) {
+    if (time > batch.deadline)
+      check
+        .at(undefined)
+        .report(
+          'executed-though-expired',
+          `word ${word} was decided in block ${block}, ${time - batch.deadline} s after the deadline`,
+          { block },
+        );
+  }
+  for (const index of outcomes.contradictions)
+    check.at(undefined, index).report('chain-inconsistent', 'it is both committed and aborted on chain');
+  const leaves = checkRoots(sides, batch, (operator) => check.at(operator).report);
+
+  const totals = new Map<OperatorId, SideTotals>(sides.map(({ operator }) => [operator, newTotals()]));
+  const positions = new Map<string, { -readonly [K in keyof PositionPart]: PositionPart[K] }>();
+  const refunds: RefundPart[] = [];
+  const services: Record<string, number> = {};
+  const pairKeys = Buffer.alloc(16 * batch.count);
+  const commitmentKeys = Buffer.alloc(32 * batch.count);
+  const postingKeys: Buffer[] = [];
+  const postingIndexes: number[] = [];
+  const counts = { open: 0, committed: 0, aborted: 0 };
+
+  for (let index = 0; index < batch.count; index += 1) {
+    const status = outcomes.status(index);
+    counts[status === 'expired' ? 'aborted' : status] += 1;
+    const leaf = leaves[index];
+    if (leaf !== undefined) {
+      pairKeys.write(leaf.pair.replaceAll('-', ''), 16 * index, 'hex');
+      commitmentKeys.write(leaf.first.slice(2, 34), 32 * index, 'hex');
+      commitmentKeys.write(leaf.second.slice(2, 34), 32 * index + 16, 'hex');
+    }
+    for (const side of sides) {
+      if (side.lines[index] === undefined)
+        check.at(side.operator, index, leaf?.pair).report('pair-missing', 'it is not in the operator’s disclosures');
+    }
+    const opened = openPair(check, sides, index, onUs);
+    const { terms, records } = opened;
+    check.at(undefined, index, leaf?.pair);
+    checkCounterparties(check, sides, index, opened);
+    const pays =
+      payingLeg(terms?.service, 'first', records.first?.action) ??
+      payingLeg(undefined, 'second', records.second?.action);
+    if (status === 'committed' && terms?.service !== undefined)
+      services[terms.service] = (services[terms.service] ?? 0) + 1;
+
+    for (const side of sides) {
+      const line = side.lines[index];
+      const own = totals.get(side.operator);
+      if (own === undefined) continue;
+      if (line === undefined) {
+        own.unknown = true;
+        continue;
+      }
+      check.at(side.operator, index, line.leaf.pair);
+      for (const leg of onUs ? legs : [side.operator === batch.initiator ? ('first' as const) : ('second' as const)]) {
+        const record = records[leg];
+        const mine =
+          line.postings.length === 1 && line.postings[0]?.leg === leg
+            ? line.postings
+            : line.postings.filter((posting) => posting.leg === leg);
+        const action = record?.action;
+        const expected = {
+          asset: record?.asset ?? terms?.[`${leg}Asset`],
+          amount: record?.amount ?? terms?.[`${leg}Amount`],
+          debit: action === undefined ? undefined : action === 'debit',
+        };
+        const judged = checkPostings(check, outcomes, side, leg, mine, expected, own);
+        const [posting] = mine;
+        if (posting !== undefined) {
+          if (leg === 'first' || !onUs) own.bits.add(index);
+          own.executed.push({ leg, asset: posting.asset, amount: BigInt(magnitude(posting.amount)) });
+          if (!onUs) {
+            const other = otherLeg(leg);
+            const [asset, amount] = [terms?.[`${other}Asset`], terms?.[`${other}Amount`]];
+            if (asset === undefined || amount === undefined) own.unknown = true;
+            else own.executed.push({ leg: other, asset, amount: BigInt(amount) });
+          }
+        }
+        for (const { id } of mine) {
+          postingKeys.push(hash('sha256', `${side.operator}/${id}`, 'buffer').subarray(0, 16));
+          postingIndexes.push(index);
+        }
+        if (onUs) continue;
+        const agreed = terms?.[`${leg}Amount`];
+        if (
+          status !== 'committed' ||
+          terms?.secondAsset === undefined ||
+          terms.secondAmount === undefined ||
+          agreed === undefined ||
+          pays === undefined
+        )
+          continue;
+        const sign = pays === leg ? 1n : -1n;
+        const signed = sign * BigInt(terms.secondAmount);
+        // A posting that its section is too old for counts as it must come.
+        const booked =
+          judged === 'stale' ? sign * BigInt(agreed) : mine.reduce((sum, { amount }) => sum - BigInt(amount), 0n);
+        const counterparty = side.operator === batch.initiator ? batch.acceptor : batch.initiator;
+        addPosition(
+          positions,
+          side.operator,
+          counterparty,
+          terms.secondAsset,
+          signed,
+          signed + booked - sign * BigInt(agreed),
+        );
+      }
+      for (const posting of line.postings) {
+        if (!onUs && posting.leg !== (side.operator === batch.initiator ? 'first' : 'second')) {
+          check.report(
+            'posting-differs',
+            `the posting ${posting.id} is of the ${posting.leg} leg, which is the other operator’s`,
+            { posting: posting.id },
+          );
+        }
+      }
+    }
+    if (
+      terms?.reverses !== undefined &&
+      terms.reverses !== '' &&
+      status === 'committed' &&
+      terms.secondAsset !== undefined
+    ) {
+      refunds.push({
+        index,
+        pair: (leaf?.pair ?? terms.pair) as PairId,
+        reverses: terms.reverses as PairId,
+        asset: terms.secondAsset,
+        amount: BigInt(terms.secondAmount ?? '0'),
+        payer: pays === 'second' ? batch.acceptor : batch.initiator,
+        payee: pays === 'second' ? batch.initiator : batch.acceptor,
+      });
+    }
+  }
+  for (const [operator, { stale }] of totals) {
+    if (stale)
+      check
+        .at(operator)
+        .report('disclosure-stale', 'it was disclosed before its last decision was final: disclose it again');
+  }
+  checkAttestations(check, outcomes, sides, totals);
+  const lateness = [...totals].map(([operator, { posted, sum, most, late }]): Lateness => {
+    const attestation = batch.attestations.find((found) => found.operator === operator);
+    return {
+      operator,
+      posted,
+      postSecondsSum: sum,
+      postSecondsMost: most,
+      late,
+      ...(attestation === undefined || !outcomes.ended ? {} : { attestSeconds: attestation.time - outcomes.endedAt }),
+    };
+  });
+  return {
+    ordinal: batch.ordinal,
+    findings: check.findings,
+    more: Object.fromEntries(check.more),
+    pairs: batch.count,
+    ...counts,
+    positions: [...positions.values()],
+    refunds,
+    lateness,
+    services,
+    pairKeys: new Uint8Array(pairKeys),
+    commitmentKeys: new Uint8Array(commitmentKeys),
+    postingKeys: new Uint8Array(Buffer.concat(postingKeys)),
+    postingIndexes: Uint16Array.from(postingIndexes),
+  };
+}
+
+/** What refunds of these pairs are compared with; a pair whose terms do not open is left out. */
+export function readOriginals({ batch, final, sections }: BatchJob, indexes: readonly number[]): OriginalFacts[] {
+  const silent: Report = () => undefined;
+  const outcomes = outcomesOf(batch, final.time);
+  const sides = sections.map((section) => readDisclosed(section, batch, silent));
+  return indexes.flatMap((index) => {
+    for (const side of sides) {
+      const line = side.lines[index];
+      const terms = line === undefined ? undefined : openedTerms(line, silent);
+      if (terms?.secondAsset === undefined || terms.secondAmount === undefined) continue;
+      const pays = payingLeg(terms.service, 'first', undefined) ?? 'first';
+      const [payer, payee] = pays === 'first' ? [batch.initiator, batch.acceptor] : [batch.acceptor, batch.initiator];
+      const committed = outcomes.status(index) === 'committed';
+      return [{ index, committed, asset: terms.secondAsset, amount: BigInt(terms.secondAmount), payer, payee }];
+    }
+    return [];
+  });
+}

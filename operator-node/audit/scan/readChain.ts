@@ -1,0 +1,260 @@
+/** All batches prepared in a range of blocks, with what became of them, from events; compared with the contract's state. */
+import type { Result } from 'ethers';
+import { batchIdOf } from '../../commitment/typedData.ts';
+import { TandemError } from '../../errors.ts';
+import type { BatchId, Hash, Hex, OperatorId, UnixSeconds } from '../../model/ids.ts';
+import type { AuditBlock, AuditLog, RangeChain } from '../auditChain.ts';
+import { settlement, type Contracts } from '../contracts.ts';
+import type { AuditNetwork } from '../network.ts';
+import type { ChainAttestation, ChainBatch, ChainDecision } from './batch.ts';
+import type { Findings } from './findings.ts';
+
+/** Blocks a request for logs; halved where an endpoint refuses so many. */
+const blocksPerRequest = 5_000;
+const requestsAtOnce = 16;
+
+export interface LaneHead {
+  readonly initiator: number;
+  readonly acceptor: number;
+  /** Of the last batch that is known. */
+  readonly sequence: number;
+}
+
+export interface ChainScan {
+  readonly batches: readonly ChainBatch[];
+  readonly lanes: readonly LaneHead[];
+}
+
+/** Runs at most `requestsAtOnce` at a time; answers come in the order of the items. */
+export async function eachAtOnce<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = [];
+  let next = 0;
+  const run = async (): Promise<void> => {
+    for (let at = next++; at < items.length; at = next++) results[at] = await work(items[at] as T);
+  };
+  await Promise.all(Array.from({ length: Math.min(requestsAtOnce, items.length) }, run));
+  return results;
+}
+
+async function logsBetween(chain: RangeChain, address: string, from: number, to: number): Promise<AuditLog[]> {
+  const logs: AuditLog[] = [];
+  let step = blocksPerRequest;
+  for (let at = from; at <= to;) {
+    const until = Math.min(to, at + step - 1);
+    try {
+      for (const log of await chain.range(address, at, until)) logs.push(log);
+      at = until + 1;
+    } catch (error) {
+      if (!(error instanceof TandemError) || step === 1) throw error;
+      step = Math.ceil(step / 10);
+    }
+  }
+  return logs;
+}
+
+interface Building {
+  batch: Omit<ChainBatch, 'decisions' | 'attestations'>;
+  decisions: ChainDecision[];
+  attestations: ChainAttestation[];
+  reconciled?: 'reconciled' | 'discrepancy';
+}
+
+function take(
+  building: Map<string, Building>,
+  name: string,
+  args: Result,
+  block: number,
+  time: number,
+  to: number,
+): void {
+  const batchId = args.getValue('batchId') as BatchId;
+  const number = (field: string): number => Number(args.getValue(field) as bigint);
+  if (name === 'BatchPrepared') {
+    if (block > to) return;
+    building.set(batchId, {
+      batch: {
+        ordinal: building.size,
+        batchId,
+        initiator: number('initiator') as OperatorId,
+        acceptor: number('acceptor') as OperatorId,
+        sequence: number('sequence'),
+        deadline: number('deadline'),
+        count: number('count'),
+        root: args.getValue('root') as Hash,
+        preparedBlock: block,
+        preparedTime: time,
+      },
+      decisions: [],
+      attestations: [],
+    });
+    return;
+  }
+  // Of a batch that was prepared before or after the range.
+  const found = building.get(batchId);
+  if (found === undefined) return;
+  if (name === 'PairsDecided') {
+    const [commitMask, abortMask] = [args.getValue('commitMask') as bigint, args.getValue('abortMask') as bigint];
+    found.decisions.push({ word: number('word'), commitMask, abortMask, block, time });
+  } else if (name === 'BatchAttested') {
+    const digest = args.getValue('executedDigest') as Hash;
+    found.attestations.push({ operator: number('operatorId') as OperatorId, digest, block, time });
+  } else if (name === 'BatchReconciled') found.reconciled = 'reconciled';
+  else if (name === 'BatchDiscrepancy') found.reconciled = 'discrepancy';
+}
+
+export interface ChainRange {
+  readonly network: AuditNetwork;
+  readonly from: number;
+  readonly to: number;
+  readonly final: AuditBlock;
+  /** What is known from before; a lane that is not in it is asked of the contract. */
+  readonly before: readonly LaneHead[];
+}
+
+export async function readChain(
+  chain: RangeChain,
+  contracts: Contracts,
+  range: ChainRange,
+  findings: Findings,
+): Promise<ChainScan> {
+  const { network, from, to, final } = range;
+  const address = network.contracts.PairSettlement;
+  const logs = await logsBetween(chain, address, from, final.number);
+  const numbers = [...new Set(logs.map(({ blockNumber }) => blockNumber))];
+  const times = new Map(
+    await eachAtOnce(numbers, async (number) => {
+      const block = await chain.block(number);
+      if (block === undefined)
+        throw new TandemError('chain-unavailable', `The endpoint has logs of block ${number} and not the block.`);
+      return [number, block.timestamp] as const;
+    }),
+  );
+  const building = new Map<string, Building>();
+  for (const { topics, data, blockNumber } of logs) {
+    const event = settlement.parseLog({ topics, data });
+    if (event !== null) take(building, event.name, event.args, blockNumber, times.get(blockNumber) ?? 0, to);
+  }
+  const batches = [...building.values()].map(({ batch, decisions, attestations, reconciled }): ChainBatch => ({
+    ...batch,
+    decisions,
+    attestations,
+    ...(reconciled === undefined ? {} : { reconciled }),
+  }));
+  await compareWithState(contracts, range, batches, findings);
+  return { batches, lanes: await checkLanes(chain, range, batches, findings) };
+}
+
+/** An event left out, or one too many, shows: the state at the final block has every bit. */
+async function compareWithState(
+  contracts: Contracts,
+  { network, final }: ChainRange,
+  batches: readonly ChainBatch[],
+  findings: Findings,
+): Promise<void> {
+  const domain = { chainId: BigInt(network.chainId), contract: network.contracts.PairSettlement };
+  await eachAtOnce(batches, async (batch) => {
+    const { batchId, initiator, acceptor, sequence, deadline, count, root } = batch;
+    const evidence = { batchId, initiator, acceptor, sequence };
+    const computed = batchIdOf(domain, {
+      initiator,
+      acceptor,
+      sequence,
+      deadline: deadline as UnixSeconds,
+      count,
+      root,
+    });
+    if (computed !== batchId) {
+      findings.add(
+        'chain-inconsistent',
+        `batch ${sequence} of ${initiator} to ${acceptor} has the id ${batchId} on chain; its fields give ${computed}`,
+        evidence,
+      );
+    }
+    const outcome = await contracts.batchOutcome(batchId, final.hash);
+    const words = outcome?.commitWords.length ?? 0;
+    const sum = (mask: 'commitMask' | 'abortMask', word: number): bigint =>
+      batch.decisions
+        .filter((decision) => decision.word === word)
+        .reduce((bits, decision) => bits | decision[mask], 0n);
+    const same =
+      outcome?.prepared === true &&
+      outcome.count === count &&
+      outcome.deadline === deadline &&
+      Array.from({ length: words }, (_, word) => word).every(
+        (word) =>
+          outcome.commitWords[word] === sum('commitMask', word) && outcome.abortWords[word] === sum('abortMask', word),
+      );
+    if (!same) {
+      findings.add(
+        'chain-inconsistent',
+        `batch ${sequence} of ${initiator} to ${acceptor}: the contract’s state at block ${final.number} is not what its events add up to`,
+        evidence,
+      );
+    }
+  });
+}
+
+/** The number of a lane's last batch at a block; undefined where the endpoint has let go of that state. */
+async function sequenceAt(
+  chain: RangeChain,
+  to: string,
+  lane: Pick<LaneHead, 'initiator' | 'acceptor'>,
+  at: Hash,
+): Promise<number | undefined> {
+  try {
+    const data = settlement.encodeFunctionData('nextSequence', [lane.initiator, lane.acceptor]) as Hex;
+    const answer = await chain.call(to, data, at);
+    return answer === undefined ? undefined : Number(settlement.decodeFunctionResult('nextSequence', answer)[0]) - 1;
+  } catch (error) {
+    if (error instanceof TandemError && error.code === 'chain-unavailable') return undefined;
+    throw error;
+  }
+}
+
+async function checkLanes(
+  chain: RangeChain,
+  range: ChainRange,
+  batches: readonly ChainBatch[],
+  findings: Findings,
+): Promise<LaneHead[]> {
+  const { network, from, to, final, before } = range;
+  const address = network.contracts.PairSettlement;
+  const lanes = new Map<string, { initiator: number; acceptor: number; sequences: ChainBatch[] }>();
+  const laneOf = (initiator: number, acceptor: number) => {
+    const key = `${initiator}/${acceptor}`;
+    let lane = lanes.get(key);
+    if (lane === undefined) lanes.set(key, (lane = { initiator, acceptor, sequences: [] }));
+    return lane;
+  };
+  for (const { initiator, acceptor } of before) laneOf(initiator, acceptor);
+  for (const batch of batches) laneOf(batch.initiator, batch.acceptor).sequences.push(batch);
+  const start = from <= network.firstBlock ? undefined : await chain.block(from - 1);
+  const end = to === final.number ? final : await chain.block(to);
+  return eachAtOnce([...lanes.values()], async (lane): Promise<LaneHead> => {
+    const { initiator, acceptor } = lane;
+    const known = before.find((head) => head.initiator === initiator && head.acceptor === acceptor)?.sequence;
+    const first = lane.sequences[0];
+    const atStart = known ?? (start === undefined ? 0 : await sequenceAt(chain, address, lane, start.hash));
+    // Old state gone and nothing known: the first one seen is where the lane is taken up.
+    let last = atStart ?? (first === undefined ? 0 : first.sequence - 1);
+    const gap = (found: string, expected: number): void => {
+      findings.add('sequence-gap', `in the lane ${initiator} to ${acceptor} ${found}; expected is batch ${expected}`, {
+        initiator,
+        acceptor,
+        expected,
+      });
+    };
+    for (const { sequence, preparedBlock } of lane.sequences) {
+      if (sequence !== last + 1) gap(`batch ${sequence} comes after ${last}, in block ${preparedBlock}`, last + 1);
+      last = sequence;
+    }
+    const atEnd = end === undefined ? undefined : await sequenceAt(chain, address, lane, end.hash);
+    if (atEnd !== undefined && atEnd !== last) {
+      gap(
+        `the contract has anchored ${atEnd} batches at block ${end?.number ?? to}, and the last event is of batch ${last}`,
+        last + 1,
+      );
+    }
+    return { initiator, acceptor, sequence: last };
+  });
+}

@@ -1,0 +1,361 @@
+/**
+ * The audit of a range of blocks: everything that was anchored in it, against what both operators disclosed. Needs a
+ * network file, endpoints and the operators' files, and nothing of a node.
+ */
+import { TandemError } from '../../errors.ts';
+import type { OperatorId } from '../../model/ids.ts';
+import type { RangeChain } from '../auditChain.ts';
+import { contractsAt } from '../contracts.ts';
+import { indexDisclosures, type DisclosureIndex, type Section } from '../disclosures/read.ts';
+import type { AuditNetwork } from '../network.ts';
+import { checkNetwork, finalBlock } from '../settled.ts';
+import { Across, type NetPosition } from './across.ts';
+import { defaultTolerance, type BatchJob, type BatchResult, type ChainBatch, type Tolerance } from './batch.ts';
+import { agreeing, type NamedChain } from './endpoints.ts';
+import { Findings, type FindingCode } from './findings.ts';
+import { Pool } from './pool.ts';
+import { readChain, type LaneHead } from './readChain.ts';
+import type { ScanState } from './state.ts';
+
+export interface ScanRequest {
+  readonly network: AuditNetwork;
+  readonly endpoints: readonly NamedChain[];
+  readonly files: readonly string[];
+  /** First block; by default where the state says, else the network's first. */
+  readonly from?: number;
+  /** Last block, by default the newest final one. */
+  readonly to?: number;
+  readonly state?: ScanState;
+  readonly tolerance?: Tolerance;
+  /** 0: no threads. */
+  readonly threads: number;
+  readonly onProgress?: (done: number, all: number) => void;
+}
+
+export interface OperatorTotals {
+  readonly operator: number;
+  readonly batches: number;
+  /** Of these, how many its files have. */
+  readonly disclosed: number;
+  readonly attested: number;
+  readonly posted: number;
+  readonly postSecondsMean: number;
+  readonly postSecondsMost: number;
+  readonly attestSecondsMean: number;
+  readonly attestSecondsMost: number;
+}
+
+export interface ScanResult {
+  readonly chainId: string;
+  readonly contract: string;
+  readonly from: number;
+  readonly to: number;
+  readonly final: { readonly number: number; readonly hash: string; readonly time: number };
+  readonly totals: {
+    readonly batches: number;
+    readonly pairs: number;
+    readonly committed: number;
+    readonly aborted: number;
+    readonly open: number;
+  };
+  readonly services: Readonly<Record<string, number>>;
+  readonly lanes: readonly (LaneHead & {
+    readonly batches: number;
+    readonly pairs: number;
+    readonly committed: number;
+  })[];
+  readonly operators: readonly OperatorTotals[];
+  readonly positions: readonly NetPosition[];
+  readonly findings: Findings;
+  readonly state?: ScanState;
+}
+
+interface Tally {
+  batches: number;
+  disclosed: number;
+  attested: number;
+  posted: number;
+  postSum: number;
+  postMost: number;
+  attestSum: number;
+  attestMost: number;
+}
+
+const sectionKey = (operator: number, batchId: string): string => `${operator}/${batchId}`;
+
+/** The files' sections by operator and batch; of two, the one that was written later. */
+function sectionsOf(
+  files: readonly DisclosureIndex[],
+  network: AuditNetwork,
+  findings: Findings,
+): Map<string, Section> {
+  const sections = new Map<string, Section>();
+  for (const { file, header, sections: list, fault } of files) {
+    if (header.chainId !== network.chainId || header.contract !== network.contracts.PairSettlement) {
+      findings.add(
+        'foreign-file',
+        `the file of operator ${header.operator} is of chain ${header.chainId}, contract ${header.contract}`,
+        { operator: header.operator, chainId: header.chainId, contract: header.contract },
+      );
+      continue;
+    }
+    if (fault !== undefined)
+      findings.add('file-malformed', `the file of operator ${header.operator}: ${fault}`, {
+        operator: header.operator,
+        file,
+      });
+    const own = new Set<string>();
+    for (const section of list) {
+      const key = sectionKey(section.operator, section.line.batchId);
+      if (own.has(key))
+        findings.add(
+          'file-malformed',
+          `the file of operator ${header.operator} has batch ${section.line.batchId} twice`,
+          { operator: header.operator, batchId: section.line.batchId },
+        );
+      own.add(key);
+      const before = sections.get(key);
+      if (before === undefined || before.line.asOf.number < section.line.asOf.number) sections.set(key, section);
+    }
+  }
+  return sections;
+}
+
+async function rangeOf(
+  { from, to, state, network }: ScanRequest,
+  chain: RangeChain,
+  final: { number: number },
+  findings: Findings,
+): Promise<{ from: number; to: number; before: readonly LaneHead[] }> {
+  const last = to ?? final.number;
+  if (last > final.number)
+    throw new TandemError('unprocessable', `Block ${last} is not final: the newest final block is ${final.number}.`);
+  if (state !== undefined) {
+    if (state.chainId !== network.chainId || state.contract !== network.contracts.PairSettlement) {
+      throw new TandemError('config-invalid', `The state is of chain ${state.chainId}, contract ${state.contract}.`);
+    }
+    const { number, hash } = state.last;
+    const there = await chain.block(number);
+    if (there?.hash !== hash) {
+      findings.add(
+        'history-rewritten',
+        `block ${number} was ${hash} when it was last scanned, and final; the chain has ${there?.hash ?? 'no such block'} now`,
+        { block: number, seen: hash, found: there?.hash ?? '' },
+      );
+    }
+  }
+  const first = from ?? state?.next ?? network.firstBlock;
+  if (first > last)
+    throw new TandemError('unprocessable', `There is nothing to scan: block ${first} is after block ${last}.`);
+  return { from: first, to: last, before: state !== undefined && first === state.next ? state.lanes : [] };
+}
+
+function noteAbsent(
+  request: ScanRequest,
+  files: readonly DisclosureIndex[],
+  batches: readonly ChainBatch[],
+  sections: ReadonlyMap<string, Section>,
+  range: { from: number; to: number },
+  findings: Findings,
+): void {
+  const without = new Map<number, number>();
+  const known = new Set<string>();
+  for (const batch of batches) {
+    const { batchId, sequence, initiator, acceptor, preparedBlock } = batch;
+    known.add(batchId);
+    for (const operator of new Set([initiator, acceptor])) {
+      if (sections.has(sectionKey(operator, batchId))) continue;
+      const covered = files.some(
+        ({ header }) =>
+          header.operator === operator &&
+          header.from <= preparedBlock &&
+          preparedBlock <= header.to &&
+          header.contract === request.network.contracts.PairSettlement,
+      );
+      if (!covered) without.set(operator, (without.get(operator) ?? 0) + 1);
+      else {
+        findings.add(
+          'batch-withheld',
+          `operator ${operator}, batch ${sequence} of ${initiator} to ${acceptor}: it is on chain in block ${preparedBlock}, and not in the operator’s disclosures`,
+          { operator, batchId, sequence, initiator, acceptor, block: preparedBlock },
+        );
+      }
+    }
+  }
+  for (const [operator, count] of without) {
+    findings.add('disclosures-missing', `operator ${operator}: no file covers ${count} of its batches`, {
+      operator,
+      batches: count,
+    });
+  }
+  for (const { operator, line } of sections.values()) {
+    if (known.has(line.batchId) || line.prepared < range.from || line.prepared > range.to) continue;
+    findings.add(
+      'batch-not-on-chain',
+      `operator ${operator} discloses batch ${line.batch.sequence} of ${line.batch.initiator} to ${line.batch.acceptor} in block ${line.prepared}; the contract has prepared no such batch there`,
+      { operator, batchId: line.batchId, block: line.prepared },
+    );
+  }
+}
+
+function tallyOf(tallies: Map<number, Tally>, operator: number): Tally {
+  let tally = tallies.get(operator);
+  if (tally === undefined) {
+    tally = { batches: 0, disclosed: 0, attested: 0, posted: 0, postSum: 0, postMost: 0, attestSum: 0, attestMost: 0 };
+    tallies.set(operator, tally);
+  }
+  return tally;
+}
+
+function addLateness(tallies: Map<number, Tally>, { lateness }: BatchResult): void {
+  for (const { operator, posted, postSecondsSum, postSecondsMost, attestSeconds } of lateness) {
+    const tally = tallyOf(tallies, operator);
+    tally.posted += posted;
+    tally.postSum += postSecondsSum;
+    tally.postMost = Math.max(tally.postMost, postSecondsMost);
+    if (attestSeconds === undefined) continue;
+    tally.attested += 1;
+    tally.attestSum += attestSeconds;
+    tally.attestMost = Math.max(tally.attestMost, attestSeconds);
+  }
+}
+
+const mean = (sum: number, count: number): number => (count === 0 ? 0 : Math.round((10 * sum) / count) / 10);
+
+function stateAfter(
+  { network }: ScanRequest,
+  batches: readonly ChainBatch[],
+  open: ReadonlySet<number>,
+  lanes: readonly LaneHead[],
+  last: { number: number; hash: string },
+): ScanState {
+  const oldest = batches.find(({ ordinal }) => open.has(ordinal));
+  const next = oldest?.preparedBlock ?? last.number + 1;
+  const heads = lanes.map(({ initiator, acceptor, sequence }) => {
+    const after = batches.filter(
+      (batch) => batch.initiator === initiator && batch.acceptor === acceptor && batch.preparedBlock >= next,
+    ).length;
+    return { initiator, acceptor, sequence: sequence - after };
+  });
+  return {
+    format: 'tandem/scan-state/1',
+    chainId: network.chainId,
+    contract: network.contracts.PairSettlement,
+    last: { number: last.number, hash: last.hash as ScanState['last']['hash'] },
+    next,
+    lanes: heads,
+  };
+}
+
+/** @throws {TandemError} `chain-unavailable`, `config-invalid`, `not-found`, `unprocessable`: then nothing is known. */
+export async function scan(request: ScanRequest): Promise<ScanResult> {
+  const { network, threads, tolerance = defaultTolerance, onProgress } = request;
+  const findings = new Findings();
+  const chain = agreeing(request.endpoints, findings);
+  const contracts = contractsAt(chain, network.contracts);
+  const final = await finalBlock(chain, contracts, network);
+  if (final === undefined)
+    throw new TandemError('chain-unavailable', 'The endpoints have no block that is final by the network’s rule.');
+  const identity = await checkNetwork(
+    chain,
+    contracts,
+    network,
+    { chainId: network.chainId, contract: network.contracts.PairSettlement },
+    final,
+  );
+  if (!identity.ok) findings.add('wrong-network', identity.found);
+  const range = await rangeOf(request, chain, final, findings);
+  const files = request.files.map(indexDisclosures);
+  const sections = sectionsOf(files, network, findings);
+  const { batches, lanes } = await readChain(chain, contracts, { network, final, ...range }, findings);
+  noteAbsent(request, files, batches, sections, range, findings);
+
+  const checked = new Set<string>();
+  const jobOf = (batch: ChainBatch): BatchJob => ({
+    batch,
+    final: { number: final.number, time: final.timestamp },
+    sections: [...new Set([batch.initiator, batch.acceptor])].flatMap(
+      (operator) => sections.get(sectionKey(operator, batch.batchId)) ?? [],
+    ),
+    tolerance,
+  });
+  const across = new Across(batches, findings);
+  const totals = { batches: batches.length, pairs: 0, committed: 0, aborted: 0, open: 0 };
+  const services: Record<string, number> = {};
+  const tallies = new Map<number, Tally>();
+  const laneTotals = new Map<string, { batches: number; pairs: number; committed: number }>();
+  const stillOpen = new Set<number>();
+  let done = 0;
+  const take = (batch: ChainBatch, result: BatchResult): void => {
+    for (const finding of result.findings) findings.take(finding);
+    for (const [code, more] of Object.entries(result.more)) findings.count(code as FindingCode, more);
+    across.add(result);
+    totals.pairs += result.pairs;
+    totals.committed += result.committed;
+    totals.aborted += result.aborted;
+    totals.open += result.open;
+    if (result.open > 0 || batch.attestations.length < (batch.initiator === batch.acceptor ? 1 : 2))
+      stillOpen.add(batch.ordinal);
+    for (const [service, count] of Object.entries(result.services))
+      services[service] = (services[service] ?? 0) + count;
+    addLateness(tallies, result);
+    const key = `${batch.initiator}/${batch.acceptor}`;
+    const lane = laneTotals.get(key) ?? { batches: 0, pairs: 0, committed: 0 };
+    laneTotals.set(key, {
+      batches: lane.batches + 1,
+      pairs: lane.pairs + result.pairs,
+      committed: lane.committed + result.committed,
+    });
+    done += 1;
+    onProgress?.(done, batches.length);
+  };
+
+  await using pool = new Pool(threads);
+  const running: Promise<void>[] = [];
+  for (const batch of batches) {
+    for (const operator of new Set([batch.initiator, batch.acceptor])) tallyOf(tallies, operator).batches += 1;
+    const job = jobOf(batch);
+    for (const { operator, file, offset } of job.sections) {
+      tallyOf(tallies, operator).disclosed += 1;
+      checked.add(`${file}@${offset}`);
+    }
+    await pool.room();
+    const checking = pool.check(job).then((result) => take(batch, result));
+    // Told below, where all are awaited.
+    checking.catch(() => undefined);
+    running.push(checking);
+  }
+  await Promise.all(running);
+  await across.checkRefunds(pool, jobOf);
+  const positions = across.positions(files, checked);
+  const last = range.to === final.number ? final : await chain.block(range.to);
+  return {
+    chainId: network.chainId,
+    contract: network.contracts.PairSettlement,
+    from: range.from,
+    to: range.to,
+    final: { number: final.number, hash: final.hash, time: final.timestamp },
+    totals,
+    services,
+    lanes: lanes.map((lane) => ({
+      ...lane,
+      ...(laneTotals.get(`${lane.initiator}/${lane.acceptor}`) ?? { batches: 0, pairs: 0, committed: 0 }),
+    })),
+    operators: [...tallies]
+      .sort(([a], [b]) => a - b)
+      .map(([operator, tally]) => ({
+        operator: operator as OperatorId,
+        batches: tally.batches,
+        disclosed: tally.disclosed,
+        attested: tally.attested,
+        posted: tally.posted,
+        postSecondsMean: mean(tally.postSum, tally.posted),
+        postSecondsMost: tally.postMost,
+        attestSecondsMean: mean(tally.attestSum, tally.attested),
+        attestSecondsMost: tally.attestMost,
+      })),
+    positions,
+    findings,
+    ...(last === undefined ? {} : { state: stateAfter(request, batches, stillOpen, lanes, last) }),
+  };
+}

@@ -1,0 +1,30 @@
+/** A thread that checks batches: gets jobs, gives results. The files are read here, so no pair crosses threads. */
+import { parentPort } from 'node:worker_threads';
+import type { BatchJob, BatchResult, OriginalFacts } from './batch.ts';
+import { checkBatch, readOriginals } from './checkBatch.ts';
+
+export interface PoolRequest {
+  readonly id: number;
+  readonly job: BatchJob;
+  /** Given: these pairs are wanted as originals of refunds, and nothing is checked. */
+  readonly originals?: readonly number[];
+}
+
+export type PoolAnswer =
+  | { readonly id: number; readonly result: BatchResult }
+  | { readonly id: number; readonly originals: readonly OriginalFacts[] }
+  | { readonly id: number; readonly error: string };
+
+export function answerOf({ id, job, originals }: PoolRequest): PoolAnswer {
+  return originals === undefined ? { id, result: checkBatch(job) } : { id, originals: readOriginals(job, originals) };
+}
+
+parentPort?.on('message', (request: PoolRequest) => {
+  let answer: PoolAnswer;
+  try {
+    answer = answerOf(request);
+  } catch (error) {
+    answer = { id: request.id, error: String((error as Error).stack) };
+  }
+  parentPort?.postMessage(answer);
+});
