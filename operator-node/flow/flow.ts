@@ -255,7 +255,7 @@ export function advance<T extends SideEventName>(
   event: EventOf<T>,
 ): Advance {
   const { side, state } = found;
-  const name: T = event.type as T;
+  const name: T = event.type;
   const cell: Cell<T> = flow.table[side.role][state.state][name];
   if (typeof cell === 'function') return cell(flow, work, found, event);
   if ('ignore' in cell) return 'ignored';

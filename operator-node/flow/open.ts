@@ -49,7 +49,7 @@ export class OpenWork {
     this.sides.set(key, { user, peer: peerKey, since });
     this.held.set(key, { pair, leg, since });
     let ofUser = this.byUser.get(user);
-    if (ofUser === undefined) this.byUser.set(user, (ofUser = new Map()));
+    if (ofUser === undefined) this.byUser.set(user, (ofUser = new Map<string, OpenSide>()));
     ofUser.set(key, { pair, leg, role, peer });
     this.byPeer.set(peerKey, (this.byPeer.get(peerKey) ?? 0) + 1);
   }
@@ -114,9 +114,9 @@ export class OpenWork {
 
   waits(peer: OperatorId, deadline: UnixSeconds, pair: PairId): void {
     let byDeadline = this.waiting.get(peer);
-    if (byDeadline === undefined) this.waiting.set(peer, (byDeadline = new Map()));
+    if (byDeadline === undefined) this.waiting.set(peer, (byDeadline = new Map<UnixSeconds, Set<PairId>>()));
     let pairs = byDeadline.get(deadline);
-    if (pairs === undefined) byDeadline.set(deadline, (pairs = new Set()));
+    if (pairs === undefined) byDeadline.set(deadline, (pairs = new Set<PairId>()));
     pairs.add(pair);
   }
 

@@ -102,7 +102,7 @@ function abortSide(flow: FlowContext, work: Work, found: PairSide, reason: EndRe
   return moveSide(work, work.now, found, { state: 'aborted', reason });
 }
 
-/** Gives a pair up that is free to be given up: its batch has not left. */
+/** Gives a pair up that is free to be given up: its batch has not left, or was refused. */
 function giveUp(flow: FlowContext, work: Work, found: PairSide, reason: EndReason): PairSide {
   const { side } = found;
   const item: PairItem = { peer: side.peer, pair: side.pair };
@@ -208,9 +208,9 @@ export function enterBatchDeclined(
   return 'done';
 }
 
+/** The acceptor signs nothing of it, so the pair is free to be given up; its hold there need not wait to lapse. */
 export function loseBatch(flow: FlowContext, work: Work, found: PairSide): StepResult {
-  const aborted = abortSide(flow, work, found, 'batch-refused');
-  return endWithNotice(flow, work, aborted, 'order-failed');
+  return endWithNotice(flow, work, giveUp(flow, work, found, 'batch-refused'), 'order-failed');
 }
 
 export function countersignAsInitiator(_flow: FlowContext, work: Work, found: PairSide): StepResult {

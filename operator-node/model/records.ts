@@ -3,7 +3,19 @@
  * order of their schemas. These are formats, shared by node, verifier and vectors; how a node keeps a pair is
  * `flow/pair.ts`.
  */
-import type { Amount, Asset, BatchId, Hash, Hex, Leg, Msisdn, OperatorId, PairId, Timestamp, UnixSeconds } from './ids.ts';
+import type {
+  Amount,
+  Asset,
+  BatchId,
+  Hash,
+  Hex,
+  Leg,
+  Msisdn,
+  OperatorId,
+  PairId,
+  Timestamp,
+  UnixSeconds,
+} from './ids.ts';
 
 /** `tandem/terms/1`, known to both operators. `""` where a field does not apply. */
 export interface Terms {
