@@ -244,7 +244,8 @@ export class World {
   }
 
   get quiet(): boolean {
-    return this.phones.waiting === 0 && this.monitor.quiet;
+    const governed = (this.chain.final.nonces.get(authority) ?? 0) === this.#authorityNonce;
+    return governed && this.phones.waiting === 0 && this.monitor.quiet;
   }
 
   async #until(millis: number, done: () => boolean, what: string): Promise<void> {
@@ -330,7 +331,7 @@ export class World {
         const [from, to] = this.phones.pairOf(payer, payee);
         this.phones.send(from, serviceNumberOf(from.operator), 'JOIN');
         this.phones.send(to, serviceNumberOf(to.operator), 'JOIN');
-        await this.time.run(this.time.now + 1_500);
+        await this.time.run(this.time.now + 4_000);
         this.phones.send(from, to.number, 'PAY 1');
         const what = `a new pair settles from ${payer} to ${payee} (I6)`;
         await this.#until(60_000, () => this.monitor.pairsCommitted > before && this.quiet, what);
