@@ -14,6 +14,8 @@ export type WriteFate =
 
 export interface ProcessDiskOptions {
   readonly disk: SimulatedDisk;
+  /** A planted bug: a write is said to be done so long before it is. */
+  readonly unsyncedMillis: number;
   readonly fate: () => WriteFate;
   readonly latency: () => number;
   /** As the process's clock: nothing comes of it when the process is gone. */
@@ -23,13 +25,14 @@ export interface ProcessDiskOptions {
   readonly die: (how: string) => void;
 }
 
-export function processDisk({ disk, fate, latency, after, written, die }: ProcessDiskOptions): Disk {
+export function processDisk({ disk, unsyncedMillis, fate, latency, after, written, die }: ProcessDiskOptions): Disk {
   const inner = disk.attach();
   const never = new Promise<void>(() => undefined);
   const apply = (ops: DiskOp[]): void => {
     void inner.write(ops);
     written(ops);
   };
+  if (unsyncedMillis > 0) return unsynced(inner, unsyncedMillis, after, apply);
   return {
     get: (key) => inner.get(key),
     entries: (range) => inner.entries(range),
@@ -56,6 +59,30 @@ export function processDisk({ disk, fate, latency, after, written, die }: Proces
             }
           }
         });
+      });
+    },
+  };
+}
+
+/** What was written is there to be read, and is on disk a while later, if the process still is. */
+function unsynced(
+  inner: Disk,
+  millis: number,
+  after: ProcessDiskOptions['after'],
+  apply: (ops: DiskOp[]) => void,
+): Disk {
+  const waiting = new Map<string, string | undefined>();
+  return {
+    get: (key) => (waiting.has(key) ? waiting.get(key) : inner.get(key)),
+    entries: (range) => inner.entries(range),
+    close: () => inner.close(),
+    write: async (ops) => {
+      for (const op of ops) waiting.set(op.key, op.type === 'put' ? op.value : undefined);
+      after(millis, () => {
+        apply(ops);
+        for (const op of ops) {
+          if (waiting.get(op.key) === (op.type === 'put' ? op.value : undefined)) waiting.delete(op.key);
+        }
       });
     },
   };

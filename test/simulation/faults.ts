@@ -64,7 +64,7 @@ export const faults = {
     5_000,
     60_000,
     (world, node) => {
-      node.clockError = world.chance.pick([1_000, 20_000, 60_000, 3_600_000]);
+      node.clockError = world.chance.pick([1_000, 20_000, 60_000, 60_000, 3_600_000]);
     },
     (_, node) => {
       node.clockError = 0;
@@ -74,7 +74,7 @@ export const faults = {
     5_000,
     60_000,
     (world, node) => {
-      node.clockError = -world.chance.pick([1_000, 20_000, 60_000, 3_600_000]);
+      node.clockError = -world.chance.pick([1_000, 20_000, 60_000, 60_000, 3_600_000]);
     },
     (_, node) => {
       node.clockError = 0;

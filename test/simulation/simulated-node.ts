@@ -22,6 +22,8 @@ import type { World } from './world.ts';
 export interface Plant {
   readonly parts?: (parts: NodeParts, world: World, operator: OperatorId) => NodeParts;
   readonly started?: (node: ComposedNode, world: World, operator: OperatorId) => void;
+  /** Writes are said to be done so long before they are. */
+  readonly unsyncedMillis?: number;
 }
 
 /** When the process dies at a message that leaves it. */
@@ -150,6 +152,7 @@ export class SimulatedNode {
     const store = new GroupCommitStore(
       processDisk({
         disk: this.disk,
+        unsyncedMillis: this.#world.plant?.unsyncedMillis ?? 0,
         fate: () => this.#nextWrite(),
         latency: () => this.#world.diskMillis(),
         after,

@@ -1,0 +1,443 @@
+/**
+ * Bugs that a node could have, each as a wrapper around a part of it or as something done behind its back. None is a
+ * switch in what ships. `planted.test.ts` says within how many seeds each is caught.
+ */
+import type { SettlementCalls } from '../../operator-node/chain/calls.ts';
+import { emptyCall } from '../../operator-node/chain/calls.ts';
+import type { ChainReader } from '../../operator-node/chain/chain.ts';
+import { sentTable, type SentTransaction } from '../../operator-node/chain/sent.ts';
+import type { ComposedNode, NodeParts } from '../../operator-node/compose.ts';
+import type { PrivateDomain } from '../../operator-node/domains/domain.ts';
+import { createDomains } from '../../operator-node/domains/registry.ts';
+import type { Work } from '../../operator-node/engine/engine.ts';
+import { laneTable, loadBatch, type Lane } from '../../operator-node/flow/batch.ts';
+import { cursorTable } from '../../operator-node/flow/blocks.ts';
+import { advance, table as shippedTable, type Table } from '../../operator-node/flow/flow.ts';
+import { loadSide, moveSide, withdrawnTable } from '../../operator-node/flow/pair.ts';
+import { refusedTable } from '../../operator-node/flow/propose.ts';
+import * as steps from '../../operator-node/flow/steps.ts';
+import { toUnixSeconds, type Leg, type PairId } from '../../operator-node/model/ids.ts';
+import type { Store, Table as StoreTable, Tx } from '../../operator-node/store/store.ts';
+import type { FaultName } from './faults.ts';
+import type { Plant } from './simulated-node.ts';
+import type { Invariant } from './violation.ts';
+
+export interface PlantedBug {
+  readonly name: string;
+  readonly plant: Plant;
+  /** What the generator is told to do; all faults where absent. */
+  readonly faults?: readonly FaultName[];
+  /** Caught within so many seeds, counted from 1. */
+  readonly within: number;
+  /** Checks that see the bug before the one it is here to show. */
+  readonly deaf?: readonly Invariant[];
+  /** How it must be caught, where it matters. */
+  readonly says?: RegExp;
+}
+
+// ---- wrappers
+
+type Domain = PrivateDomain;
+
+const wrapDomains =
+  (wrap: (domain: Domain) => Partial<Domain>): NonNullable<Plant['parts']> =>
+  (parts) => ({
+    ...parts,
+    domains: createDomains(parts.domains.all.map((domain) => ({ ...domain, ...wrap(domain) }))),
+  });
+
+/** What a transaction does with the records of one table. */
+const wrapWrites =
+  (wrap: (tx: Tx, parts: NodeParts) => Partial<Tx>): NonNullable<Plant['parts']> =>
+  (parts) => {
+    const { store } = parts;
+    const wrapped: Store = {
+      newest: store.newest,
+      scan: (table, range) => store.scan(table, range),
+      close: () => store.close(),
+      [Symbol.asyncDispose]: () => store.close(),
+      transact: (body) =>
+        store.transact((tx) =>
+          body({
+            get: <V>(from: StoreTable<V>, key: string) => tx.get(from, key),
+            put: <V>(into: StoreTable<V>, key: string, value: V) => {
+              tx.put(into, key, value);
+            },
+            del: <V>(from: StoreTable<V>, key: string) => {
+              tx.del(from, key);
+            },
+            ...wrap(tx, parts),
+          }),
+        ),
+    };
+    return { ...parts, store: wrapped };
+  };
+
+const wrapReader =
+  (wrap: (reader: ChainReader) => Partial<ChainReader>): NonNullable<Plant['parts']> =>
+  (parts) => ({ ...parts, reader: extend(parts.reader, wrap(parts.reader)) });
+
+/** An object of a class as it is, with some of its methods others. */
+function extend<T extends object>(base: T, changes: Partial<T>): T {
+  return new Proxy(base, {
+    get: (target, name) => {
+      const changed: unknown = Reflect.get(changes, name);
+      if (changed !== undefined) return changed;
+      const value: unknown = Reflect.get(target, name);
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+    },
+  });
+}
+
+const wrapCalls =
+  (wrap: (calls: SettlementCalls, parts: NodeParts) => Partial<SettlementCalls>): NonNullable<Plant['parts']> =>
+  (parts) => ({ ...parts, calls: { ...parts.calls, ...wrap(parts.calls, parts) } });
+
+const withTable =
+  (table: Table): NonNullable<Plant['parts']> =>
+  (parts) => ({ ...parts, table });
+
+type InitiatorRow = Table['initiator']['held'];
+
+/** Every second, something for each side that is not over. */
+const everySecond =
+  (act: (node: ComposedNode, work: Work, pair: PairId, leg: Leg) => void): NonNullable<Plant['started']> =>
+  (node) => {
+    node.engine.every(1_000, 'planted', async () => {
+      const open: (readonly [PairId, Leg])[] = [];
+      for await (const [key] of node.engine.store.scan({ name: 'open-side' })) {
+        const cut = key.indexOf('!');
+        open.push([key.slice(0, cut) as PairId, key.slice(cut + 1) as Leg]);
+      }
+      await node.engine.run((work) => {
+        for (const [pair, leg] of open) act(node, work, pair, leg);
+      });
+    });
+  };
+
+const release = (node: ComposedNode, work: Work, pair: PairId, leg: Leg): void => {
+  const found = loadSide(work, pair, leg);
+  if (found === undefined) return;
+  advance(node.flow, work, found, { type: 'aborted', reason: 'expired', block: 0 });
+};
+
+const asTables = (tables: readonly StoreTable<unknown>[]): ReadonlySet<string> =>
+  new Set(tables.map(({ name }) => name));
+
+const forgetting = (...tables: readonly StoreTable<unknown>[]): NonNullable<Plant['parts']> => {
+  const forgotten = asTables(tables);
+  return wrapWrites((tx) => ({
+    put: (into, key, value) => {
+      if (!forgotten.has(into.name)) tx.put(into, key, value);
+    },
+  }));
+};
+
+// ---- the bugs
+
+export const plantedBugs: readonly PlantedBug[] = [
+  {
+    name: 'a skipped hold',
+    plant: { parts: wrapDomains((domain) => ({ hold: (tx, operation, now) => domain.check(tx, operation, now) })) },
+    within: 1,
+  },
+  {
+    name: 'a release by the local clock',
+    plant: {
+      started: everySecond((node, work, pair, leg) => {
+        const found = loadSide(work, pair, leg);
+        if (found?.state.batch === undefined || toUnixSeconds(work.now) <= found.side.deadline) return;
+        release(node, work, pair, leg);
+      }),
+    },
+    within: 5,
+  },
+  {
+    name: 'a release on a missing log',
+    plant: {
+      parts: (parts, world, operator) => {
+        const decided = new Map<string, bigint[]>();
+        return wrapReader((reader) => ({
+          // One log in eight is missing, and what was decided is told from logs.
+          logs: async (blockHash) => {
+            const logs = (await reader.logs(blockHash)).filter((log) => {
+              const missing = log.type === 'PairsDecided' && (parts.random.bytes(1)[0] ?? 0) < 32;
+              return !missing;
+            });
+            for (const log of logs) {
+              if (log.type !== 'PairsDecided') continue;
+              const words = decided.get(log.batchId) ?? [];
+              words[log.word] = (words[log.word] ?? 0n) | log.commitMask;
+              decided.set(log.batchId, words);
+            }
+            return logs;
+          },
+          batchOutcome: async (batchId, blockHash) => ({
+            ...(await reader.batchOutcome(batchId, blockHash)),
+            commitWords: decided.get(batchId) ?? [],
+          }),
+        }))(parts, world, operator);
+      },
+    },
+    within: 5,
+  },
+  {
+    name: 'a release at the time of `latest`',
+    plant: {
+      started: (node) => {
+        node.engine.every(500, 'planted', async () => {
+          const { chain, engine, open } = node.flow;
+          const newest = await chain.head();
+          for (const { batchId, role, deadline } of open.allBatches()) {
+            if (deadline >= newest.timestamp) continue;
+            const outcome = await chain.batchOutcome(batchId, newest.hash);
+            await engine.run((work) => {
+              loadBatch(work, batchId, role)?.record.pairs.forEach((pair, index) => {
+                if (((outcome.commitWords[index >> 8] ?? 0n) >> BigInt(index & 255)) & 1n) return;
+                release(node, work, pair, role === 'initiator' ? 'first' : 'second');
+              });
+            });
+          }
+        });
+      },
+    },
+    faults: ['reorganised'],
+    within: 10,
+    says: /I1/,
+  },
+  {
+    name: 'a release because the other signature never came',
+    plant: {
+      started: everySecond((node, work, pair, leg) => {
+        const found = loadSide(work, pair, leg);
+        if (found?.state.state === 'signed' && work.now - found.state.since > 3_000) release(node, work, pair, leg);
+      }),
+    },
+    faults: ['partition', 'silent', 'message-lost', 'link-cut-in', 'link-cut-out'],
+    within: 10,
+  },
+  {
+    name: 'a reply before the write',
+    plant: {
+      parts: (parts) => {
+        const { store } = parts;
+        return {
+          ...parts,
+          store: extend(store, {
+            transact: <R>(body: (tx: Tx) => R) => {
+              let result: { readonly value: R } | undefined;
+              const durable = store.transact((tx) => {
+                result = { value: body(tx) };
+                return result.value;
+              });
+              durable.catch(() => undefined);
+              return result === undefined ? durable : Promise.resolve(result.value);
+            },
+          }),
+        };
+      },
+    },
+    within: 3,
+    says: /I5/,
+  },
+  {
+    name: 'a double execution',
+    plant: {
+      parts: wrapDomains((domain) => ({
+        commit: (tx, operation, now) => {
+          const again = operation.pair.replace(/.$/, (last) => (last === '0' ? '1' : '0')) as PairId;
+          domain.commit(tx, { ...operation, pair: again }, now);
+          return domain.commit(tx, operation, now);
+        },
+      })),
+    },
+    within: 1,
+    deaf: ['hold'],
+    says: /I2/,
+  },
+  {
+    name: 'a skipped posting',
+    plant: {
+      parts: wrapDomains((domain) => ({
+        commit: (tx, operation, now) => {
+          if (operation.pair.endsWith('7') && operation.leg === 'first') {
+            const { pair, leg, asset, amount } = operation;
+            return { posting: { pair, leg, asset, amount, bookedAt: now }, withoutHold: false };
+          }
+          return domain.commit(tx, operation, now);
+        },
+      })),
+    },
+    within: 5,
+    deaf: ['hold', 'I2', 'alarm'],
+    says: /attested different digests/,
+  },
+  {
+    name: 'a second content for a sequence',
+    plant: { parts: forgetting(laneTable as StoreTable<unknown>) },
+    within: 3,
+    says: /I4|I6|batch-refused|I1/,
+  },
+  {
+    name: 'a pair put into another batch',
+    plant: {
+      parts: withTable({
+        ...shippedTable,
+        initiator: {
+          ...shippedTable.initiator,
+          held: {
+            ...shippedTable.initiator.held,
+            batched: (flow, work, found, event) => {
+              steps.enterBatch(flow, work, found, event);
+              const { side } = found;
+              moveSide(work, work.now, found, { state: 'held' });
+              work.afterwards(() => {
+                flow.open.waits(side.peer, side.deadline, side.pair);
+              });
+              return 'done';
+            },
+          } satisfies InitiatorRow,
+        },
+      }),
+    },
+    within: 3,
+  },
+  {
+    name: 'signing n+1 before n is countersigned',
+    plant: {
+      parts: wrapWrites((tx) => ({
+        put: (into, key, value) => {
+          if (into.name !== laneTable.name || !key.startsWith('acceptor!')) {
+            tx.put(into, key, value);
+            return;
+          }
+          const { next } = value as Lane;
+          tx.put(laneTable, key, { next });
+        },
+      })),
+    },
+    within: 10,
+    says: /I4/,
+  },
+  {
+    name: 'a give-up after the batch has left',
+    plant: {
+      parts: withTable({
+        ...shippedTable,
+        initiator: {
+          ...shippedTable.initiator,
+          signed: { ...shippedTable.initiator.signed, cancel: steps.cancelHeld },
+          countersigned: { ...shippedTable.initiator.countersigned, cancel: steps.cancelHeld },
+        },
+      }),
+    },
+    within: 3,
+  },
+  {
+    name: 'a dead batch that is not anchored',
+    plant: {
+      parts: wrapCalls((calls, { clock, transactionSigners }) => ({
+        prepare: (signed) =>
+          toUnixSeconds(clock.now()) > signed.batch.deadline
+            ? emptyCall(transactionSigners.carrier.address)
+            : calls.prepare(signed),
+      })),
+    },
+    faults: ['chain-stalled', 'silent', 'partition'],
+    within: 20,
+    says: /I6/,
+  },
+  {
+    name: 'a refusal forgotten on a duplicate',
+    plant: {
+      parts: forgetting(refusedTable as StoreTable<unknown>, withdrawnTable as StoreTable<unknown>),
+    },
+    within: 3,
+  },
+  {
+    name: 'a receipt’s status taken as a decision',
+    plant: {
+      started: (node) => {
+        const settled = new Set<string>();
+        node.engine.every(500, 'planted', async () => {
+          const included: SentTransaction[] = [];
+          for await (const [key, row] of node.engine.store.scan(sentTable)) {
+            if (row.found?.status !== 'included' || settled.has(key)) continue;
+            settled.add(key);
+            included.push(row);
+          }
+          if (included.length === 0) return;
+          await node.engine.run((work) => {
+            for (const { tag } of included) {
+              const submission = work.get<{ entries?: readonly { batchId: string; mask: string }[] }>(
+                { name: 'submission' },
+                tag,
+              );
+              for (const { batchId } of submission?.entries ?? []) {
+                const batch = work.get<{ pairs: readonly PairId[] }>({ name: 'batch' }, `${batchId}!acceptor`);
+                for (const pair of batch?.pairs ?? []) {
+                  const found = loadSide(work, pair, 'second');
+                  if (found?.state.state !== 'accepted') continue;
+                  advance(node.flow, work, found, { type: 'committed', block: 0 });
+                }
+              }
+            }
+          });
+        });
+      },
+    },
+    faults: ['reorganised'],
+    within: 10,
+    says: /I1/,
+  },
+  {
+    name: 'carrying stopped at the first receipt before a reorganisation',
+    plant: {
+      parts: wrapWrites((tx) => ({
+        put: (into, key, value) => {
+          // Forgotten as soon as it is in a block, final or not.
+          if (into.name === sentTable.name && (value as SentTransaction).found !== undefined) tx.del(sentTable, key);
+          else tx.put(into, key, value);
+        },
+      })),
+    },
+    faults: ['reorganised'],
+    within: 20,
+    says: /I6/,
+  },
+  {
+    name: 'a cursor written before its effect',
+    plant: {
+      parts: (parts) => {
+        const { store, reader } = parts;
+        return {
+          ...parts,
+          reader: extend(reader, {
+            logs: async (blockHash) => {
+              const logs = await reader.logs(blockHash);
+              const known = store.newest.get(cursorTable, 'chain');
+              const final = await reader.finalHead();
+              if (logs.length > 0 && final.hash === blockHash && known?.hash !== blockHash) {
+                const { number, hash, timestamp } = final;
+                await store.transact((tx) => {
+                  tx.put(cursorTable, 'chain', { number, hash, timestamp });
+                });
+                // The effects take a while.
+                await new Promise<void>((resolve) => parts.clock.after(300, resolve));
+              }
+              return logs;
+            },
+          }),
+        };
+      },
+    },
+    faults: ['crash', 'crash-before-write', 'crash-write-lost'],
+    within: 30,
+  },
+  {
+    name: 'an unsynced batch',
+    plant: { unsyncedMillis: 400 },
+    faults: ['crash', 'crash-before-write', 'crash-after-send'],
+    within: 10,
+  },
+];
