@@ -73,6 +73,8 @@ export function writeConfig(layout: Layout, operator: Operator, options: ConfigO
     ],
     catalogueFile: from(join(root, 'catalogue', 'services.yaml')),
     directoryFile: from(layout.directoryFile),
+    // Two minutes to answer, so that whoever tries it out also sees a question expire.
+    timing: { acceptSeconds: 120 },
     ...options.overrides,
   };
   const head = `# ${place.handle} on the devnet. Written at each start.\n`;
