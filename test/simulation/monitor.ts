@@ -428,8 +428,10 @@ export class Monitor {
     for (const pair of record.pairs) {
       this.#once(`${from}!${role}!${pair}`, batchId, `${from} put ${pair} into two batches`);
     }
-    const before = this.#signed.get(`${lane}!${sequence - 1}`);
-    if (sequence > 1 && (before === undefined || stateOf(before)?.state !== 'countersigned')) {
+    // By the node's own list: a signature that came another way may never have left.
+    const before = disk.peek(`lane-batch!${role}!${record.peer}!${String(sequence - 1).padStart(12, '0')}`);
+    const countersigned = before !== undefined && stateOf(JSON.parse(before) as BatchId)?.state === 'countersigned';
+    if (sequence > 1 && !countersigned) {
       this.#violated('I4', `${from} signed ${sequence} before ${sequence - 1} was countersigned`);
     }
   }

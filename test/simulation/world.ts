@@ -10,7 +10,7 @@ import type { SettlementDomain } from '../../operator-node/model/records.ts';
 import type { DiskOp } from '../../operator-node/store/disk.ts';
 import { auditStores } from './audit.ts';
 import { Contract, type Call } from './chain/contract.ts';
-import { ModelChain } from './chain/model-chain.ts';
+import { ModelChain, type ModelTransaction } from './chain/model-chain.ts';
 import { cheapNotary, realNotary, settlementAddress, type Notary } from './chain/notary.ts';
 import type { WriteFate } from './disk.ts';
 import { beginFault, faultNames, type FaultName } from './faults.ts';
@@ -96,6 +96,8 @@ export class World {
   readonly #slowDisk: number;
   #endId = 0;
   #authorityNonce = 0;
+  /** Handed to the pool again and again, as the consortium would. */
+  readonly #governing: ModelTransaction[] = [];
   #counting = false;
   #directed = false;
   #faulty = false;
@@ -287,6 +289,7 @@ export class World {
   }
 
   #produce(): void {
+    for (const transaction of this.#governing) this.chain.submit(transaction);
     const { number, transactions } = this.chain.produce(Math.floor(this.time.now / 1000), this.leftOut);
     if (transactions.length > 0) {
       this.tell('chain', 'block', number, transactions.map(({ call }) => call.name).join(' '));
@@ -452,7 +455,7 @@ export class World {
     const nonce = this.#authorityNonce;
     this.#authorityNonce += 1;
     const hash = `0x${'a'.repeat(56)}${nonce.toString(16).padStart(8, '0')}` as Hash;
-    this.chain.submit({ hash, from: authority, nonce, fee: 1n, call });
+    this.#governing.push({ hash, from: authority, nonce, fee: 1n, call });
   }
 
   // ---- what the parts tell
