@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { HoldOutcome, Operation } from '../../operator-node/domains/domain.ts';
 import { checkBooks } from '../../operator-node/domains/payments/books.ts';
 import type { NewItem, NewStock } from '../../operator-node/domains/goods/stock.ts';
-import type { Asset, UserId } from '../../operator-node/model/ids.ts';
+import type { Asset, OperatorId, UserId } from '../../operator-node/model/ids.ts';
 import { domainBehavior } from './domains.behavior.ts';
 import { ada, amount, eur, makeWorld, now, operation, pairId, sale, sek, shop } from './domains.fixtures.ts';
 import type { World } from './domains.fixtures.ts';
@@ -128,6 +128,7 @@ describe('commit', () => {
       state: 'committed',
       seller: shop,
       item: '12',
+      toldTo: sell(1).counterparty,
     });
   });
 
@@ -141,6 +142,15 @@ describe('commit', () => {
 });
 
 describe('release', () => {
+  it('gives a code that one operator has seen to no customer of another', async () => {
+    const elsewhere = 77 as OperatorId;
+    await hold(sell(1));
+    await release(sell(1));
+    expect(await hold({ ...sell(2), counterparty: elsewhere })).toEqual(delivers('C1'));
+    expect(check({ ...sell(3), counterparty: elsewhere })).toMatchObject({ code: 'sold-out' });
+    expect(await hold(sell(3))).toEqual(delivers('C0'));
+  });
+
   it('puts the item back: its code is the next to go out', async () => {
     await hold(sell(1));
     await hold(sell(2));

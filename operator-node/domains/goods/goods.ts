@@ -3,7 +3,8 @@
  * release of one item, whose code the buyer receives. The money's part says what state the operation is in; the table
  * is that of `payments.ts`, with the item beside it:
  *
- * - hold takes one code out of stock, commit keeps it out, release puts it back, and the same code may go out again;
+ * - hold takes one code out of stock, commit keeps it out, release puts it back; the buyer's operator has seen the code,
+ *   so it goes out again to that operator's customers only;
  * - commit after release takes the same code again if nobody else has it; commit of what was never held takes none,
  *   since nothing was promised to the buyer from here. Both are `withoutHold`, which staff is told.
  *
@@ -57,7 +58,7 @@ export function createGoods(payments: PrivateDomain): GoodsDomain {
       if (sale !== undefined) return promised(credited, sale);
       const item = offered(view, operation);
       if ('code' in item) return item;
-      return inStock(item) === 0 ? soldOut(item) : credited;
+      return inStock(item, operation.counterparty) === 0 ? soldOut(item) : credited;
     },
 
     hold: (tx, operation, now) => {
@@ -67,7 +68,7 @@ export function createGoods(payments: PrivateDomain): GoodsDomain {
         // Before anything is set aside: a refusal leaves nothing behind.
         const item = offered(tx, operation);
         if ('code' in item) return item;
-        if (inStock(item) === 0) return soldOut(item);
+        if (inStock(item, operation.counterparty) === 0) return soldOut(item);
       }
       const credited = payments.hold(tx, creditOf(operation), now);
       if (!credited.ok) return credited;
@@ -86,7 +87,7 @@ export function createGoods(payments: PrivateDomain): GoodsDomain {
       payments.release(tx, pair, leg, now);
       const sale = tx.get(saleTable, saleKey(pair, leg));
       if (sale?.state !== 'held') return;
-      if (sale.index !== undefined) putBack(tx, sale.seller, sale.item, sale.index);
+      if (sale.index !== undefined) putBack(tx, sale.seller, sale.item, sale.index, sale.toldTo);
       tx.put(saleTable, saleKey(pair, leg), { ...sale, state: 'released' });
     },
 
@@ -136,15 +137,25 @@ const soldOut = ({ item }: Item): Refusal => refuse('sold-out', { item });
 function reserve(tx: Tx, operation: Operation): Sale {
   const { pair, leg, user, item: name = '' } = operation;
   const item = itemOf(tx, user, name);
-  const taken = item === undefined ? undefined : takeCode(tx, user, item);
-  const sale: Sale = { state: 'held', seller: user, item: item?.item ?? name, ...taken };
+  const taken = item === undefined ? undefined : takeCode(tx, user, item, operation.counterparty);
+  const sale: Sale = {
+    state: 'held',
+    seller: user,
+    item: item?.item ?? name,
+    toldTo: operation.counterparty,
+    ...taken,
+  };
   tx.put(saleTable, saleKey(pair, leg), sale);
   return sale;
 }
 
-function sold(tx: Tx, { user, item = '' }: Operation, before: Sale | undefined): Sale {
-  if (before === undefined) return { state: 'committed', seller: user, item: itemOf(tx, user, item)?.item ?? item };
+function sold(tx: Tx, { user, item = '', counterparty: toldTo }: Operation, before: Sale | undefined): Sale {
+  if (before === undefined) {
+    return { state: 'committed', seller: user, item: itemOf(tx, user, item)?.item ?? item, toldTo };
+  }
   const again =
     before.state === 'held' || (before.index !== undefined && takeBack(tx, user, before.item, before.index));
-  return again ? { ...before, state: 'committed' } : { state: 'committed', seller: before.seller, item: before.item };
+  return again
+    ? { ...before, state: 'committed' }
+    : { state: 'committed', seller: before.seller, item: before.item, toldTo };
 }

@@ -1,5 +1,5 @@
 /** What the goods domain keeps: items on sale, their codes one a record, and sales. */
-import type { Amount, Asset, Leg, PairId, UserId } from '../../model/ids.ts';
+import type { Amount, Asset, Leg, OperatorId, PairId, UserId } from '../../model/ids.ts';
 import { table } from '../../store/store.ts';
 
 export interface Item {
@@ -11,8 +11,14 @@ export interface Item {
   readonly next: number;
   /** Index after the last code. */
   readonly end: number;
-  /** Indexes of codes that came back, ascending: they go out again before `next`. */
-  readonly returned: readonly number[];
+  /** Codes that came back, by index. Who has seen one could use it: it goes out again to customers of the same operator only. */
+  readonly returned: readonly Returned[];
+}
+
+export interface Returned {
+  readonly index: number;
+  /** The operator that the code was told to. */
+  readonly toldTo: OperatorId;
 }
 
 /** One leg of a pair that sells. The money's part is in the payments ledger under the same (pair, leg). */
@@ -25,6 +31,8 @@ export interface Sale {
   readonly index?: number;
   /** What the buyer receives. */
   readonly code?: string;
+  /** The buyer's operator, which has been told the code. */
+  readonly toldTo: OperatorId;
 }
 
 export interface StockRecord {

@@ -1,7 +1,7 @@
 /** Items on sale and their stock: put there by staff, taken one a sale, in order. */
 import { hash } from 'node:crypto';
 import { TandemError } from '../../errors.ts';
-import { isAmount, isAsset, type Amount, type Asset, type UserId } from '../../model/ids.ts';
+import { isAmount, isAsset, type Amount, type Asset, type OperatorId, type UserId } from '../../model/ids.ts';
 import type { Tx, View } from '../../store/store.ts';
 import { codeKey, codeTable, folded, itemKey, itemListTable, itemNameTable, itemTable, stockTable } from './records.ts';
 import type { Item } from './records.ts';
@@ -33,7 +33,9 @@ export function itemOf(view: View, user: UserId, name: string): Item | undefined
   return item === undefined ? undefined : view.get(itemTable, itemKey(user, item));
 }
 
-export const inStock = ({ next, end, returned }: Item): number => end - next + returned.length;
+/** What there is for customers of that operator; without one, what there is at all. */
+export const inStock = ({ next, end, returned }: Item, buyer?: OperatorId): number =>
+  end - next + returned.filter(({ toldTo }) => buyer === undefined || toldTo === buyer).length;
 
 /**
  * Puts an item on sale, or changes its label and price; its stock stays.
@@ -91,16 +93,20 @@ export function addStock(tx: Tx, { id, user, item, codes }: NewStock): { readonl
   return { inStock: inStock(after) };
 }
 
-/** The first code in stock, out of it; undefined when sold out. */
+/** The first code in stock for customers of `buyer`, out of it; undefined when sold out. */
 export function takeCode(
   tx: Tx,
   user: UserId,
   item: Item,
+  buyer: OperatorId,
 ): { readonly index: number; readonly code: string } | undefined {
-  const [back, ...returned] = item.returned;
+  const back = item.returned.find(({ toldTo }) => toldTo === buyer);
   if (back === undefined && item.next >= item.end) return undefined;
-  const index = back ?? item.next;
-  const after = back === undefined ? { ...item, next: item.next + 1 } : { ...item, returned };
+  const index = back?.index ?? item.next;
+  const after =
+    back === undefined
+      ? { ...item, next: item.next + 1 }
+      : { ...item, returned: item.returned.filter((one) => one !== back) };
   tx.put(itemTable, itemKey(user, item.item), after);
   return { index, code: codeAt(tx, user, item.item, index) };
 }
@@ -108,15 +114,15 @@ export function takeCode(
 /** The code of a released sale, if nobody else has it since. */
 export function takeBack(tx: Tx, user: UserId, name: string, index: number): boolean {
   const item = tx.get(itemTable, itemKey(user, name));
-  if (item?.returned.includes(index) !== true) return false;
-  tx.put(itemTable, itemKey(user, name), { ...item, returned: item.returned.filter((one) => one !== index) });
+  if (item?.returned.some((one) => one.index === index) !== true) return false;
+  tx.put(itemTable, itemKey(user, name), { ...item, returned: item.returned.filter((one) => one.index !== index) });
   return true;
 }
 
-export function putBack(tx: Tx, user: UserId, name: string, index: number): void {
+export function putBack(tx: Tx, user: UserId, name: string, index: number, toldTo: OperatorId): void {
   const item = tx.get(itemTable, itemKey(user, name));
   if (item === undefined) throw new TandemError('internal', `Item ${itemKey(user, name)} of a sale is gone`);
-  const returned = [...item.returned, index].sort((a, b) => a - b);
+  const returned = [...item.returned, { index, toldTo }].sort((a, b) => a.index - b.index);
   tx.put(itemTable, itemKey(user, name), { ...item, returned });
 }
 
