@@ -28,6 +28,7 @@ export class Across {
   readonly #batches: readonly ChainBatch[];
   readonly #findings: Findings;
   readonly #positions = new Map<string, { -readonly [K in keyof PositionPart]: PositionPart[K] }>();
+  readonly #stale = new Set<OperatorId>();
   readonly #refunds = new Map<PairId, RefundPart[]>();
 
   constructor(batches: readonly ChainBatch[], findings: Findings) {
@@ -95,6 +96,7 @@ export class Across {
         found.posted += posted;
       }
     }
+    for (const operator of result.stale) this.#stale.add(operator);
     for (const refund of result.refunds) {
       const list = this.#refunds.get(refund.reverses);
       if (list === undefined) this.#refunds.set(refund.reverses, [refund]);
@@ -164,6 +166,7 @@ export class Across {
 
   positions(files: readonly DisclosureIndex[], checked: ReadonlySet<string>): NetPosition[] {
     const stated = statedPositions(files, checked);
+    for (const operator of this.#stale) stated.delete(operator);
     const operators = new Set([...this.#positions.values()].map(({ operator }) => operator));
     for (const [operator, entries] of stated) {
       if (!operators.has(operator)) continue;

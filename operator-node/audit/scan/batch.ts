@@ -97,6 +97,8 @@ export interface BatchResult {
   readonly open: number;
   readonly positions: readonly PositionPart[];
   readonly refunds: readonly RefundPart[];
+  /** Operators whose section is too old to have every posting. */
+  readonly stale: readonly OperatorId[];
   readonly lateness: readonly Lateness[];
   /** By service: pairs committed. */
   readonly services: Readonly<Record<string, number>>;

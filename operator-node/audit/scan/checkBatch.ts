@@ -4,7 +4,7 @@ import { executedBitmap, executedDigest, totalsText, type Executed } from '../..
 import { operationFields, type OperationField, type TermsField } from '../../commitment/schema.ts';
 import type { Hash, Leg, OperatorId, PairId } from '../../model/ids.ts';
 import type { PairLine, PostingLine } from '../disclosures/lines.ts';
-import type { BatchJob, BatchResult, Lateness, OriginalFacts, PositionPart, RefundPart } from './batch.ts';
+import type { BatchJob, BatchResult, ChainBatch, Lateness, OriginalFacts, PositionPart, RefundPart } from './batch.ts';
 import { checkRoots, readDisclosed, type Disclosed } from './disclosed.ts';
 import type { AuditFinding, FindingCode } from './findings.ts';
 import type { Values } from './open.ts';
@@ -257,6 +257,28 @@ function addPosition(
   }
 }
 
+/**
+ * What a committed pair moves between the operators: `secondAmount` of `secondAsset` (protocol §4). `bookedOf` is told
+ * what the operator’s own leg must come to, and says what its postings do come to.
+ */
+function addSigned(
+  positions: Map<string, { -readonly [K in keyof PositionPart]: PositionPart[K] }>,
+  operator: OperatorId,
+  { initiator, acceptor }: ChainBatch,
+  pays: Leg,
+  terms: Values<TermsField> | undefined,
+  bookedOf: (agreed: bigint) => bigint,
+): void {
+  const leg: Leg = operator === initiator ? 'first' : 'second';
+  const own = terms?.[`${leg}Amount`];
+  if (terms?.secondAsset === undefined || terms.secondAmount === undefined || own === undefined) return;
+  const sign = pays === leg ? 1n : -1n;
+  const signed = sign * BigInt(terms.secondAmount);
+  const agreed = sign * BigInt(own);
+  const counterparty = leg === 'first' ? acceptor : initiator;
+  addPosition(positions, operator, counterparty, terms.secondAsset, signed, signed + bookedOf(agreed) - agreed);
+}
+
 function checkAttestations(
   check: BatchCheck,
   outcomes: Outcomes,
@@ -374,6 +396,9 @@ export function checkBatch(job: BatchJob): BatchResult {
       if (own === undefined) continue;
       if (line === undefined) {
         own.unknown = true;
+        if (!onUs && status === 'committed' && pays !== undefined) {
+          addSigned(positions, side.operator, batch, pays, terms, () => 0n);
+        }
         continue;
       }
       check.at(side.operator, index, line.leaf.pair);
@@ -405,29 +430,10 @@ export function checkBatch(job: BatchJob): BatchResult {
           postingKeys.push(hash('sha256', `${side.operator}/${id}`, 'buffer').subarray(0, 16));
           postingIndexes.push(index);
         }
-        if (onUs) continue;
-        const agreed = terms?.[`${leg}Amount`];
-        if (
-          status !== 'committed' ||
-          terms?.secondAsset === undefined ||
-          terms.secondAmount === undefined ||
-          agreed === undefined ||
-          pays === undefined
-        )
-          continue;
-        const sign = pays === leg ? 1n : -1n;
-        const signed = sign * BigInt(terms.secondAmount);
+        if (onUs || status !== 'committed' || pays === undefined) continue;
         // A posting that its section is too old for counts as it must come.
-        const booked =
-          judged === 'stale' ? sign * BigInt(agreed) : mine.reduce((sum, { amount }) => sum - BigInt(amount), 0n);
-        const counterparty = side.operator === batch.initiator ? batch.acceptor : batch.initiator;
-        addPosition(
-          positions,
-          side.operator,
-          counterparty,
-          terms.secondAsset,
-          signed,
-          signed + booked - sign * BigInt(agreed),
+        addSigned(positions, side.operator, batch, pays, terms, (agreed) =>
+          judged === 'stale' ? agreed : mine.reduce((sum, { amount }) => sum - BigInt(amount), 0n),
         );
       }
       for (const posting of line.postings) {
@@ -483,6 +489,7 @@ export function checkBatch(job: BatchJob): BatchResult {
     ...counts,
     positions: [...positions.values()],
     refunds,
+    stale: [...totals].flatMap(([operator, { stale }]) => (stale ? [operator] : [])),
     lateness,
     services,
     pairKeys: new Uint8Array(pairKeys),

@@ -1,0 +1,218 @@
+/**
+ * `tandem disclose`: writes an operator's disclosure file for a range of blocks, for an auditor. It is staff's: it asks
+ * the node page by page, and goes on after the last whole page where the file is there already.
+ */
+import { createReadStream, createWriteStream, existsSync, renameSync, truncateSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { z } from 'zod';
+import {
+  batchLineSchema,
+  encodeLine,
+  headerSchema,
+  parseLine,
+  parsePairLine,
+  type BatchLine,
+} from '../audit/disclosures/lines.ts';
+import { TandemError } from '../errors.ts';
+import type { Asset, OperatorId } from '../model/ids.ts';
+import { devnetOf, devnetOptions, parseCommand, print } from './arguments.ts';
+import { NodeClient, type NodeAccess } from './client.ts';
+import { UsageError } from './devnet-file.ts';
+import type { Output } from './output.ts';
+
+const usage = `usage: tandem disclose --from BLOCK --to BLOCK --policy NAME --out FILE --recipient WHO --reason WHY
+         [--operator HANDLE] [--devnet DIR] | [--node URL --token-file FILE]
+
+Writes the operator's disclosure file for the batches prepared in these blocks. An interrupted file is taken up where it
+ended. The same command again, after the file is whole, changes nothing.`;
+
+const options = {
+  ...devnetOptions,
+  from: { type: 'string' },
+  to: { type: 'string' },
+  policy: { type: 'string', default: 'regulator-minimum' },
+  out: { type: 'string' },
+  recipient: { type: 'string' },
+  reason: { type: 'string' },
+  operator: { type: 'string' },
+  node: { type: 'string' },
+  'token-file': { type: 'string' },
+} as const;
+
+const timeoutMillis = 120_000;
+
+const pageSchema = z.strictObject({ type: z.literal('page'), after: z.string().optional() });
+
+export interface DisclosureJob {
+  readonly from: number;
+  readonly to: number;
+  readonly policy: string;
+  readonly recipient: string;
+  readonly reason: string;
+}
+
+/** What a file adds up to, line by line: the numbers of its end line. */
+class Sums {
+  batches = 0;
+  pairs = 0;
+  operator = 0;
+  /** The page key after the batch that was read last. */
+  last = '';
+  #batch: BatchLine | undefined;
+  readonly #positions = new Map<string, bigint>();
+
+  take(text: string): void {
+    if (text.endsWith('"type":"pair"}')) {
+      const parsed = parsePairLine(text);
+      if (!parsed.ok || this.#batch === undefined)
+        throw new TandemError('unprocessable', 'a pair line in the wrong place');
+      const { initiator, acceptor } = this.#batch.batch;
+      const other = initiator === this.operator ? acceptor : initiator;
+      this.pairs += 1;
+      if (initiator === acceptor) return;
+      for (const { asset, amount } of parsed.value.postings) {
+        const key = `${other}/${asset}`;
+        this.#positions.set(key, (this.#positions.get(key) ?? 0n) - BigInt(amount));
+      }
+      return;
+    }
+    const batch = parseLine(batchLineSchema, text);
+    if (batch.ok) {
+      this.batches += 1;
+      this.#batch = batch.value;
+      const { initiator, acceptor, sequence } = batch.value.batch;
+      const [role, peer] = initiator === this.operator ? ['initiator', acceptor] : ['acceptor', initiator];
+      this.last = `${role}!${peer}!${sequence.padStart(12, '0')}`;
+      return;
+    }
+    const header = parseLine(headerSchema, text);
+    if (!header.ok) throw new TandemError('unprocessable', `a line is none of a disclosure file: ${batch.reason}`);
+    this.operator = header.value.operator;
+  }
+
+  /** The end line of the file. */
+  end(): string {
+    const positions = [...this.#positions]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, amount]) => {
+        const [operator = '', ...asset] = key.split('/');
+        return { operator: Number(operator) as OperatorId, asset: asset.join('/') as Asset, amount: `${amount}` };
+      });
+    return encodeLine({ type: 'end', batches: this.batches, pairs: this.pairs, positions });
+  }
+}
+
+/** Reads what an interrupted run has left: only whole batches count; the rest is cut off. */
+async function takeUp(part: string, job: DisclosureJob, sums: Sums): Promise<boolean> {
+  if (!existsSync(part)) return false;
+  let whole = 0;
+  let offset = 0;
+  let held: string[] = [];
+  let missing = 0;
+  for await (const line of createInterface({ input: createReadStream(part, 'latin1'), crlfDelay: Infinity })) {
+    offset += line.length + 1;
+    held.push(line);
+    if (line.endsWith('"type":"batch"}')) missing = (JSON.parse(line) as BatchLine).pairs;
+    else if (line.endsWith('"type":"pair"}')) missing -= 1;
+    else {
+      const header = parseLine(headerSchema, line);
+      const same =
+        header.ok && header.value.from === job.from && header.value.to === job.to && header.value.policy === job.policy;
+      if (!same) throw new UsageError(`${part} was begun with other blocks or another policy: remove it first.`);
+    }
+    if (missing > 0) continue;
+    for (const text of held) sums.take(text);
+    held = [];
+    whole = offset;
+  }
+  truncateSync(part, whole);
+  return whole > 0;
+}
+
+/** @returns what the file has. Written beside itself and renamed, so that FILE is whole or not there. */
+export async function writeDisclosures(
+  client: NodeClient,
+  file: string,
+  job: DisclosureJob,
+): Promise<{ readonly batches: number; readonly pairs: number }> {
+  const part = `${file}.part`;
+  const sums = new Sums();
+  await takeUp(part, job, sums);
+  const stream = createWriteStream(part, { flags: 'a' });
+  await once(stream, 'open');
+  let after: string | undefined = sums.last;
+  while (after !== undefined) {
+    const text = await client.disclosures({ ...job, after });
+    const end = text.lastIndexOf('\n', text.length - 2) + 1;
+    const page = pageSchema.safeParse(JSON.parse(text.slice(end)));
+    if (!page.success) throw new TandemError('unprocessable', 'The node’s answer does not end with a page line.');
+    // A run that was interrupted after its header, before any batch, asks for the first page again.
+    const begins = sums.operator !== 0 && after === '' ? text.indexOf('\n') + 1 : 0;
+    const body = text.slice(begins, end);
+    for (const line of body.split('\n')) if (line !== '') sums.take(line);
+    if (!stream.write(body)) await once(stream, 'drain');
+    after = page.data.after;
+  }
+  stream.end(sums.end());
+  await once(stream, 'close');
+  renameSync(part, file);
+  return { batches: sums.batches, pairs: sums.pairs };
+}
+
+const blockOf = (name: string, text: string | undefined): number => {
+  if (text === undefined || !/^[0-9]{1,15}$/.test(text))
+    throw new UsageError(`--${name} is to be a block number.\n${usage}`);
+  return Number(text);
+};
+
+export async function disclose(args: readonly string[], out: Output): Promise<number> {
+  const { values } = parseCommand(usage, args, options, { min: 0, max: 0 });
+  if (values.help) {
+    out.stdout.write(`${usage}\n`);
+    return 0;
+  }
+  const { out: file, recipient, reason } = values;
+  if (file === undefined || recipient === undefined || reason === undefined) {
+    throw new UsageError(`--out, --recipient and --reason are needed.\n${usage}`);
+  }
+  const job = {
+    from: blockOf('from', values.from),
+    to: blockOf('to', values.to),
+    policy: values.policy,
+    recipient,
+    reason,
+  };
+  const client = new NodeClient(await accessOf(values), { timeoutMillis });
+  try {
+    const written = await writeDisclosures(client, file, job);
+    print(out, values.json, { file, ...written }, () => `${file}: ${written.batches} batches, ${written.pairs} pairs`);
+    return 0;
+  } finally {
+    client.close();
+  }
+}
+
+async function accessOf(values: {
+  readonly node?: string | undefined;
+  readonly 'token-file'?: string | undefined;
+  readonly operator?: string | undefined;
+  readonly devnet?: string | undefined;
+}): Promise<NodeAccess> {
+  if (values.node !== undefined) {
+    const tokenFile = values['token-file'];
+    if (tokenFile === undefined) throw new UsageError(`--node needs --token-file.\n${usage}`);
+    return {
+      apiUrl: values.node.replace(/\/$/, ''),
+      gatewayToken: '',
+      adminToken: (await readFile(tokenFile, 'utf8')).trim(),
+    };
+  }
+  const { operators } = devnetOf(values);
+  const found = operators.find(({ handle }) => handle === values.operator);
+  if (found === undefined) {
+    throw new UsageError(`--operator is to be one of: ${operators.map(({ handle }) => handle).join(', ')}.\n${usage}`);
+  }
+  return found;
+}
