@@ -147,8 +147,8 @@ describe('release', () => {
     await hold(sell(1));
     await release(sell(1));
     expect(await hold({ ...sell(2), counterparty: elsewhere })).toEqual(delivers('C1'));
-    expect(check({ ...sell(3), counterparty: elsewhere })).toMatchObject({ code: 'sold-out' });
-    expect(await hold(sell(3))).toEqual(delivers('C0'));
+    expect(await hold({ ...sell(3), counterparty: elsewhere })).toMatchObject({ code: 'sold-out' });
+    expect(await hold(sell(4))).toEqual(delivers('C0'));
   });
 
   it('puts the item back: its code is the next to go out', async () => {
