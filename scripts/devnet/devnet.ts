@@ -26,6 +26,10 @@ export interface DevnetOptions extends ConfigOptions {
   readonly keepChain: boolean;
   /** For the nodes' runtime, such as `--cpu-prof`. */
   readonly nodeArguments?: readonly string[];
+  /** Where other operators reach one, by handle, where that is not its own port. */
+  readonly endpoints?: Readonly<Record<string, string>>;
+  /** Blocks after which a block is final in this consortium; by default at once. */
+  readonly finalityDepth?: number;
   /** Ends a start that is under way. */
   readonly signal?: AbortSignal;
   /** One line a step. */
@@ -88,7 +92,9 @@ export class Devnet {
         ),
       });
       const resumed = prepareFolder(place, options);
-      const operators = await Promise.all(place.operators.map(prepareOperator));
+      const operators = await Promise.all(
+        place.operators.map((operator) => prepareOperator(operator, options.endpoints?.[operator.handle])),
+      );
       writeFileSync(place.directoryFile, devnetDirectory(place));
       for (const operator of operators) writeConfig(place, operator, options);
       const devnet = new Devnet(place, options, processes, operators, resumed);
@@ -124,6 +130,11 @@ export class Devnet {
   /** SIGKILL to one node. */
   async killNode(handle: string): Promise<void> {
     await this.#processes.kill(handle);
+  }
+
+  /** Asks one node to end, and waits. */
+  async stopNode(handle: string): Promise<void> {
+    await this.#processes.stop(handle);
   }
 
   startNode(handle: string): void {
@@ -236,7 +247,7 @@ export class Devnet {
     const addressOf = (key: string): string => new Wallet(key).address;
     const funded = [...Object.values(consortium).map(addressOf), ...this.#operators.flatMap((each) => each.senders)];
     for (const address of funded) await fund(this.layout, address);
-    const finality = { mode: 'depth', depth: 0 } as const;
+    const finality = { mode: 'depth', depth: this.#options.finalityDepth ?? 0 } as const;
     const deployment = await deployTandem({
       rpcUrl: this.layout.rpcUrl,
       chainId,

@@ -19,7 +19,8 @@ export interface Operator {
   readonly senders: readonly string[];
 }
 
-export async function prepareOperator(operator: OperatorLayout): Promise<Operator> {
+/** `endpoint`: where other operators reach this one, if not at its own port. */
+export async function prepareOperator(operator: OperatorLayout, endpoint?: string): Promise<Operator> {
   mkdirSync(operator.dir, { recursive: true });
   const keys = secretsFile(operator.keysFile, ['signer', 'account', 'carrier', 'operatorKey'], randomKey);
   // The controller's key is kept apart: a node has no use for it.
@@ -39,7 +40,7 @@ export async function prepareOperator(operator: OperatorLayout): Promise<Operato
       account: address(keys.account),
       signer: address(keys.signer).toLowerCase(),
       pin,
-      endpoint: `https://127.0.0.1:${operator.channelPort}`,
+      endpoint: endpoint ?? `https://127.0.0.1:${operator.channelPort}`,
     },
     senders: [address(keys.account), address(keys.carrier)],
   };
@@ -48,9 +49,11 @@ export async function prepareOperator(operator: OperatorLayout): Promise<Operato
 export interface ConfigOptions {
   /** Where messages to users go; without it to the devnet's phones. */
   readonly webhook?: { readonly url: string; readonly secret: string };
-  /** Sections that take the place of the devnet's own. */
-  readonly overrides?: Readonly<Record<string, unknown>>;
+  /** Sections that take the place of the devnet's own; or of one operator's, by handle. */
+  readonly overrides?: Sections | ((handle: string) => Sections);
 }
+
+type Sections = Readonly<Record<string, unknown>>;
 
 /** Written at each start: everything in it follows from the layout, the tokens and `options`. */
 export function writeConfig(layout: Layout, operator: Operator, options: ConfigOptions): void {
@@ -75,7 +78,7 @@ export function writeConfig(layout: Layout, operator: Operator, options: ConfigO
     directoryFile: from(layout.directoryFile),
     // Two minutes to answer, so that whoever tries it out also sees a question expire.
     timing: { acceptSeconds: 120 },
-    ...options.overrides,
+    ...(typeof options.overrides === 'function' ? options.overrides(place.handle) : options.overrides),
   };
   const head = `# ${place.handle} on the devnet. Written at each start.\n`;
   writeFileSync(place.configFile, head + stringify(config), { mode: 0o600 });
