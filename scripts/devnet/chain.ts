@@ -13,6 +13,11 @@ import { until } from './wait.ts';
 const blockSeconds = 1;
 const stateIntervalSeconds = 5;
 const blockGasLimit = 60_000_000;
+/**
+ * Anvil makes a genesis block at each start, also when it then loads a state with another one, and may later show either:
+ * with a fixed time they are the same block. 2026-01-01T00:00:00Z.
+ */
+const genesisTimestamp = 1_767_225_600;
 
 /** The binary itself: its npm wrapper would be one process more between a signal and the chain. */
 export function anvilBinary(): string {
@@ -26,8 +31,6 @@ export function anvilBinary(): string {
 export interface ChainOptions {
   /** False for a chain that is thrown away: nothing is written. */
   readonly keepState: boolean;
-  /** Blocks by time from the start. A new chain makes them as transactions come until `startBlocks`. */
-  readonly timedBlocks: boolean;
 }
 
 export async function startChain(processes: Processes, layout: Layout, options: ChainOptions): Promise<void> {
@@ -35,9 +38,9 @@ export async function startChain(processes: Processes, layout: Layout, options: 
   const args = [
     ...['--host', '127.0.0.1', '--port', String(layout.chainPort), '--chain-id', String(chainId)],
     ...['--accounts', '0', '--gas-price', '0', '--base-fee', '0', '--gas-limit', String(blockGasLimit)],
+    ...['--timestamp', String(genesisTimestamp), '--no-mining'],
     ...['--hardfork', 'cancun', '--quiet', '--cache-path', join(layout.chainDir, 'cache')],
     ...(options.keepState ? ['--state', layout.chainStateFile, '--state-interval', String(stateIntervalSeconds)] : []),
-    ...(options.timedBlocks ? ['--block-time', String(blockSeconds)] : []),
   ];
   const logFile = join(layout.chainDir, 'chain.log');
   const part = processes.start('chain', anvilBinary(), args, { cwd: layout.chainDir, env: process.env, logFile });
@@ -50,6 +53,13 @@ export async function startChain(processes: Processes, layout: Layout, options: 
     },
     { timeoutMillis: 20_000, failure: () => `The chain does not answer at ${layout.rpcUrl}: see ${logFile}.` },
   );
+  // Its clock begins at the genesis block's time.
+  await rpc(layout.rpcUrl, 'evm_setTime', [Math.floor(Date.now() / 1000)]);
+}
+
+/** A block for each transaction, at once: for setting the chain up. */
+export async function mineAtOnce(layout: Layout): Promise<void> {
+  await rpc(layout.rpcUrl, 'evm_setAutomine', [true]);
 }
 
 /** From here on a block a second, by the machine's clock. */

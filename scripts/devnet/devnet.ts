@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { join } from 'node:path';
 import { NodeClient } from '../../operator-node/cli/client.ts';
 import type { DevnetFile, DevnetOperator, DevnetUser } from '../../operator-node/cli/devnet-file.ts';
-import { blockNumber, fund, startBlocks, startChain } from './chain.ts';
+import { blockNumber, fund, mineAtOnce, startBlocks, startChain } from './chain.ts';
 import { claim, release } from './lock.ts';
 import { apiUrlOf, chainId, DevnetError, layout, root, type Layout } from './layout.ts';
 import { prepareOperator, writeConfig, type ConfigOptions, type Operator } from './operators.ts';
@@ -216,8 +216,9 @@ export class Devnet {
   async #bringUp(): Promise<void> {
     const { say, keepChain } = this.#options;
     say(this.resumed ? `Going on with the chain in ${this.layout.chainDir}` : 'Starting the chain');
-    await startChain(this.#processes, this.layout, { keepState: keepChain, timedBlocks: this.resumed });
+    await startChain(this.#processes, this.layout, { keepState: keepChain });
     if (this.resumed) {
+      await startBlocks(this.layout);
       // State can be read only at blocks that were made since the chain came back.
       const first = await blockNumber(this.layout);
       await until(async () => ((await blockNumber(this.layout)) > first ? true : undefined), {
@@ -225,6 +226,7 @@ export class Devnet {
         failure: () => 'The chain makes no blocks.',
       });
     } else {
+      await mineAtOnce(this.layout);
       await this.#deploy();
       await startBlocks(this.layout);
     }
