@@ -54,17 +54,17 @@ export class TestNet {
   }
 
   static async start(options: Partial<DevnetOptions> = {}): Promise<TestNet> {
-    const dir = temporaryFolder();
+    const dir = options.dir ?? temporaryFolder();
     const deaths: string[] = [];
     const devnet = await Devnet.start({
-      dir,
-      portBase: await freePortBase(),
+      portBase: options.portBase ?? (await freePortBase()),
       fresh: true,
       users: devnetUsers,
       keepChain: false,
       say: () => {},
       onDeath: (part, exit, logFile) => deaths.push(`${part}: ${exit.signal ?? exit.code}, see ${logFile}`),
       ...options,
+      dir,
     });
     return new TestNet(devnet, await devnet.publish(), dir, deaths);
   }
@@ -128,9 +128,14 @@ export class TestNet {
     return this.#watch.read();
   }
 
-  async stop(): Promise<void> {
+  /** The folder stays. */
+  async stopOnly(): Promise<void> {
     this.#watch.stop();
     await this.devnet.stop();
+  }
+
+  async stop(): Promise<void> {
+    await this.stopOnly();
     rmSync(this.dir, { recursive: true, force: true });
   }
 }
