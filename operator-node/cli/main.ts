@@ -1,11 +1,13 @@
 /** `tandem COMMAND`: the command line. A command gets its arguments and where to write, and gives its exit code. */
 import { TandemError } from '../errors.ts';
 import { accounts } from './accounts.ts';
+import { audit } from './audit.ts';
 import { catalogue } from './catalogue.ts';
 import { ApiError } from './client.ts';
 import { conformance } from './conformance.ts';
 import { deposit, withdraw } from './cash.ts';
 import { UsageError } from './devnet-file.ts';
+import { disclose } from './disclose.ts';
 import { inbox } from './inbox.ts';
 import type { Output } from './output.ts';
 import { pair } from './pair.ts';
@@ -22,6 +24,8 @@ const commands: Readonly<Record<string, { readonly run: Command; readonly summar
   deposit: { run: deposit, summary: 'NUMBER AMOUNT ASSET       money into a user’s account, by staff' },
   withdraw: { run: withdraw, summary: 'NUMBER AMOUNT ASSET       money out of a user’s account, by staff' },
   verify: { run: verify, summary: 'BUNDLE --network FILE --rpc URL   an evidence bundle against the chain alone' },
+  audit: { run: audit, summary: 'scan | positions | report | verify   everything against the chain, with no node' },
+  disclose: { run: disclose, summary: '--from A --to B --out FILE   an operator’s disclosure file, for an auditor' },
   conformance: { run: conformance, summary: 'FILE                      the commitments of a file of vectors' },
   catalogue: {
     run: catalogue,

@@ -96,8 +96,22 @@ export interface PairLine {
   readonly postings: readonly PostingLine[];
 }
 
+/** Keys in their order, which is all that RFC 8785 asks of what a pair line can hold: there are two for each pair. */
+function encodePair({ index, leaf, terms, first, second, postings }: PairLine): string {
+  return JSON.stringify({
+    ...(first === undefined ? {} : { first }),
+    index,
+    leaf: { first: leaf.first, pair: leaf.pair, second: leaf.second, terms: leaf.terms },
+    postings: postings.map(({ amount, asset, booked, id, leg }) => ({ amount, asset, booked, id, leg })),
+    ...(second === undefined ? {} : { second }),
+    terms,
+    type: 'pair',
+  });
+}
+
 /** The text of a line, with its line feed. */
 export function encodeLine(line: HeaderLine | BatchLine | PairLine | EndLine): string {
+  if (line.type === 'pair') return `${encodePair(line)}\n`;
   const text = canonicalize(line);
   if (text === undefined) throw new TypeError('a line has a JSON text');
   return `${text}\n`;

@@ -1,0 +1,110 @@
+/** The report as one HTML file that needs nothing else: no script, no font, no address outside. */
+import { exitCodeOf } from '../scan/findings.ts';
+import type { ScanResult } from '../scan/scan.ts';
+import { utc } from '../settled.ts';
+import { tablesOf, type Table } from './tables.ts';
+
+const escaped = (text: string): string =>
+  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
+
+const style = `
+body{font:15px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#1b1f24;background:#fff}
+h1{font-size:1.6rem}h2{font-size:1.15rem;margin-top:2.2rem}
+table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
+th,td{padding:.3rem .6rem;border-bottom:1px solid #d7dce1;text-align:left;vertical-align:top;overflow-wrap:anywhere}
+td.n,th.n{text-align:right;white-space:nowrap}
+.verdict{padding:.8rem 1rem;border-radius:.4rem;font-weight:600}
+.clean{background:#e3f4e6}.breach{background:#fde4e1}.other{background:#fff3d1}
+svg text{font:12px system-ui,sans-serif;fill:#1b1f24}
+@media print{body{margin:0}h2{break-after:avoid}tr{break-inside:avoid}}
+`;
+
+function tableHtml({ title, columns, rows }: Table): string {
+  if (rows.length === 0) return `<h2>${escaped(title)}</h2><p>None.</p>`;
+  const numeric = columns.map((_, at) => rows.every((row) => /^-?[0-9.]*$/.test(`${row[at] ?? ''}`)));
+  const cell = (tag: string, text: string, at: number): string =>
+    `<${tag}${numeric[at] === true ? ' class="n"' : ''}>${escaped(text)}</${tag}>`;
+  const head = columns.map((column, at) => cell('th', column, at)).join('');
+  const body = rows.map((row) => `<tr>${row.map((value, at) => cell('td', `${value}`, at)).join('')}</tr>`).join('\n');
+  return `<h2>${escaped(title)}</h2><table><thead><tr>${head}</tr></thead><tbody>${body}</tbody></table>`;
+}
+
+interface Bar {
+  readonly label: string;
+  readonly parts: readonly { readonly value: number; readonly colour: string }[];
+  readonly told: string;
+}
+
+const barWidth = 520;
+const rowHeight = 24;
+const labelWidth = 180;
+
+/** Horizontal bars, the longest as wide as the chart. */
+function chart(title: string, bars: readonly Bar[]): string {
+  if (bars.length === 0) return '';
+  const sums = bars.map(({ parts }) => parts.reduce((sum, { value }) => sum + value, 0));
+  const most = Math.max(...sums, 1e-9);
+  const rows = bars.map(({ label, parts, told }, at) => {
+    let x = labelWidth;
+    const rects = parts.map(({ value, colour }) => {
+      const width = (value / most) * barWidth;
+      const rect = `<rect x="${x.toFixed(1)}" y="${at * rowHeight + 4}" width="${width.toFixed(1)}" height="${rowHeight - 8}" fill="${colour}"/>`;
+      x += width;
+      return rect;
+    });
+    const y = at * rowHeight + 16;
+    return `<text x="0" y="${y}">${escaped(label)}</text>${rects.join('')}<text x="${(x + 6).toFixed(1)}" y="${y}">${escaped(told)}</text>`;
+  });
+  const height = bars.length * rowHeight;
+  const width = labelWidth + barWidth + 200;
+  return `<h2>${escaped(title)}</h2><svg viewBox="0 0 ${width} ${height}" width="100%" role="img" aria-label="${escaped(title)}">${rows.join('')}</svg>`;
+}
+
+const colours = { good: '#2f7d4f', bad: '#c8553d', neutral: '#4a6fa5' } as const;
+
+function chartsOf({ lanes, operators }: ScanResult): string {
+  return [
+    chart(
+      'Pairs by lane: committed, and not',
+      lanes.map(({ initiator, acceptor, pairs, committed }) => ({
+        label: `${initiator} to ${acceptor}`,
+        parts: [
+          { value: committed, colour: colours.good },
+          { value: pairs - committed, colour: colours.bad },
+        ],
+        told: `${committed} of ${pairs}`,
+      })),
+    ),
+    chart(
+      'Mean seconds from decision to posting',
+      operators.map(({ operator, postSecondsMean, postSecondsMost }) => ({
+        label: `operator ${operator}`,
+        parts: [{ value: postSecondsMean, colour: colours.neutral }],
+        told: `${postSecondsMean} s, at most ${postSecondsMost} s`,
+      })),
+    ),
+  ].join('\n');
+}
+
+const verdicts = {
+  0: ['clean', 'Nothing was found: everything anchored in these blocks is accounted for by both operators.'],
+  1: ['breach', 'There are breaches: see the findings.'],
+  3: ['other', 'No breach; something was late or could not be checked: see the findings.'],
+} as const;
+
+export function pageOf(result: ScanResult): string {
+  const { chainId, contract, from, to, final } = result;
+  const [kind, verdict] = verdicts[exitCodeOf(result.findings)];
+  const facts = `Blocks ${from} to ${to} of chain ${chainId}, contract ${contract}; read at final block ${final.number} (${final.hash}) of ${utc(final.time)}.`;
+  const tables = tablesOf(result);
+  const front = tables.filter(({ name }) => name === 'totals' || name === 'summary').map(tableHtml);
+  const rest = tables.filter(({ name }) => name !== 'totals' && name !== 'summary').map(tableHtml);
+  return `<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Tandem audit, blocks ${from} to ${to}</title><style>${style}</style></head>
+<body><h1>Audit of blocks ${from} to ${to}</h1><p>${escaped(facts)}</p><p class="verdict ${kind}">${escaped(verdict)}</p>
+${front.join('\n')}
+${chartsOf(result)}
+${rest.join('\n')}
+</body></html>
+`;
+}

@@ -1,0 +1,112 @@
+/** What a scan found as tables: the same ones in the page, in JSON and in CSV. */
+import { severityOf, type FindingCode } from '../scan/findings.ts';
+import type { ScanResult } from '../scan/scan.ts';
+
+export interface Table {
+  readonly name: string;
+  readonly title: string;
+  readonly columns: readonly string[];
+  readonly rows: readonly (readonly (string | number)[])[];
+}
+
+export function tablesOf(result: ScanResult): readonly Table[] {
+  const { totals, services, lanes, operators, positions, findings } = result;
+  return [
+    {
+      name: 'totals',
+      title: 'What was anchored',
+      columns: ['batches', 'pairs', 'committed', 'aborted', 'open'],
+      rows: [[totals.batches, totals.pairs, totals.committed, totals.aborted, totals.open]],
+    },
+    {
+      name: 'summary',
+      title: 'Findings by code',
+      columns: ['code', 'severity', 'count'],
+      rows: Object.entries(findings.counts).map(([code, count]) => [code, severityOf(code as FindingCode), count]),
+    },
+    {
+      name: 'lanes',
+      title: 'Lanes',
+      columns: ['initiator', 'acceptor', 'last sequence', 'batches', 'pairs', 'committed'],
+      rows: lanes.map(({ initiator, acceptor, sequence, batches, pairs, committed }) => [
+        initiator,
+        acceptor,
+        sequence,
+        batches,
+        pairs,
+        committed,
+      ]),
+    },
+    {
+      name: 'operators',
+      title: 'Operators: what they disclosed, and how late they were (seconds)',
+      columns: [
+        'operator',
+        'batches',
+        'disclosed',
+        'attested',
+        'postings',
+        'posted after, mean',
+        'posted after, most',
+        'attested after, mean',
+        'attested after, most',
+      ],
+      rows: operators.map((each) => [
+        each.operator,
+        each.batches,
+        each.disclosed,
+        each.attested,
+        each.posted,
+        each.postSecondsMean,
+        each.postSecondsMost,
+        each.attestSecondsMean,
+        each.attestSecondsMost,
+      ]),
+    },
+    {
+      name: 'positions',
+      title: 'Net positions in minor units: above zero, the operator owes',
+      columns: ['operator', 'counterparty', 'asset', 'by signed terms', 'by its postings', 'as it states'],
+      rows: positions.map(({ operator, counterparty, asset, signed, posted, stated }) => [
+        operator,
+        counterparty,
+        asset,
+        signed,
+        posted,
+        stated ?? '',
+      ]),
+    },
+    {
+      name: 'services',
+      title: 'Committed pairs by service',
+      columns: ['service', 'pairs'],
+      rows: Object.entries(services).sort(([a], [b]) => (a < b ? -1 : 1)),
+    },
+    {
+      name: 'findings',
+      title: 'Findings',
+      columns: ['code', 'severity', 'sentence', 'evidence'],
+      rows: findings.list.map(({ code, sentence, evidence }) => [
+        code,
+        severityOf(code),
+        sentence,
+        JSON.stringify(evidence),
+      ]),
+    },
+  ];
+}
+
+/** RFC 4180; a field that a spreadsheet would take for a formula gets an apostrophe before it. */
+export function csvOf({ columns, rows }: Table): string {
+  const field = (value: string | number): string => {
+    const text = typeof value === 'string' && /^[=+@\t\r]|^-[^0-9]/.test(value) ? `'${value}` : `${value}`;
+    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  };
+  return [columns, ...rows].map((row) => `${row.map(field).join(',')}\r\n`).join('');
+}
+
+/** The result as plain JSON. */
+export function jsonOf({ findings, ...rest }: ScanResult): string {
+  const list = findings.list.map((finding) => ({ ...finding, severity: severityOf(finding.code) }));
+  return `${JSON.stringify({ format: 'tandem/audit-report/1', ...rest, counts: findings.counts, findings: list }, null, 2)}\n`;
+}

@@ -1,0 +1,151 @@
+/** Many evidence bundles, one after another as they come from disk: each by itself, and none against another. */
+import { opendir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { AuditBlock, AuditChain } from './auditChain.ts';
+import { openRecords } from './records.ts';
+import { parseBundle, type EvidenceBundle } from './format.ts';
+import type { AuditNetwork } from './network.ts';
+import type { Findings } from './scan/findings.ts';
+import { pairKey, Seen } from './scan/seen.ts';
+import { verifyBundle, type Verification } from './verify.ts';
+
+/** Bundles that wait for the chain at the same time. */
+const atOnce = 16;
+/** Answers of the chain that are kept: bundles of one batch ask the same. */
+const keptAnswers = 4_096;
+
+/** The files named, and those in the folders named, to any depth, one by one. */
+export async function* bundleFiles(paths: readonly string[]): AsyncGenerator<string> {
+  for (const path of paths) {
+    if ((await stat(path)).isDirectory()) {
+      for await (const entry of await opendir(path, { recursive: true })) {
+        if (entry.isFile()) yield join(entry.parentPath, entry.name);
+      }
+    } else yield path;
+  }
+}
+
+/** The same chain asked each thing once, and from one newest block on: all bundles are judged at the same time. */
+export function steady(chain: AuditChain): AuditChain {
+  const answers = new Map<string, Promise<unknown>>();
+  const once = <T>(key: string, ask: () => Promise<T>): Promise<T> => {
+    const known = answers.get(key);
+    if (known !== undefined) return known as Promise<T>;
+    const asked = ask();
+    answers.set(key, asked);
+    asked.catch(() => answers.delete(key));
+    if (answers.size > keptAnswers) {
+      const [oldest] = answers.keys();
+      if (oldest !== undefined) answers.delete(oldest);
+    }
+    return asked;
+  };
+  const newest = new Map<string, Promise<AuditBlock | undefined>>();
+  const head = (tag: 'latest' | 'finalized'): Promise<AuditBlock | undefined> => {
+    const known = newest.get(tag) ?? chain.block(tag);
+    newest.set(tag, known);
+    return known;
+  };
+  return {
+    chainId: () => once('chainId', () => chain.chainId()),
+    block: (at) => (typeof at === 'number' ? once(`block ${at}`, () => chain.block(at)) : head(at)),
+    code: (address, at) => once(`code ${address} ${at}`, () => chain.code(address, at)),
+    call: (to, data, at) => once(`call ${to} ${data} ${at}`, () => chain.call(to, data, at)),
+    logs: (address, at) => once(`logs ${address} ${at}`, () => chain.logs(address, at)),
+    history: (address, topic, from, to) =>
+      once(`history ${address} ${topic} ${from} ${to}`, () => chain.history(address, topic, from, to)),
+  };
+}
+
+export interface ManyResult {
+  readonly passed: number;
+  readonly failed: number;
+  readonly unpinned: number;
+}
+
+const decode = (bytes: Uint8Array): string => new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
+
+function note(file: string, { verdict, checks }: Verification, findings: Findings): void {
+  if (verdict === 'PASS') return;
+  if (verdict === 'UNPINNED') {
+    findings.add('bundle-unpinned', `${file}: it agrees with itself; no network file says which chain to ask`, {
+      file,
+    });
+    return;
+  }
+  for (const { name, status, found } of checks) {
+    if (status !== 'failed') continue;
+    const foreign = (name === 'network' && found.startsWith('the bundle’s')) || name === 'batch-id';
+    findings.add(foreign ? 'bundle-foreign' : 'bundle-invalid', `${file}: ${name}: ${found}`, { file, check: name });
+  }
+}
+
+const valuesOf = (bundle: EvidenceBundle): Readonly<Record<string, string>> => {
+  const { records } = openRecords(bundle);
+  return Object.fromEntries(
+    (['terms', 'first', 'second'] as const).flatMap((record) =>
+      Object.entries(records?.[record]?.values ?? {}).map(([field, value]) => [`${record}.${field}`, value]),
+    ),
+  );
+};
+
+/** Two bundles of one pair: the same place, and nothing said twice differently. Values are not told: they may be personal. */
+function compare(
+  file: string,
+  bundle: EvidenceBundle,
+  other: string,
+  before: EvidenceBundle,
+  findings: Findings,
+): void {
+  const contradict = (what: string): void =>
+    findings.add('bundles-contradict', `${file} and ${other} are of pair ${bundle.leaf.pair} and differ in ${what}`, {
+      file,
+      other,
+      pair: bundle.leaf.pair,
+      what,
+    });
+  const placeOf = ({ batchId, index, leaf }: EvidenceBundle) => JSON.stringify([batchId, index, leaf]);
+  if (placeOf(bundle) !== placeOf(before)) contradict('its place: batch, index or leaf');
+  const known = valuesOf(before);
+  for (const [field, value] of Object.entries(valuesOf(bundle))) {
+    if (known[field] !== undefined && known[field] !== value) contradict(field);
+  }
+}
+
+/** @throws {TandemError} `chain-unavailable`: then nothing is known of the bundle that was asked about. */
+export async function verifyMany(
+  files: AsyncIterable<string>,
+  pinned: { readonly network: AuditNetwork; readonly chain: AuditChain } | undefined,
+  findings: Findings,
+  onProgress?: (done: number) => void,
+): Promise<ManyResult> {
+  const seen = new Seen(1024);
+  const names: string[] = [];
+  const counts = { PASS: 0, FAIL: 0, UNPINNED: 0 };
+  const chain = pinned === undefined ? undefined : { network: pinned.network, chain: steady(pinned.chain) };
+  let done = 0;
+  const one = async (file: string): Promise<void> => {
+    const text = decode(await readFile(file));
+    const verification = await verifyBundle(text, chain);
+    counts[verification.verdict] += 1;
+    note(file, verification, findings);
+    const parsed = parseBundle(text);
+    if (parsed.ok) {
+      const before = seen.firstOf(...pairKey(parsed.bundle.leaf.pair), names.length);
+      const other = before === undefined ? undefined : names[before];
+      if (other === undefined) names.push(file);
+      else {
+        const known = parseBundle(decode(await readFile(other)));
+        if (known.ok) compare(file, parsed.bundle, other, known.bundle, findings);
+      }
+    }
+    done += 1;
+    onProgress?.(done);
+  };
+  const iterator = files[Symbol.asyncIterator]();
+  const run = async (): Promise<void> => {
+    for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) await one(next.value);
+  };
+  await Promise.all(Array.from({ length: atOnce }, run));
+  return { passed: counts.PASS, failed: counts.FAIL, unpinned: counts.UNPINNED };
+}

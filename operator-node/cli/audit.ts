@@ -1,0 +1,217 @@
+/**
+ * `tandem audit`: what a regulator runs. It needs a network file, chain endpoints and what the operators hand over, and
+ * nothing of a node.
+ */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { parseNetwork, type AuditNetwork } from '../audit/network.ts';
+import { pageOf } from '../audit/report/page.ts';
+import { csvOf, jsonOf, tablesOf } from '../audit/report/tables.ts';
+import { rpcAuditChain } from '../audit/rpcAuditChain.ts';
+import { defaultTolerance } from '../audit/scan/batch.ts';
+import { exitCodeOf, Findings, severityOf } from '../audit/scan/findings.ts';
+import { scan, type ScanResult } from '../audit/scan/scan.ts';
+import { readState, writeState } from '../audit/scan/state.ts';
+import { bundleFiles, verifyMany } from '../audit/verifyMany.ts';
+import { TandemError } from '../errors.ts';
+import { parseCommand } from './arguments.ts';
+import { progressBar } from './audit-progress.ts';
+import { UsageError } from './devnet-file.ts';
+import { table } from './format.ts';
+import type { Output } from './output.ts';
+
+const usage = `usage: tandem audit scan FILE …      --network FILE --rpc URL … [--from BLOCK] [--to BLOCK] [--state FILE] [--json]
+       tandem audit positions FILE … --network FILE --rpc URL … [--from BLOCK] [--to BLOCK] [--json]
+       tandem audit report FILE …    --network FILE --rpc URL … --out FOLDER [--from BLOCK] [--to BLOCK]
+       tandem audit verify PATH …    --network FILE --rpc URL [--json]
+
+FILE are disclosure files, of all operators; PATH are evidence bundles and folders of them. --rpc can be given more than
+once: endpoints that disagree are a finding. --state FILE is written, and the next scan goes on from there after it has
+checked that the chain still has the last block.
+  --threads N          threads that check batches (as many as there are cores)
+  --post-seconds N     allowed from decision to posting (${defaultTolerance.postSeconds})
+  --attest-seconds N   allowed from the end of a batch to its attestation (${defaultTolerance.attestSeconds})
+  --clock-seconds N    between a node’s clock and the chain’s (${defaultTolerance.clockSeconds})
+Ends with 0 when nothing was found, 1 for a breach, 3 where something was late or could not be checked, 2 when the audit
+itself failed. Codes of findings: docs/audit.md.
+`;
+
+const options = {
+  network: { type: 'string' },
+  rpc: { type: 'string', multiple: true },
+  from: { type: 'string' },
+  to: { type: 'string' },
+  state: { type: 'string' },
+  out: { type: 'string' },
+  threads: { type: 'string' },
+  'post-seconds': { type: 'string' },
+  'attest-seconds': { type: 'string' },
+  'clock-seconds': { type: 'string' },
+  json: { type: 'boolean', default: false },
+  help: { type: 'boolean', short: 'h', default: false },
+} as const;
+
+/** Findings that are shown as text; all that are kept are in the JSON. */
+const shownFindings = 50;
+
+type Values = ReturnType<typeof parseCommand<typeof options>>['values'];
+
+function wholeNumber(name: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (!/^[0-9]{1,15}$/.test(text)) throw new UsageError(`--${name} is to be a whole number.`);
+  return Number(text);
+}
+
+function networkOf(file: string | undefined): AuditNetwork | undefined {
+  if (file === undefined) return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(readFileSync(file, 'utf8'));
+  } catch (cause) {
+    throw new UsageError(`cannot read ${file}: ${(cause as Error).message}`, { cause });
+  }
+  return parseNetwork(value);
+}
+
+function endpointsOf(urls: readonly string[] | undefined) {
+  return (urls ?? []).map((url) => {
+    if (!URL.canParse(url) || !/^https?:/.test(url)) throw new UsageError(`--rpc ${url} is no http URL.`);
+    return { name: new URL(url).host, chain: rpcAuditChain(url) };
+  });
+}
+
+async function scanned(files: readonly string[], values: Values, out: Output): Promise<ScanResult> {
+  const network = networkOf(values.network);
+  const endpoints = endpointsOf(values.rpc);
+  if (network === undefined || endpoints.length === 0 || files.length === 0) {
+    throw new UsageError(`files, --network and --rpc are needed.\n${usage}`);
+  }
+  const [from, to] = [wholeNumber('from', values.from), wholeNumber('to', values.to)];
+  const state = values.state === undefined ? undefined : readState(values.state);
+  const bar = progressBar(out, 'batches');
+  try {
+    return await scan({
+      network,
+      endpoints,
+      files,
+      ...(from === undefined ? {} : { from }),
+      ...(to === undefined ? {} : { to }),
+      ...(state === undefined ? {} : { state }),
+      tolerance: {
+        clockSeconds: wholeNumber('clock-seconds', values['clock-seconds']) ?? defaultTolerance.clockSeconds,
+        postSeconds: wholeNumber('post-seconds', values['post-seconds']) ?? defaultTolerance.postSeconds,
+        attestSeconds: wholeNumber('attest-seconds', values['attest-seconds']) ?? defaultTolerance.attestSeconds,
+      },
+      threads: wholeNumber('threads', values.threads) ?? availableParallelism(),
+      onProgress: bar.show,
+    });
+  } finally {
+    bar.end();
+  }
+}
+
+function findingLines(findings: Findings): string[] {
+  const counts = Object.entries(findings.counts);
+  if (counts.length === 0) return ['Nothing was found.'];
+  const shown = findings.list
+    .slice(0, shownFindings)
+    .map(({ code, sentence }) => `${severityOf(code)}  ${code}  ${sentence}`);
+  const more = counts.reduce((sum, [, count]) => sum + count, 0) - shown.length;
+  return [
+    ...shown,
+    ...(more > 0 ? [`… and ${more} more`] : []),
+    counts.map(([code, count]) => `${code}: ${count}`).join(', '),
+  ];
+}
+
+const tableText = (result: ScanResult, name: string): string => {
+  const found = tablesOf(result).find((each) => each.name === name);
+  return found === undefined
+    ? ''
+    : `${found.title}\n${table([found.columns, ...found.rows.map((row) => row.map(String))])}\n`;
+};
+
+async function runScan(files: readonly string[], values: Values, out: Output): Promise<number> {
+  const result = await scanned(files, values, out);
+  // What was seen is not written over with what nobody can stand for.
+  const doubtful = ['history-rewritten', 'endpoints-disagree', 'wrong-network'].some(
+    (code) => code in result.findings.counts,
+  );
+  if (values.state !== undefined && result.state !== undefined && !doubtful) {
+    writeState(values.state, result.state);
+  }
+  if (values.json) out.stdout.write(jsonOf(result));
+  else {
+    const head = `Blocks ${result.from} to ${result.to} of chain ${result.chainId}, final block ${result.final.number}`;
+    const tables = ['totals', 'lanes', 'operators', 'positions'].map((name) => tableText(result, name));
+    out.stdout.write(`${[head, '', ...tables, ...findingLines(result.findings)].join('\n')}\n`);
+  }
+  return exitCodeOf(result.findings);
+}
+
+async function runPositions(files: readonly string[], values: Values, out: Output): Promise<number> {
+  const result = await scanned(files, values, out);
+  if (values.json)
+    out.stdout.write(`${JSON.stringify({ positions: result.positions, counts: result.findings.counts })}\n`);
+  else out.stdout.write(`${[tableText(result, 'positions'), ...findingLines(result.findings)].join('\n')}\n`);
+  return exitCodeOf(result.findings);
+}
+
+async function runReport(files: readonly string[], values: Values, out: Output): Promise<number> {
+  const folder = values.out;
+  if (folder === undefined) throw new UsageError(`--out is needed.\n${usage}`);
+  const result = await scanned(files, values, out);
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'report.html'), pageOf(result));
+  writeFileSync(join(folder, 'report.json'), jsonOf(result));
+  for (const each of tablesOf(result)) writeFileSync(join(folder, `${each.name}.csv`), csvOf(each));
+  out.stdout.write(`${join(folder, 'report.html')}\n`);
+  return exitCodeOf(result.findings);
+}
+
+async function runVerify(paths: readonly string[], values: Values, out: Output): Promise<number> {
+  if (paths.length === 0) throw new UsageError(`name bundles, or folders of them.\n${usage}`);
+  const network = networkOf(values.network);
+  const [endpoint] = endpointsOf(values.rpc);
+  if (network !== undefined && endpoint === undefined) throw new UsageError('--network needs --rpc.');
+  const findings = new Findings();
+  let all = 0;
+  for await (const _ of bundleFiles(paths)) all += 1;
+  const bar = progressBar(out, 'bundles');
+  const pinned = network === undefined || endpoint === undefined ? undefined : { network, chain: endpoint.chain };
+  const result = await verifyMany(bundleFiles(paths), pinned, findings, (done) => bar.show(done, all)).finally(bar.end);
+  if (values.json)
+    out.stdout.write(`${JSON.stringify({ ...result, counts: findings.counts, findings: findings.list })}\n`);
+  else {
+    const head = `${result.passed} passed, ${result.failed} failed, ${result.unpinned} unpinned`;
+    out.stdout.write(`${[head, ...findingLines(findings)].join('\n')}\n`);
+  }
+  return exitCodeOf(findings);
+}
+
+const commands = { scan: runScan, positions: runPositions, report: runReport, verify: runVerify } as const;
+
+/** @returns 0 nothing found, 1 a breach, 3 late or incomplete, 2 when the audit could not be made. */
+export async function audit(args: readonly string[], out: Output): Promise<number> {
+  const [name = '', ...rest] = args;
+  try {
+    if (['', '-h', '--help'].includes(name)) {
+      out.stdout.write(usage);
+      return name === '' ? 2 : 0;
+    }
+    if (!Object.hasOwn(commands, name)) throw new UsageError(`there is no audit command "${name}".\n${usage}`);
+    const { values, positionals } = parseCommand(usage, rest, options, { min: 0, max: 100_000 });
+    if (values.help) {
+      out.stdout.write(usage);
+      return 0;
+    }
+    return await commands[name as keyof typeof commands](positionals, values, out);
+  } catch (error) {
+    if (error instanceof UsageError) out.stderr.write(`tandem audit: ${error.message}\n`);
+    else if (error instanceof TandemError)
+      out.stderr.write(`tandem audit: not audited: ${error.message} (${error.code})\n`);
+    else throw error;
+    return 2;
+  }
+}
