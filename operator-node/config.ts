@@ -72,9 +72,9 @@ const schema = z.strictObject({
       commitMarginSeconds: z.number().int().min(1).max(600).default(15),
       carrySeconds: z.number().int().min(1).max(600).default(10),
       maxBlockGapSeconds: z.number().int().min(1).max(3600).default(60),
-      batchMillis: z.number().int().min(1).max(60_000).default(250),
+      batchMillis: z.number().int().min(1).max(60_000).default(400),
       proposeMillis: z.number().int().min(0).max(10_000).default(20),
-      decideMillis: z.number().int().min(1).max(60_000).default(250),
+      decideMillis: z.number().int().min(1).max(60_000).default(400),
     })
     .prefault({}),
   batch: z.strictObject({ maxPairs: z.number().int().min(1).max(4096).default(1024) }).prefault({}),

@@ -22,7 +22,7 @@ export const recentTable = table<readonly Remembered[]>('recent');
 /** Key: `<userId>!<ref>`. */
 export const refTable = table<{ readonly pair: PairId; readonly leg: Leg }>('ref');
 
-const keptRecent = 20;
+const keptRecent = 10;
 const shownRecent = 5;
 
 const letters = 'ABCDEFGHJKMNPQRSTUVWXYZ';
