@@ -123,7 +123,8 @@ export class Receiver {
     const { flow } = this;
     const peer = flow.directory.find(order.to);
     if (order.to === user.number) return say(flow, user, 'own-number');
-    if (peer === undefined) return say(flow, user, 'unknown-number', { number: order.to, name: order.to });
+    const nobody = peer === flow.self && userByNumber(flow.engine.newest, order.to) === undefined;
+    if (peer === undefined || nobody) return say(flow, user, 'unknown-number', { number: order.to });
     const priced =
       order.money === undefined ? await this.price(user, order, peer) : { ...order, money: order.money, peer };
     if (typeof priced === 'function') return priced;
