@@ -7,7 +7,7 @@ import type { OutboundMessage } from '../../operator-node/messaging/gateway.ts';
 import type { Msisdn, OperatorId } from '../../operator-node/model/ids.ts';
 import type { Chance } from './random.ts';
 import { directory, numberOf, serviceNumberOf } from './setting.ts';
-import type { World } from './world.ts';
+import type { Scripted, World } from './world.ts';
 
 export interface Person {
   readonly number: Msisdn;
@@ -100,6 +100,19 @@ export class Phones {
     }
   }
 
+  follow({ from, to, text }: Scripted): void {
+    const sender = this.#personAt(from);
+    const ref = this.#refs.get(sender.number)?.at(-1) ?? '';
+    const addressee = to === undefined ? serviceNumberOf(sender.operator) : this.#personAt(to).number;
+    this.send(sender, addressee, text.replace('{ref}', ref));
+  }
+
+  #personAt([operator, index]: readonly [number, number]): Person {
+    const found = this.people.find(({ number }) => number === numberOf(operator, index));
+    if (found === undefined) throw new RangeError(`operator ${operator} has no person ${index}`);
+    return found;
+  }
+
   #refund(from: Person): void {
     const refs = this.#refs.get(from.number) ?? [];
     const ref = refs.length === 0 ? '' : ` ${this.#chance.pick(refs)}`;
@@ -148,7 +161,8 @@ export class Phones {
         this.send(person, service, text);
       });
     };
-    const mood = this.lively ? chance.pick(moods) : 'yes';
+    const never = this.#world.refuser === person.number;
+    const mood = never ? 'no' : this.lively ? chance.pick(moods) : 'yes';
     const [yes, no] = person.language === 'sv' ? ['JA', 'NEJ'] : ['YES', 'NO'];
     const wrong = String((Number(code) + 1) % 10_000).padStart(4, '0');
     switch (mood) {

@@ -18,7 +18,7 @@ import { Monitor } from './monitor.ts';
 import { ModelNetwork } from './network.ts';
 import { Phones } from './phones.ts';
 import { Chance } from './random.ts';
-import { beginning, chainId, serviceNumberOf } from './setting.ts';
+import { beginning, chainId, numberOf, serviceNumberOf } from './setting.ts';
 import { SimulatedNode, type Plant, type SendFate } from './simulated-node.ts';
 import { Story } from './story.ts';
 import { Time } from './time.ts';
@@ -38,6 +38,8 @@ export interface RunOptions {
     readonly write?: { readonly at: number; readonly fate: WriteFate };
     readonly send?: { readonly at: number; readonly fate: SendFate };
   };
+  /** These orders and no others; everybody who is asked says yes. */
+  readonly script?: readonly Scripted[];
   readonly plant?: Plant;
   /** Invariants that are not checked. */
   readonly deaf?: readonly Invariant[];
@@ -45,6 +47,16 @@ export interface RunOptions {
   /** For how long users order and things go wrong. */
   readonly spanMillis?: number;
   readonly faults?: readonly FaultName[];
+}
+
+export interface Scripted {
+  /** After the beginning of the orders. */
+  readonly atMillis: number;
+  readonly from: readonly [operator: number, person: number];
+  /** The operator's own number where `to` is absent. */
+  readonly to?: readonly [operator: number, person: number];
+  /** `{ref}` is the last ref that this person can give back or take back. */
+  readonly text: string;
 }
 
 export interface RunResult {
@@ -83,6 +95,8 @@ export class World {
   /** Real keys, schema checks and frozen records. */
   readonly strict: boolean;
   violation: Violation | undefined;
+  /** Says no whatever it is asked. */
+  readonly refuser = numberOf(2, 3);
   stalled = false;
   leftOut = 0.02;
   readonly #options: RunOptions;
@@ -229,17 +243,12 @@ export class World {
     await this.#openAccounts();
     this.#counting = true;
     const { chance } = this;
-    const { seed } = this.#options;
-    const orders = this.#options.orders ?? (seed % 10 === 7 ? chance.between(150, 400) : chance.between(20, 90));
     const span = this.#options.spanMillis ?? chance.between(15_000, 60_000);
-    for (let count = 0; count < orders; count += 1) {
-      this.time.after(chance.below(span), () => {
-        this.phones.act();
-      });
-    }
+    this.#order(span);
     this.#faulty = this.#options.calm !== true;
     if (this.#faulty) this.#planFaults(span);
     await this.time.run(this.time.now + span + 1_000, () => this.violation !== undefined);
+    if (this.#options.directed !== undefined) await this.#awaitDirected();
     this.#check();
     this.#heal();
     const { acceptSeconds, commitMarginSeconds } = this.node(1 as OperatorId).config.timing;
@@ -250,6 +259,33 @@ export class World {
     await this.#probe();
     auditStores(this);
     this.#check();
+  }
+
+  #order(span: number): void {
+    const { script, seed } = this.#options;
+    if (script !== undefined) {
+      this.phones.lively = false;
+      for (const line of script) {
+        this.time.after(line.atMillis, () => {
+          this.phones.follow(line);
+        });
+      }
+      return;
+    }
+    const [least, most] = seed % 10 === 7 ? [150, 400] : [20, 90];
+    const orders = this.#options.orders ?? this.chance.between(least, most);
+    for (let count = 0; count < orders; count += 1) {
+      this.time.after(this.chance.below(span), () => {
+        this.phones.act();
+      });
+    }
+  }
+
+  /** Some states come only when deadlines are past. */
+  async #awaitDirected(): Promise<void> {
+    const over = (): boolean => this.violation !== undefined;
+    if (!this.#directed) await this.time.run(this.time.now + 60_000, () => over() || this.#directed);
+    await this.time.run(this.time.now + 4_000, over);
   }
 
   #latestDeadline(): number {

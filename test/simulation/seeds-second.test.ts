@@ -1,0 +1,11 @@
+/** Anything may go wrong, then everything is healed: I1–I7 hold in each of these seeds (docs/simulation.md). */
+import { describe, expect, it } from 'vitest';
+import { expectCleanSeeds } from './run-seeds.ts';
+
+describe('seeds 251 to 500', () => {
+  for (let from = 251; from <= 500; from += 50) {
+    it(`${from} to ${from + 49} keep every invariant`, { timeout: 120_000 }, async () => {
+      expect(await expectCleanSeeds(from, from + 49)).toBeGreaterThan(1000);
+    });
+  }
+});
