@@ -1,0 +1,256 @@
+/** A regulator's year in small: what the operators disclose of a devnet, the scan of it, and that nobody is named anywhere. */
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { operationFields } from '../../operator-node/commitment/schema.ts';
+import { audit } from '../../operator-node/cli/audit.ts';
+import { main } from '../../operator-node/cli/main.ts';
+import { ChainWatch } from '../../scripts/devnet/chain-watch.ts';
+import { rpc } from '../../scripts/devnet/rpc.ts';
+import { until } from '../../scripts/devnet/wait.ts';
+import { TestNet } from './devnet.ts';
+
+let net: TestNet;
+let toBlock: number;
+const pairs: string[] = [];
+const notes = ['lunch at Gamla Stan', 'half of the taxi', 'rent for november'];
+const operators = ['aurora', 'borealis'] as const;
+
+async function cli(command: (args: readonly string[], out: never) => Promise<number>, args: readonly string[]) {
+  const written = { out: '', errors: '' };
+  const code = await command(args, {
+    stdout: { write: (text: string) => (written.out += text) },
+    stderr: { write: (text: string) => (written.errors += text) },
+  } as never);
+  return { code, ...written };
+}
+
+const fileOf = (operator: string, policy = 'regulator-minimum'): string =>
+  join(net.dir, `${operator}-${policy}.ndjson`);
+
+const disclosed = (operator: string, policy: string) =>
+  cli(main, [
+    ...['disclose', '--from', '0', '--to', String(toBlock), '--policy', policy, '--out', fileOf(operator, policy)],
+    ...['--recipient', 'Supervisor', '--reason', 'audit 17', '--operator', operator, '--devnet', net.dir],
+  ]);
+
+const against = (): string[] => ['--network', net.devnet.layout.networkFile, '--rpc', net.file.rpcUrl];
+
+beforeAll(async () => {
+  net = await TestNet.start();
+  const chain = new ChainWatch({
+    rpcUrl: net.file.rpcUrl,
+    contract: net.file.contracts.PairSettlement,
+    fromBlock: 0,
+    handleOf: String,
+    say: () => {},
+  });
+  const settle = async (
+    from: string,
+    to: string,
+    text: string,
+    answer: 'JA' | 'NEJ',
+    question: RegExp,
+  ): Promise<void> => {
+    const since = net.received.length;
+    await net.send(from, to, text);
+    const { message, match } = await net.arrived(to, question, since);
+    await net.send(to, 'service', `${answer} ${match[1] ?? ''}`);
+    pairs.push(message.pair ?? '');
+    await net.arrived(from, /^(?:You paid|.* did not take|.* paid you)/, since);
+  };
+  await settle('anna', 'elin', `PAY 120 ${notes[0]}`, 'JA', /120,00 SEK.*JA (\w+)/);
+  await settle('anna', 'elin', `PAY 33 ${notes[1]}`, 'NEJ', /33,00 SEK.*JA (\w+)/);
+  await settle('anna', 'ida', `REQUEST 20 ${notes[2]}`, 'JA', /20,00 SEK.*JA (\w+)/);
+  const since = net.received.length;
+  await net.send('anna', 'platform', 'BUY 11');
+  pairs.push((await net.arrived('anna', /Your code: (W-\d+)\./, since)).message.pair ?? '');
+  await until(
+    async () => {
+      await chain.read();
+      const all = [...chain.batches.values()];
+      return all.length > 0 && all.every(({ reconciled }) => reconciled) ? true : undefined;
+    },
+    { timeoutMillis: 30_000, failure: () => 'batches are not reconciled' },
+  );
+  toBlock = Number(await rpc<string>(net.file.rpcUrl, 'eth_blockNumber'));
+});
+afterAll(async () => {
+  expect(net.deaths).toEqual([]);
+  await net.stop();
+});
+
+describe('tandem disclose', () => {
+  it('refuses an unknown policy, and blocks that the node has not seen', async () => {
+    const unknown = await disclosed('aurora', 'no-such-policy');
+    expect(unknown).toMatchObject({ code: 1 });
+    expect(unknown.errors).toContain('not-found');
+    const args = ['disclose', '--from', '0', '--to', '99999999', '--out', join(net.dir, 'none'), '--devnet', net.dir];
+    const early = await cli(main, [...args, '--recipient', 'x', '--reason', 'y', '--operator', 'aurora']);
+    expect(early.errors).toContain('not-ready');
+  });
+
+  it('writes each operator’s file', async () => {
+    for (const operator of operators) {
+      // The node applies a block a moment after it is made.
+      const done = await until(
+        async () => {
+          const attempt = await disclosed(operator, 'regulator-minimum');
+          return attempt.errors.includes('not-ready') ? undefined : attempt;
+        },
+        { timeoutMillis: 10_000, failure: () => `${operator} does not see block ${toBlock}` },
+      );
+      expect(done).toMatchObject({ code: 0, errors: '' });
+      expect(done.out).toMatch(/ 4 pairs\n$/);
+      expect((await disclosed(operator, 'full')).code).toBe(0);
+    }
+  });
+});
+
+describe('tandem audit', () => {
+  it('finds nothing, and counts what was settled', async () => {
+    const files = operators.map((operator) => fileOf(operator));
+    const scanned = await cli(audit, ['scan', ...files, ...against(), '--json']);
+    expect(scanned.errors).toBe('');
+    const result = JSON.parse(scanned.out) as { findings: unknown[]; totals: object; positions: object[] };
+    expect(result.findings).toEqual([]);
+    expect(result.totals).toMatchObject({ pairs: 4, committed: 3, aborted: 1, open: 0 });
+    expect(scanned.code).toBe(0);
+    const { positions } = await net
+      .node('anna')
+      .json<{ positions: { operator: number; balance: string }[] }>('GET', '/v1/positions', 'admin');
+    const own = (result.positions as { operator: number; counterparty: number; posted: string }[]).find(
+      ({ operator }) => operator === 1,
+    );
+    expect(own?.posted).toBe(positions.find(({ operator }) => operator === own?.counterparty)?.balance);
+  });
+
+  it('finds a posting that an operator leaves out', async () => {
+    const file = join(net.dir, 'cheated.ndjson');
+    const honest = readFileSync(fileOf('borealis'), 'utf8');
+    const [posting = ''] = /"postings":\[\{[^\]]*\}\]/.exec(honest) ?? [];
+    // Of the same length, so that nothing else is wrong: another amount.
+    writeFileSync(
+      file,
+      honest.replace(
+        posting,
+        posting.replace(
+          /"amount":"(-?)(\d)/,
+          (_, sign: string, digit: string) => `"amount":"${sign}${(Number(digit) % 9) + 1}`,
+        ),
+      ),
+    );
+    const scanned = await cli(audit, ['scan', fileOf('aurora'), file, ...against()]);
+    expect(scanned.code).toBe(1);
+    expect(scanned.out).toContain('posting-differs');
+    expect(scanned.out).toContain('attestation-mismatch');
+  });
+
+  it('verifies bundles of every policy', async () => {
+    const folder = join(net.dir, 'bundles');
+    mkdirSync(folder);
+    for (const pair of pairs) {
+      for (const [name, operator] of [
+        ['anna', 'aurora'],
+        ['elin', 'borealis'],
+      ] as const) {
+        for (const policy of ['regulator-minimum', 'dispute', 'shared', 'full']) {
+          const path = `/v1/pairs/${pair}/evidence?policy=${policy}&recipient=Supervisor&reason=audit`;
+          const { status, body } = await net.node(name).raw('GET', path, 'admin');
+          if (status === 404) continue;
+          expect({ status, policy }).toEqual({ status: 200, policy });
+          writeFileSync(join(folder, `${pair}-${operator}-${policy}.json`), body);
+        }
+      }
+    }
+    const verified = await cli(audit, ['verify', folder, ...against(), '--json']);
+    expect(JSON.parse(verified.out)).toMatchObject({ failed: 0, unpinned: 0, findings: [] });
+    expect(verified.code).toBe(0);
+  });
+});
+
+/** Disclosures opened, so that what they say is searched and not its base64. */
+const opened = (text: string): string =>
+  text.replaceAll(/"([A-Za-z0-9_-]{43,})"/g, (_, entry: string) => `"${Buffer.from(entry, 'base64url').toString()}"`);
+
+async function chainText(): Promise<string> {
+  const parts: string[] = [];
+  for (let number = 0; number <= toBlock; number += 1) {
+    const at = `0x${number.toString(16)}`;
+    parts.push(JSON.stringify(await rpc(net.file.rpcUrl, 'eth_getBlockByNumber', [at, true])));
+    parts.push(JSON.stringify(await rpc(net.file.rpcUrl, 'eth_getLogs', [{ fromBlock: at, toBlock: at }])));
+  }
+  return parts.join('\n');
+}
+
+/** Every value of every user: numbers, names, notes, accounts and user ids as the operators' own records have them. */
+function personalValues(): string[] {
+  const at = ['account', 'subject', 'counterparty', 'detail'].map((field) =>
+    operationFields.indexOf(field as (typeof operationFields)[number]),
+  );
+  const values = new Set<string>(notes);
+  for (const { number, name } of net.file.users) {
+    values.add(number).add(number.slice(1)).add(name);
+    for (const part of name.split(' ')) if (part.length > 3) values.add(part);
+  }
+  for (const operator of operators) {
+    for (const line of readFileSync(fileOf(operator, 'full'), 'utf8').split('\n')) {
+      if (!line.endsWith('"type":"pair"}')) continue;
+      const { first, second } = JSON.parse(line) as { first?: string[]; second?: string[] };
+      for (const record of [first, second]) {
+        for (const position of at) {
+          const entry = record?.[position];
+          if (entry === undefined) continue;
+          const [salt = '', , value = ''] = JSON.parse(Buffer.from(entry, 'base64url').toString()) as string[];
+          values.add(salt);
+          values.add(value);
+          for (const part of value.split('/')) values.add(part);
+        }
+      }
+    }
+  }
+  // What is no one's: the asset of an account, an empty note, the number of an item.
+  for (const common of ['', 'SEK', '11']) values.delete(common);
+  return [...values];
+}
+
+describe('nobody is named', () => {
+  it('in any transaction, event, report, regulator’s file or regulator’s bundle', async () => {
+    const folder = join(net.dir, 'report');
+    const reported = await cli(audit, [
+      'report',
+      ...operators.map((operator) => fileOf(operator)),
+      ...against(),
+      '--out',
+      folder,
+    ]);
+    expect(reported.code).toBe(0);
+    const bundles = join(net.dir, 'bundles');
+    const searched: Record<string, string> = {
+      chain: await chainText(),
+      ...Object.fromEntries(readdirSync(folder).map((name) => [name, readFileSync(join(folder, name), 'utf8')])),
+      ...Object.fromEntries(operators.map((operator) => [operator, opened(readFileSync(fileOf(operator), 'utf8'))])),
+      ...Object.fromEntries(
+        readdirSync(bundles)
+          .filter((name) => name.includes('regulator-minimum'))
+          .map((name) => [name, opened(readFileSync(join(bundles, name), 'utf8'))]),
+      ),
+    };
+    const values = personalValues();
+    expect(values.length).toBeGreaterThan(20);
+    for (const value of values) {
+      const forms = [
+        value,
+        Buffer.from(value).toString('hex'),
+        Buffer.from(value).toString('base64').replace(/=+$/, '').slice(0, -1),
+      ];
+      for (const [where, text] of Object.entries(searched)) {
+        for (const form of forms.filter((each) => each.length > 2)) {
+          expect(text.includes(form) ? `${where} has ${form} (${value})` : 'nothing').toBe('nothing');
+        }
+      }
+    }
+    // The search can find: the full file has them.
+    expect(opened(readFileSync(fileOf('aurora', 'full'), 'utf8'))).toContain(notes[0]);
+  });
+});
