@@ -5,23 +5,29 @@ import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
 import {Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
 import {Multicall} from "@openzeppelin/contracts/utils/Multicall.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
+import {Checkpoints} from "@openzeppelin/contracts/utils/structs/Checkpoints.sol";
 
 import {IOperatorRegistry} from "./interfaces/IOperatorRegistry.sol";
 
 /// @title OperatorRegistry
 /// @notice The manual is {IOperatorRegistry}. The owner is the consortium's authority: the one place that says who governs.
 contract OperatorRegistry is IOperatorRegistry, Ownable2Step, Multicall {
+    using Checkpoints for Checkpoints.Trace208;
+
     /// @dev The first slot is all that deciding and attesting read; preparing reads it and the signer.
     ///
     ///   bits   0–159 account | 160–199 previousAccountUntil | 200–239 previousSignerUntil | 240–247 status
+    ///   bits 248–255 emergency: whether `emergencyUntil`, which stands elsewhere, has to be asked
     struct Entry {
         address account;
         uint40 previousAccountUntil;
         uint40 previousSignerUntil;
         OperatorStatus status;
+        bool emergency;
         bytes signer;
         address previousAccount;
         uint40 previousPinUntil;
+        uint40 emergencyUntil;
         bytes previousSigner;
         address controller;
         address pendingController;
@@ -33,6 +39,7 @@ contract OperatorRegistry is IOperatorRegistry, Ownable2Step, Multicall {
     }
 
     uint40 public constant MAX_OVERLAP_SECONDS = 30 days;
+    uint40 public constant MAX_EMERGENCY_SECONDS = 30 days;
     uint32 public constant LEAST_MAX_WINDOW_SECONDS = 1 minutes;
     uint32 public constant MOST_MAX_WINDOW_SECONDS = 30 days;
     uint256 public constant MAX_HANDLE_BYTES = 32;
@@ -45,12 +52,21 @@ contract OperatorRegistry is IOperatorRegistry, Ownable2Step, Multicall {
     mapping(bytes32 handleHash => uint32 operatorId) private _idByHandle;
     /// @dev Never cleared: a pin that was one operator's is never another's.
     mapping(bytes32 pin => uint32 operatorId) private _idByPin;
+    mapping(address controller => uint32 operatorId) private _idByController;
+    /// @dev `Standing` of each operator, and how many are `Voter` and not `None`, by timestamp.
+    mapping(uint32 operatorId => Checkpoints.Trace208) private _standings;
+    Checkpoints.Trace208 private _voters;
+    Checkpoints.Trace208 private _members;
+    /// @dev Those whose latest emergency suspension may not be over; never longer than one may be at a time, and one.
+    uint32[] private _underEmergency;
     Finality private _finality;
 
     /// @inheritdoc IOperatorRegistry
     uint32 public operatorCount;
     /// @inheritdoc IOperatorRegistry
     uint32 public maxWindow;
+    /// @inheritdoc IOperatorRegistry
+    address public guardian;
 
     modifier onlyController(uint32 operatorId) {
         Entry storage entry = _known(operatorId);
@@ -60,7 +76,7 @@ contract OperatorRegistry is IOperatorRegistry, Ownable2Step, Multicall {
         _;
     }
 
-    /// @param authority The consortium's: it admits, suspends, reinstates, retires and sets the parameters.
+    /// @param authority The one that founds the consortium, until it hands over: it does what the authority may do.
     constructor(address authority, uint32 maxWindowSeconds, Finality memory initialFinality) Ownable(authority) {
         _setMaxWindow(maxWindowSeconds);
         _setFinality(initialFinality);
@@ -85,7 +101,7 @@ contract OperatorRegistry is IOperatorRegistry, Ownable2Step, Multicall {
         if (_idByHandle[handleHash] != 0) {
             revert OperatorRegistryHandleTaken(operatorId, handle, _idByHandle[handleHash]);
         }
-        if (controller == address(0)) revert OperatorRegistryInvalidController(operatorId, controller);
+        _checkController(operatorId, controller);
         _checkAccount(operatorId, account);
         _checkSigner(operatorId, signer);
         _checkEndpoint(operatorId, endpoint);
@@ -96,11 +112,12 @@ contract OperatorRegistry is IOperatorRegistry, Ownable2Step, Multicall {
         Entry storage entry = _entries[operatorId];
         entry.status = OperatorStatus.Active;
         entry.handle = handle;
-        entry.controller = controller;
+        _setController(operatorId, entry, controller);
         entry.account = account;
         entry.signer = signer;
         entry.pin = pin;
         entry.endpoint = endpoint;
+        _setStanding(operatorId, Standing.Voter);
 
         emit OperatorAdmitted(operatorId, handle, controller, account, signer, pin, endpoint);
     }
@@ -108,9 +125,12 @@ contract OperatorRegistry is IOperatorRegistry, Ownable2Step, Multicall {
     /// @inheritdoc IOperatorRegistry
     function suspend(uint32 operatorId) external onlyOwner {
         Entry storage entry = _known(operatorId);
+        // What is stored: an emergency suspension is no obstacle to confirming it.
         _requireStatus(operatorId, OperatorStatus.Active, entry.status);
 
         entry.status = OperatorStatus.Suspended;
+        _endEmergency(entry);
+        _setStanding(operatorId, Standing.Member);
 
         emit OperatorSuspended(operatorId);
     }
@@ -118,9 +138,11 @@ contract OperatorRegistry is IOperatorRegistry, Ownable2Step, Multicall {
     /// @inheritdoc IOperatorRegistry
     function reinstate(uint32 operatorId) external onlyOwner {
         Entry storage entry = _known(operatorId);
-        _requireStatus(operatorId, OperatorStatus.Suspended, entry.status);
+        _requireStatus(operatorId, OperatorStatus.Suspended, _statusOf(entry));
 
         entry.status = OperatorStatus.Active;
+        _endEmergency(entry);
+        _setStanding(operatorId, Standing.Voter);
 
         emit OperatorReinstated(operatorId);
     }
@@ -131,10 +153,32 @@ contract OperatorRegistry is IOperatorRegistry, Ownable2Step, Multicall {
         if (entry.status == OperatorStatus.Retired) {
             revert OperatorRegistryUnexpectedStatus(operatorId, OperatorStatus.Active, entry.status);
         }
+        if (_members.latest() == 1) revert OperatorRegistryLastOperator(operatorId);
 
         entry.status = OperatorStatus.Retired;
+        _endEmergency(entry);
+        _setStanding(operatorId, Standing.None);
 
         emit OperatorRetired(operatorId);
+    }
+
+    /// @inheritdoc IOperatorRegistry
+    function replaceController(uint32 operatorId, address newController) external onlyOwner {
+        Entry storage entry = _known(operatorId);
+        _checkController(operatorId, newController);
+
+        address previous = entry.controller;
+        _setController(operatorId, entry, newController);
+
+        emit OperatorControllerRotated(operatorId, previous, newController);
+    }
+
+    /// @inheritdoc IOperatorRegistry
+    function setGuardian(address newGuardian) external onlyOwner {
+        address previous = guardian;
+        guardian = newGuardian;
+
+        emit GuardianChanged(previous, newGuardian);
     }
 
     /// @inheritdoc IOperatorRegistry
@@ -152,6 +196,30 @@ contract OperatorRegistry is IOperatorRegistry, Ownable2Step, Multicall {
         revert OperatorRegistryAuthorityRequired();
     }
 
+    // ------------------------------------------------------------------ by the guardian
+
+    /// @inheritdoc IOperatorRegistry
+    function suspendForEmergency(uint32 operatorId, uint40 until) external {
+        if (msg.sender != guardian) revert OperatorRegistryNotGuardian(guardian, msg.sender);
+        Entry storage entry = _known(operatorId);
+        _requireStatus(operatorId, OperatorStatus.Active, _statusOf(entry));
+        uint256 latest = block.timestamp + MAX_EMERGENCY_SECONDS;
+        if (until < block.timestamp || until > latest) {
+            revert OperatorRegistryEmergencyOutOfRange(operatorId, until, block.timestamp, latest);
+        }
+        _forgetPastEmergencies();
+        uint256 most = _mostEmergencies();
+        if (_underEmergency.length >= most) {
+            revert OperatorRegistryTooManyEmergencies(operatorId, most, _underEmergency.length);
+        }
+
+        entry.emergency = true;
+        entry.emergencyUntil = until;
+        _underEmergency.push(operatorId);
+
+        emit OperatorSuspendedForEmergency(operatorId, until);
+    }
+
     // ------------------------------------------------------------------ by the operator's controller
 
     /// @inheritdoc IOperatorRegistry
@@ -167,10 +235,10 @@ contract OperatorRegistry is IOperatorRegistry, Ownable2Step, Multicall {
         if (msg.sender != entry.pendingController) {
             revert OperatorRegistryNotPendingController(operatorId, entry.pendingController, msg.sender);
         }
+        _checkController(operatorId, msg.sender);
 
         address previous = entry.controller;
-        entry.controller = msg.sender;
-        entry.pendingController = address(0);
+        _setController(operatorId, entry, msg.sender);
 
         emit OperatorControllerRotated(operatorId, previous, msg.sender);
     }
@@ -280,7 +348,7 @@ contract OperatorRegistry is IOperatorRegistry, Ownable2Step, Multicall {
         Entry storage entry = _entries[operatorId];
         return
             Operator({
-                status: entry.status,
+                status: _statusOf(entry),
                 handle: entry.handle,
                 controller: entry.controller,
                 pendingController: entry.pendingController,
@@ -294,7 +362,8 @@ contract OperatorRegistry is IOperatorRegistry, Ownable2Step, Multicall {
                 nextPin: entry.nextPin,
                 previousPin: entry.previousPin,
                 previousPinUntil: entry.previousPinUntil,
-                endpoint: entry.endpoint
+                endpoint: entry.endpoint,
+                emergencyUntil: entry.emergencyUntil
             });
     }
 
@@ -309,13 +378,41 @@ contract OperatorRegistry is IOperatorRegistry, Ownable2Step, Multicall {
     }
 
     /// @inheritdoc IOperatorRegistry
+    function operatorByController(address controller) external view returns (uint32) {
+        return _idByController[controller];
+    }
+
+    /// @inheritdoc IOperatorRegistry
     function statusOf(uint32 operatorId) external view returns (OperatorStatus) {
-        return _entries[operatorId].status;
+        return _statusOf(_entries[operatorId]);
     }
 
     /// @inheritdoc IOperatorRegistry
     function isActive(uint32 operatorId) external view returns (bool) {
-        return _entries[operatorId].status == OperatorStatus.Active;
+        return _statusOf(_entries[operatorId]) == OperatorStatus.Active;
+    }
+
+    /// @inheritdoc IOperatorRegistry
+    function standingAt(uint32 operatorId, uint48 timepoint) external view returns (Standing) {
+        return Standing(_standings[operatorId].upperLookupRecent(_past(timepoint)));
+    }
+
+    /// @inheritdoc IOperatorRegistry
+    function votersAt(uint48 timepoint) external view returns (uint256) {
+        return _voters.upperLookupRecent(_past(timepoint));
+    }
+
+    /// @inheritdoc IOperatorRegistry
+    function membersAt(uint48 timepoint) external view returns (uint256) {
+        return _members.upperLookupRecent(_past(timepoint));
+    }
+
+    /// @inheritdoc IOperatorRegistry
+    function emergencies() external view returns (uint256 now_, uint256 most) {
+        for (uint256 i = 0; i < _underEmergency.length; ++i) {
+            if (_inEmergency(_entries[_underEmergency[i]])) ++now_;
+        }
+        most = _mostEmergencies();
     }
 
     /// @inheritdoc IOperatorRegistry
@@ -351,6 +448,71 @@ contract OperatorRegistry is IOperatorRegistry, Ownable2Step, Multicall {
 
     function _requireStatus(uint32 operatorId, OperatorStatus expected, OperatorStatus actual) private pure {
         if (actual != expected) revert OperatorRegistryUnexpectedStatus(operatorId, expected, actual);
+    }
+
+    /// @dev The one place that reads a status as it counts now.
+    function _statusOf(Entry storage entry) private view returns (OperatorStatus) {
+        return _inEmergency(entry) ? OperatorStatus.Suspended : entry.status;
+    }
+
+    function _inEmergency(Entry storage entry) private view returns (bool) {
+        return entry.emergency && _within(entry.emergencyUntil);
+    }
+
+    function _endEmergency(Entry storage entry) private {
+        if (!entry.emergency) return;
+        entry.emergency = false;
+        entry.emergencyUntil = 0;
+    }
+
+    /// @dev ⌊(v−1)/3⌋; v is never 0 where it matters, since an operator under suspension has its vote.
+    function _mostEmergencies() private view returns (uint256) {
+        uint256 voters = _voters.latest();
+        return voters == 0 ? 0 : (voters - 1) / 3;
+    }
+
+    function _forgetPastEmergencies() private {
+        uint256 i = 0;
+        while (i < _underEmergency.length) {
+            if (_inEmergency(_entries[_underEmergency[i]])) {
+                ++i;
+            } else {
+                _underEmergency[i] = _underEmergency[_underEmergency.length - 1];
+                _underEmergency.pop();
+            }
+        }
+    }
+
+    function _setStanding(uint32 operatorId, Standing standing) private {
+        uint48 timestamp = uint48(block.timestamp);
+        Standing previous = Standing(_standings[operatorId].latest());
+        _standings[operatorId].push(timestamp, uint208(standing));
+        uint208 voters = _voters.latest();
+        if (previous == Standing.Voter) --voters;
+        if (standing == Standing.Voter) ++voters;
+        _voters.push(timestamp, voters);
+        uint208 members = _members.latest();
+        if (previous != Standing.None) --members;
+        if (standing != Standing.None) ++members;
+        _members.push(timestamp, members);
+    }
+
+    function _past(uint48 timepoint) private view returns (uint48) {
+        if (timepoint >= block.timestamp) revert OperatorRegistryFutureLookup(timepoint, block.timestamp);
+        return timepoint;
+    }
+
+    function _checkController(uint32 operatorId, address controller) private view {
+        if (controller == address(0)) revert OperatorRegistryInvalidController(operatorId, controller);
+        uint32 holder = _idByController[controller];
+        if (holder != 0) revert OperatorRegistryControllerTaken(operatorId, controller, holder);
+    }
+
+    function _setController(uint32 operatorId, Entry storage entry, address controller) private {
+        delete _idByController[entry.controller];
+        _idByController[controller] = operatorId;
+        entry.controller = controller;
+        entry.pendingController = address(0);
     }
 
     function _checkAccount(uint32 operatorId, address account) private pure {

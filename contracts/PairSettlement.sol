@@ -9,7 +9,8 @@ import {IPairSettlement} from "./interfaces/IPairSettlement.sol";
 import {InclusionProof} from "./libraries/InclusionProof.sol";
 
 /// @title PairSettlement
-/// @notice The manual is {IPairSettlement}. Read `_prepare`, `_decide` and `attest`: they are all that writes.
+/// @notice The manual is {IPairSettlement}. Read `_prepare`, `_decide`, `_attest` and `resolve`: they are all that
+/// writes.
 contract PairSettlement is IPairSettlement, EIP712, Multicall {
     /// @dev One slot:
     ///
@@ -54,6 +55,9 @@ contract PairSettlement is IPairSettlement, EIP712, Multicall {
     bytes32 public constant BATCH_TYPEHASH = keccak256(
         "Batch(uint32 initiator,uint32 acceptor,uint64 sequence,uint40 deadline,uint16 count,bytes32 root)"
     );
+
+    /// @dev keccak256("Resolution(bytes32 batchId,bytes32 resolution)")
+    bytes32 public constant RESOLUTION_TYPEHASH = keccak256("Resolution(bytes32 batchId,bytes32 resolution)");
 
     /// @inheritdoc IPairSettlement
     IOperatorRegistry public immutable REGISTRY;
@@ -107,6 +111,26 @@ contract PairSettlement is IPairSettlement, EIP712, Multicall {
         for (uint256 i = 0; i < attestations.length; ++i) {
             _attest(i, operatorId, attestations[i].batchId, attestations[i].executedDigest);
         }
+    }
+
+    /// @inheritdoc IPairSettlement
+    function resolve(
+        bytes32 batchId,
+        bytes32 resolution,
+        bytes calldata initiatorSignature,
+        bytes calldata acceptorSignature
+    ) external {
+        Header storage header = _headers[batchId];
+        if (header.reconciliation != Reconciliation.Discrepancy) {
+            revert PairSettlementNoDiscrepancy(batchId, header.reconciliation);
+        }
+        bytes32 digest = resolutionDigestOf(batchId, resolution);
+        _requireSignature(digest, header.initiator, initiatorSignature);
+        _requireSignature(digest, header.acceptor, acceptorSignature);
+
+        header.reconciliation = Reconciliation.Resolved;
+
+        emit BatchResolved(batchId, resolution);
     }
 
     function _prepare(
@@ -340,6 +364,11 @@ contract PairSettlement is IPairSettlement, EIP712, Multicall {
             );
     }
 
+    /// @inheritdoc IPairSettlement
+    function resolutionDigestOf(bytes32 batchId, bytes32 resolution) public view returns (bytes32) {
+        return _hashTypedDataV4(keccak256(abi.encode(RESOLUTION_TYPEHASH, batchId, resolution)));
+    }
+
     // ------------------------------------------------------------------ guards and bit arithmetic
 
     function _requireActive(uint32 operatorId) private view {
@@ -349,9 +378,9 @@ contract PairSettlement is IPairSettlement, EIP712, Multicall {
         }
     }
 
-    function _requireSignature(bytes32 batchId, uint32 operatorId, bytes calldata signature) private view {
-        if (!REGISTRY.checkSignature(operatorId, batchId, signature)) {
-            revert PairSettlementInvalidSignature(batchId, operatorId, signature);
+    function _requireSignature(bytes32 digest, uint32 operatorId, bytes calldata signature) private view {
+        if (!REGISTRY.checkSignature(operatorId, digest, signature)) {
+            revert PairSettlementInvalidSignature(digest, operatorId, signature);
         }
     }
 

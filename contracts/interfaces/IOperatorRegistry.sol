@@ -14,9 +14,16 @@ pragma solidity 0.8.37;
 /// nothing, but its keys stay valid, so that it can finish what is prepared; whoever lets an operator *start* something
 /// asks for its status, whoever lets it *finish* asks only for its key.
 ///
+/// An Active operator can also be suspended for an emergency, until a timestamp: its status reads Suspended until and
+/// including that second, and Active again after it, without any transaction. `suspend` confirms it, `reinstate` ends it.
+///
+/// Standing in the consortium's votes: None (never admitted, or Retired), Member (Suspended by `suspend`), Voter (all
+/// others, also one under an emergency suspension). It is kept by time, so that a vote can count as of its snapshot.
+///
 /// Who may call: the *authority* (the contract's owner, through which the consortium decides) changes status and
-/// parameters; the *controller* of an operator changes that operator's keys, pins and endpoint, whatever its status.
-/// Nobody changes another operator's keys.
+/// parameters, and gives an operator that lost its controller a new one; the *guardian*, named by the authority, suspends
+/// for an emergency; the *controller* of an operator changes that operator's keys, pins and endpoint, whatever its status.
+/// Nobody else changes an operator's keys. A controller is one operator's at a time.
 ///
 /// Keys overlap when a rotation asks for it: the replaced key stays valid until and including a timestamp, at most
 /// `MAX_OVERLAP_SECONDS` away, unless the controller ends the overlap before. At most two keys of a kind are valid at a
@@ -33,6 +40,13 @@ interface IOperatorRegistry {
         Active,
         Suspended,
         Retired
+    }
+
+    /// @notice What an operator is in the consortium's votes, in the order of its weight.
+    enum Standing {
+        None,
+        Member,
+        Voter
     }
 
     /// @notice The kinds of keys that rotate with an overlap.
@@ -66,6 +80,7 @@ interface IOperatorRegistry {
     /// @param nextPin A second pin, valid too, that the operator means to use next; zero if none.
     /// @param previousPin Valid too until and including `previousPinUntil`; zero if none.
     /// @param endpoint URL of the operator's secure channel, 1–256 bytes.
+    /// @param emergencyUntil Last second of its latest emergency suspension, past or not; 0 if none, or if it was ended.
     struct Operator {
         OperatorStatus status;
         string handle;
@@ -82,6 +97,7 @@ interface IOperatorRegistry {
         bytes32 previousPin;
         uint40 previousPinUntil;
         string endpoint;
+        uint40 emergencyUntil;
     }
 
     event OperatorAdmitted(
@@ -94,6 +110,8 @@ interface IOperatorRegistry {
         string endpoint
     );
     event OperatorSuspended(uint32 indexed operatorId);
+    /// @param until Last second of the emergency suspension.
+    event OperatorSuspendedForEmergency(uint32 indexed operatorId, uint40 until);
     event OperatorReinstated(uint32 indexed operatorId);
     event OperatorRetired(uint32 indexed operatorId);
     event OperatorControllerProposed(uint32 indexed operatorId, address pendingController);
@@ -116,11 +134,22 @@ interface IOperatorRegistry {
     event OperatorEndpointChanged(uint32 indexed operatorId, string endpoint);
     event MaxWindowChanged(uint32 previousSeconds, uint32 maxWindowSeconds);
     event FinalityChanged(FinalityMode mode, uint32 depth);
+    event GuardianChanged(address previousGuardian, address guardian);
 
     error OperatorRegistryUnknownOperator(uint32 operatorId);
     error OperatorRegistryUnexpectedStatus(uint32 operatorId, OperatorStatus expected, OperatorStatus actual);
     error OperatorRegistryNotController(uint32 operatorId, address expected, address actual);
     error OperatorRegistryNotPendingController(uint32 operatorId, address expected, address actual);
+    error OperatorRegistryNotGuardian(address expected, address actual);
+    /// @notice A controller casts one operator's vote: it is no other's at the same time.
+    error OperatorRegistryControllerTaken(uint32 operatorId, address controller, uint32 holder);
+    /// @notice Without an operator that is not retired nobody could ever decide again.
+    error OperatorRegistryLastOperator(uint32 operatorId);
+    /// @notice As many as may be are under an emergency suspension already: a third of the others, rounded down.
+    error OperatorRegistryTooManyEmergencies(uint32 operatorId, uint256 most, uint256 actual);
+    error OperatorRegistryEmergencyOutOfRange(uint32 operatorId, uint40 until, uint256 earliest, uint256 latest);
+    /// @notice Standings are known of the past only: those of this second can still change.
+    error OperatorRegistryFutureLookup(uint256 timepoint, uint256 timestamp);
     error OperatorRegistryInvalidHandle(uint32 operatorId, string handle);
     error OperatorRegistryHandleTaken(uint32 operatorId, string handle, uint32 holder);
     error OperatorRegistryInvalidController(uint32 operatorId, address controller);
@@ -153,20 +182,33 @@ interface IOperatorRegistry {
         string calldata endpoint
     ) external returns (uint32 operatorId);
 
-    /// @notice Active → Suspended: starts nothing new, finishes what is prepared.
+    /// @notice Active → Suspended: starts nothing new, finishes what is prepared. Takes the place of an emergency suspension.
     function suspend(uint32 operatorId) external;
 
-    /// @notice Suspended → Active.
+    /// @notice Suspended → Active; ends an emergency suspension too.
     function reinstate(uint32 operatorId) external;
 
-    /// @notice Active or Suspended → Retired, for good. What is prepared can still be finished.
+    /// @notice Active or Suspended → Retired, for good. What is prepared can still be finished. The last one that is not
+    /// retired cannot be.
     function retire(uint32 operatorId) external;
+
+    /// @notice For an operator that lost its controller's key: the new one counts at once, and a proposed one no more.
+    function replaceController(uint32 operatorId, address newController) external;
+
+    /// @notice Who suspends for an emergency; zero: nobody.
+    function setGuardian(address newGuardian) external;
 
     /// @notice How far in the future the deadline of a batch may lie, 60 s to 30 days.
     function setMaxWindow(uint32 maxWindowSeconds) external;
 
     /// @notice What counts as final; a node may be stricter, never laxer.
     function setFinality(Finality calldata finality) external;
+
+    // ------------------------------------------------------------------ by the guardian
+
+    /// @notice Active → Suspended until and including `until`, at most `MAX_EMERGENCY_SECONDS` away. Refused when ⌊(v−1)/3⌋
+    /// of the v operators with a vote are under one at this time. Never takes away the vote.
+    function suspendForEmergency(uint32 operatorId, uint40 until) external;
 
     // ------------------------------------------------------------------ by the operator's controller
 
@@ -207,7 +249,22 @@ interface IOperatorRegistry {
     /// @notice The operator that this pin belongs or ever belonged to, or 0; whether it counts now is in `operator`.
     function operatorByPin(bytes32 pin) external view returns (uint32);
 
+    /// @notice The operator that this address controls now, or 0.
+    function operatorByController(address controller) external view returns (uint32);
+
     function statusOf(uint32 operatorId) external view returns (OperatorStatus);
+
+    /// @notice Standing at the end of that second. Refused for this second and those to come.
+    function standingAt(uint32 operatorId, uint48 timepoint) external view returns (Standing);
+
+    /// @notice How many operators had a vote at the end of that second.
+    function votersAt(uint48 timepoint) external view returns (uint256);
+
+    /// @notice How many operators were not retired at the end of that second: those with a vote and those suspended.
+    function membersAt(uint48 timepoint) external view returns (uint256);
+
+    /// @notice How many operators are under an emergency suspension now, and how many may be.
+    function emergencies() external view returns (uint256 now_, uint256 most);
 
     function isActive(uint32 operatorId) external view returns (bool);
 
@@ -221,4 +278,6 @@ interface IOperatorRegistry {
     function maxWindow() external view returns (uint32);
 
     function finality() external view returns (Finality memory);
+
+    function guardian() external view returns (address);
 }

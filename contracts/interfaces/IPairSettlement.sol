@@ -17,11 +17,11 @@ import {IOperatorRegistry} from "./IOperatorRegistry.sol";
 /// prepared is born aborted; it uses its sequence up, so that no lane is ever blocked.
 ///
 /// States of a batch's reconciliation: None → ByInitiator or ByAcceptor → Reconciled or Discrepancy. Where both
-/// operators are the same one ("on-us"), its one attestation reconciles.
+/// operators are the same one ("on-us"), its one attestation reconciles. A Discrepancy → Resolved by `resolve`.
 ///
 /// Who may call: `prepare` anyone, since the two signatures authorise it; `decide` and `settle` the acceptor's account;
-/// `attest` the account of the operator that attests. Only Active operators start something (`prepare`, and `settle` of
-/// a batch not yet prepared); one that is suspended or retired can decide and attest what is prepared. Nobody else can
+/// `attest` the account of the operator that attests; `resolve` anyone, with both operators' signatures. Only Active operators start something (`prepare`, and `settle` of
+/// a batch not yet prepared); one that is suspended or retired can decide, attest and resolve what is prepared. Nobody else can
 /// do anything: there is no owner, no pause, no upgrade.
 ///
 /// Pair i of a batch is the bit of value 2^(i mod 256) in word ⌊i/256⌋.
@@ -71,7 +71,8 @@ interface IPairSettlement {
         ByInitiator,
         ByAcceptor,
         Reconciled,
-        Discrepancy
+        Discrepancy,
+        Resolved
     }
 
     event BatchPrepared(
@@ -90,10 +91,13 @@ interface IPairSettlement {
     event BatchAttested(bytes32 indexed batchId, uint32 indexed operatorId, bytes32 executedDigest);
     event BatchReconciled(bytes32 indexed batchId);
     event BatchDiscrepancy(bytes32 indexed batchId, bytes32 initiatorDigest, bytes32 acceptorDigest);
+    /// @param resolution The salted digest of what both have agreed on since.
+    event BatchResolved(bytes32 indexed batchId, bytes32 resolution);
 
     error PairSettlementNoRegistry(address registry);
     error PairSettlementOperatorNotActive(uint32 operatorId, IOperatorRegistry.OperatorStatus actual);
-    error PairSettlementInvalidSignature(bytes32 batchId, uint32 operatorId, bytes signature);
+    /// @param digest What had to be signed: the batchId, or what `resolutionDigestOf` gives.
+    error PairSettlementInvalidSignature(bytes32 digest, uint32 operatorId, bytes signature);
     error PairSettlementWrongSequence(uint32 initiator, uint32 acceptor, uint64 expected, uint64 actual);
     error PairSettlementDeadlineTooFar(bytes32 batchId, uint256 latest, uint40 actual);
     error PairSettlementInvalidCount(bytes32 batchId, uint16 most, uint16 actual);
@@ -120,6 +124,7 @@ interface IPairSettlement {
         bytes32 attested,
         bytes32 actual
     );
+    error PairSettlementNoDiscrepancy(bytes32 batchId, Reconciliation actual);
 
     /// @notice Anchors a batch. A batch that is already prepared is found first: its id is returned, nothing changes and
     /// nothing else is checked. Refused, in this order: an operator that is not Active (initiator first); a signature that
@@ -153,11 +158,24 @@ interface IPairSettlement {
     /// not past; a second attestation.
     function attest(uint32 operatorId, Attestation[] calldata attestations) external;
 
+    /// @notice Ends a discrepancy that both operators have cleared up between them. What they attested stays as it is.
+    /// Refused, in this order: a batch without a discrepancy, a resolved one too; a signature of `resolutionDigestOf` that
+    /// is not its operator's (initiator's first).
+    function resolve(
+        bytes32 batchId,
+        bytes32 resolution,
+        bytes calldata initiatorSignature,
+        bytes calldata acceptorSignature
+    ) external;
+
     /// @notice `Unknown` for a batch not prepared and for an index at or past its count.
     function pairStatus(bytes32 batchId, uint16 index) external view returns (PairStatus);
 
     /// @notice The EIP-712 digest that both operators sign; domain `Tandem`, version `1`, this chain and contract.
     function batchIdOf(Batch calldata batch) external view returns (bytes32);
+
+    /// @notice The EIP-712 digest, in the domain of `batchIdOf`, of `Resolution(bytes32 batchId,bytes32 resolution)`.
+    function resolutionDigestOf(bytes32 batchId, bytes32 resolution) external view returns (bytes32);
 
     /// @notice The sequence that the next batch of this lane must have, from 1.
     function nextSequence(uint32 initiator, uint32 acceptor) external view returns (uint64);

@@ -151,6 +151,8 @@ export function decodeOperator(id: OperatorId, data: Hex, at: UnixSeconds): Oper
     seconds(field('previousAccountUntil')),
     seconds(field('previousSignerUntil')),
     seconds(field('previousPinUntil')),
+    // Then the status changes too, and there is no event to say so.
+    seconds(field('emergencyUntil')),
   ].filter((end) => end >= at);
   const overlapping = (current: unknown, previous: unknown, until: unknown): readonly unknown[] =>
     seconds(until) >= at ? [current, previous] : [current];

@@ -13,6 +13,9 @@ const target = join(root, 'operator-node', 'chain', 'abi.ts');
 const contracts = [
   { name: 'OperatorRegistry', constant: 'operatorRegistryAbi' },
   { name: 'PairSettlement', constant: 'pairSettlementAbi' },
+  { name: 'AuditLog', constant: 'auditLogAbi' },
+  { name: 'ConsortiumGovernor', constant: 'consortiumGovernorAbi' },
+  { name: 'ConsortiumTimelock', constant: 'consortiumTimelockAbi' },
 ] as const;
 
 interface Artifact {

@@ -1,5 +1,5 @@
 /**
- * Deploys both contracts to any JSON-RPC endpoint with Hardhat Ignition, and admits operators. The contracts must have
+ * Deploys the contracts to any JSON-RPC endpoint with Hardhat Ignition, and admits operators. The contracts must have
  * been built. Nothing here is interactive.
  */
 import { Contract, JsonRpcProvider, NonceManager, Wallet, keccak256 } from 'ethers';
@@ -9,47 +9,32 @@ import { join } from 'node:path';
 import config from '../../hardhat.config.ts';
 import tandemModule from '../../ignition/modules/Tandem.ts';
 import { operatorRegistryAbi } from '../../operator-node/chain/abi.ts';
+import {
+  type Admission,
+  type ByContract,
+  type Deployment,
+  type Finality,
+  type Governance,
+  contractNames,
+  defaultGovernance,
+} from './deployment.ts';
+
+export type { Admission, Deployment, Finality, Governance } from './deployment.ts';
 
 export interface DeployRequest {
   readonly rpcUrl: string;
   readonly chainId: number;
   readonly deployerPrivateKey: string;
-  /** The address through which the consortium decides; it alone can admit operators. */
+  /** Who founds the consortium: it alone can admit operators until it has handed over. */
   readonly authority: string;
   /** How far ahead a deadline may lie, 60 to 2,592,000. */
   readonly maxWindowSeconds: number;
   /** What counts as final in this consortium; at once if not given. */
   readonly finality?: Finality;
+  /** `defaultGovernance` if not given. */
+  readonly governance?: Governance;
   /** Where Ignition keeps its journal: the same folder again goes on where it ended, and deploys nothing twice. */
   readonly deploymentDir: string;
-}
-
-export type Finality = { readonly mode: 'depth'; readonly depth: number } | { readonly mode: 'finalized' };
-
-export interface Deployment {
-  readonly chainId: number;
-  readonly genesisHash: string;
-  readonly contracts: ContractNames<string>;
-  /** keccak-256 of the deployed code. */
-  readonly codeHashes: ContractNames<string>;
-  /** The block of the first deployment. */
-  readonly firstBlock: number;
-}
-
-interface ContractNames<Value> {
-  readonly OperatorRegistry: Value;
-  readonly PairSettlement: Value;
-}
-
-export interface Admission {
-  readonly handle: string;
-  readonly controller: string;
-  readonly account: string;
-  /** ERC-7913 bytes: an address, or verifier and key. */
-  readonly signer: string;
-  /** SHA-256 of the SubjectPublicKeyInfo of the operator's TLS key. */
-  readonly pin: string;
-  readonly endpoint: string;
 }
 
 export interface AdmitRequest {
@@ -58,6 +43,11 @@ export interface AdmitRequest {
   readonly authorityPrivateKey: string;
   readonly operators: readonly Admission[];
 }
+
+/** In one transaction: about 6 million gas. */
+const admissionsAtOnce = 20;
+/** Three checkpoints, two slots each. */
+const gasMargin = 150_000n;
 
 const projectRoot = join(import.meta.dirname, '..', '..');
 
@@ -81,38 +71,36 @@ export async function deployTandem(request: DeployRequest): Promise<Deployment> 
   );
   const connection = await hre.network.create('target');
   try {
-    const { OperatorRegistry, PairSettlement } = await connection.ignition.deploy(tandemModule, {
+    const deployed = await connection.ignition.deploy(tandemModule, {
       parameters: {
         Tandem: {
           authority: request.authority,
           maxWindow: request.maxWindowSeconds,
           finality: encodeFinality(request.finality ?? { mode: 'depth', depth: 0 }),
+          governance: { ...(request.governance ?? defaultGovernance) },
         },
       },
       deploymentId: 'tandem',
       config: { requiredConfirmations: 1, blockPollingInterval: 100 },
     });
-    const contracts = {
-      OperatorRegistry: await OperatorRegistry.getAddress(),
-      PairSettlement: await PairSettlement.getAddress(),
-    };
-    return await describeDeployment(request, contracts);
+    const addresses: Record<string, string> = {};
+    for (const name of contractNames) addresses[name] = await deployed[name].getAddress();
+    return await describeDeployment(request, addresses as ByContract<string>);
   } finally {
     await connection.close();
   }
 }
 
-const encodeFinality = (finality: Finality): { mode: number; depth: number } =>
+export const encodeFinality = (finality: Finality): { mode: number; depth: number } =>
   finality.mode === 'depth' ? { mode: 0, depth: finality.depth } : { mode: 1, depth: 0 };
 
-async function describeDeployment(request: DeployRequest, contracts: ContractNames<string>): Promise<Deployment> {
+async function describeDeployment(request: DeployRequest, contracts: ByContract<string>): Promise<Deployment> {
   const provider = new JsonRpcProvider(request.rpcUrl, request.chainId, { staticNetwork: true });
   try {
     const registry = new Contract(contracts.OperatorRegistry, operatorRegistryAbi, provider);
-    const [genesis, registryCode, settlementCode, logs] = await Promise.all([
+    const [genesis, codes, logs] = await Promise.all([
       provider.getBlock(0),
-      provider.getCode(contracts.OperatorRegistry),
-      provider.getCode(contracts.PairSettlement),
+      Promise.all(contractNames.map(async (name) => [name, keccak256(await provider.getCode(contracts[name]))])),
       registry.queryFilter('MaxWindowChanged', 0, 'latest'),
     ]);
     const first = logs[0];
@@ -123,7 +111,7 @@ async function describeDeployment(request: DeployRequest, contracts: ContractNam
       chainId: request.chainId,
       genesisHash: genesis.hash,
       contracts,
-      codeHashes: { OperatorRegistry: keccak256(registryCode), PairSettlement: keccak256(settlementCode) },
+      codeHashes: Object.fromEntries(codes) as ByContract<string>,
       firstBlock: first.blockNumber,
     };
   } finally {
@@ -132,7 +120,7 @@ async function describeDeployment(request: DeployRequest, contracts: ContractNam
 }
 
 /**
- * Admits those of the operators whose handle is not registered yet.
+ * Admits those of the operators whose handle is not registered yet; possible until the authority has handed over.
  * @returns the ids by handle, of all that were asked for.
  */
 export async function admitOperators(request: AdmitRequest): Promise<ReadonlyMap<string, number>> {
@@ -142,12 +130,19 @@ export async function admitOperators(request: AdmitRequest): Promise<ReadonlyMap
     const registry = new Contract(request.registry, operatorRegistryAbi, authority);
     const idOf = async (handle: string): Promise<number> =>
       Number(await registry.getFunction('operatorByHandle')(handle));
-    const sent = [];
+    const admissions: string[] = [];
     for (const { handle, controller, account, signer, pin, endpoint } of request.operators) {
       if ((await idOf(handle)) !== 0) continue;
-      sent.push(await registry.getFunction('admit')(handle, controller, account, signer, pin, endpoint));
+      const args = [handle, controller, account, signer, pin, endpoint];
+      admissions.push(registry.interface.encodeFunctionData('admit', args));
     }
-    for (const transaction of sent) await transaction.wait();
+    for (let i = 0; i < admissions.length; i += admissionsAtOnce) {
+      const multicall = registry.getFunction('multicall');
+      const calls = admissions.slice(i, i + admissionsAtOnce);
+      // An estimate can be of the newest block's second, in which another admission may have paid for the same slots.
+      const gasLimit = (await multicall.estimateGas(calls)) + gasMargin;
+      await (await multicall(calls, { gasLimit })).wait();
+    }
     const ids = new Map<string, number>();
     for (const { handle } of request.operators) ids.set(handle, await idOf(handle));
     return ids;

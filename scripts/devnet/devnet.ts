@@ -242,9 +242,10 @@ export class Devnet {
 
   /** Contracts, then the operators' admission; network.json is what a verifier is given (protocol §7). */
   async #deploy(): Promise<void> {
-    this.#options.say('Deploying OperatorRegistry and PairSettlement, admitting the operators');
+    this.#options.say('Deploying the contracts, admitting the operators, handing over to them');
     const { Wallet } = await import('ethers');
     const { admitOperators, deployTandem } = await import('../contracts/deploy.ts');
+    const { handOver } = await import('../contracts/hand-over.ts');
     const consortium = secretsFile(join(this.layout.dir, 'consortium.json'), ['deployer', 'authority'], randomKey);
     const addressOf = (key: string): string => new Wallet(key).address;
     const funded = [...Object.values(consortium).map(addressOf), ...this.#operators.flatMap((each) => each.senders)];
@@ -270,6 +271,11 @@ export class Devnet {
         throw new Error(`${place.handle} was admitted as ${ids.get(place.handle)}, expected ${place.id}`);
       }
     }
+    await handOver({
+      rpcUrl: this.layout.rpcUrl,
+      contracts: deployment.contracts,
+      authorityPrivateKey: consortium.authority,
+    });
     const { contracts, codeHashes, genesisHash, firstBlock } = deployment;
     const network = { chainId: String(chainId), genesisHash, contracts, codeHashes, firstBlock, finality };
     writeFileSync(this.layout.networkFile, `${JSON.stringify(network, undefined, 2)}\n`);

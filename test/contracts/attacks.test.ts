@@ -1,4 +1,5 @@
-import { Contract, Signature, ZeroHash, concat, id, sha256, toBeHex } from 'ethers';
+import type { Contract} from 'ethers';
+import { Signature, ZeroHash, concat, id, sha256, toBeHex } from 'ethers';
 import { describe, expect, it } from 'vitest';
 
 import { openChain } from './chain.ts';

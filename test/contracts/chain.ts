@@ -16,6 +16,7 @@ export interface Chain {
   /** Deploys, and is the consortium's authority. */
   readonly authority: Wallet;
   deploy(contract: string, ...args: unknown[]): Promise<Contract>;
+  contractAt(contract: string, address: string): Promise<Contract>;
   /** A key that is the same in every run, with an account that can pay. */
   wallet(name: string): Promise<Wallet>;
   send(method: string, ...params: unknown[]): Promise<unknown>;
@@ -61,6 +62,10 @@ export async function openChain(options: ChainOptions = {}): Promise<Chain> {
       const deployed = await new ContractFactory([...abi], bytecode, authority).deploy(...args);
       await deployed.waitForDeployment();
       return new Contract(await deployed.getAddress(), [...abi], authority);
+    },
+    async contractAt(contract, address) {
+      const { abi } = await hre.artifacts.readArtifact(contract);
+      return new Contract(address, [...abi], authority);
     },
     async nextBlockAt(timestamp) {
       await send('evm_setNextBlockTimestamp', timestamp);

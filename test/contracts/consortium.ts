@@ -1,5 +1,6 @@
 /** Both contracts with three operators, and batches signed by them. */
-import { Contract, TypedDataEncoder, Wallet, ZeroHash, id, sha256, toUtf8Bytes } from 'ethers';
+import type { Contract, Wallet} from 'ethers';
+import { TypedDataEncoder, ZeroHash, id, sha256, toUtf8Bytes } from 'ethers';
 
 import { type Chain, oneDay, startTime } from './chain.ts';
 import { receiptOf } from './outcome.ts';
@@ -55,7 +56,16 @@ export interface Consortium {
   sign(change?: Partial<Batch>): Promise<Signed>;
   /** The same, prepared by a stranger. */
   prepared(change?: Partial<Batch>): Promise<Signed>;
+  /** The arguments of `resolve`, signed by both operators of the batch. */
+  resolution(signed: Signed, resolution: string): Promise<readonly [string, string, string, string]>;
 }
+
+export const resolutionType = {
+  Resolution: [
+    { name: 'batchId', type: 'bytes32' },
+    { name: 'resolution', type: 'bytes32' },
+  ],
+};
 
 export const batchType = {
   Batch: [
@@ -140,6 +150,11 @@ export async function openConsortium(chain: Chain): Promise<Consortium> {
       const signed = await sign(change);
       await receiptOf(as(stranger), 'prepare', ...signed.args);
       return signed;
+    },
+    async resolution({ batch, batchId }, resolution) {
+      const by = (operatorId: number): Promise<string> =>
+        (signerOf.get(operatorId) ?? stranger).signTypedData(domain, resolutionType, { batchId, resolution });
+      return [batchId, resolution, await by(batch.initiator), await by(batch.acceptor)];
     },
   };
 }

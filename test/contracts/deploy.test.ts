@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { operatorRegistryAbi, pairSettlementAbi } from '../../operator-node/chain/abi.ts';
 import { type DeployRequest, admitOperator, admitOperators, deployTandem } from '../../scripts/contracts/deploy.ts';
+import { contractNames } from '../../scripts/contracts/deployment.ts';
 
 const chainId = 20261123;
 /** The first of the keys that anvil funds. */
@@ -68,17 +69,15 @@ const operator = (handle: string) => {
 };
 
 describe('deployTandem', () => {
-  it('deploys both contracts once, and finds them again from the same folder', async () => {
+  it('deploys every contract once, and finds them again from the same folder', async () => {
     const deployment = await deployTandem(request);
     const again = await deployTandem(request);
     expect(again).toEqual(deployment);
 
     const { contracts, codeHashes } = deployment;
     expect(deployment).toMatchObject({ chainId, genesisHash: (await provider.getBlock(0))?.hash });
-    expect(codeHashes).toEqual({
-      OperatorRegistry: keccak256(await provider.getCode(contracts.OperatorRegistry)),
-      PairSettlement: keccak256(await provider.getCode(contracts.PairSettlement)),
-    });
+    const codes = contractNames.map(async (name) => [name, keccak256(await provider.getCode(contracts[name]))]);
+    expect(codeHashes).toEqual(Object.fromEntries(await Promise.all(codes)));
     expect(await provider.getCode(contracts.OperatorRegistry, deployment.firstBlock)).not.toBe('0x');
     expect(await provider.getCode(contracts.OperatorRegistry, deployment.firstBlock - 1)).toBe('0x');
 

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 
 import { allOf, commitAll, deadline, decision } from './consortium.ts';
 import { type Line, linesOf, receiptOf } from './outcome.ts';
-import { attestation, now, openScene } from './scene.ts';
+import { admitMore, attestation, now, openScene } from './scene.ts';
 
 const scene = openScene();
 
@@ -30,15 +30,18 @@ describe('the log of the registry', () => {
       case 'OperatorAdmitted': {
         const [handle, controller, account, signer, pin, endpoint] = args;
         const fields = { handle, controller, account, signer, pin, endpoint };
-        const absent = { pendingController: ZeroAddress, nextPin: ZeroHash };
+        const absent = { pendingController: ZeroAddress, nextPin: ZeroHash, emergencyUntil: 0n };
         return Object.assign({ status: active, ...fields, ...absent }, ...previousOf);
       }
       case 'OperatorSuspended':
-        return { ...entry, status: suspended };
+        return { ...entry, status: suspended, emergencyUntil: 0n };
+      case 'OperatorSuspendedForEmergency':
+        // The test reads the state before it lapses.
+        return { ...entry, status: suspended, emergencyUntil: first };
       case 'OperatorReinstated':
-        return { ...entry, status: active };
+        return { ...entry, status: active, emergencyUntil: 0n };
       case 'OperatorRetired':
-        return { ...entry, status: retired };
+        return { ...entry, status: retired, emergencyUntil: 0n };
       case 'OperatorControllerProposed':
         return { ...entry, pendingController: first };
       case 'OperatorControllerRotated':
@@ -66,7 +69,7 @@ describe('the log of the registry', () => {
 
   it('rebuilds every operator and parameter', async () => {
     const { registry, consortium, chain } = scene;
-    const { aurora, borealis } = consortium;
+    const { aurora, borealis, stranger } = consortium;
     const [asAurora, asBorealis] = [
       consortium.registryAs(aurora.controller),
       consortium.registryAs(borealis.controller),
@@ -88,6 +91,14 @@ describe('the log of the registry', () => {
     await receiptOf(asBorealis, 'setEndpoint', 2, 'https://moved.example');
     await receiptOf(asBorealis, 'proposeController', 2, key.address);
     await receiptOf(consortium.registryAs(key), 'acceptController', 2);
+    const replacement = await chain.wallet('a replaced controller');
+    await receiptOf(registry, 'replaceController', 1, replacement.address);
+    await admitMore(scene, ['delta', 'eos', 'fauna', 'gaia']);
+    await receiptOf(registry, 'setGuardian', stranger.address);
+    const asGuardian = consortium.registryAs(stranger);
+    await receiptOf(asGuardian, 'suspendForEmergency', 4, now + 5000);
+    await receiptOf(asGuardian, 'suspendForEmergency', 5, now + 5000);
+    await receiptOf(registry, 'reinstate', 5);
     await receiptOf(registry, 'suspend', 1);
     await receiptOf(registry, 'suspend', 2);
     await receiptOf(registry, 'reinstate', 2);
@@ -104,11 +115,12 @@ describe('the log of the registry', () => {
       if (String(name).startsWith('Operator')) model.set(operatorId, fold(model.get(operatorId) ?? {}, line));
       else parameters[String(name)] = [operatorId, ...rest];
     }
-    expect([...model.keys()]).toEqual([1n, 2n, 3n]);
+    expect([...model.keys()]).toEqual([1n, 2n, 3n, 4n, 5n, 6n, 7n]);
     for (const [operatorId, entry] of model) {
       expect((await registry.getFunction('operator')(operatorId)).toObject()).toEqual(entry);
     }
     expect(parameters['MaxWindowChanged']?.[1]).toBe(await registry.getFunction('maxWindow')());
+    expect(parameters['GuardianChanged']?.[1]).toBe(await registry.getFunction('guardian')());
     expect(parameters['FinalityChanged']).toEqual((await registry.getFunction('finality')()).toArray());
     const declared = registry.interface.fragments.flatMap((fragment) =>
       fragment.type === 'event' && 'name' in fragment ? [fragment.name] : [],
@@ -145,7 +157,7 @@ describe('the log of the settlement', () => {
       batch.aborts[index] = (batch.aborts[index] ?? 0n) | (abortMask ?? 0n);
     } else if (name === 'BatchAttested') {
       batch.digests.set(args[0], args[1]);
-    } else if (name === 'BatchReconciled' || name === 'BatchDiscrepancy') {
+    } else if (name === 'BatchReconciled' || name === 'BatchDiscrepancy' || name === 'BatchResolved') {
       batch.end = name;
     } else if (name !== 'DecisionTooLate') {
       throw new Error(`an event that the model does not know: ${String(name)}`);
@@ -157,6 +169,7 @@ describe('the log of the settlement', () => {
     const whole = await consortium.prepared({ count: 600 });
     const mixed = await consortium.prepared({ sequence: 2, count: 300 });
     const late = await consortium.prepared({ sequence: 3, count: 2, deadline: now - 1 });
+    const resolved = await consortium.prepared({ sequence: 4, count: 2, deadline: now - 1 });
     const onUs = await consortium.sign({ initiator: 2, acceptor: 2, count: 1 });
     await receiptOf(asBorealis, 'settle', ...onUs.args, commitAll(onUs));
     await receiptOf(asStranger, 'prepare', ...mixed.args);
@@ -169,18 +182,25 @@ describe('the log of the settlement', () => {
       decision(mixed, 0n, allOf(44), 1),
     ]);
     const [same, other] = [id('executed'), id('something else')];
-    await receiptOf(asAurora, 'attest', 1, [attestation(whole, same), attestation(late, same)]);
+    await receiptOf(
+      asAurora,
+      'attest',
+      1,
+      [whole, late, resolved].map((batch) => attestation(batch, same)),
+    );
     await receiptOf(asBorealis, 'attest', 2, [
       attestation(whole, same),
       attestation(late, other),
+      attestation(resolved, other),
       attestation(onUs, same),
     ]);
+    await receiptOf(asStranger, 'resolve', ...(await consortium.resolution(resolved, id('cleared up'))));
     await chain.nextBlockAt(deadline + 1);
     await receiptOf(asBorealis, 'attest', 2, [attestation(mixed, same)]);
 
     const model = new Map<unknown, Batch>();
     for (const line of await logOf('settlement')) fold(model, line);
-    expect([...model.keys()].sort()).toEqual([whole, mixed, late, onUs].map(({ batchId }) => batchId).sort());
+    expect([...model.keys()].sort()).toEqual([whole, mixed, late, resolved, onUs].map(({ batchId }) => batchId).sort());
     const last = new Map<string, unknown>();
     for (const [batchId, { prepared, commits, aborts, digests, end }] of model) {
       const [initiator, acceptor, sequence, deadlineOf, count] = prepared;
@@ -192,7 +212,8 @@ describe('the log of the settlement', () => {
         expect(digest).toBe(digests.get(operatorId) ?? ZeroHash);
       }
       const attested = digests.has(initiator) ? 1n : digests.has(acceptor) ? 2n : 0n;
-      const expected = end === 'BatchReconciled' ? 3n : end === 'BatchDiscrepancy' ? 4n : attested;
+      const ends: Record<string, bigint> = { BatchReconciled: 3n, BatchDiscrepancy: 4n, BatchResolved: 5n };
+      const expected = ends[String(end)] ?? attested;
       expect(await settlement.getFunction('reconciliationOf')(batchId)).toBe(expected);
     }
     for (const [lane, sequence] of last) {

@@ -1,4 +1,5 @@
-import { Contract, Wallet, ZeroAddress, ZeroHash, id } from 'ethers';
+import type { Contract, Wallet} from 'ethers';
+import { ZeroAddress, ZeroHash, id } from 'ethers';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import { type Chain, oneDay, openChain, startTime } from './chain.ts';
@@ -129,6 +130,7 @@ describe('admit', () => {
       handle: args[0],
       controller: newKey.address,
       pendingController: ZeroAddress,
+      emergencyUntil: 0n,
       account: newKey.address,
       previousAccount: ZeroAddress,
       previousAccountUntil: 0n,

@@ -9,9 +9,17 @@ import {
   isError,
 } from 'ethers';
 
-import { operatorRegistryAbi, pairSettlementAbi } from '../../operator-node/chain/abi.ts';
+import {
+  auditLogAbi,
+  consortiumGovernorAbi,
+  consortiumTimelockAbi,
+  operatorRegistryAbi,
+  pairSettlementAbi,
+} from '../../operator-node/chain/abi.ts';
 
-const known = [new Interface(pairSettlementAbi), new Interface(operatorRegistryAbi)];
+const known = [pairSettlementAbi, operatorRegistryAbi, auditLogAbi, consortiumGovernorAbi, consortiumTimelockAbi].map(
+  (abi) => new Interface(abi),
+);
 
 /** Enough for any call of the tests; given, so that a refused call is sent and not only estimated. */
 const gasLimit = 16_000_000;
@@ -40,7 +48,7 @@ export function linesOf(logs: readonly Log[]): readonly Line[] {
       const parsed = abi.parseLog(log);
       if (parsed !== null) return toLine(parsed.name, parsed.args);
     }
-    throw new Error(`a log of neither contract: ${log.topics[0]}`);
+    throw new Error(`a log of none of the contracts: ${log.topics[0]}`);
   });
 }
 

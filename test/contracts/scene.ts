@@ -1,10 +1,10 @@
 /** The consortium of a test file: opened before its first test, and as it was at the start of each. */
-import type { Contract } from 'ethers';
+import { type Contract, type Wallet, id } from 'ethers';
 import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
 
 import { type Chain, type ChainOptions, openChain, startTime } from './chain.ts';
 import { type Consortium, type Signed, openConsortium } from './consortium.ts';
-import type { Line } from './outcome.ts';
+import { type Line, receiptOf } from './outcome.ts';
 
 /** A time after the set-up and long before any deadline. */
 export const now = startTime + 1000;
@@ -78,7 +78,31 @@ export function openScene(options?: ChainOptions): Scene {
 /** `PairStatus` of the contract. */
 export const status = { unknown: 0n, prepared: 1n, committed: 2n, aborted: 3n };
 /** `Reconciliation` of the contract. */
-export const reconciliation = { none: 0n, byInitiator: 1n, byAcceptor: 2n, reconciled: 3n, discrepancy: 4n };
+export const reconciliation = {
+  none: 0n,
+  byInitiator: 1n,
+  byAcceptor: 2n,
+  reconciled: 3n,
+  discrepancy: 4n,
+  resolved: 5n,
+};
+/** `OperatorStatus` of the registry. */
+export const operatorStatus = { unknown: 0n, active: 1n, suspended: 2n, retired: 3n };
+/** `Standing` of the registry. */
+export const standing = { none: 0n, member: 1n, voter: 2n };
+
+/** Admits operators of these handles, with ids from 4 on. @returns their controllers. */
+export async function admitMore({ chain, registry }: Scene, handles: readonly string[]): Promise<readonly Wallet[]> {
+  const controllers: Wallet[] = [];
+  for (const handle of handles) {
+    const controller = await chain.wallet(`${handle}'s controller`);
+    const { address } = await chain.wallet(`${handle}'s account`);
+    const pin = id(`pin of ${handle}`);
+    await receiptOf(registry, 'admit', handle, controller.address, address, address, pin, `https://${handle}.example`);
+    controllers.push(controller);
+  }
+  return controllers;
+}
 
 export interface Outcome {
   readonly prepared: boolean;

@@ -175,7 +175,7 @@ beforeAll(async () => {
     authorityPrivateKey: deployer.privateKey,
     operators: (['initiator', 'acceptor'] as const).map((side) => ({
       handle: side,
-      controller: deployer.address,
+      controller: side === 'acceptor' ? deployer.address : new Wallet(id('controller of the initiator')).address,
       account: side === 'acceptor' ? account.address : deployer.address,
       signer: signers[side].address,
       pin: id(side),

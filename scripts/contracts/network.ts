@@ -1,0 +1,109 @@
+/**
+ * A named network from its parameter file.
+ *
+ *   network.ts deploy    --rpc URL --parameters FILE --dir DIR   contracts and founders; again: goes on where it ended
+ *   network.ts hand-over --rpc URL --dir DIR                     the founder gives its power up, and it is checked
+ *   network.ts verify    --rpc URL --network FILE [--parameters FILE]
+ *
+ * DIR receives `network.json` and Ignition's journal. The founder's key, which pays, is in the environment as
+ * TANDEM_FOUNDER_KEY (0x and 64 hex digits); `verify` needs none. Ends with 1 when a check fails.
+ */
+import { Wallet } from 'ethers';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+
+import { admitOperators, deployTandem } from './deploy.ts';
+import { type Deployment, contractNames, networkFile, parseDeployment, readParameters } from './deployment.ts';
+import { handOver } from './hand-over.ts';
+import { type Finding, verifyDeployment } from './verify.ts';
+
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: {
+    rpc: { type: 'string' },
+    parameters: { type: 'string' },
+    network: { type: 'string' },
+    dir: { type: 'string' },
+  },
+});
+
+const usage = 'usage: network.ts deploy|hand-over|verify --rpc URL [--parameters FILE] [--dir DIR] [--network FILE]';
+
+function required(name: keyof typeof values): string {
+  const value = values[name];
+  if (value === undefined) throw new Error(`--${name} is missing\n${usage}`);
+  return value;
+}
+
+function founderKey(): string {
+  const key = process.env['TANDEM_FOUNDER_KEY'];
+  if (key === undefined || !/^0x[0-9a-fA-F]{64}$/.test(key)) {
+    throw new Error('TANDEM_FOUNDER_KEY must be the founder’s private key: 0x and 64 hex digits');
+  }
+  return key;
+}
+
+const readNetwork = (file: string): Deployment => parseDeployment(JSON.parse(readFileSync(file, 'utf8')));
+
+function print(deployment: Deployment): void {
+  for (const name of contractNames) {
+    console.log(`${name.padEnd(20)} ${deployment.contracts[name]}  code ${deployment.codeHashes[name]}`);
+  }
+}
+
+function report(findings: readonly Finding[]): void {
+  for (const { check, ok, expected, found } of findings) {
+    console.log(ok ? `ok    ${check}: ${found}` : `WRONG ${check}: expected ${expected}, found ${found}`);
+  }
+  const wrong = findings.filter(({ ok }) => !ok).length;
+  console.log(wrong === 0 ? `All ${findings.length} checks passed.` : `${wrong} of ${findings.length} checks failed.`);
+  if (wrong !== 0) process.exitCode = 1;
+}
+
+async function deploy(): Promise<void> {
+  const [rpcUrl, dir, key] = [required('rpc'), required('dir'), founderKey()];
+  const parameters = readParameters(required('parameters'));
+  const { chainId, maxWindowSeconds, finality, governance, founders } = parameters;
+  mkdirSync(dir, { recursive: true });
+  const deployment = await deployTandem({
+    rpcUrl,
+    chainId,
+    deployerPrivateKey: key,
+    authority: new Wallet(key).address,
+    maxWindowSeconds,
+    finality,
+    governance,
+    deploymentDir: join(dir, 'ignition'),
+  });
+  print(deployment);
+  const registry = deployment.contracts.OperatorRegistry;
+  const ids = await admitOperators({ rpcUrl, registry, authorityPrivateKey: key, operators: founders });
+  for (const [handle, operatorId] of ids) console.log(`operator ${operatorId}: ${handle}`);
+  const file = join(dir, 'network.json');
+  writeFileSync(file, networkFile(deployment, finality));
+  console.log(`Written: ${file}`);
+}
+
+async function giveUp(): Promise<void> {
+  const [rpcUrl, key] = [required('rpc'), founderKey()];
+  const deployment = readNetwork(join(required('dir'), 'network.json'));
+  await handOver({ rpcUrl, contracts: deployment.contracts, authorityPrivateKey: key });
+  report(await verifyDeployment({ rpcUrl, deployment }));
+}
+
+async function verify(): Promise<void> {
+  const deployment = readNetwork(required('network'));
+  const parameters = values.parameters === undefined ? {} : { parameters: readParameters(values.parameters) };
+  report(await verifyDeployment({ rpcUrl: required('rpc'), deployment, ...parameters }));
+}
+
+const commands: Readonly<Record<string, () => Promise<void>>> = { deploy, 'hand-over': giveUp, verify };
+try {
+  const command = commands[positionals[0] ?? ''];
+  if (command === undefined) throw new Error(usage);
+  await command();
+} catch (error) {
+  console.error((error as Error).message);
+  process.exitCode = 1;
+}
