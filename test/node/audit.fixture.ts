@@ -292,6 +292,7 @@ export function modelChain({
           none,
           0,
           '',
+          0,
         ];
         return abi.encodeFunctionResult('operator', [values]) as Hex;
       }
