@@ -39,6 +39,11 @@ export const errorCatalogue = {
     retryable: true,
     remedy: 'Free disk space or mend the disk, then start the node again.',
   },
+  'store-damaged': {
+    status: 500,
+    retryable: false,
+    remedy: 'Keep the store as it is; restore or recover it as docs/operations.md says.',
+  },
   'config-invalid': { status: 500, retryable: false, remedy: 'Mend the configuration file at the place named.' },
   'catalogue-invalid': { status: 500, retryable: false, remedy: 'Mend the service catalogue at the line named.' },
   'network-mismatch': {

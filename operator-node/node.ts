@@ -18,6 +18,7 @@ import type { Config } from './config.ts';
 import { loadDirectory } from './directory/file.ts';
 import { systemClock, systemRandom } from './engine/clock.ts';
 import type { EngineEvent } from './engine/engine.ts';
+import { checkJournalEnd, checkJournalFurther } from './engine/journal.ts';
 import { TandemError } from './errors.ts';
 import { loadKeys, localSigner } from './keys.ts';
 import { FanoutGateway } from './messaging/fanout.ts';
@@ -42,6 +43,11 @@ export interface RunningNode {
 
 const webhookTimeoutMillis = 10_000;
 const metricsMillis = 2_000;
+/** So often so many entries of the journal are recomputed, until its end. */
+const journalMillis = 60_000;
+const journalEntries = 5_000;
+/** After these the node writes and tells nothing more. */
+const storeFaults: ReadonlySet<string> = new Set(['store-failed', 'store-damaged']);
 /** Events that come with every pair or block: counted, not logged. */
 const everyPair = new Set(['ordered', 'held', 'refused', 'notice', 'message', 'committed', 'aborted', 'told', 'block']);
 
@@ -65,11 +71,12 @@ export async function startNode(config: Config, { log, onFatal }: NodeHooks): Pr
       metrics.observeFlush(millis / 1000, transactions);
     },
   });
+  await checkJournalEnd(store);
   const phones = config.gateway.phonesDir === undefined ? undefined : await Phones.open(config.gateway.phonesDir);
   const gateway = gatewayOf(config, phones);
 
   const failed = (where: string, error: unknown): void => {
-    if (error instanceof TandemError && error.code === 'store-failed') onFatal(error);
+    if (error instanceof TandemError && storeFaults.has(error.code)) onFatal(error);
     else log({ level: 'warn', where, message: error instanceof Error ? error.message : String(error) });
   };
   const tls = {
@@ -126,6 +133,10 @@ export async function startNode(config: Config, { log, onFatal }: NodeHooks): Pr
     metrics.setOldestOpenPair(oldest === undefined ? undefined : toUnixSeconds(oldest));
   });
 
+  engine.every(journalMillis, 'journal', async () => {
+    await checkJournalFurther(store, journalEntries);
+  });
+
   const channelServer = await startChannelServer({
     ...common,
     peers,
@@ -133,6 +144,7 @@ export async function startNode(config: Config, { log, onFatal }: NodeHooks): Pr
     port: config.channel.port,
     handlers,
     observe: (event) => {
+      if (event.type === 'handler-failed') failed(`channel ${event.method}`, event.error);
       log({ level: 'warn', where: 'channel', ...event, ...('error' in event ? { error: String(event.error) } : {}) });
     },
   });

@@ -21,6 +21,7 @@ export function send(response: ServerResponse, answer: Answer): void {
 /** The messages of these are about the node's inside: a caller gets the remedy alone. */
 const inward: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'store-failed',
+  'store-damaged',
   'config-invalid',
   'catalogue-invalid',
   'network-mismatch',

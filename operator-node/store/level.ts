@@ -1,9 +1,16 @@
-/** The store on LevelDB: one folder, one owner, every batch synced. */
+/**
+ * The store on LevelDB: one folder, one owner, every batch synced; a folder that is not as it was left is not opened. What
+ * is lost, and where to go on, is in the message; `docs/operations.md` has the steps.
+ */
+import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { ClassicLevel } from 'classic-level';
 import { TandemError } from '../errors.ts';
 import type { Disk, DiskOp, DiskRange } from './disk.ts';
 import { GroupCommitStore, type StoreOptions } from './group-commit.ts';
+import { GuardedDisk, guardKey, openRecord, sealRecord, type Follower } from './guard.ts';
+import { checkLevelFiles, lastPut, type FilesChecked } from './level-files.ts';
+import { markFileOf, readMark, type Mark } from './mark.ts';
 import type { Store } from './store.ts';
 
 const mebibyte = 1024 * 1024;
@@ -11,7 +18,10 @@ const mebibyte = 1024 * 1024;
 /** Entries that a scan takes from LevelDB at once. */
 const scanChunk = 256;
 
-class LevelDisk implements Disk {
+/** Looks at the files before they count as damaged: those of a store in use change between two reads. */
+const looks = 3;
+
+export class LevelDisk implements Disk {
   readonly #db: ClassicLevel<string, string>;
 
   constructor(db: ClassicLevel<string, string>) {
@@ -44,14 +54,79 @@ class LevelDisk implements Disk {
   }
 }
 
+export interface LevelStoreOptions extends StoreOptions {
+  /** Opens the second log, given where the store is. */
+  readonly follow?: (mark: Mark) => Promise<Follower>;
+  /** The end of the store is known to be lost, and that is accepted: it will be put into recovery (rule 11). */
+  readonly acceptLoss?: boolean;
+}
+
+/** Before anything is changed in the folder. */
+export interface Inspected {
+  readonly files: FilesChecked | undefined;
+  readonly mark: Mark | 'damaged' | undefined;
+  /** The number of the last write in the log; undefined where the log holds none. */
+  readonly logged: Mark | undefined;
+  /** One sentence a fault. */
+  readonly faults: readonly string[];
+}
+
+/** Looks at the folder of a store that nobody has open, and at its mark; changes nothing. */
+export async function inspectLevelStore(dir: string): Promise<Inspected> {
+  // Read before the files: a store in use is never behind a mark that was read earlier.
+  const mark = readMark(markFileOf(dir));
+  const files = await checkLevelFiles(dir);
+  const faults = [...(files?.faults ?? [])];
+  const logged = files === undefined ? undefined : loggedMark(files);
+  if (files === undefined && mark !== undefined) faults.push(`${dir} holds no store, and its mark says that it did`);
+  const lost = lossOf(dir, mark, logged);
+  if (lost !== undefined) faults.push(lost);
+  return { files, mark, logged, faults };
+}
+
+function loggedMark({ batches }: FilesChecked): Mark | undefined {
+  const sealed = lastPut(batches, guardKey);
+  return sealed === undefined ? undefined : (JSON.parse(openRecord(guardKey, sealed)) as Mark);
+}
+
+/** Why the store is not the one of its mark, or has less than was told of. */
+function lossOf(dir: string, mark: Mark | 'damaged' | undefined, found: Mark | undefined): string | undefined {
+  // Of a store without a write nobody was told anything.
+  if (found === undefined || (mark === undefined && found.write === 0)) return undefined;
+  const file = markFileOf(dir);
+  if (mark === undefined) return `${file} is missing: the folder was moved without its mark, or is a copy`;
+  if (mark === 'damaged') return `${file} is damaged, so whether the end of the store is there cannot be said`;
+  if (mark.store !== found.store) return `${file} is of the store ${mark.store}, the folder holds ${found.store}`;
+  if (found.write >= mark.write) return undefined;
+  return `The store ends at write ${found.write} and somebody was told of what write ${mark.write} holds: ${mark.write - found.write} are lost`;
+}
+
+const remedy =
+  'Nothing was changed. Keep the folder. With a followed backup run tandem restore, which loses nothing; else restore the newest backup, or go on with what is here by tandem recover --accept-loss: both start in recovery (docs/operations.md).';
+
+function damaged(dir: string, faults: readonly string[]): TandemError {
+  return new TandemError('store-damaged', `The store in ${dir} is damaged:\n  ${faults.join('\n  ')}\n${remedy}`, {
+    facts: { dir, faults },
+  });
+}
+
+const isLoss = (fault: string): boolean => / are lost$|\.mark is (missing|damaged)/.test(fault);
+
 /**
  * Opens the store in `dir`, creating the folder (readable by its owner only) where it is missing.
- * @throws {TandemError} `store-failed` when another process has it open or it cannot be read.
+ * @throws {TandemError} `store-failed` when another process has it open or it cannot be read, `store-damaged` when it is
+ *   not as it was left.
  */
-export async function openLevelStore(dir: string, options: StoreOptions = {}): Promise<Store> {
+export async function openLevelStore(dir: string, options: LevelStoreOptions = {}): Promise<Store> {
+  const { follow, acceptLoss = false, ...storeOptions } = options;
+  const tolerated = (faults: readonly string[]): boolean => faults.length === 0 || (acceptLoss && faults.every(isLoss));
+  let db: ClassicLevel<string, string> | undefined;
   try {
     await mkdir(dir, { recursive: true, mode: 0o700 });
-    const db = new ClassicLevel<string, string>(dir, {
+    let found = await inspectLevelStore(dir);
+    for (let look = 1; look < looks && !tolerated(found.faults); look += 1) found = await inspectLevelStore(dir);
+    if (!tolerated(found.faults)) throw damaged(dir, found.faults);
+    db = new ClassicLevel<string, string>(dir, {
       keyEncoding: 'utf8',
       valueEncoding: 'utf8',
       // Larger than the defaults (4, 8 and 2 MiB): fewer compactions for the same writes.
@@ -60,10 +135,34 @@ export async function openLevelStore(dir: string, options: StoreOptions = {}): P
       maxFileSize: 8 * mebibyte,
     });
     await db.open();
-    return new GroupCommitStore(new LevelDisk(db), options);
+    const disk = new LevelDisk(db);
+    const mark = await markOf(dir, disk, tolerated);
+    const follower = await follow?.(mark);
+    return new GroupCommitStore(new GuardedDisk({ disk, markFile: markFileOf(dir), mark, follower }), storeOptions);
   } catch (error) {
+    await db?.close();
+    if (error instanceof TandemError) throw error;
     throw openFault(dir, error);
   }
+}
+
+/** Where the opened store is, compared with its mark; a new store begins here. */
+async function markOf(dir: string, disk: LevelDisk, tolerated: (faults: readonly string[]) => boolean): Promise<Mark> {
+  const known = readMark(markFileOf(dir));
+  const sealed = disk.get(guardKey);
+  if (sealed !== undefined) {
+    const found = JSON.parse(openRecord(guardKey, sealed)) as Mark;
+    const lost = lossOf(dir, known, found);
+    if (lost !== undefined && !tolerated([lost])) throw damaged(dir, [lost]);
+    return found;
+  }
+  for await (const [key] of disk.entries({ gte: ' ', lt: '~', reverse: false, limit: 1 })) {
+    throw damaged(dir, [`It holds ${key} and no number of its last write: a build without checksums made it`]);
+  }
+  if (known !== undefined) throw damaged(dir, [`It is empty, and ${markFileOf(dir)} says that it was not`]);
+  const mark: Mark = { store: randomBytes(16).toString('hex'), write: 0 };
+  await disk.write([{ type: 'put', key: guardKey, value: sealRecord(guardKey, JSON.stringify(mark)) }]);
+  return mark;
 }
 
 function openFault(dir: string, error: unknown): TandemError {

@@ -47,9 +47,12 @@ export const tables: Readonly<Record<string, TableEntry>> = {
   'sending-account': { key: '<address, lower case>', owner: sent, holds: 'the next nonce of an account' },
   sent: { key: '<address>!<nonce, 12 digits>', owner: sent, holds: 'a signed transaction that is not final yet' },
 
+  guard: { key: 'head', owner: 'store/guard.ts', holds: 'which store this is, and how many writes it has seen' },
+
   outbox: { key: '<queue>!<item key>', owner: 'engine/engine.ts', holds: 'an effect that is still to be done' },
   journal: { key: '<sequence, 12 digits>', owner: journal, holds: 'an entry of the node’s journal' },
   'journal-head': { key: 'head', owner: journal, holds: 'the last entry of the journal' },
+  'journal-verified': { key: 'head', owner: journal, holds: 'up to where the journal was recomputed' },
 
   account: { key: '<userId>/<asset>', owner: payments, holds: 'balance, what is held, what was spent on the day' },
   'account-list': { key: '<userId>', owner: payments, holds: 'the assets of a user’s accounts' },

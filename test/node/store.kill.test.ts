@@ -24,11 +24,13 @@ const writer = `
 `;
 
 describe('a killed process', () => {
+  let folder: string;
   let dir: string;
   beforeEach(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'tandem-store-'));
+    folder = await mkdtemp(join(tmpdir(), 'tandem-store-'));
+    dir = join(folder, 'store');
   });
-  afterEach(() => rm(dir, { recursive: true }));
+  afterEach(() => rm(folder, { recursive: true }));
 
   it.each([1, 40, 400])('leaves all that it told of, and every transaction whole: after %i', async (lines) => {
     const child = spawn(process.execPath, ['--input-type=module', '-e', writer, dir], {

@@ -17,15 +17,25 @@ describe('level store', () => {
   });
 
   it('syncs every batch', async () => {
-    const dir = await mkdtemp(join(tmpdir(), 'tandem-store-'));
+    const folder = await mkdtemp(join(tmpdir(), 'tandem-store-'));
+    const dir = join(folder, 'store');
     const batch = vi.spyOn(ClassicLevel.prototype, 'batch');
     try {
       await using store = await openLevelStore(dir);
+      batch.mockClear();
       await store.transact((tx) => tx.put(table<object>('thing'), 'a', {}));
-      expect(batch.mock.calls).toEqual([[[{ type: 'put', key: 'thing!a', value: '{}' }], { sync: true }]]);
+      expect(batch.mock.calls).toMatchObject([
+        [
+          [
+            { type: 'put', key: 'thing!a' },
+            { type: 'put', key: 'guard!head' },
+          ],
+          { sync: true },
+        ],
+      ]);
     } finally {
       batch.mockRestore();
-      await rm(dir, { recursive: true });
+      await rm(folder, { recursive: true });
     }
   });
 
