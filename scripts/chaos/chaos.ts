@@ -1,0 +1,83 @@
+/** `npm run chaos`: real processes under load while everything between and below them breaks; at the end, I1–I7. */
+import { randomBytes } from 'node:crypto';
+import { parseArgs } from 'node:util';
+import { reportOf } from './report.ts';
+import { runChaos, type ChaosOptions } from './run.ts';
+import { faultClasses, type FaultClass } from './schedule.ts';
+
+const usage = `usage: npm run chaos -- [--minutes N] [--seed S] [--rate R] [--only CLASS,…] [--without CLASS,…] [--keep]
+  --minutes   how long faults are injected (default 3)
+  --seed      of the schedule of faults: the same one again has the same faults at the same times (default: drawn)
+  --rate      orders a second (default 8)
+  --only      only these classes of faults; --without: all but these
+              ${faultClasses.join(', ')}
+  --keep      leave the devnet's folder behind; where something is wrong it is kept anyway`;
+
+function classesOf(only: string | undefined, without: string | undefined): ReadonlySet<FaultClass> {
+  const named = (text: string | undefined): readonly string[] => text?.split(',').map((name) => name.trim()) ?? [];
+  for (const name of [...named(only), ...named(without)]) {
+    if (!faultClasses.some((known) => known === name)) throw new Error(`There is no class of faults "${name}".`);
+  }
+  return new Set(
+    faultClasses.filter((name) => (only === undefined || named(only).includes(name)) && !named(without).includes(name)),
+  );
+}
+
+function options(signal: AbortSignal): ChaosOptions {
+  try {
+    const { values } = parseArgs({
+      options: {
+        minutes: { type: 'string', default: '3' },
+        seed: { type: 'string' },
+        rate: { type: 'string', default: '8' },
+        only: { type: 'string' },
+        without: { type: 'string' },
+        keep: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    });
+    if (values.help) {
+      console.log(usage);
+      process.exit(0);
+    }
+    const positive = (name: string, text: string): number => {
+      const value = Number(text);
+      if (!(value > 0)) throw new Error(`--${name} is "${text}": give a number above 0.`);
+      return value;
+    };
+    return {
+      stormMillis: Math.round(positive('minutes', values.minutes) * 60_000),
+      seed: values.seed ?? randomBytes(4).toString('hex'),
+      classes: classesOf(values.only, values.without),
+      rate: positive('rate', values.rate),
+      peopleASide: 12,
+      acceptSeconds: 20,
+      keep: values.keep,
+      signal,
+      print: (line) => console.log(line),
+    };
+  } catch (error) {
+    console.error(`${(error as Error).message}\n${usage}`);
+    process.exit(2);
+  }
+}
+
+async function main(): Promise<number> {
+  const abort = new AbortController();
+  const chosen = options(abort.signal);
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(name, () => abort.abort(new Error('Stopped.')));
+  }
+  try {
+    const result = await runChaos(chosen);
+    console.log(reportOf(result));
+    const wrong = result.checks.filter(({ problems }) => problems.length > 0).length;
+    console.log(wrong === 0 ? `\nClean. Seed ${result.seed}.` : `\n${wrong} checks failed. Seed ${result.seed}.`);
+    return wrong === 0 ? 0 : 1;
+  } catch (error) {
+    console.error(abort.signal.aborted ? 'Stopped.' : error);
+    return 1;
+  }
+}
+
+process.exit(await main());

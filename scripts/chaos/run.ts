@@ -1,0 +1,296 @@
+/** One run: a devnet, its users, the storm of faults, the healing, and what must be true after it. */
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { bundlesVerify } from '../devnet/checks.ts';
+import type { DevnetPerson } from '../devnet/users.ts';
+import { readChain } from './anchored.ts';
+import { Chance } from './chance.ts';
+import { Faults } from './faults.ts';
+import { Gateway } from './gateway.ts';
+import { Load } from './load.ts';
+import * as messages from './messages.ts';
+import { finalityDepth, startNet, type ChaosNet } from './net.ts';
+import * as outcomes from './outcomes.ts';
+import { population } from './people.ts';
+import { untilQuiet } from './quiet.ts';
+import { planOf, type FaultClass } from './schedule.ts';
+import { readStore, type StoredNode } from './stores.ts';
+import { Story } from './story.ts';
+import { Supervisor } from './supervisor.ts';
+import { saysDone } from './words.ts';
+
+export interface ChaosOptions {
+  readonly stormMillis: number;
+  readonly seed: string;
+  readonly classes: ReadonlySet<FaultClass>;
+  /** Orders a second. */
+  readonly rate: number;
+  readonly peopleASide: number;
+  /** From order to deadline, before rounding. */
+  readonly acceptSeconds: number;
+  /** Leave the folder behind also where everything came out well. */
+  readonly keep: boolean;
+  readonly signal: AbortSignal;
+  readonly print: (line: string) => void;
+}
+
+export interface Check {
+  readonly name: string;
+  readonly problems: readonly string[];
+}
+
+export interface ChaosResult {
+  readonly seed: string;
+  readonly stormSeconds: number;
+  readonly checks: readonly Check[];
+  /** How often each fault was injected. */
+  readonly faults: ReadonlyMap<string, number>;
+  /** Classes that were asked for and could not be injected, and why. */
+  readonly skipped: ReadonlyMap<string, string>;
+  readonly kills: number;
+  readonly killsWhileStarting: number;
+  /** Nodes that gave up by themselves and were started again, by reason. */
+  readonly gaveUp: ReadonlyMap<string, number>;
+  readonly readyMillis: readonly number[];
+  /** From the end of the faults until nothing was under way. */
+  readonly quietSeconds: number;
+  readonly acts: ReadonlyMap<string, number>;
+  readonly messages: {
+    readonly sent: number;
+    readonly attempts: number;
+    readonly told: number;
+    readonly toldAgain: number;
+  };
+  /** Pairs by how they ended. */
+  readonly pairs: ReadonlyMap<string, number>;
+  readonly batches: number;
+}
+
+const quietMillis = 150_000;
+const probeMillis = 90_000;
+const deliveryMillis = 60_000;
+/** Pairs whose evidence is checked as an auditor would. */
+const bundles = 12;
+const resent = 40;
+const batchWindowSeconds = 30;
+
+const timingOf = (acceptSeconds: number): Readonly<Record<string, number>> => ({
+  acceptSeconds,
+  acceptWindowSeconds: acceptSeconds + batchWindowSeconds,
+  commitMarginSeconds: 3,
+  proposalTimeoutSeconds: 8,
+  carrySeconds: 3,
+  // Short, so that a chain that stands still for a few seconds is noticed and moved on.
+  maxBlockGapSeconds: 4,
+});
+
+export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
+  const chance = new Chance(options.seed);
+  const story = new Story(options.print);
+  const supervisor = new Supervisor(story);
+  const gateway = await Gateway.start(randomBytes(24).toString('base64url'), chance.fork('gateway'));
+  const dir = mkdtempSync(join(tmpdir(), 'tandem-chaos-'));
+  const users = population(options.peopleASide);
+  let net: ChaosNet | undefined;
+  let clean = false;
+  try {
+    net = await startNet({
+      dir,
+      users,
+      gateway,
+      supervisor,
+      story,
+      timing: timingOf(options.acceptSeconds),
+      smallDisk: options.classes.has('disk full'),
+      signal: options.signal,
+    });
+    const result = await storm(options, { chance, story, supervisor, gateway, net, users });
+    clean = result.checks.every(({ problems }) => problems.length === 0);
+    return result;
+  } finally {
+    supervisor.end();
+    await net?.stop();
+    await gateway.close();
+    if (clean && !options.keep) rmSync(dir, { recursive: true, force: true });
+    else story.say(`The folder of this run is ${dir}`);
+  }
+}
+
+interface Stage {
+  readonly chance: Chance;
+  readonly story: Story;
+  readonly supervisor: Supervisor;
+  readonly gateway: Gateway;
+  readonly net: ChaosNet;
+  readonly users: readonly DevnetPerson[];
+}
+
+async function storm(options: ChaosOptions, stage: Stage): Promise<ChaosResult> {
+  const { chance, story, supervisor, gateway, net, users } = stage;
+  const classes = new Set(options.classes);
+  const skipped = new Map<string, string>();
+  if (net.noDisk !== undefined) {
+    skipped.set('disk full', net.noDisk);
+    classes.delete('disk full');
+    story.say(`NO FULL DISK IN THIS RUN: ${net.noDisk}`);
+  }
+  const load = new Load({
+    gateway,
+    chance: chance.fork('load'),
+    parties: net.parties,
+    rate: options.rate,
+    lateMillis: (options.acceptSeconds + 16) * 1000,
+    run: randomBytes(4).toString('hex'),
+  });
+  const faults = new Faults({ story, supervisor, gateway, links: net.links, rpcUrl: net.file.rpcUrl, disk: net.disk });
+  const plan = planOf(chance.fork('faults'), { millis: options.stormMillis, finalityDepth, classes });
+  story.say(`The storm: ${plan.length} faults in ${options.stormMillis / 1000} s, seed ${options.seed}`);
+  const begun = performance.now();
+  const ordering = load.order();
+  for (const { at, fault } of plan) {
+    await sleep(Math.max(0, begun + at - performance.now()), undefined, { signal: options.signal });
+    faults.inject(fault);
+  }
+  await sleep(Math.max(0, begun + options.stormMillis - performance.now()), undefined, { signal: options.signal });
+  const stormSeconds = (performance.now() - begun) / 1000;
+  load.end();
+  load.prompt = true;
+  await ordering;
+  await faults.heal();
+  const healed = performance.now();
+  story.say('Everything is healed; no more orders');
+  const live: string[] = [];
+  if (!(await within(load.idle(), deliveryMillis + (options.acceptSeconds + 20) * 1000))) {
+    live.push(`${gateway.undelivered} messages have no 202 a minute after everything works again`);
+  }
+  live.push(...(await untilQuiet(net, quietMillis)).map((what) => `after ${quietMillis / 1000} s: ${what}`));
+  const quietSeconds = (performance.now() - healed) / 1000;
+  story.say(live.length === 0 ? `Quiet after ${quietSeconds.toFixed(1)} s` : `NOT QUIET: ${live.join('; ')}`);
+  live.push(...(await probe(load, gateway, net)));
+  const told = [...gateway.sent.values()].slice(-resent);
+  for (const sent of told) await gateway.again(clientOf(net, sent.operator), sent);
+  live.push(...(await untilQuiet(net, quietMillis)).map((what) => `after the last pairs: ${what}`));
+
+  const evidence = await evidenceOf(gateway, net);
+  supervisor.end();
+  for (const handle of net.devnet.clients.keys()) await net.devnet.stopNode(handle);
+  const nodes: StoredNode[] = [];
+  for (const operator of net.devnet.layout.operators) nodes.push(await readStore(operator));
+  const chain = await readChain(net.file.rpcUrl, net.file.contracts.PairSettlement);
+  const checks: Check[] = [
+    { name: 'I1: one outcome a pair, in both stores and on chain', problems: outcomes.oneOutcome(nodes, chain) },
+    {
+      name: 'I2: books balance, sums are constant, positions mirror',
+      problems: outcomes.books(nodes, depositsOf(users)),
+    },
+    { name: 'I3: one decision and one booking a pair', problems: outcomes.onceOnly(nodes, chain) },
+    { name: 'I4: one content a number, one batch a pair', problems: outcomes.oneContent(nodes, chain) },
+    {
+      name: 'I5: every answer and every word was durable',
+      problems: [...messages.accepted(nodes, gateway), ...messages.journaled(nodes, gateway)],
+    },
+    {
+      name: 'I6: everything ends, and new pairs settle both ways',
+      problems: [...live, ...outcomes.nothingLeft(nodes)],
+    },
+    {
+      name: 'I6: every accepted message has one result',
+      problems: [...messages.oneResult(nodes, load.acts), ...messages.passedOn(load.acts, gateway)],
+    },
+    {
+      name: 'I6: every user is told the true end, once',
+      problems: [...messages.toldOnce(nodes, gateway), ...messages.answersKept(nodes, load.acts)],
+    },
+    {
+      name: 'I7: every batch is reconciled and every commitment opens',
+      problems: [...outcomes.opened(nodes, chain), ...evidence],
+    },
+    { name: 'the journals are whole', problems: outcomes.journals(nodes) },
+    { name: 'no process ended that should not', problems: supervisor.problems },
+  ];
+  return {
+    seed: options.seed,
+    stormSeconds,
+    checks,
+    faults: story.counts,
+    skipped,
+    kills: supervisor.kills,
+    killsWhileStarting: supervisor.killsWhileStarting,
+    gaveUp: supervisor.gaveUp,
+    readyMillis: supervisor.readyMillis,
+    quietSeconds,
+    acts: load.counts,
+    messages: {
+      sent: gateway.sent.size,
+      attempts: [...gateway.sent.values()].reduce((sum, { attempts }) => sum + attempts, 0),
+      told: gateway.told.length,
+      toldAgain: gateway.duplicatesTold,
+    },
+    pairs: endsOf(nodes),
+    batches: chain.batches.size,
+  };
+}
+
+function clientOf({ clients }: ChaosNet, handle: string) {
+  const client = clients.get(handle);
+  if (client === undefined) throw new Error(`no operator ${handle}`);
+  return client;
+}
+
+async function within(work: Promise<unknown>, millis: number): Promise<boolean> {
+  const timer = new AbortController();
+  const over = sleep(millis, false, { signal: timer.signal }).catch(() => false);
+  const done = await Promise.race([work.then(() => true), over]);
+  timer.abort();
+  return done;
+}
+
+/** A new pair in each direction. @returns what did not settle */
+async function probe(load: Load, gateway: Gateway, net: ChaosNet): Promise<string[]> {
+  const [one = '', other = ''] = net.devnet.clients.keys();
+  const wanted = [
+    [one, other],
+    [other, one],
+  ].map(([from = '', to = '']) => ({ way: `${from} to ${to}`, act: load.probe(from, to) }));
+  const settled = ({ act }: (typeof wanted)[number]): boolean =>
+    gateway.told.filter(({ message: { text } }) => text.endsWith(`"${act.note}"`) && saysDone(text)).length >= 2;
+  const end = performance.now() + probeMillis;
+  while (performance.now() < end && !wanted.every(settled)) await sleep(200);
+  return wanted.filter((each) => !settled(each)).map(({ way }) => `a new pair from ${way} has not settled`);
+}
+
+async function evidenceOf(gateway: Gateway, net: ChaosNet): Promise<readonly string[]> {
+  const { verify } = await import('../../operator-node/cli/verify.ts');
+  const done = gateway.told.filter(({ message }) => message.pair !== undefined && saysDone(message.text));
+  const pairs = [...new Set(done.map(({ message }) => String(message.pair)))];
+  const every = Math.max(1, Math.floor(pairs.length / bundles));
+  const chosen = pairs.filter((_, index) => index % every === 0);
+  const { ok, text } = await bundlesVerify(verify, net.devnet.layout.networkFile, net.file, net.devnet.clients, chosen);
+  return ok ? [] : [text];
+}
+
+function depositsOf(users: readonly DevnetPerson[]): ReadonlyMap<string, bigint> {
+  const deposits = new Map<string, bigint>();
+  for (const { operator, deposits: own } of users) {
+    for (const { asset, amount } of own) {
+      const key = `${operator} ${asset}`;
+      deposits.set(key, (deposits.get(key) ?? 0n) + BigInt(amount));
+    }
+  }
+  return deposits;
+}
+
+function endsOf(nodes: readonly StoredNode[]): ReadonlyMap<string, number> {
+  const ends = new Map<string, number>();
+  for (const { sides } of nodes) {
+    for (const { side, state } of sides.values()) {
+      if (side.role !== 'initiator') continue;
+      const end = state.state === 'aborted' ? (state.reason ?? 'aborted') : state.state;
+      ends.set(end, (ends.get(end) ?? 0) + 1);
+    }
+  }
+  return ends;
+}

@@ -1,0 +1,141 @@
+/** The faults of a run, drawn from the seed before it begins: when, what, whom, for how long. */
+import type { Chance } from './chance.ts';
+import type { LinkFault } from './proxy.ts';
+import type { Reception } from './gateway.ts';
+
+export const handles = ['aurora', 'borealis'] as const;
+
+/** A link is named by its two ends: who asks, and who is asked. */
+export const linkNames = [
+  'aurora to borealis',
+  'borealis to aurora',
+  'aurora to chain',
+  'borealis to chain',
+  'gateway to aurora',
+  'gateway to borealis',
+] as const;
+export type LinkName = (typeof linkNames)[number];
+
+export type Fault =
+  | { readonly kind: 'kill'; readonly node: string; readonly downMillis: number }
+  | { readonly kind: 'pause'; readonly part: string; readonly millis: number }
+  | {
+      readonly kind: 'link';
+      readonly link: LinkName;
+      readonly fault: LinkFault;
+      readonly millis: number;
+      readonly reset: boolean;
+    }
+  | { readonly kind: 'gateway'; readonly operator: string; readonly how: Reception; readonly millis: number }
+  | { readonly kind: 'reorganise'; readonly depth: number }
+  | { readonly kind: 'drop transactions'; readonly all: boolean }
+  | { readonly kind: 'disk full'; readonly millis: number }
+  | { readonly kind: 'second process'; readonly node: string };
+
+export type FaultClass = Fault['kind'];
+
+/** Fixed: what a run injects unless told otherwise. */
+export const faultClasses: readonly FaultClass[] = [
+  'kill',
+  'pause',
+  'link',
+  'gateway',
+  'reorganise',
+  'drop transactions',
+  'disk full',
+  'second process',
+];
+
+export interface Planned {
+  /** Milliseconds after the begin of the storm. */
+  readonly at: number;
+  readonly fault: Fault;
+}
+
+export interface Plan {
+  readonly millis: number;
+  readonly finalityDepth: number;
+  readonly classes: ReadonlySet<FaultClass>;
+}
+
+/** After so much storm, so much calm: what has piled up can go on. */
+const stormMillis = 45_000;
+const calmMillis = 10_000;
+
+/** Pauses between two faults of a class, in milliseconds. */
+const pace: Readonly<Record<FaultClass, readonly [from: number, to: number]>> = {
+  kill: [900, 3_200],
+  pause: [8_000, 20_000],
+  link: [2_500, 7_000],
+  gateway: [7_000, 18_000],
+  reorganise: [5_000, 14_000],
+  'drop transactions': [2_000, 6_000],
+  'disk full': [25_000, 50_000],
+  'second process': [40_000, 90_000],
+};
+
+function linkFault(chance: Chance): LinkFault {
+  switch (chance.pick(['drop', 'delay', 'cut', 'drip', 'lost-replies'] as const)) {
+    case 'drop':
+      return { kind: 'drop' };
+    case 'delay':
+      return { kind: 'delay', millis: chance.between(50, 1500) };
+    case 'cut':
+      return { kind: 'cut', way: chance.pick(['there', 'back'] as const) };
+    case 'drip':
+      return { kind: 'drip', bytesPerSecond: chance.between(200, 8000) };
+    case 'lost-replies':
+      return { kind: 'lost-replies', afterBytes: chance.between(0, 6000) };
+  }
+}
+
+function draw(kind: FaultClass, chance: Chance, { finalityDepth }: Plan): Fault {
+  const node = chance.pick(handles);
+  switch (kind) {
+    case 'kill':
+      return { kind, node, downMillis: chance.happens(0.7) ? 0 : chance.between(100, 2500) };
+    case 'pause':
+      return { kind, part: chance.happens(0.25) ? 'chain' : node, millis: chance.between(1500, 9000) };
+    case 'link':
+      return {
+        kind,
+        link: chance.pick(linkNames),
+        fault: linkFault(chance),
+        millis: chance.between(800, 9000),
+        reset: chance.happens(0.5),
+      };
+    case 'gateway': {
+      const how = chance.pick(['refuses', 'hangs-up', 'is-slow'] as const);
+      return { kind, operator: node, how, millis: chance.between(1000, 6000) };
+    }
+    case 'reorganise':
+      return { kind, depth: chance.between(1, finalityDepth) };
+    case 'drop transactions':
+      return { kind, all: chance.happens(0.4) };
+    case 'disk full':
+      return { kind, millis: chance.between(1500, 5000) };
+    case 'second process':
+      return { kind, node };
+  }
+}
+
+/** In the order of time. */
+export function planOf(seed: Chance, plan: Plan): readonly Planned[] {
+  const planned: Planned[] = [];
+  for (const kind of faultClasses) {
+    if (!plan.classes.has(kind)) continue;
+    const chance = seed.fork(kind);
+    const [from, to] = pace[kind];
+    // A short storm has each class at least once or twice.
+    let at = chance.between(0, Math.min(to, plan.millis / 3));
+    while (at < plan.millis) {
+      if (at % (stormMillis + calmMillis) < stormMillis) planned.push({ at, fault: draw(kind, chance, plan) });
+      // Both nodes at once, or within the other's start.
+      if (kind === 'kill' && chance.happens(0.15)) {
+        planned.push({ at: at + chance.between(0, 300), fault: draw(kind, chance, plan) });
+      }
+      at += chance.between(from, to);
+    }
+  }
+  return planned.filter(({ at }) => at < plan.millis).sort((a, b) => a.at - b.at);
+}
