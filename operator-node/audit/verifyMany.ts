@@ -4,9 +4,13 @@ import { join } from 'node:path';
 import type { AuditBlock, AuditChain } from './auditChain.ts';
 import { openRecords } from './records.ts';
 import { parseBundle, type EvidenceBundle } from './format.ts';
+import { decodeOperator } from '../chain/decode.ts';
+import type { Hash, Hex, OperatorId, UnixSeconds } from '../model/ids.ts';
+import { registry } from './contracts.ts';
 import type { AuditNetwork } from './network.ts';
 import type { Findings } from './scan/findings.ts';
 import { pairKey, Seen } from './scan/seen.ts';
+import { openSdJwt } from './sdJwt.ts';
 import { verifyBundle, type Verification } from './verify.ts';
 
 /** Bundles that wait for the chain at the same time. */
@@ -112,6 +116,27 @@ function compare(
   }
 }
 
+/** A JWT's header begins with a brace and a quotation mark; no bundle begins so in base64url. */
+const sdJwtStart = 'eyJ';
+
+/** The key that signed an SD-JWT was a pin of that operator at the batch's block. @throws {TandemError} `chain-unavailable` */
+async function pinFaultOf(
+  { network, chain }: { readonly network: AuditNetwork; readonly chain: AuditChain },
+  text: string,
+  { pin, operator }: { readonly pin: Hash; readonly operator: number },
+): Promise<string | undefined> {
+  const parsed = parseBundle(text);
+  if (!parsed.ok) return parsed.reason;
+  const { block } = parsed.bundle.prepared;
+  const data = registry.encodeFunctionData('operator', [operator]) as Hex;
+  const answer = await chain.call(network.contracts.OperatorRegistry, data, block.hash);
+  if (answer === undefined) return 'the registry does not answer';
+  const { pins } = decodeOperator(operator as OperatorId, answer, block.timestamp as UnixSeconds);
+  return pins.includes(pin)
+    ? undefined
+    : `it is signed by the key ${pin}; the registry had ${pins.join(', ')} for operator ${operator}`;
+}
+
 /** @throws {TandemError} `chain-unavailable`: then nothing is known of the bundle that was asked about. */
 export async function verifyMany(
   files: AsyncIterable<string>,
@@ -124,10 +149,34 @@ export async function verifyMany(
   const counts = { PASS: 0, FAIL: 0, UNPINNED: 0 };
   const chain = pinned === undefined ? undefined : { network: pinned.network, chain: steady(pinned.chain) };
   let done = 0;
-  const one = async (file: string): Promise<void> => {
+  /** The bundle's text: of an SD-JWT, the one that it was made of. Undefined where it is refused. */
+  const unwrapped = async (
+    file: string,
+  ): Promise<{ text: string; sealed?: { pin: Hash; operator: number } } | undefined> => {
     const text = decode(await readFile(file));
+    if (!text.startsWith(sdJwtStart)) return { text };
+    const opened = openSdJwt(text.trimEnd());
+    if (opened.ok) return { text: opened.bundle, sealed: opened };
+    findings.add('bundle-invalid', `${file}: SD-JWT: ${opened.fault}: ${opened.found}`, { file, check: opened.fault });
+    return undefined;
+  };
+  const one = async (file: string): Promise<void> => {
+    const found = await unwrapped(file);
+    done += 1;
+    onProgress?.(done);
+    if (found === undefined) {
+      counts.FAIL += 1;
+      return;
+    }
+    const { text, sealed } = found;
     const verification = await verifyBundle(text, chain);
-    counts[verification.verdict] += 1;
+    const pinFault =
+      sealed === undefined || chain === undefined || verification.verdict !== 'PASS'
+        ? undefined
+        : await pinFaultOf(chain, text, sealed);
+    if (pinFault !== undefined)
+      findings.add('bundle-invalid', `${file}: SD-JWT: pin: ${pinFault}`, { file, check: 'pin' });
+    counts[pinFault === undefined ? verification.verdict : 'FAIL'] += 1;
     note(file, verification, findings);
     const parsed = parseBundle(text);
     if (parsed.ok) {
@@ -135,12 +184,10 @@ export async function verifyMany(
       const other = before === undefined ? undefined : names[before];
       if (other === undefined) names.push(file);
       else {
-        const known = parseBundle(decode(await readFile(other)));
+        const known = parseBundle((await unwrapped(other))?.text ?? '');
         if (known.ok) compare(file, parsed.bundle, other, known.bundle, findings);
       }
     }
-    done += 1;
-    onProgress?.(done);
   };
   const iterator = files[Symbol.asyncIterator]();
   const run = async (): Promise<void> => {

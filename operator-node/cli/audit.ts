@@ -5,6 +5,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { parseBundle } from '../audit/format.ts';
 import { parseNetwork, type AuditNetwork } from '../audit/network.ts';
 import { pageOf } from '../audit/report/page.ts';
 import { csvOf, jsonOf, tablesOf } from '../audit/report/tables.ts';
@@ -13,6 +14,7 @@ import { defaultTolerance } from '../audit/scan/batch.ts';
 import { exitCodeOf, Findings, severityOf } from '../audit/scan/findings.ts';
 import { scan, type ScanResult } from '../audit/scan/scan.ts';
 import { readState, writeState } from '../audit/scan/state.ts';
+import { sdJwtOf } from '../audit/sdJwt.ts';
 import { bundleFiles, verifyMany } from '../audit/verifyMany.ts';
 import { TandemError } from '../errors.ts';
 import { parseCommand } from './arguments.ts';
@@ -25,8 +27,9 @@ const usage = `usage: tandem audit scan FILE …      --network FILE --rpc URL �
        tandem audit positions FILE … --network FILE --rpc URL … [--from BLOCK] [--to BLOCK] [--json]
        tandem audit report FILE …    --network FILE --rpc URL … --out FOLDER [--from BLOCK] [--to BLOCK]
        tandem audit verify PATH …    --network FILE --rpc URL [--json]
+       tandem audit sd-jwt BUNDLE    --key FILE [--leg first|second]
 
-FILE are disclosure files, of all operators; PATH are evidence bundles and folders of them. --rpc can be given more than
+FILE are disclosure files, of all operators; PATH are evidence bundles, SD-JWTs of them, and folders of either. --rpc can be given more than
 once: endpoints that disagree are a finding. --state FILE is written, and the next scan goes on from there after it has
 checked that the chain still has the last block.
   --threads N          threads that check batches (as many as there are cores)
@@ -44,6 +47,8 @@ const options = {
   to: { type: 'string' },
   state: { type: 'string' },
   out: { type: 'string' },
+  key: { type: 'string' },
+  leg: { type: 'string', default: 'first' },
   threads: { type: 'string' },
   'post-seconds': { type: 'string' },
   'attest-seconds': { type: 'string' },
@@ -63,13 +68,22 @@ function wholeNumber(name: string, text: string | undefined): number | undefined
   return Number(text);
 }
 
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (cause) {
+    throw new UsageError(`cannot read ${file}: ${(cause as Error).message}`, { cause });
+  }
+}
+
 function networkOf(file: string | undefined): AuditNetwork | undefined {
   if (file === undefined) return undefined;
   let value: unknown;
   try {
-    value = JSON.parse(readFileSync(file, 'utf8'));
+    value = JSON.parse(readText(file));
   } catch (cause) {
-    throw new UsageError(`cannot read ${file}: ${(cause as Error).message}`, { cause });
+    if (cause instanceof UsageError) throw cause;
+    throw new UsageError(`${file} is not JSON: ${(cause as Error).message}`, { cause });
   }
   return parseNetwork(value);
 }
@@ -190,7 +204,27 @@ async function runVerify(paths: readonly string[], values: Values, out: Output):
   return exitCodeOf(findings);
 }
 
-const commands = { scan: runScan, positions: runPositions, report: runReport, verify: runVerify } as const;
+/** An evidence bundle as an SD-JWT: made by the operator, with its TLS key. */
+async function runSdJwt(paths: readonly string[], values: Values, out: Output): Promise<number> {
+  const [file] = paths;
+  const { key, leg } = values;
+  if (file === undefined || paths.length !== 1 || key === undefined)
+    throw new UsageError(`one bundle and --key are needed.\n${usage}`);
+  if (leg !== 'first' && leg !== 'second') throw new UsageError('--leg is to be first or second.');
+  const parsed = parseBundle(readText(file));
+  if (!parsed.ok) throw new UsageError(`${file} is no evidence bundle: ${parsed.reason}`);
+  if (parsed.bundle.records[leg] === undefined) throw new UsageError(`${file} has no record of the ${leg} operation.`);
+  out.stdout.write(`${sdJwtOf(parsed.bundle, readText(key), leg)}\n`);
+  return 0;
+}
+
+const commands = {
+  'sd-jwt': runSdJwt,
+  scan: runScan,
+  positions: runPositions,
+  report: runReport,
+  verify: runVerify,
+} as const;
 
 /** @returns 0 nothing found, 1 a breach, 3 late or incomplete, 2 when the audit could not be made. */
 export async function audit(args: readonly string[], out: Output): Promise<number> {

@@ -207,6 +207,11 @@ try {
     url,
     '--threads',
     String(threads),
+    // The files were written before the blocks: their times are made up.
+    '--clock-seconds',
+    String(hour),
+    '--post-seconds',
+    String(hour),
     '--json',
   ];
   const script = `import { main } from ${JSON.stringify(new URL('../../operator-node/cli/main.ts', import.meta.url).href)};

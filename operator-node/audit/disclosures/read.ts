@@ -31,8 +31,7 @@ export interface DisclosureIndex {
   readonly fault?: string;
 }
 
-function readAt(descriptor: number, offset: number, length: number): Buffer {
-  const buffer = Buffer.allocUnsafe(length);
+function readAt(descriptor: number, offset: number, length: number, buffer = Buffer.allocUnsafe(length)): Buffer {
   let filled = 0;
   while (filled < length) {
     const read = readSync(descriptor, buffer, filled, length - filled, offset + filled);
@@ -121,13 +120,16 @@ function sectionsOf(
 }
 
 const descriptors = new Map<string, number>();
+/** The last section’s bytes; the next one’s take their place, so that a scan does not fill memory with what it has read. */
+let sectionBytes = Buffer.alloc(0);
 
 /** The pair lines of a section. Files stay open: one thread reads thousands of sections of the same few. */
 export function readSection({ file, offset, line }: Section): string[] {
   let descriptor = descriptors.get(file);
   if (descriptor === undefined) descriptors.set(file, (descriptor = openSync(file, 'r')));
   if (line.bytes === 0) return [];
-  const text = readAt(descriptor, offset, line.bytes).toString('latin1');
+  if (sectionBytes.length < line.bytes) sectionBytes = Buffer.alloc(line.bytes);
+  const text = readAt(descriptor, offset, line.bytes, sectionBytes).toString('latin1');
   const lines = text.split('\n');
   // After the last line feed.
   lines.pop();

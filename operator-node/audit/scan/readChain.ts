@@ -10,7 +10,7 @@ import type { ChainAttestation, ChainBatch, ChainDecision } from './batch.ts';
 import type { Findings } from './findings.ts';
 
 /** Blocks a request for logs; halved where an endpoint refuses so many. */
-const blocksPerRequest = 5_000;
+const blocksPerRequest = 1_000;
 const requestsAtOnce = 16;
 
 export interface LaneHead {

@@ -1,3 +1,6 @@
+/** Three in four places are taken at most: it grows beyond. */
+const placesPerKey = 1.4;
+
 /** Which 16-byte keys were there before, and where: open addressing in plain memory, 20 bytes a place. */
 export class Seen {
   #keys: BigUint64Array;
@@ -6,7 +9,7 @@ export class Seen {
 
   /** Room for that many keys; it grows when there are more. */
   constructor(expected: number) {
-    const places = 2 ** Math.max(6, Math.ceil(Math.log2(Math.max(1, expected) * 1.5)));
+    const places = 64 + Math.ceil(expected * placesPerKey);
     this.#keys = new BigUint64Array(2 * places);
     this.#values = new Uint32Array(places);
   }
@@ -35,10 +38,10 @@ export class Seen {
 
   /** The place of the key, or the empty one where it would go. Keys are hashes or end in random bits. */
   #find(high: bigint, low: bigint): number {
-    const mask = this.#values.length - 1;
-    let place = Number((low ^ (high >> 13n)) & 0x7fffffffn) & mask;
+    const places = this.#values.length;
+    let place = Number((low ^ (high >> 13n)) & 0x7fffffffn) % places;
     while (this.#values[place] !== 0 && (this.#keys[2 * place] !== high || this.#keys[2 * place + 1] !== low)) {
-      place = (place + 1) & mask;
+      place = place + 1 === places ? 0 : place + 1;
     }
     return place;
   }
