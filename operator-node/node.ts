@@ -1,4 +1,5 @@
 /** The composition root: builds the adapters of one operator's node, puts the node together from them, and starts everything in order. */
+import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { loadCatalogue } from './analysis/load.ts';
 import { createMetrics, type Metrics } from './api/metrics.ts';
@@ -13,6 +14,7 @@ import { RpcReader } from './chain/rpc.ts';
 import { localTransactionSigner } from './chain/signing.ts';
 import type { ChainWatcher } from './chain/watcher.ts';
 import { createHttpsChannel, startChannelServer } from './channel/https.ts';
+import { signDigest } from './commitment/typedData.ts';
 import { composeNode, openDomains, type HeadView } from './compose.ts';
 import type { Config } from './config.ts';
 import { loadDirectory } from './directory/file.ts';
@@ -25,7 +27,9 @@ import { FanoutGateway } from './messaging/fanout.ts';
 import type { MessageGateway } from './messaging/gateway.ts';
 import { Phones } from './messaging/phones.ts';
 import { WebhookGateway } from './messaging/webhook.ts';
-import { toUnixSeconds, type Role } from './model/ids.ts';
+import { toUnixSeconds, type Role, type UnixSeconds } from './model/ids.ts';
+import { holdsBefore } from './recovery/holds.ts';
+import { recoveryOf } from './recovery/state.ts';
 import { openLevelStore } from './store/level.ts';
 
 export interface NodeHooks {
@@ -43,6 +47,8 @@ export interface RunningNode {
 
 const webhookTimeoutMillis = 10_000;
 const metricsMillis = 2_000;
+/** A hold is near its deadline so long before. */
+const nearSeconds = 60;
 /** So often so many entries of the journal are recomputed, until its end. */
 const journalMillis = 60_000;
 const journalEntries = 5_000;
@@ -55,10 +61,15 @@ const everyPair = new Set(['ordered', 'held', 'refused', 'notice', 'message', 'c
 export async function startNode(config: Config, { log, onFatal }: NodeHooks): Promise<RunningNode> {
   const { operator } = config;
   const keys = loadKeys(config.chain.keysFile);
+  const tls = {
+    key: readFileSync(config.channel.keyFile, 'utf8'),
+    cert: readFileSync(config.channel.certFile, 'utf8'),
+  };
+  const certificateEnds = toUnixSeconds(new X509Certificate(tls.cert).validToDate.getTime());
+  const metrics = createMetrics(() => toUnixSeconds(systemClock.now()), certificateEnds);
   const network = loadNetwork(config.chain.networkFile);
   const analysis = loadCatalogue(config.catalogueFile, { assets: config.assets });
   const directory = loadDirectory(config.directoryFile);
-  const metrics = createMetrics(() => toUnixSeconds(systemClock.now()));
 
   const parts = openDomains(config, analysis);
 
@@ -78,10 +89,6 @@ export async function startNode(config: Config, { log, onFatal }: NodeHooks): Pr
   const failed = (where: string, error: unknown): void => {
     if (error instanceof TandemError && storeFaults.has(error.code)) onFatal(error);
     else log({ level: 'warn', where, message: error instanceof Error ? error.message : String(error) });
-  };
-  const tls = {
-    key: readFileSync(config.channel.keyFile, 'utf8'),
-    cert: readFileSync(config.channel.certFile, 'utf8'),
   };
   const common = { operator: operator.id, ...tls, now: () => systemClock.now() };
   const node = composeNode({
@@ -127,7 +134,21 @@ export async function startNode(config: Config, { log, onFatal }: NodeHooks): Pr
   const { flow, engine, head, peers, watcher, handlers } = node;
   await node.start();
   engine.every(metricsMillis, 'metrics', () => {
-    for (const name of engine.queueNames) metrics.setOutboxDepth(name, engine.depth(name));
+    const now = systemClock.now();
+    for (const name of engine.queueNames) {
+      metrics.setOutboxDepth(name, engine.depth(name));
+      metrics.setOutboxLag(name, Math.max(0, now - (engine.oldestSince(name) ?? now)) / 1000);
+    }
+    const seconds = toUnixSeconds(now);
+    metrics.setWatch({
+      holdsNearDeadline: holdsBefore(flow, (seconds + nearSeconds) as UnixSeconds),
+      holdsPastDeadline: holdsBefore(flow, seconds),
+      endpointsOk: endpoints.status.filter(({ state }) => state === 'ok').length,
+      endpointsSilent: endpoints.status.filter(({ state }) => state === 'silent').length,
+      disagreements: endpoints.disagreements.length,
+      halted: flow.open.halted,
+      recovering: recoveryOf(engine.newest) !== undefined,
+    });
     metrics.setOpenPairs(flow.open.openSides);
     const oldest = flow.open.oldestSince();
     metrics.setOldestOpenPair(oldest === undefined ? undefined : toUnixSeconds(oldest));
@@ -157,6 +178,7 @@ export async function startNode(config: Config, { log, onFatal }: NodeHooks): Pr
     readiness,
     metrics: () => metrics.text(),
     phones,
+    sign: (digest) => signDigest(keys.signer, digest),
   });
   const api = await startApi(services, config.api, {
     onAnswer: (operationId, status) => {

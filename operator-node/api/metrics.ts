@@ -17,15 +17,32 @@ export interface Metrics {
   incHttpAnswer(operationId: string, status: number): void;
   /** How much waits in the outbox, by queue. */
   setOutboxDepth(queue: string, entries: number): void;
+  /** How long the oldest entry of a queue waits, in this process; 0 for an empty queue. */
+  setOutboxLag(queue: string, seconds: number): void;
   setOpenPairs(pairs: number): void;
   /** Undefined while no pair is open. */
   setOldestOpenPair(created: UnixSeconds | undefined): void;
   setChainHead(height: number, timestamp: UnixSeconds): void;
   setChainFinal(height: number, timestamp: UnixSeconds): void;
+  /** What staff has to see in time. */
+  setWatch(watch: Watch): void;
   /** One group commit of the store. */
   observeFlush(seconds: number, transactions: number): void;
   /** Prometheus text. */
   text(): Promise<string>;
+}
+
+export interface Watch {
+  /** Pairs that are not final and whose deadline is at most a minute away, or past. */
+  readonly holdsNearDeadline: number;
+  readonly holdsPastDeadline: number;
+  readonly endpointsOk: number;
+  readonly endpointsSilent: number;
+  /** Questions that have one answer and to which the endpoints gave two; not settled yet. */
+  readonly disagreements: number;
+  /** This node begins nothing new: staff has to look. */
+  readonly halted: boolean;
+  readonly recovering: boolean;
 }
 
 /** Counts by one key of joined labels, which never hold a space. */
@@ -51,8 +68,8 @@ class Tally {
   }
 }
 
-/** `nowSeconds` is read only when somebody reads the metrics. */
-export function createMetrics(nowSeconds: () => number): Metrics {
+/** `nowSeconds` is read only when somebody reads the metrics; `certificateEnds` is when the channel's certificate does. */
+export function createMetrics(nowSeconds: () => number, certificateEnds?: UnixSeconds): Metrics {
   const registry = new Registry();
   const tally = (name: string, help: string, labels: readonly string[]) => {
     const counts = new Tally();
@@ -83,6 +100,12 @@ export function createMetrics(nowSeconds: () => number): Metrics {
     labelNames: ['queue'],
     registers: [registry],
   });
+  const outboxLag = new Gauge({
+    name: 'tandem_outbox_lag_seconds',
+    help: 'For how long the oldest entry of a queue has been waiting.',
+    labelNames: ['queue'],
+    registers: [registry],
+  });
   const flushSeconds = new Histogram({
     name: 'tandem_store_flush_seconds',
     help: 'One synced write of the store.',
@@ -100,6 +123,8 @@ export function createMetrics(nowSeconds: () => number): Metrics {
   let oldest: UnixSeconds | undefined;
   let head: { height: number; timestamp: UnixSeconds } | undefined;
   let final: { height: number; timestamp: UnixSeconds } | undefined;
+  let watch: Watch | undefined;
+  const flag = (value: boolean | undefined) => (value === undefined ? undefined : Number(value));
   const age = (since: UnixSeconds | undefined) =>
     since === undefined ? undefined : Math.max(0, Math.round(nowSeconds() - since));
   gauge('tandem_open_pairs', 'Pairs that are not final.', () => openPairs);
@@ -108,6 +133,20 @@ export function createMetrics(nowSeconds: () => number): Metrics {
   gauge('tandem_chain_head_age_seconds', 'Age of the newest block seen.', () => age(head?.timestamp));
   gauge('tandem_chain_final_height', 'Newest final block.', () => final?.height);
   gauge('tandem_chain_final_age_seconds', 'Age of the newest final block.', () => age(final?.timestamp));
+  gauge(
+    'tandem_holds_near_deadline',
+    'Open pairs whose deadline is within a minute, or past.',
+    () => watch?.holdsNearDeadline,
+  );
+  gauge('tandem_holds_past_deadline', 'Open pairs whose deadline is past.', () => watch?.holdsPastDeadline);
+  gauge('tandem_endpoints_ok', 'RPC endpoints that answer.', () => watch?.endpointsOk);
+  gauge('tandem_endpoints_silent', 'RPC endpoints that do not answer.', () => watch?.endpointsSilent);
+  gauge('tandem_endpoints_disagreeing', 'Questions on which the RPC endpoints disagree.', () => watch?.disagreements);
+  gauge('tandem_halted', '1: nothing new is begun until staff has looked.', () => flag(watch?.halted));
+  gauge('tandem_recovering', '1: the store may be behind (tandem recover).', () => flag(watch?.recovering));
+  gauge('tandem_certificate_days_left', 'Days until the certificate of the channel ends.', () =>
+    certificateEnds === undefined ? undefined : Math.floor((certificateEnds - nowSeconds()) / 86_400),
+  );
   gauge('tandem_process_cpu_seconds', 'CPU time of the process so far.', () => {
     const { user, system } = process.cpuUsage();
     return (user + system) / 1e6;
@@ -121,6 +160,10 @@ export function createMetrics(nowSeconds: () => number): Metrics {
     incPeerCall: (method, outcome) => peerCalls.add(`${method} ${outcome}`),
     incHttpAnswer: (operationId, status) => answers.add(`${operationId} ${status}`),
     setOutboxDepth: (queue, entries) => outbox.set({ queue }, entries),
+    setOutboxLag: (queue, seconds) => outboxLag.set({ queue }, seconds),
+    setWatch: (seen) => {
+      watch = seen;
+    },
     setOpenPairs: (count) => {
       openPairs = count;
     },

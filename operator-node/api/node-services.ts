@@ -10,7 +10,8 @@ import type { FlowContext } from '../flow/context.ts';
 import { isFinal, loadSide, type PairSide } from '../flow/pair.ts';
 import { leafHashes } from '../flow/propose.ts';
 import type { Receiver } from '../flow/receive.ts';
-import { toTimestamp, type Amount, type Leg, type PairId } from '../model/ids.ts';
+import { toTimestamp, type Amount, type Hash, type Hex, type Leg, type PairId } from '../model/ids.ts';
+import { exportDoubt, listDoubt } from '../recovery/doubt.ts';
 import type { View } from '../store/store.ts';
 import type { Staff } from '../users/staff.ts';
 import { userByNumber, userTable, type User } from '../users/user.ts';
@@ -25,6 +26,8 @@ export interface NodeServicesParts {
   readonly readiness: () => Readiness;
   readonly metrics: () => Promise<string>;
   readonly phones: PhoneInboxes | undefined;
+  /** By the operator's signer. */
+  readonly sign: (digest: Hash) => Hex;
 }
 
 const legs: readonly Leg[] = ['first', 'second'];
@@ -89,6 +92,14 @@ export function createNodeServices(parts: NodeServicesParts): NodeServices {
     createUser: (user) => staff.createUser(user),
     deposit: (movement) => staff.move('deposit', movement),
     withdraw: (movement) => staff.move('withdraw', movement),
+    doubt: () => listDoubt(flow),
+    doubtFile: async () => {
+      const doubt = await listDoubt(flow);
+      await engine.run((work) => {
+        work.journal('disclosure', { what: 'in-doubt list', pairs: doubt.pairs.length, at: doubt.at });
+      });
+      return exportDoubt(doubt, parts.sign);
+    },
     readiness: () => Promise.resolve(parts.readiness()),
     metrics: parts.metrics,
     ...(parts.phones === undefined ? {} : { phones: parts.phones }),

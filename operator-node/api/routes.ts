@@ -177,6 +177,21 @@ const cash = (operationId: 'deposit' | 'withdraw', path: string, summary: string
     },
   });
 
+const doubt = route({
+  operationId: 'doubt',
+  method: 'get',
+  path: '/v1/doubt',
+  token: 'admin',
+  summary: 'Every pair that is not final: what is signed, what the chain says, and the one next step.',
+  query: schemas.doubtQuery,
+  answers: { 200: { description: 'The list, or the signed file with it.', schema: schemas.doubt } },
+  refusals: ['bad-request', 'not-ready'],
+  run: async (services, { query }) =>
+    query.signed === 'true'
+      ? { status: 200, text: await services.doubtFile(), type: 'application/json' }
+      : ok(await services.doubt()),
+});
+
 const health = route({
   operationId: 'health',
   method: 'get',
@@ -254,6 +269,7 @@ export const routes: readonly Route[] = [
     '/v1/withdrawals',
     'Money out of a user’s account, by staff. The same id and content again: the same answer.',
   ),
+  doubt,
   health,
   readiness,
   metrics,

@@ -167,6 +167,20 @@ export const users = z.strictObject({
   ),
 });
 
+export const doubtQuery = z.strictObject({
+  signed: z
+    .enum(['true', 'false'], { error: say('"true" or "false"') })
+    .default('false')
+    .meta({ description: 'As the signed file, one line of canonical JSON.' }),
+});
+/** The formats are those of recovery/doubt.ts; docs/operations.md tells them. */
+export const doubt = z.looseObject({
+  format: z.literal('tandem/doubt/1'),
+  operator: operatorId,
+  batches: z.array(z.looseObject({ batchId: z.string() })),
+  pairs: z.array(z.looseObject({ pair: pairId, next: z.string() })),
+});
+
 const distinct = <T>(list: readonly T[], key: (entry: T) => unknown) => new Set(list.map(key)).size === list.length;
 
 export const newUser = z.strictObject({

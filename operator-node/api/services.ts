@@ -1,5 +1,6 @@
 /** What the HTTP API needs of a node. Every read is of durable state. */
 import type { Amount, Asset, Msisdn, OperatorId, PairId, Timestamp } from '../model/ids.ts';
+import type { Doubt } from '../recovery/doubt.ts';
 import type { OutboundMessage } from '../messaging/gateway.ts';
 
 export interface InboundMessage {
@@ -108,6 +109,10 @@ export interface NodeServices {
   createUser(user: NewUser): Promise<{ readonly number: Msisdn; readonly created: boolean }>;
   deposit(movement: CashMovement): Promise<{ readonly asset: Asset; readonly balance: Amount }>;
   withdraw(movement: CashMovement): Promise<{ readonly asset: Asset; readonly balance: Amount }>;
+  /** Every pair that is not final. */
+  doubt(): Promise<Doubt>;
+  /** The same as a file that the operator's signer has signed (docs/operations.md); journaled. */
+  doubtFile(): Promise<string>;
   readiness(): Promise<Readiness>;
   /** Prometheus text. */
   metrics(): Promise<string>;

@@ -10,6 +10,7 @@ import type {
   PairView,
   Readiness,
 } from '../api/services.ts';
+import type { Doubt } from '../recovery/doubt.ts';
 import type { OutboundMessage } from '../messaging/gateway.ts';
 
 export interface NodeAccess {
@@ -100,6 +101,18 @@ export class NodeClient {
   /** Byte for byte as the node gave it: any other form is refused by a verifier. */
   async evidence(id: string): Promise<string> {
     const path = `/v1/pairs/${id}/evidence`;
+    const answer = await this.raw('GET', path, 'admin');
+    if (answer.status !== 200) throw errorOf(answer, `GET ${path}`);
+    return answer.body;
+  }
+
+  doubt(): Promise<Doubt> {
+    return this.json('GET', '/v1/doubt', 'admin');
+  }
+
+  /** Byte for byte: it is signed. */
+  async doubtFile(): Promise<string> {
+    const path = '/v1/doubt?signed=true';
     const answer = await this.raw('GET', path, 'admin');
     if (answer.status !== 200) throw errorOf(answer, `GET ${path}`);
     return answer.body;

@@ -7,6 +7,7 @@ import { ApiError } from './client.ts';
 import { conformance } from './conformance.ts';
 import { deposit, withdraw } from './cash.ts';
 import { UsageError } from './devnet-file.ts';
+import { doubt } from './doubt.ts';
 import { disclose } from './disclose.ts';
 import { inbox } from './inbox.ts';
 import type { Output } from './output.ts';
@@ -23,6 +24,7 @@ const commands: Readonly<Record<string, { readonly run: Command; readonly summar
   accounts: { run: accounts, summary: '[NUMBER …]                balances and holds, and the operators’ positions' },
   deposit: { run: deposit, summary: 'NUMBER AMOUNT ASSET       money into a user’s account, by staff' },
   withdraw: { run: withdraw, summary: 'NUMBER AMOUNT ASSET       money out of a user’s account, by staff' },
+  doubt: { run: doubt, summary: '--operator HANDLE [--export FILE]   pairs that are not final, and the next step' },
   verify: { run: verify, summary: 'BUNDLE --network FILE --rpc URL   an evidence bundle against the chain alone' },
   audit: { run: audit, summary: 'scan | positions | report | verify   everything against the chain, with no node' },
   disclose: { run: disclose, summary: '--from A --to B --out FILE   an operator’s disclosure file, for an auditor' },

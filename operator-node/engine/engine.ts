@@ -130,6 +130,11 @@ export class Engine {
     return this.queues.get(name)?.depth ?? 0;
   }
 
+  /** Since when the oldest item of that queue waits; undefined for an empty one. */
+  oldestSince(name: string): UnixMillis | undefined {
+    return this.queues.get(name)?.oldestSince;
+  }
+
   get queueNames(): readonly string[] {
     return [...this.queues.keys()];
   }

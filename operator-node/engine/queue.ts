@@ -3,6 +3,7 @@
  * holds what is not done yet, hands it to a worker in groups, and tries again later what the worker left undone.
  * Items of one lane are handed over in order, one group at a time; lanes run side by side.
  */
+import type { UnixMillis } from '../model/ids.ts';
 import type { Clock } from './clock.ts';
 
 export interface QueueOptions<Item> {
@@ -25,7 +26,8 @@ interface Lane<Item> {
 
 export class WorkQueue<Item> {
   private readonly lanes = new Map<string, Lane<Item>>();
-  private readonly laneOfKey = new Map<string, string>();
+  /** In the order in which they came; after a restart, that of the outbox. */
+  private readonly laneOfKey = new Map<string, { readonly lane: string; readonly since: UnixMillis }>();
   private readonly clock: Clock;
   private readonly options: QueueOptions<Item>;
   private readonly worker: Worker<Item>;
@@ -46,6 +48,11 @@ export class WorkQueue<Item> {
     return this.laneOfKey.size;
   }
 
+  /** Since when its oldest item waits, in this process. */
+  get oldestSince(): UnixMillis | undefined {
+    return this.laneOfKey.values().next().value?.since;
+  }
+
   /** Called only when the item is durable. */
   add(key: string, item: Item): void {
     const name = this.options.lane(item);
@@ -55,13 +62,13 @@ export class WorkQueue<Item> {
       this.lanes.set(name, lane);
     }
     lane.waiting.set(key, item);
-    this.laneOfKey.set(key, name);
+    this.laneOfKey.set(key, { lane: name, since: this.laneOfKey.get(key)?.since ?? this.clock.now() });
     if (this.started) this.schedule(lane, this.options.gatherMillis);
   }
 
   /** Called when the item's removal is durable. */
   remove(key: string): void {
-    const name = this.laneOfKey.get(key);
+    const name = this.laneOfKey.get(key)?.lane;
     if (name === undefined) return;
     this.laneOfKey.delete(key);
     const lane = this.lanes.get(name);

@@ -140,6 +140,15 @@ export class OpenWork {
     }
   }
 
+  /** Agreed pairs in no batch yet whose deadline is before `time`. */
+  waitingBefore(time: UnixSeconds): number {
+    let count = 0;
+    for (const byDeadline of this.waiting.values()) {
+      for (const [deadline, pairs] of byDeadline) if (deadline < time) count += pairs.size;
+    }
+    return count;
+  }
+
   batchOpened({ batchId, role, peer, batch }: BatchRecord): void {
     this.batches.set(batchKey(batchId, role), {
       batchId,

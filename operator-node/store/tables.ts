@@ -47,6 +47,7 @@ export const tables: Readonly<Record<string, TableEntry>> = {
   'sending-account': { key: '<address, lower case>', owner: sent, holds: 'the next nonce of an account' },
   sent: { key: '<address>!<nonce, 12 digits>', owner: sent, holds: 'a signed transaction that is not final yet' },
 
+  recovery: { key: 'mark', owner: 'recovery/state.ts', holds: 'that this store may be behind, and since when' },
   guard: { key: 'head', owner: 'store/guard.ts', holds: 'which store this is, and how many writes it has seen' },
 
   outbox: { key: '<queue>!<item key>', owner: 'engine/engine.ts', holds: 'an effect that is still to be done' },

@@ -3,6 +3,7 @@ import { afterEach } from 'vitest';
 import type { ApiHooks } from '../../operator-node/api/app.ts';
 import { apiLimits, startApi, type ApiLimits, type RunningApi } from '../../operator-node/api/server.ts';
 import type { NodeServices, PairView } from '../../operator-node/api/services.ts';
+import type { Doubt } from '../../operator-node/recovery/doubt.ts';
 import type { OutboundMessage } from '../../operator-node/messaging/gateway.ts';
 import type { Amount, Asset, Msisdn, OperatorId, PairId, Timestamp } from '../../operator-node/model/ids.ts';
 
@@ -51,6 +52,18 @@ const view: PairView = {
   ],
 };
 
+export const noDoubt: Doubt = {
+  format: 'tandem/doubt/1',
+  operator: 1 as OperatorId,
+  chainId: '1',
+  settlement: `0x${'11'.repeat(20)}`,
+  at: '2026-11-23T10:00:00Z' as Timestamp,
+  halted: false,
+  recovering: false,
+  batches: [],
+  pairs: [],
+};
+
 export interface Call {
   readonly name: string;
   readonly input: unknown;
@@ -77,6 +90,8 @@ export function fakeServices(replace: Partial<NodeServices> = {}): NodeServices 
     createUser: async (user) => (note('createUser', user), { number: user.number, created: true }),
     deposit: async (input) => (note('deposit', input), { asset: input.asset, balance: amount('100000') }),
     withdraw: async (input) => (note('withdraw', input), { asset: input.asset, balance: amount('50000') }),
+    doubt: async () => (note('doubt'), noDoubt),
+    doubtFile: async () => (note('doubtFile'), '{"doubt":{},"signature":"0x"}\n'),
     readiness: async () => ({ ready: true, checks: { store: 'ok', chain: 'ok' } }),
     metrics: async () => 'tandem_open_pairs 0\n',
     phones: {

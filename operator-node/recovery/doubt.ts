@@ -1,0 +1,273 @@
+/**
+ * The in-doubt list: every pair that is not final, what each side has signed, what the chain says, how long it has been
+ * so, and the one step that may come next. No number, name or amount is in it, so it can be handed to the counterparty or
+ * the regulator as it is. Nothing here is done by hand: the steps are the node's own, and staff sees which one is due.
+ */
+import { createHash } from 'node:crypto';
+import canonicalize from 'canonicalize';
+import type { BatchOutcome, Block, ChainReader } from '../chain/chain.ts';
+import { recoverSigner } from '../commitment/typedData.ts';
+import { TandemError } from '../errors.ts';
+import { loadBatch, type KnownBatch } from '../flow/batch.ts';
+import type { FlowContext } from '../flow/context.ts';
+import { isFinal, loadSide, openSideTable, type PairSide } from '../flow/pair.ts';
+import {
+  toTimestamp,
+  toUnixSeconds,
+  type BatchId,
+  type Hash,
+  type Hex,
+  type Leg,
+  type OperatorId,
+  type PairId,
+  type Role,
+  type Timestamp,
+} from '../model/ids.ts';
+import type { Batch } from '../model/records.ts';
+import { recoveryOf } from './state.ts';
+
+/** What may come next, and who does it. */
+export const nextSteps = {
+  'peer-answers': 'The peer has to answer the proposal; without an answer the node gives the pair up by itself.',
+  'batch-forms': 'The pair goes into the next batch of its lane; its user can still withdraw it.',
+  'batch-comes': 'The initiator has to offer a batch; without one the node lets the pair lapse by itself.',
+  'peer-signs':
+    'The acceptor has to sign the batch or refuse it; until then, or until a final block is past the deadline, the hold stays.',
+  'initiator-signs': 'The initiator has to sign the batch; the hold stays until the chain has ended it.',
+  carry: 'The node carries the batch to the chain until it is in a final block.',
+  'user-answers': 'The second user has to answer; without a yes in time the deadline ends the pair.',
+  decide: 'The node sends its decision to the chain until the bit is in a final block.',
+  'peer-decides': 'The acceptor decides on the chain until the deadline; after it the pair is aborted.',
+  'deadline-passes': 'No decision can be set any more: the first final block past the deadline ends the pair.',
+  apply: 'The chain has ended the pair; the node applies it with the next final block.',
+  'chain-comes-back': 'The chain has to be in reach again; nothing is executed or released before.',
+  recover: 'The node is in recovery: tandem recover says what is missing.',
+} as const;
+export type NextStep = keyof typeof nextSteps;
+
+export interface DoubtfulBatch {
+  readonly batchId: BatchId;
+  readonly role: Role;
+  readonly peer: OperatorId;
+  readonly batch: Batch & { readonly sequence: number };
+  readonly state: string;
+  readonly initiatorSignature?: Hex;
+  readonly acceptorSignature?: Hex;
+  /** In the contract's state at the block that the list names; absent while the chain cannot be read. */
+  readonly onChain?: {
+    readonly prepared: boolean;
+    readonly commitWords: readonly Hex[];
+    readonly abortWords: readonly Hex[];
+  };
+}
+
+export interface DoubtfulPair {
+  readonly pair: PairId;
+  readonly leg: Leg;
+  readonly role: Role;
+  readonly peer: OperatorId;
+  readonly state: string;
+  readonly reason?: string;
+  /** Since when this side has been in that state, and since when its operation has been prepared. */
+  readonly since: Timestamp;
+  readonly heldAt: Timestamp;
+  readonly openSeconds: number;
+  readonly deadline: Timestamp;
+  readonly batchId?: BatchId;
+  readonly index?: number;
+  readonly signed: { readonly own: boolean; readonly peer: boolean };
+  /** What this operator has decided and stored, where that is its to decide. */
+  readonly decision?: 'commit' | 'abort';
+  readonly chain: 'unknown' | 'not-anchored' | 'undecided' | 'committed' | 'aborted';
+  readonly next: NextStep;
+}
+
+export interface Doubt {
+  readonly format: 'tandem/doubt/1';
+  readonly operator: OperatorId;
+  /** Decimal. */
+  readonly chainId: string;
+  readonly settlement: string;
+  readonly at: Timestamp;
+  /** The final block that the chain was read at; absent while it is out of reach. */
+  readonly block?: Pick<Block, 'number' | 'hash' | 'timestamp'>;
+  readonly halted: boolean;
+  readonly recovering: boolean;
+  readonly batches: readonly DoubtfulBatch[];
+  /** Oldest first. */
+  readonly pairs: readonly DoubtfulPair[];
+}
+
+interface Seen {
+  readonly block: Block | undefined;
+  readonly outcomes: ReadonlyMap<BatchId, BatchOutcome>;
+}
+
+export async function listDoubt(flow: FlowContext): Promise<Doubt> {
+  const { engine } = flow;
+  const sides: PairSide[] = [];
+  for await (const [key] of engine.store.scan(openSideTable)) {
+    const cut = key.indexOf('!');
+    const found = loadSide(engine.newest, key.slice(0, cut) as PairId, key.slice(cut + 1) as Leg);
+    if (found !== undefined && !isFinal(found.state)) sides.push(found);
+  }
+  sides.sort((a, b) => a.side.heldAt - b.side.heldAt);
+  const batches = new Map<string, KnownBatch>();
+  for (const { side, state } of sides) {
+    const known = state.batch === undefined ? undefined : loadBatch(engine.newest, state.batch, side.role);
+    if (known !== undefined) batches.set(`${known.record.batchId}!${side.role}`, known);
+  }
+  const seen = await readChain(flow.chain, [...new Set([...batches.values()].map(({ record }) => record.batchId))]);
+  const now = engine.clock.now();
+  const recovering = recoveryOf(engine.newest) !== undefined;
+  // What is listed is on disk: it may be handed to others.
+  await engine.run(() => undefined);
+  return {
+    format: 'tandem/doubt/1',
+    operator: flow.self,
+    chainId: flow.settlement.chainId.toString(),
+    settlement: flow.settlement.contract.toLowerCase(),
+    at: toTimestamp(now),
+    ...(seen.block === undefined
+      ? {}
+      : { block: { number: seen.block.number, hash: seen.block.hash, timestamp: seen.block.timestamp } }),
+    halted: flow.open.halted,
+    recovering,
+    batches: [...batches.values()].map((known) => batchView(known, seen)),
+    pairs: sides.map((found) => {
+      const known =
+        found.state.batch === undefined ? undefined : batches.get(`${found.state.batch}!${found.side.role}`);
+      return pairView(found, known, seen, now, recovering);
+    }),
+  };
+}
+
+/** At one final block for all of them. */
+async function readChain(reader: ChainReader, ids: readonly BatchId[]): Promise<Seen> {
+  try {
+    const block = await reader.finalHead();
+    const outcomes = await Promise.all(ids.map((id) => reader.batchOutcome(id, block.hash)));
+    return { block, outcomes: new Map(ids.map((id, index) => [id, outcomes[index]] as const).filter(isKnown)) };
+  } catch (error) {
+    if (error instanceof TandemError && error.retryable) return { block: undefined, outcomes: new Map() };
+    throw error;
+  }
+}
+
+const isKnown = (entry: readonly [BatchId, BatchOutcome | undefined]): entry is readonly [BatchId, BatchOutcome] =>
+  entry[1] !== undefined;
+
+const wordsOf = (words: readonly bigint[]): Hex[] =>
+  words.map((word) => `0x${word.toString(16).padStart(64, '0')}` as Hex);
+
+function batchView({ record, state }: KnownBatch, { outcomes }: Seen): DoubtfulBatch {
+  const outcome = outcomes.get(record.batchId);
+  const { initiatorSignature, acceptorSignature } = state;
+  return {
+    batchId: record.batchId,
+    role: record.role,
+    peer: record.peer,
+    batch: record.batch,
+    state: state.state,
+    ...(initiatorSignature === undefined ? {} : { initiatorSignature }),
+    ...(acceptorSignature === undefined ? {} : { acceptorSignature }),
+    ...(outcome === undefined
+      ? {}
+      : {
+          onChain: {
+            prepared: outcome.prepared,
+            commitWords: wordsOf(outcome.commitWords),
+            abortWords: wordsOf(outcome.abortWords),
+          },
+        }),
+  };
+}
+
+function pairView(
+  { side, state }: PairSide,
+  known: KnownBatch | undefined,
+  seen: Seen,
+  now: number,
+  recovering: boolean,
+): DoubtfulPair {
+  const { initiatorSignature, acceptorSignature } = known?.state ?? {};
+  const [own, peer] =
+    side.role === 'initiator' ? [initiatorSignature, acceptorSignature] : [acceptorSignature, initiatorSignature];
+  const chain = onChain(state.batch, state.index, seen);
+  const decision = state.state === 'accepted' ? 'commit' : state.state === 'declined' ? 'abort' : undefined;
+  return {
+    pair: side.pair,
+    leg: side.leg,
+    role: side.role,
+    peer: side.peer,
+    state: state.state,
+    ...(state.reason === undefined ? {} : { reason: state.reason }),
+    since: toTimestamp(state.since),
+    heldAt: toTimestamp(side.heldAt),
+    openSeconds: Math.max(0, toUnixSeconds(now) - toUnixSeconds(side.heldAt)),
+    deadline: toTimestamp(side.deadline * 1000),
+    ...(state.batch === undefined ? {} : { batchId: state.batch }),
+    ...(state.index === undefined ? {} : { index: state.index }),
+    signed: { own: own !== undefined, peer: peer !== undefined },
+    ...(decision === undefined ? {} : { decision }),
+    chain,
+    next: recovering ? 'recover' : nextStep({ side, state }, known, chain, seen.block, now),
+  };
+}
+
+function onChain(batchId: BatchId | undefined, index: number | undefined, seen: Seen): DoubtfulPair['chain'] {
+  if (batchId === undefined || index === undefined) return 'not-anchored';
+  const outcome = seen.outcomes.get(batchId);
+  if (outcome === undefined) return 'unknown';
+  if (!outcome.prepared) return 'not-anchored';
+  const bit = 1n << BigInt(index & 255);
+  if (((outcome.commitWords[index >> 8] ?? 0n) & bit) !== 0n) return 'committed';
+  return ((outcome.abortWords[index >> 8] ?? 0n) & bit) !== 0n ? 'aborted' : 'undecided';
+}
+
+function nextStep(
+  { side, state }: PairSide,
+  known: KnownBatch | undefined,
+  chain: DoubtfulPair['chain'],
+  block: Block | undefined,
+  now: number,
+): NextStep {
+  if (known === undefined) {
+    if (side.role === 'acceptor') return 'batch-comes';
+    return state.agreed ? 'batch-forms' : 'peer-answers';
+  }
+  if (block === undefined) return 'chain-comes-back';
+  if (chain === 'committed' || chain === 'aborted' || block.timestamp > side.deadline) return 'apply';
+  if (known.state.state === 'offered') return 'peer-signs';
+  if (known.state.state === 'signed') return 'initiator-signs';
+  if (state.state === 'accepted' || state.state === 'declined') return 'decide';
+  if (chain === 'not-anchored') return 'carry';
+  if (toUnixSeconds(now) > side.deadline) return 'deadline-passes';
+  return side.role === 'acceptor' ? 'user-answers' : 'peer-decides';
+}
+
+// ---- as a file for others
+
+/** SHA-256(UTF-8("tandem/doubt/1") || 0x00 || canonical JSON (RFC 8785) of the list): what the operator's signer signs. */
+export function doubtDigest(doubt: Doubt): Hash {
+  const text = canonicalize(doubt);
+  if (text === undefined) throw new TandemError('internal', 'The list has no canonical form.');
+  return `0x${createHash('sha256').update('tandem/doubt/1\0').update(text).digest('hex')}` as Hash;
+}
+
+export interface SignedDoubt {
+  readonly doubt: Doubt;
+  readonly signature: Hex;
+}
+
+/** One line of canonical JSON. */
+export function exportDoubt(doubt: Doubt, sign: (digest: Hash) => Hex): string {
+  const signed: SignedDoubt = { doubt, signature: sign(doubtDigest(doubt)) };
+  return `${canonicalize(signed) ?? ''}\n`;
+}
+
+/** The address whose key signed the file: to be compared with the signers of that operator in the registry. */
+export function doubtSigner(text: string): { readonly doubt: Doubt; readonly signer: string | undefined } {
+  const { doubt, signature } = JSON.parse(text) as SignedDoubt;
+  return { doubt, signer: recoverSigner(doubtDigest(doubt), signature) };
+}
