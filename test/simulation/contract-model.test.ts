@@ -12,7 +12,7 @@ import { Contract, Revert, type Call, type RegistryEntry } from './chain/contrac
 import { Chance } from './random.ts';
 
 const sequences = 1_000;
-const lengths = [3, 5, 6, 14];
+const lengths = [2, 3, 4, 12];
 const begins = startTime + 10_000;
 
 interface Signed {

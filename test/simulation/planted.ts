@@ -27,6 +27,7 @@ export interface PlantedBug {
   readonly plant: Plant;
   /** What the generator is told to do; all faults where absent. */
   readonly faults?: readonly FaultName[];
+  readonly spanMillis?: number;
   /** Caught within so many seeds, counted from 1. */
   readonly within: number;
   /** Checks that see the bug before the one it is here to show. */
@@ -316,6 +317,7 @@ export const plantedBugs: readonly PlantedBug[] = [
         },
       })),
     },
+    faults: ['message-lost', 'message-late'],
     within: 10,
     says: /I4/,
   },
@@ -343,7 +345,8 @@ export const plantedBugs: readonly PlantedBug[] = [
             : calls.prepare(signed),
       })),
     },
-    faults: ['chain-stalled', 'silent', 'partition'],
+    faults: ['partition', 'link-cut-in', 'link-cut-out'],
+    spanMillis: 90_000,
     within: 20,
     says: /I6/,
   },
