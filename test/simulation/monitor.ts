@@ -329,7 +329,7 @@ export class Monitor {
 
   // ---- what leaves a node (I4, I5)
 
-  asks<M extends Method>(from: OperatorId, to: OperatorId, method: M, request: Request<M>): void {
+  asks<M extends Method>(from: OperatorId, method: M, request: Request<M>): void {
     const { disk } = this.#node(from);
     const durable = (key: string, what: string): void => {
       if (disk.peek(key) === undefined) this.#violated('I5', `operator ${from} sends ${what} that is not on its disk`);
@@ -355,7 +355,6 @@ export class Monitor {
         }
       }
     }
-    void to;
   }
 
   answers<M extends Method>(from: OperatorId, to: OperatorId, method: M, request: Request<M>, answer: Answer<M>): void {
@@ -398,7 +397,6 @@ export class Monitor {
       const state = sides.get(`${pair}!second`)?.state;
       if (said === 'declined') mustBe(state === 'declined' || state === 'aborted', `that ${pair} is declined`);
     }
-    void request;
   }
 
   /** The same proposal has one answer, until it is given up. */

@@ -102,7 +102,7 @@ export class ModelNetwork {
                   try {
                     resolve(this.#options.checked ? checkAnswer(peer, method, request, copied(answer)) : answer);
                   } catch (error) {
-                    reject(error as Error);
+                    reject(error);
                   }
                 });
               });

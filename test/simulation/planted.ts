@@ -275,7 +275,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: 'a second content for a sequence',
-    plant: { parts: forgetting(laneTable as StoreTable<unknown>) },
+    plant: { parts: forgetting(laneTable) },
     within: 3,
     says: /I4|I6|batch-refused|I1/,
   },
@@ -353,7 +353,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'a refusal forgotten on a duplicate',
     plant: {
-      parts: forgetting(refusedTable as StoreTable<unknown>, withdrawnTable as StoreTable<unknown>),
+      parts: forgetting(refusedTable, withdrawnTable),
     },
     within: 3,
   },

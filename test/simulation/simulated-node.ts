@@ -242,13 +242,13 @@ export class SimulatedNode {
       asks: <M extends Method>(peer: OperatorId, method: M, request: Request<M>) => {
         if (!isAlive()) return false;
         this.#world.tell(this.name, 'asks', peer, method);
-        this.#world.monitor.asks(this.operator, peer, method, request);
+        this.#world.monitor.asks(this.operator, method, request);
         return this.#leaves('request', process);
       },
       answers: <M extends Method>(peer: OperatorId, method: M, request: Request<M>, answer: Answer<M>) => {
         if (!isAlive()) return false;
         this.#world.tell(this.name, 'answers', peer, method, 'answer' in answer ? answer.answer : '');
-        this.#world.monitor.answers(this.operator, peer, method, request, answer);
+        this.#world.monitor.answers(this.operator, peer, method, answer);
         return this.#leaves('answer', process);
       },
     };
