@@ -52,6 +52,7 @@ function options(signal: AbortSignal): ChaosOptions {
       rate: positive('rate', values.rate),
       peopleASide: 12,
       acceptSeconds: 20,
+      prompt: false,
       keep: values.keep,
       signal,
       print: (line) => console.log(line),

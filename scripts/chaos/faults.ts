@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { rpc } from '../devnet/rpc.ts';
 import type { SmallDisk } from './disk.ts';
+import { tryFlips } from './flips.ts';
 import type { Gateway } from './gateway.ts';
 import type { FaultProxy, LinkFault } from './proxy.ts';
 import type { Fault, LinkName } from './schedule.ts';
@@ -14,6 +15,8 @@ export interface Injected {
   readonly gateway: Gateway;
   readonly links: ReadonlyMap<LinkName, FaultProxy>;
   readonly rpcUrl: string;
+  /** Folders of the stores, by handle. */
+  readonly dataDirs: ReadonlyMap<string, string>;
   /** The one node that has a small disk. */
   readonly disk: { readonly node: string; readonly small: SmallDisk } | undefined;
 }
@@ -72,6 +75,7 @@ export class Faults {
     const { story, supervisor, gateway } = this.#to;
     switch (fault.kind) {
       case 'kill':
+        await supervisor.whenReady(fault.node, this.#healed ? 0 : fault.patience);
         story.fault(
           `kill -9 ${fault.node}`,
           `kill -9 ${fault.node}${supervisor.isReady(fault.node) ? '' : ', which was just starting'}`,
@@ -98,6 +102,9 @@ export class Faults {
         return;
       case 'disk full':
         await this.#fillDisk(fault.millis);
+        return;
+      case 'flipped bit':
+        await this.#flipBits(fault);
         return;
       case 'second process':
         story.fault('second process', `a second process is started on the store of ${fault.node}`);
@@ -168,5 +175,32 @@ export class Faults {
     disk.small.free();
     await sleep(diskGraceMillis);
     supervisor.diskFull = undefined;
+  }
+
+  /** In a store that nobody has open: it must be refused, by the node too, or hold what it held. */
+  async #flipBits({ node, draws }: Extract<Fault, { kind: 'flipped bit' }>): Promise<void> {
+    const { story, supervisor, dataDirs } = this.#to;
+    const dir = dataDirs.get(node);
+    if (dir === undefined) throw new Error(`no store of ${node}`);
+    if (!(await supervisor.hold(node))) return;
+    try {
+      const { flips, problems } = await tryFlips(dir, draws);
+      supervisor.problems.push(...problems.map((what) => `${node}: ${what}`));
+      for (const { file, offset, bit, noticed } of flips) {
+        story.fault(
+          `flipped bit: ${noticed === undefined ? 'harmless' : 'refused'}`,
+          `bit ${bit} of byte ${offset} of ${file} in a copy of ${node}'s store: ${noticed ?? 'nothing read differently'}`,
+        );
+      }
+      const refused = flips.find(({ noticed }) => noticed !== undefined);
+      if (refused === undefined) return;
+      refused.flip();
+      const words = await supervisor.refusal(node);
+      refused.flip();
+      if (words === undefined)
+        supervisor.problems.push(`${node} served with bit ${refused.bit} of ${refused.file} flipped`);
+    } finally {
+      await supervisor.release(node);
+    }
   }
 }

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { NodeClient } from '../../operator-node/cli/client.ts';
 import type { Chance } from './chance.ts';
 import type { Gateway, Sent, Told } from './gateway.ts';
-import { cancelRef, questionCode, refundRef } from './words.ts';
+import { cancelRef, noteOf, questionCode, refundRef } from './words.ts';
 
 export interface Party {
   readonly operator: string;
@@ -34,7 +34,7 @@ const maxUndelivered = 400;
 export class Load {
   readonly acts: Act[] = [];
   /** No more answers that come late or never: what is asked from here on is answered. */
-  prompt = false;
+  prompt: boolean;
   readonly #gateway: Gateway;
   readonly #chance: Chance;
   readonly #parties: readonly Party[];
@@ -43,6 +43,8 @@ export class Load {
   readonly #rate: number;
   readonly #run: string;
   readonly #underWay = new Set<Promise<unknown>>();
+  /** Notes of orders that are answered yes. */
+  readonly #probes = new Set<string>();
   #messages = 0;
   #notes = 0;
   #ordering = true;
@@ -55,6 +57,7 @@ export class Load {
     rate: number;
     /** After which an answer is too late. */
     lateMillis: number;
+    prompt: boolean;
     /** Makes message ids of this run unique. */
     run: string;
   }) {
@@ -65,6 +68,7 @@ export class Load {
     this.#lateMillis = options.lateMillis;
     this.#rate = options.rate;
     this.#run = options.run;
+    this.prompt = options.prompt;
     this.#gateway.onTold((told) => this.#hear(told));
   }
 
@@ -91,8 +95,12 @@ export class Load {
 
   /** One payment that is answered yes, for the end: a pair in this direction still settles. */
   probe(from: string, to: string): Act {
-    const [first, second] = [this.#person(from), this.#person(to)];
+    const [first, second] = [from, to].map((operator) =>
+      this.#parties.find((party) => !party.machine && party.operator === operator),
+    );
+    if (first === undefined || second === undefined) throw new Error(`nobody lives at ${from} or ${to}`);
     const note = this.#note();
+    this.#probes.add(note);
     return this.#say(first, second.number, `PAY 1 ${note}`, { kind: 'pay', note });
   }
 
@@ -168,7 +176,9 @@ export class Load {
     if (user === undefined || message.pair === undefined) return;
     const { text, pair } = message;
     const code = questionCode(text);
-    if (code !== undefined) this.#later(this.#answer(user, pair, code));
+    if (code !== undefined && this.#probes.has(noteOf(text) ?? '')) {
+      this.#toService(user, `YES ${code}`, { kind: 'answer', pair });
+    } else if (code !== undefined) this.#later(this.#answer(user, pair, code));
     const cancel = cancelRef(text);
     if (cancel !== undefined && this.#chance.happens(0.06)) {
       this.#later(this.#afterwards(2500, () => this.#toService(user, `CANCEL ${cancel}`, { kind: 'cancel' })));
@@ -195,7 +205,7 @@ export class Load {
       this.#toService(user, `${word} ${withCode}`, { kind: 'answer', pair });
     const draw = this.#chance.next();
     await sleep(this.#chance.between(20, 1500));
-    if (this.prompt || draw < 0.68) say('YES');
+    if (draw < 0.68) say('YES');
     else if (draw < 0.8) say('NO');
     else if (draw < 0.86) {
       // A wrong code, then the right one.
@@ -205,7 +215,8 @@ export class Load {
     } else if (draw < 0.92) {
       say('YES');
       say(this.#chance.happens(0.5) ? 'NO' : 'YES');
-    } else if (draw < 0.96) {
+    } else if (this.prompt) say('YES');
+    else if (draw < 0.96) {
       await sleep(this.#lateMillis);
       say('YES');
     }

@@ -188,3 +188,18 @@ export function nothingLeft(nodes: readonly StoredNode[]): Problems {
     ...[...sides].flatMap(([key, { state }]) => (state.told ? [] : [`${handle}: ${key} (${state.state}) is not told`])),
   ]);
 }
+
+/** Alarms that the faults of a run can be the cause of: the chain's pool and blocks are lost, and a node says so. */
+const ofTheChain = new Set(['nonce-gap', 'reverted', 'refused']);
+
+/** Both operators keep the protocol, so nothing may look as if one of them did not. */
+export function nobodyAccused(nodes: readonly StoredNode[], alarms: ReadonlyMap<string, number>): Problems {
+  return [
+    ...nodes.flatMap(({ handle, journal }) =>
+      journal.flatMap(({ kind, payload }) =>
+        kind === 'fault' ? [`${handle} noted a fault: ${JSON.stringify(payload)}`] : [],
+      ),
+    ),
+    ...[...alarms].flatMap(([what, count]) => (ofTheChain.has(what) ? [] : [`${count} alarms: ${what}`])),
+  ];
+}

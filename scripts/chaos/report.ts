@@ -38,7 +38,11 @@ export function reportOf(result: ChaosResult): string {
       ['  told again', messages.toldAgain],
     ]),
     '\nPairs, by how they ended:',
-    table([...byName(pairs), ['batches on chain', result.batches]]),
+    table([
+      ...byName(pairs),
+      ['batches on chain', result.batches],
+      ...byName(result.alarms).map(([what, count]) => [`alarm: ${what}`, count] as const),
+    ]),
     '',
   ];
   for (const { name, problems } of checks) {

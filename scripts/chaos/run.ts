@@ -6,18 +6,18 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { bundlesVerify } from '../devnet/checks.ts';
 import type { DevnetPerson } from '../devnet/users.ts';
-import { readChain } from './anchored.ts';
+import { readChain, type OnChain } from './anchored.ts';
 import { Chance } from './chance.ts';
 import { Faults } from './faults.ts';
 import { Gateway } from './gateway.ts';
-import { Load } from './load.ts';
+import { Load, type Act } from './load.ts';
 import * as messages from './messages.ts';
 import { finalityDepth, startNet, type ChaosNet } from './net.ts';
 import * as outcomes from './outcomes.ts';
 import { population } from './people.ts';
 import { untilQuiet } from './quiet.ts';
 import { planOf, type FaultClass } from './schedule.ts';
-import { readStore, type StoredNode } from './stores.ts';
+import { alarmsIn, readStore, type StoredNode } from './stores.ts';
 import { Story } from './story.ts';
 import { Supervisor } from './supervisor.ts';
 import { saysDone } from './words.ts';
@@ -31,6 +31,8 @@ export interface ChaosOptions {
   readonly peopleASide: number;
   /** From order to deadline, before rounding. */
   readonly acceptSeconds: number;
+  /** Nobody answers late or never: for a short run, which cannot wait for many deadlines. */
+  readonly prompt: boolean;
   /** Leave the folder behind also where everything came out well. */
   readonly keep: boolean;
   readonly signal: AbortSignal;
@@ -67,6 +69,15 @@ export interface ChaosResult {
   /** Pairs by how they ended. */
   readonly pairs: ReadonlyMap<string, number>;
   readonly batches: number;
+  /** Alarms of the nodes, by kind. */
+  readonly alarms: ReadonlyMap<string, number>;
+  /** What the checks looked at. */
+  readonly found: {
+    readonly nodes: readonly StoredNode[];
+    readonly chain: OnChain;
+    readonly gateway: Gateway;
+    readonly acts: readonly Act[];
+  };
 }
 
 const quietMillis = 150_000;
@@ -81,7 +92,7 @@ const timingOf = (acceptSeconds: number): Readonly<Record<string, number>> => ({
   acceptSeconds,
   acceptWindowSeconds: acceptSeconds + batchWindowSeconds,
   commitMarginSeconds: 3,
-  proposalTimeoutSeconds: 8,
+  proposalTimeoutSeconds: 15,
   carrySeconds: 3,
   // Short, so that a chain that stands still for a few seconds is noticed and moved on.
   maxBlockGapSeconds: 4,
@@ -143,9 +154,18 @@ async function storm(options: ChaosOptions, stage: Stage): Promise<ChaosResult> 
     parties: net.parties,
     rate: options.rate,
     lateMillis: (options.acceptSeconds + 16) * 1000,
+    prompt: options.prompt,
     run: randomBytes(4).toString('hex'),
   });
-  const faults = new Faults({ story, supervisor, gateway, links: net.links, rpcUrl: net.file.rpcUrl, disk: net.disk });
+  const faults = new Faults({
+    story,
+    supervisor,
+    gateway,
+    links: net.links,
+    rpcUrl: net.file.rpcUrl,
+    disk: net.disk,
+    dataDirs: new Map(net.devnet.layout.operators.map(({ handle, dataDir }) => [handle, dataDir])),
+  });
   const plan = planOf(chance.fork('faults'), { millis: options.stormMillis, finalityDepth, classes });
   story.say(`The storm: ${plan.length} faults in ${options.stormMillis / 1000} s, seed ${options.seed}`);
   const begun = performance.now();
@@ -180,6 +200,8 @@ async function storm(options: ChaosOptions, stage: Stage): Promise<ChaosResult> 
   const nodes: StoredNode[] = [];
   for (const operator of net.devnet.layout.operators) nodes.push(await readStore(operator));
   const chain = await readChain(net.file.rpcUrl, net.file.contracts.PairSettlement);
+  const alarms = new Map<string, number>();
+  for (const { logFile } of net.devnet.layout.operators) alarmsIn(logFile, alarms);
   const checks: Check[] = [
     { name: 'I1: one outcome a pair, in both stores and on chain', problems: outcomes.oneOutcome(nodes, chain) },
     {
@@ -209,6 +231,7 @@ async function storm(options: ChaosOptions, stage: Stage): Promise<ChaosResult> 
       problems: [...outcomes.opened(nodes, chain), ...evidence],
     },
     { name: 'the journals are whole', problems: outcomes.journals(nodes) },
+    { name: 'nobody is accused of anything', problems: outcomes.nobodyAccused(nodes, alarms) },
     { name: 'no process ended that should not', problems: supervisor.problems },
   ];
   return {
@@ -231,6 +254,8 @@ async function storm(options: ChaosOptions, stage: Stage): Promise<ChaosResult> 
     },
     pairs: endsOf(nodes),
     batches: chain.batches.size,
+    alarms,
+    found: { nodes, chain, gateway, acts: load.acts },
   };
 }
 

@@ -17,7 +17,8 @@ export const linkNames = [
 export type LinkName = (typeof linkNames)[number];
 
 export type Fault =
-  | { readonly kind: 'kill'; readonly node: string; readonly downMillis: number }
+  /** `patience`: so many milliseconds it waits for the node to be at work. */
+  | { readonly kind: 'kill'; readonly node: string; readonly downMillis: number; readonly patience: number }
   | { readonly kind: 'pause'; readonly part: string; readonly millis: number }
   | {
       readonly kind: 'link';
@@ -30,6 +31,8 @@ export type Fault =
   | { readonly kind: 'reorganise'; readonly depth: number }
   | { readonly kind: 'drop transactions'; readonly all: boolean }
   | { readonly kind: 'disk full'; readonly millis: number }
+  /** `draws`: which byte of which file, and which bit of it, as shares of what there is. */
+  | { readonly kind: 'flipped bit'; readonly node: string; readonly draws: readonly (readonly [number, number])[] }
   | { readonly kind: 'second process'; readonly node: string };
 
 export type FaultClass = Fault['kind'];
@@ -43,6 +46,7 @@ export const faultClasses: readonly FaultClass[] = [
   'reorganise',
   'drop transactions',
   'disk full',
+  'flipped bit',
   'second process',
 ];
 
@@ -58,19 +62,23 @@ export interface Plan {
   readonly classes: ReadonlySet<FaultClass>;
 }
 
+/** Bits tried each time, each in a copy of its own. */
+const flips = 4;
+
 /** After so much storm, so much calm: what has piled up can go on. */
 const stormMillis = 45_000;
 const calmMillis = 10_000;
 
 /** Pauses between two faults of a class, in milliseconds. */
 const pace: Readonly<Record<FaultClass, readonly [from: number, to: number]>> = {
-  kill: [900, 3_200],
+  kill: [1_300, 3_600],
   pause: [8_000, 20_000],
   link: [2_500, 7_000],
   gateway: [7_000, 18_000],
   reorganise: [5_000, 14_000],
   'drop transactions': [2_000, 6_000],
   'disk full': [25_000, 50_000],
+  'flipped bit': [40_000, 80_000],
   'second process': [40_000, 90_000],
 };
 
@@ -93,7 +101,13 @@ function draw(kind: FaultClass, chance: Chance, { finalityDepth }: Plan): Fault 
   const node = chance.pick(handles);
   switch (kind) {
     case 'kill':
-      return { kind, node, downMillis: chance.happens(0.7) ? 0 : chance.between(100, 2500) };
+      return {
+        kind,
+        node,
+        downMillis: chance.happens(0.7) ? 0 : chance.between(100, 2500),
+        // Half of them hit a node that is at work, the others whatever there is.
+        patience: chance.happens(0.5) ? chance.between(1500, 6000) : 0,
+      };
     case 'pause':
       return { kind, part: chance.happens(0.25) ? 'chain' : node, millis: chance.between(1500, 9000) };
     case 'link':
@@ -114,6 +128,8 @@ function draw(kind: FaultClass, chance: Chance, { finalityDepth }: Plan): Fault 
       return { kind, all: chance.happens(0.4) };
     case 'disk full':
       return { kind, millis: chance.between(1500, 5000) };
+    case 'flipped bit':
+      return { kind, node, draws: Array.from({ length: flips }, () => [chance.next(), chance.next()] as const) };
     case 'second process':
       return { kind, node };
   }

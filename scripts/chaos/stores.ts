@@ -1,4 +1,5 @@
 /** The whole of a stopped node's store, read with the node's own tables. */
+import { readFileSync } from 'node:fs';
 import { checkBooks, type Books } from '../../operator-node/domains/payments/books.ts';
 import { paymentTable, positionTable, type PaymentRecord } from '../../operator-node/domains/payments/records.ts';
 import { outboxTable } from '../../operator-node/engine/engine.ts';
@@ -89,4 +90,13 @@ export async function readStore(place: {
       halt: await keys(haltTable),
     },
   };
+}
+
+/** How often a node has raised which alarm, by its log. */
+export function alarmsIn(logFile: string, counts: Map<string, number>): void {
+  for (const line of readFileSync(logFile, 'utf8').split('\n')) {
+    if (!line.includes('"type":"alarm"')) continue;
+    const { what } = JSON.parse(line) as { readonly what: string };
+    counts.set(what, (counts.get(what) ?? 0) + 1);
+  }
 }

@@ -14,6 +14,7 @@ import type { Story } from './story.ts';
 const restartMillis = 400;
 const readyPollMillis = 100;
 const secondOwnerMillis = 30_000;
+const watchMillis = 25;
 
 interface LastWords {
   readonly fatal?: string;
@@ -45,6 +46,10 @@ export class Supervisor {
   readonly gaveUp = new Map<string, number>();
   /** Set while a node's disk is full, and shortly after. */
   diskFull: string | undefined;
+  /** Nodes whose store a second process tries to open. */
+  readonly contested = new Set<string>();
+  /** Nodes that are not started again for now: somebody is at their store. */
+  readonly #held = new Set<string>();
   readonly #story: Story;
   readonly #nodes = new Map<string, { ready: boolean; starts: number }>();
   #devnet: Devnet | undefined;
@@ -83,6 +88,7 @@ export class Supervisor {
   #excuse(part: string, words: LastWords | undefined): string | undefined {
     if (words?.code === 'chain-unavailable' && this.#nodes.get(part)?.ready === false)
       return 'started while the chain was out of reach';
+    if (this.contested.has(part) && /in use by another process/.test(words?.fatal ?? '')) return 'store in use';
     if (this.diskFull === part && /store|space|ENOSPC/i.test(`${words?.code} ${words?.fatal}`)) return 'disk full';
     return undefined;
   }
@@ -98,7 +104,13 @@ export class Supervisor {
     await this.#startAfter(handle, downMillis);
   }
 
-  /** Runs or waits to be started again; false while a restart is under way. */
+  /** Until the node is ready, or `millis` are over. */
+  async whenReady(handle: string, millis: number): Promise<void> {
+    const end = performance.now() + millis;
+    while (!this.isReady(handle) && performance.now() < end) await sleep(readyPollMillis);
+  }
+
+  /** False while it is down or starting. */
   isReady(handle: string): boolean {
     return this.#nodes.get(handle)?.ready === true;
   }
@@ -115,26 +127,63 @@ export class Supervisor {
 
   /** A second process on the same store must end with a word about it. */
   async startTwice(handle: string): Promise<void> {
-    if (!this.isReady(handle)) return;
+    const first = this.#net.pids()[handle];
+    if (!this.isReady(handle) || first === undefined) return;
+    const wasThere = (): boolean => this.#net.pids()[handle] === first;
+    this.contested.add(handle);
+    // Where the first one is killed meanwhile, the second may become the owner: not what is asked here.
+    const { code, said, stopped } = await this.#tryStart(handle, wasThere);
+    this.contested.delete(handle);
+    if (stopped) return;
+    if (said.includes('"ready":true')) this.problems.push(`a second process served on the store of ${handle}`);
+    else if (code === 0)
+      this.problems.push(`a second process on the store of ${handle} ended without an error: ${said}`);
+  }
+
+  /** Kills a node and keeps it down until `release`, whatever else kills it meanwhile. False where it is held already. */
+  async hold(handle: string): Promise<boolean> {
+    if (this.#held.has(handle)) return false;
+    this.#held.add(handle);
+    await this.kill(handle, 0);
+    return true;
+  }
+
+  async release(handle: string): Promise<void> {
+    this.#held.delete(handle);
+    await this.#startAfter(handle, 0);
+  }
+
+  /** Starts a node that is held, which must refuse to: its last words, or undefined where it served. */
+  async refusal(handle: string): Promise<string | undefined> {
+    const { code, said } = await this.#tryStart(handle, () => true);
+    return code === 0 || said.includes('"ready":true') ? undefined : said;
+  }
+
+  /** A process of its own, until it ends by itself, `goOn` is false, it serves, or its time is over. */
+  async #tryStart(
+    handle: string,
+    goOn: () => boolean,
+  ): Promise<{ readonly code: number | null; readonly said: string; readonly stopped: boolean }> {
     const place = this.#net.layout.operators.find((each) => each.handle === handle);
-    if (place === undefined) return;
+    if (place === undefined) throw new Error(`no operator ${handle}`);
     const child = spawn(process.execPath, [join(root, 'operator-node', 'main.ts'), '--config', place.configFile], {
       cwd: place.dir,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let said = '';
+    let stopped = false;
     child.stdout.on('data', (piece: Buffer) => (said += piece.toString()));
     child.stderr.on('data', (piece: Buffer) => (said += piece.toString()));
-    const first = this.#net.pids()[handle];
-    const timer = setTimeout(() => child.kill('SIGKILL'), secondOwnerMillis);
+    const end = performance.now() + secondOwnerMillis;
+    const watch = setInterval(() => {
+      const serves = said.includes('"ready":true');
+      if (goOn() && !serves && performance.now() < end) return;
+      stopped = !serves;
+      child.kill('SIGKILL');
+    }, watchMillis);
     const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
-    clearTimeout(timer);
-    // Where the first one was killed meanwhile, the second may have become the owner: not what is asked here.
-    const served = said.includes('"ready":true');
-    if (served && this.#net.pids()[handle] === first) {
-      this.problems.push(`a second process served on the store of ${handle}`);
-    }
-    if (code === 0) this.problems.push(`a second process on the store of ${handle} ended without an error: ${said}`);
+    clearInterval(watch);
+    return { code, said, stopped };
   }
 
   /** Every node answers and says that it is ready. */
@@ -150,7 +199,7 @@ export class Supervisor {
 
   async #startAfter(handle: string, millis: number): Promise<void> {
     await sleep(millis);
-    if (this.#ended || this.#net.pids()[handle] !== undefined) return;
+    if (this.#ended || this.#held.has(handle) || this.#net.pids()[handle] !== undefined) return;
     const node = { ready: false, starts: (this.#nodes.get(handle)?.starts ?? 0) + 1 };
     this.#nodes.set(handle, node);
     const begun = performance.now();
