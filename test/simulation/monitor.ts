@@ -357,7 +357,7 @@ export class Monitor {
     }
   }
 
-  answers<M extends Method>(from: OperatorId, to: OperatorId, method: M, request: Request<M>, answer: Answer<M>): void {
+  answers<M extends Method>(from: OperatorId, to: OperatorId, method: M, answer: Answer<M>): void {
     const { disk, sides } = this.#node(from);
     const mustBe = (there: boolean, what: string): void => {
       if (!there) this.#violated('I5', `operator ${from} answers ${what}, which is not on its disk`);

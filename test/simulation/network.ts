@@ -16,7 +16,7 @@ export interface Station {
   /** A request leaves; false: the process is gone before it does. */
   asks<M extends Method>(peer: OperatorId, method: M, request: Request<M>): boolean;
   /** An answer leaves; false likewise. */
-  answers<M extends Method>(peer: OperatorId, method: M, request: Request<M>, answer: Answer<M>): boolean;
+  answers<M extends Method>(peer: OperatorId, method: M, answer: Answer<M>): boolean;
 }
 
 export type NetworkFault = 'message-lost' | 'message-doubled' | 'message-late' | 'link-cut';
@@ -96,7 +96,7 @@ export class ModelNetwork {
         answerer.gate(() => {
           answerer.handlers[method](asker.operator, sent).then(
             (answer) => {
-              if (!answerer.answers(asker.operator, method, request, answer)) return;
+              if (!answerer.answers(asker.operator, method, answer)) return;
               this.#carry(peer, asker.operator, () => {
                 end(() => {
                   try {

@@ -245,7 +245,7 @@ export class SimulatedNode {
         this.#world.monitor.asks(this.operator, method, request);
         return this.#leaves('request', process);
       },
-      answers: <M extends Method>(peer: OperatorId, method: M, request: Request<M>, answer: Answer<M>) => {
+      answers: <M extends Method>(peer: OperatorId, method: M, answer: Answer<M>) => {
         if (!isAlive()) return false;
         this.#world.tell(this.name, 'answers', peer, method, 'answer' in answer ? answer.answer : '');
         this.#world.monitor.answers(this.operator, peer, method, answer);

@@ -153,8 +153,9 @@ const batchOf = ({ initiator, acceptor, sequence, deadline, count, root }: Decod
     root,
   }) as Extract<Call, { name: 'prepare' }>['batch'];
 
-type DecodedDecision = Extract<Call, { name: 'decide' }>['decisions'][number];
-const decisionsOf = (decisions: readonly DecodedDecision[]): readonly DecodedDecision[] =>
+type Decided = Extract<Call, { name: 'decide' }>['decisions'][number];
+type DecodedDecision = Omit<Decided, 'word'> & { readonly word: bigint };
+const decisionsOf = (decisions: readonly DecodedDecision[]): readonly Decided[] =>
   decisions.map(({ batchId, word, commitMask, abortMask }) => ({ batchId, word: Number(word), commitMask, abortMask }));
 
 /** What the bytes of a call ask for. */
