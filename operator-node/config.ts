@@ -88,6 +88,23 @@ const schema = z.strictObject({
 export type Config = z.output<typeof schema>;
 
 const pathFields = (config: Config, base: string): Config => ({
+  /** How operators are called in ISO 20022 documents, by their ids; what is absent is left out, and the name is the handle. */
+  institutions: z
+    .record(
+      z.string().regex(/^[1-9][0-9]{0,9}$/, 'an operator id'),
+      z.strictObject({
+        name: z.string().min(1).max(140).optional(),
+        bic: z
+          .string()
+          .regex(/^[A-Z0-9]{4}[A-Z]{2}[A-Z0-9]{2}(?:[A-Z0-9]{3})?$/, 'a BIC of 8 or 11 characters')
+          .optional(),
+        lei: z
+          .string()
+          .regex(/^[A-Z0-9]{18}[0-9]{2}$/, 'an LEI of 20 characters')
+          .optional(),
+      }),
+    )
+    .default({}),
   ...config,
   dataDir: resolve(base, config.dataDir),
   channel: {

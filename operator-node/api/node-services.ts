@@ -18,6 +18,7 @@ import { userByNumber, userTable, type User } from '../users/user.ts';
 import { disclosurePage } from './node-disclosures.ts';
 import type { Disclosing, NodeServices, PairView, PhoneInboxes, Readiness } from './services.ts';
 
+import { statementOf } from './node-statements.ts';
 export interface NodeServicesParts {
   readonly flow: FlowContext;
   readonly receiver: Receiver;
@@ -88,6 +89,7 @@ export function createNodeServices(parts: NodeServicesParts): NodeServices {
       const found: User[] = [];
       for await (const [, user] of engine.store.scan(userTable)) found.push(user);
       return found.map(({ number, name, language, kind, joined }) => ({ number, name, language, kind, joined }));
+    statement: (request) => statementOf(flow, request),
     },
     createUser: (user) => staff.createUser(user),
     deposit: (movement) => staff.move('deposit', movement),

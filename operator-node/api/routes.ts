@@ -3,7 +3,7 @@ import { TandemError } from '../errors.ts';
 import { openapiOf } from './openapi.ts';
 import { route, type Answer, type Route } from './route.ts';
 import * as schemas from './schemas.ts';
-import type { NodeServices } from './services.ts';
+import type { NodeServices, StatementFormat } from './services.ts';
 
 const ok = (json: unknown): Answer => ({ status: 200, json });
 const missing = (what: string) => new TandemError('not-found', what);
@@ -126,6 +126,24 @@ const positions = route({
   refusals: ['bad-request'],
   run: async (services) => ok({ positions: await services.positions() }),
 });
+
+/** One account and period in three formats. */
+const statement = (format: StatementFormat, operationId: string, type: string, summary: string) =>
+  route({
+    operationId,
+    method: 'get',
+    path: `/v1/statements/${format}`,
+    token: 'admin',
+    summary,
+    query: schemas.statementQuery,
+    answers: { 200: { description: 'The document.', type } },
+    refusals: ['bad-request', 'not-found', 'unprocessable', 'store-failed'],
+    run: async (services, { query }) => ({
+      status: 200,
+      text: await services.statement({ format, ...query }),
+      type: `${type}; charset=utf-8`,
+    }),
+  });
 
 const users = route({
   operationId: 'users',
@@ -278,3 +296,16 @@ export const routes: readonly Route[] = [
 
 let document: string | undefined;
 const openapiText = () => (document ??= JSON.stringify(openapiOf(routes)));
+  statement(
+    'camt053',
+    'accountStatement',
+    'application/xml',
+    'The account of a counterparty over a period, as ISO 20022 camt.053. Journaled.',
+  ),
+  statement(
+    'pacs009',
+    'netPayment',
+    'application/xml',
+    'The payment of what a period comes to, where this operator is the one that pays, as ISO 20022 pacs.009. Journaled.',
+  ),
+  statement('csv', 'accountStatementCsv', 'text/csv', 'The same account and period as CSV, of any asset. Journaled.'),

@@ -161,6 +161,17 @@ export const positions = z.strictObject({
   ),
 });
 
+export const statementQuery = z.strictObject({
+  counterparty: format<string>(
+    /^(?:[1-9][0-9]{0,9}|[a-z][a-z0-9-]{1,31})$/,
+    'the id or the handle of an operator',
+    'borealis',
+  ),
+  asset,
+  from: timestamp,
+  to: timestamp,
+});
+
 export const users = z.strictObject({
   users: z.array(
     z.strictObject({ number: msisdn, name: z.string(), language: z.string(), kind: z.string(), joined: z.boolean() }),

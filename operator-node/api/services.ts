@@ -93,6 +93,19 @@ export interface DisclosurePage {
 
 export interface NodeServices {
   /** @throws {TandemError} `unknown-sender`, `conflict` (same id, other content), `peer-unavailable`, `not-ready` */
+export type StatementFormat = 'camt053' | 'pacs009' | 'csv';
+
+export interface StatementRequest {
+  readonly format: StatementFormat;
+  /** Id or handle. */
+  readonly counterparty: string;
+  readonly asset: Asset;
+  /** Bookings at this second or later … */
+  readonly from: Timestamp;
+  /** … and before this one. */
+  readonly to: Timestamp;
+}
+
   receive(message: InboundMessage): Promise<{ readonly id: string; readonly disposition: Disposition }>;
   pair(id: PairId): Promise<PairView | undefined>;
   /** Canonical JSON (RFC 8785) of the evidence bundle; undefined for an unknown pair. @throws `not-ready` before the pair is final. */
@@ -107,6 +120,11 @@ export interface NodeServices {
   positions(): Promise<readonly { operator: OperatorId; asset: Asset; balance: string }[]>;
   users(): Promise<readonly { number: Msisdn; name: string; language: string; kind: string; joined: boolean }[]>;
   createUser(user: NewUser): Promise<{ readonly number: Msisdn; readonly created: boolean }>;
+  /**
+   * A statement of the account that a counterparty has here, or the payment of its net (docs/statements.md); journaled.
+   * @throws `not-found` for an unknown operator or asset, `unprocessable` for a period or asset that cannot be told
+   */
+  statement(request: StatementRequest): Promise<string>;
   deposit(movement: CashMovement): Promise<{ readonly asset: Asset; readonly balance: Amount }>;
   withdraw(movement: CashMovement): Promise<{ readonly asset: Asset; readonly balance: Amount }>;
   /** Every pair that is not final. */

@@ -19,6 +19,8 @@ export const evidenceText = '{"a":1,"batch":{"root":"0x00"},"z":"é"}';
 
 export const disclosureText = '{"type":"header"}\n';
 
+export const statementText = 'type,account\r\n';
+
 const sek = 'SEK' as Asset;
 const amount = (text: string) => text as Amount;
 
@@ -83,6 +85,7 @@ export function fakeServices(replace: Partial<NodeServices> = {}): NodeServices 
       number === alice ? [{ asset: sek, balance: amount('88000'), held: amount('12000') }] : undefined
     ),
     positions: async () => (note('positions'), [{ operator: 2 as OperatorId, asset: sek, balance: '-12000' }]),
+    statement: async (input) => (note('statement', input), statementText),
     users: async () => (
       note('users'),
       [{ number: alice, name: 'Alice', language: 'en', kind: 'person', joined: true }]

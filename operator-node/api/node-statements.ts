@@ -1,0 +1,166 @@
+/** Statements of position accounts, for staff: read from the ledger, compared with the position, journaled. */
+import { setImmediate } from 'node:timers/promises';
+import type { PeerRegistry } from '../chain/chain.ts';
+import type { Config } from '../config.ts';
+import { TandemError } from '../errors.ts';
+import { positionTable, positionKey } from '../domains/payments/records.ts';
+import type { FlowContext } from '../flow/context.ts';
+import type { Asset, OperatorId, UnixMillis } from '../model/ids.ts';
+import { camt053 } from '../statements/camt053.ts';
+import { csv } from '../statements/csv.ts';
+import { readPeriod, type AccountPeriod } from '../statements/entries.ts';
+import { statementReference } from '../statements/ids.ts';
+import { pacs009 } from '../statements/pacs009.ts';
+import { instant, type Institution, type Statement } from '../statements/statement.ts';
+import type { StatementFormat, StatementRequest } from './services.ts';
+
+/** What a statement is made from: of the flow's parts, these. */
+export interface StatementContext extends Pick<FlowContext, 'self' | 'handle' | 'engine' | 'settlement'> {
+  readonly peers: Pick<PeerRegistry, 'all' | 'get'>;
+  readonly config: Pick<Config, 'assets' | 'institutions'>;
+}
+
+const writers: Readonly<Record<StatementFormat, (statement: Statement) => Iterable<string>>> = {
+  camt053,
+  pacs009,
+  csv,
+};
+
+/** An operator by its id or its handle. */
+function counterpartyOf(flow: StatementContext, text: string): OperatorId {
+  const found = flow.peers.all().find(({ id, handle }) => handle === text || `${id}` === text);
+  if (found === undefined) throw new TandemError('not-found', `The registry has no operator ${text}.`);
+  if (found.id === flow.self) {
+    throw new TandemError('unprocessable', 'Between users of one operator there is no position, and no statement.');
+  }
+  return found.id;
+}
+
+function institutionOf(flow: StatementContext, operator: OperatorId): Institution {
+  const { name, bic, lei } = flow.config.institutions[`${operator}`] ?? {};
+  const handle = operator === flow.self ? flow.handle : flow.peers.get(operator)?.handle;
+  return { operator, name: name ?? handle ?? `${operator}`, bic, lei };
+}
+
+const unequal = (operator: OperatorId, asset: Asset, position: bigint, total: bigint): TandemError =>
+  new TandemError(
+    'unprocessable',
+    `The position with ${operator} in ${asset} is ${position} and its bookings make ${total}: no statement is given of books that do not agree.`,
+    { facts: { position: `${position}`, total: `${total}` } },
+  );
+
+/** Pieces between two looks at other work: a few milliseconds. */
+const piecesAtOnce = 256;
+
+async function gathered(pieces: Iterable<string>): Promise<string> {
+  const blocks: string[] = [];
+  let block = '';
+  let count = 0;
+  for (const piece of pieces) {
+    block += piece;
+    count += 1;
+    if (count % piecesAtOnce !== 0) continue;
+    blocks.push(block);
+    block = '';
+    await setImmediate();
+  }
+  return blocks.join('') + block;
+}
+
+/** On a position that moves while its bookings are read nothing can be compared; this many tries find a quiet moment. */
+const tries = 3;
+
+interface Checked extends AccountPeriod {
+  readonly compared: boolean;
+}
+
+async function checkedPeriod(
+  flow: StatementContext,
+  operator: OperatorId,
+  asset: Asset,
+  from: UnixMillis,
+  to: UnixMillis,
+): Promise<Checked> {
+  const { engine } = flow;
+  /** Resolves when every booking before it is on disk, where the scan reads. */
+  const positionNow = async (): Promise<bigint> =>
+    BigInt(await engine.run((work) => work.get(positionTable, positionKey(operator, asset))?.balance ?? '0'));
+  let mismatches = 0;
+  for (let attempt = 1; ; attempt += 1) {
+    const before = await positionNow();
+    const period = await readPeriod(engine.store, operator, asset, from, to);
+    const after = await positionNow();
+    const quiet = before === after;
+    if (quiet && period.total === after) return { ...period, compared: true };
+    // Two bookings that undo each other look quiet too: once is no proof.
+    if (quiet) mismatches += 1;
+    if (mismatches === 2) throw unequal(operator, asset, after, period.total);
+    if (attempt === tries) return { ...period, compared: false };
+  }
+}
+
+/**
+ * @throws {TandemError} `not-found` for an operator or asset that there is not; `unprocessable` for a period that is not
+ *   over or is empty, too many entries, books that do not agree, and what the format cannot say
+ */
+export async function statementOf(flow: StatementContext, request: StatementRequest): Promise<string> {
+  const { format, asset } = request;
+  const from = Date.parse(request.from) as UnixMillis;
+  const to = Date.parse(request.to) as UnixMillis;
+  const operator = counterpartyOf(flow, request.counterparty);
+  const known = flow.config.assets.find((entry) => entry.asset === asset);
+  if (known === undefined) throw new TandemError('not-found', `This node keeps no accounts in ${asset}.`);
+  if (!(from < to)) {
+    throw new TandemError(
+      'unprocessable',
+      `The period ends at ${request.to}, not after its beginning ${request.from}.`,
+    );
+  }
+  const now = flow.engine.clock.now();
+  if (to > now) {
+    throw new TandemError(
+      'unprocessable',
+      `The period ends at ${request.to} and it is ${instant(now)}: a statement is of what is over.`,
+    );
+  }
+  const { opening, entries, closing, compared } = await checkedPeriod(flow, operator, asset, from, to);
+  const { chainId, contract } = flow.settlement;
+  const statement: Statement = {
+    reference: statementReference({
+      chainId: `${chainId}`,
+      contract,
+      servicer: flow.self,
+      owner: operator,
+      asset,
+      from,
+      to,
+    }),
+    servicer: institutionOf(flow, flow.self),
+    owner: institutionOf(flow, operator),
+    asset,
+    exponent: known.exponent,
+    from,
+    to,
+    created: now,
+    opening,
+    entries,
+    closing,
+  };
+  const text = await gathered(writers[format](statement));
+  await flow.engine.run((work) => {
+    work.journal('staff', {
+      what: 'statement',
+      format,
+      reference: statement.reference,
+      counterparty: operator,
+      asset,
+      from: instant(from),
+      to: instant(to),
+      entries: entries.length,
+      opening: `${opening}`,
+      closing: `${closing}`,
+      compared,
+    });
+  });
+  return text;
+}

@@ -1,0 +1,68 @@
+/** `tandem statement`: the account that a counterparty has with an operator, for banks and for bookkeeping. */
+import { writeFileSync } from 'node:fs';
+import type { StatementFormat } from '../api/services.ts';
+import { isTimestamp, toTimestamp } from '../model/ids.ts';
+import { accessOptions, accessUsage, withNode } from './access.ts';
+import { parseCommand } from './arguments.ts';
+import { UsageError } from './devnet-file.ts';
+import type { Output } from './output.ts';
+
+const usage = `usage: tandem statement --counterparty HANDLE|ID --asset CODE --from WHEN --to WHEN
+         [--format camt053|csv|pacs009] [--out FILE] [${accessUsage}]
+
+WHEN is a day, 2026-11-01 (UTC; --to takes in the whole of it), or a moment, 2026-11-01T12:00:00Z (--to ends before it).
+camt053 (the default) is the ISO 20022 statement, csv the same for any asset, pacs009 the payment of what the period
+comes to, where this operator is the one that pays. Without --out it is written to standard output.`;
+
+const options = {
+  ...accessOptions,
+  counterparty: { type: 'string' },
+  asset: { type: 'string' },
+  from: { type: 'string' },
+  to: { type: 'string' },
+  format: { type: 'string', default: 'camt053' },
+  out: { type: 'string' },
+} as const;
+
+const formats: readonly StatementFormat[] = ['camt053', 'csv', 'pacs009'];
+const dayMillis = 86_400_000;
+
+/** The first second of a day, or with `whole` of the day after; a moment is itself. */
+function momentOf(name: 'from' | 'to', text: string | undefined): string {
+  const wrong = new UsageError(`--${name} is to be a day, 2026-11-01, or a moment, 2026-11-01T12:00:00Z.\n${usage}`);
+  if (text === undefined) throw wrong;
+  const isDay = /^\d{4}-\d{2}-\d{2}$/.test(text);
+  const moment = Date.parse(isDay ? `${text}T00:00:00Z` : text);
+  // `Date.parse` takes 30 February for 2 March: only what is written back the same is a date.
+  const written = Number.isNaN(moment) ? '' : toTimestamp(moment);
+  if (isDay ? !written.startsWith(text) : !isTimestamp(text) || written !== text) throw wrong;
+  return toTimestamp(moment + (isDay && name === 'to' ? dayMillis : 0));
+}
+
+export async function statement(args: readonly string[], out: Output): Promise<number> {
+  const { values } = parseCommand(usage, args, options, { min: 0, max: 0 });
+  if (values.help) {
+    out.stdout.write(`${usage}\n`);
+    return 0;
+  }
+  const { counterparty, asset, out: file } = values;
+  const format = formats.find((each) => each === values.format);
+  if (counterparty === undefined || asset === undefined || format === undefined) {
+    throw new UsageError(
+      `--counterparty and --asset are needed, and --format is one of ${formats.join(', ')}.\n${usage}`,
+    );
+  }
+  const query = new URLSearchParams({
+    counterparty,
+    asset,
+    from: momentOf('from', values.from),
+    to: momentOf('to', values.to),
+  });
+  const text = await withNode(values, (client) => client.text(`/v1/statements/${format}?${query.toString()}`), counterparty);
+  if (file === undefined) out.stdout.write(text);
+  else {
+    writeFileSync(file, text);
+    out.stderr.write(`${file}: ${Buffer.byteLength(text)} bytes\n`);
+  }
+  return 0;
+}

@@ -1,0 +1,29 @@
+/** Operators in ISO 20022 messages: as an agent, and as a party. */
+import type { Institution } from './statement.ts';
+import { leaf, node, optionalLeaf, type Xml } from './xml.ts';
+
+const issuer = 'tandem';
+
+/** `BranchAndFinancialInstitutionIdentification6`. */
+export const agent = (name: string, { operator, name: called, bic, lei }: Institution): Xml =>
+  node(name, [
+    node('FinInstnId', [
+      optionalLeaf('BICFI', bic),
+      optionalLeaf('LEI', lei),
+      leaf('Nm', called),
+      node('Othr', [leaf('Id', `${operator}`), leaf('Issr', issuer)]),
+    ]),
+  ]);
+
+/** `PartyIdentification135`. */
+export const party = (name: string, { operator, name: called, bic, lei }: Institution): Xml =>
+  node(name, [
+    leaf('Nm', called),
+    node('Id', [
+      node('OrgId', [
+        optionalLeaf('AnyBIC', bic),
+        optionalLeaf('LEI', lei),
+        node('Othr', [leaf('Id', `${operator}`), leaf('Issr', issuer)]),
+      ]),
+    ]),
+  ]);

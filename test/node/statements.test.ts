@@ -1,0 +1,252 @@
+import fc from 'fast-check';
+import { XmlDocument } from 'libxml2-wasm';
+import { describe, expect, it } from 'vitest';
+import { TandemError } from '../../operator-node/errors.ts';
+import type { Asset, OperatorId, PairId, UnixMillis } from '../../operator-node/model/ids.ts';
+import { camt053 as camt053Pieces } from '../../operator-node/statements/camt053.ts';
+import { csv as csvPieces, csvColumns } from '../../operator-node/statements/csv.ts';
+import { readPeriod, type PositionEntry } from '../../operator-node/statements/entries.ts';
+import { referenceOf, statementReference, uetrOf } from '../../operator-node/statements/ids.ts';
+import { decimalOf, isoAmount } from '../../operator-node/statements/money.ts';
+import { pacs009 as pacs009Pieces } from '../../operator-node/statements/pacs009.ts';
+import type { Statement } from '../../operator-node/statements/statement.ts';
+import { document, escapeXml, leaf } from '../../operator-node/statements/xml.ts';
+import { ada, amount, later, makeWorld, now, operation, own, pairId, peer, sek, shop } from './domains.fixtures.ts';
+import { arithmeticFaults, schemaFaults, texts } from './statements.fixtures.ts';
+
+const entry = (number: number, value: bigint, at: UnixMillis = now): PositionEntry => ({
+  pair: pairId(number),
+  leg: 'first',
+  number: 1,
+  service: 'pay',
+  at,
+  amount: value,
+});
+
+function statement(changes: Partial<Statement> = {}): Statement {
+  const opening = changes.opening ?? 5_000n;
+  const entries = changes.entries ?? [entry(1, 12_050n), entry(2, -2_000n, later(5))];
+  return {
+    reference: '0123456789abcdef0123456789abcdef',
+    servicer: { operator: own, name: 'aurora' },
+    owner: { operator: peer, name: 'Borealis & Co <AB>', bic: 'BORESESS', lei: '5493001KJTIIGC8Y1R17' },
+    asset: sek,
+    exponent: 2,
+    from: now,
+    to: later(86_400),
+    created: later(90_000),
+    opening,
+    entries,
+    closing: entries.reduce((sum, each) => sum + each.amount, opening),
+    ...changes,
+  };
+}
+
+const whole = (write: (of: Statement) => Iterable<string>) => (of: Statement) => [...write(of)].join('');
+const [camt053, pacs009, csv] = [whole(camt053Pieces), whole(pacs009Pieces), whole(csvPieces)];
+
+const refusal = (work: () => unknown): string => {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof TandemError) return `${error.code}: ${error.message}`;
+    throw error;
+  }
+  return 'nothing was refused';
+};
+
+const foreign = { owner: { operator: 4_294_967_295 as OperatorId, name: 'x'.repeat(140) } };
+
+describe('escapeXml', () => {
+  it('keeps every text that XML can hold, as another parser reads it', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (text) => {
+        const possible = text.replaceAll(/[^\x20-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, '');
+        using read = XmlDocument.fromString(
+          [...document('urn:x', 'R', () => [leaf('T', possible, { A: possible })])].join(''),
+        );
+        expect(read.find('//x:T | //x:T/@A', { x: 'urn:x' }).map(({ content }) => content)).toEqual([
+          possible,
+          possible,
+        ]);
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it('puts U+FFFD for what XML cannot hold', () => {
+    expect(escapeXml('a\u0000b\ud800c')).toBe('a\ufffdb\ufffdc');
+  });
+});
+
+describe('uetrOf', () => {
+  it('is a UUIDv4 of the reference, another one for each pairId', () => {
+    const pair = '019ab2f4-6c1e-7d3a-9b52-0f6d2c1e8a77' as PairId;
+    expect(referenceOf(pair)).toBe('019ab2f46c1e7d3a9b520f6d2c1e8a77');
+    expect(uetrOf(referenceOf(pair))).toBe('019ab2f4-6c1e-4d3a-9b52-0f6d2c1e8a77');
+    expect(uetrOf('f'.repeat(32))).toBe('ffffffff-ffff-4fff-bfff-ffffffffffff');
+    expect(uetrOf('0'.repeat(32))).toBe('00000000-0000-4000-8000-000000000000');
+  });
+});
+
+describe('statementReference', () => {
+  const key = { chainId: '31337', contract: '0xAb', servicer: own, owner: peer, asset: sek, from: now, to: later(1) };
+  it('is the same for the same account and period, and another for any other', () => {
+    const reference = statementReference(key);
+    expect(reference).toMatch(/^[0-9a-f]{32}$/);
+    expect(statementReference({ ...key, contract: '0xaB' })).toBe(reference);
+    for (const other of [{ chainId: '1' }, { servicer: peer, owner: own }, { from: later(0.5) }, { to: later(2) }]) {
+      expect(statementReference({ ...key, ...other })).not.toBe(reference);
+    }
+  });
+});
+
+describe('decimalOf', () => {
+  it.each([
+    [0n, 2, '0.00'],
+    [5n, 2, '0.05'],
+    [-1250n, 2, '-12.50'],
+    [1250n, 0, '1250'],
+    [1n, 3, '0.001'],
+  ])('%s with %s decimals is %s', (minor, exponent, text) => {
+    expect(decimalOf(minor, exponent)).toBe(text);
+  });
+
+  it('refuses more digits than ISO 20022 has', () => {
+    expect(isoAmount(10n ** 18n - 1n, 2)).toBe('9999999999999999.99');
+    expect(refusal(() => isoAmount(-(10n ** 18n), 2))).toMatch(/^unprocessable: .*more than the 18 digits/);
+  });
+});
+
+describe('camt053', () => {
+  it('refuses what is no currency, and says to take the CSV', () => {
+    for (const asset of ['7:POINTS', 'QQQ'] as Asset[]) {
+      expect(refusal(() => camt053(statement({ asset })))).toMatch(/^unprocessable: .* no ISO 4217 currency.* CSV/);
+    }
+    expect(refusal(() => camt053(statement({ exponent: 6 })))).toMatch(/6 decimals.*at most 5/);
+  });
+
+  it('holds by the schema and by its sums, whatever the entries', () => {
+    fc.assert(
+      fc.property(
+        fc.bigInt({ min: -(10n ** 12n), max: 10n ** 12n }),
+        fc.array(fc.bigInt({ min: -(10n ** 12n), max: 10n ** 12n }), { maxLength: 6 }),
+        fc.constantFrom(0, 2, 3),
+        (opening, amounts, exponent) => {
+          const entries = amounts.map((value, index) => entry(index, value, later(index)));
+          const xml = camt053(statement({ opening, entries, exponent, ...foreign }));
+          expect(schemaFaults('camt.053.001.08', xml)).toEqual([]);
+          expect(arithmeticFaults(xml, 'SEK', exponent)).toEqual([]);
+        },
+      ),
+      { numRuns: 25 },
+    );
+  });
+
+  it('tells the account, its two sides, the period with its last millisecond, and each pair', () => {
+    const xml = camt053(statement());
+    const of = (path: string) => texts('camt.053.001.08', xml, path);
+    expect(of('//d:Acct/d:Id/d:Othr/d:Id')).toEqual(['tandem:1:2:SEK']);
+    expect(of('//d:Ownr/d:Nm')).toEqual(['Borealis & Co <AB>']);
+    expect(of('//d:Ownr//d:AnyBIC | //d:Ownr//d:LEI')).toEqual(['BORESESS', '5493001KJTIIGC8Y1R17']);
+    expect(of('//d:Svcr//d:Othr/d:Id')).toEqual(['1']);
+    expect(of('//d:FrToDt/*')).toEqual(['2026-11-23T10:00:00.000Z', '2026-11-24T09:59:59.999Z']);
+    expect(of('//d:Bal/d:Amt')).toEqual(['50.00', '150.50']);
+    expect(of('//d:Ntry/d:CdtDbtInd')).toEqual(['CRDT', 'DBIT']);
+    expect(of('//d:EndToEndId')).toEqual([pairId(1), pairId(2)].map(referenceOf));
+    expect(of('//d:UETR')).toEqual([pairId(1), pairId(2)].map((pair) => uetrOf(referenceOf(pair))));
+  });
+});
+
+describe('the checks of documents', () => {
+  const xml = camt053(statement());
+  it.each([
+    ['an element in another place', (text: string) => text.replace(/(<Ccy>SEK<\/Ccy>)(.*?<\/Ownr>)/, '$2$1')],
+    ['a UETR of another version', (text: string) => text.replaceAll(/(-)4(\w{3}-\w{4}-\w{12}<\/UETR>)/g, '$17$2')],
+    ['a reference of 36 characters', (text: string) => text.replace('<NtryRef>', '<NtryRef>xx')],
+    ['an amount below zero', (text: string) => text.replace('>120.50<', '>-120.50<')],
+    ['a BIC of 9 characters', (text: string) => text.replace('BORESESS', 'BORESESSX')],
+  ])('find %s by the schema', (_, change) => {
+    expect(change(xml)).not.toBe(xml);
+    expect(schemaFaults('camt.053.001.08', change(xml))).not.toEqual([]);
+  });
+
+  it.each([
+    ['an entry off by one', (text: string) => text.replaceAll('>120.50<', '>120.51<')],
+    ['an entry on the other side', (text: string) => text.replaceAll('>DBIT<', '>CRDT<')],
+    ['three decimals', (text: string) => text.replaceAll('>20.00<', '>20.000<')],
+    ['another currency', (text: string) => text.replace('Ccy="SEK"', 'Ccy="EUR"')],
+    ['an entry twice', (text: string) => text.replace(/<Ntry>.*?<\/Ntry>/, '$&$&')],
+  ])('find %s by its sums', (_, change) => {
+    expect(change(xml)).not.toBe(xml);
+    expect(arithmeticFaults(change(xml), 'SEK', 2)).not.toEqual([]);
+  });
+});
+
+describe('pacs009', () => {
+  it('refuses an asset that is no currency, and a payment that is not this operator’s to make', () => {
+    expect(refusal(() => pacs009(statement({ asset: '7:POINTS' as Asset })))).toMatch(/no ISO 4217 currency/);
+    expect(refusal(() => pacs009(statement({ entries: [] })))).toMatch(/^unprocessable: Nothing is to be paid/);
+    expect(refusal(() => pacs009(statement({ entries: [entry(1, -7n)] })))).toMatch(
+      /Borealis & Co <AB> is to pay 0.07 SEK.*only the operator that pays/,
+    );
+  });
+
+  it('pays the net of the period, not the balance, under the reference of the statement', () => {
+    const xml = pacs009(statement(foreign));
+    expect(schemaFaults('pacs.009.001.08', xml)).toEqual([]);
+    const of = (path: string) => texts('pacs.009.001.08', xml, path);
+    expect(of('//d:IntrBkSttlmAmt | //d:IntrBkSttlmAmt/@Ccy')).toEqual(['100.50', 'SEK']);
+    expect(of('//d:EndToEndId')).toEqual(['0123456789abcdef0123456789abcdef']);
+    expect(of('//d:UETR')).toEqual(['01234567-89ab-4def-8123-456789abcdef']);
+    expect(of('//d:Dbtr//d:Othr/d:Id | //d:Cdtr//d:Othr/d:Id')).toEqual(['1', '4294967295']);
+    expect(of('//d:IntrBkSttlmDt')).toEqual(['2026-11-24']);
+  });
+});
+
+describe('csv', () => {
+  it('has a row an entry with the balance after it, of any asset', () => {
+    const rows = csv(statement({ asset: '7:POINTS' as Asset, exponent: 0 })).split('\r\n');
+    expect(rows[0]).toBe(csvColumns.join());
+    expect(rows.slice(1, -1).map((row) => row.split(',').slice(0, 6))).toEqual([
+      ['opening', 'tandem:1:2:7:POINTS', '7:POINTS', '2026-11-23T10:00:00.000Z', '', '5000'],
+      ['entry', 'tandem:1:2:7:POINTS', '7:POINTS', '2026-11-23T10:00:00.000Z', '12050', '17050'],
+      ['entry', 'tandem:1:2:7:POINTS', '7:POINTS', '2026-11-23T10:00:05.000Z', '-2000', '15050'],
+      ['closing', 'tandem:1:2:7:POINTS', '7:POINTS', '2026-11-24T09:59:59.999Z', '', '15050'],
+    ]);
+    expect(rows.at(-1)).toBe('');
+  });
+});
+
+describe('readPeriod', () => {
+  it('takes each booking with the counterparty once, before, in and after the period, in booking order', async () => {
+    const { store, payments } = await makeWorld();
+    const third = 3 as OperatorId;
+    const commits = [
+      [operation({ pair: pairId(9), amount: amount(120) }), later(10)],
+      [operation({ pair: pairId(8), leg: 'second', action: 'credit', user: shop, amount: amount(20) }), later(20)],
+      [operation({ pair: pairId(7), amount: amount(1), fee: amount(5) }), later(30)],
+      [operation({ pair: pairId(6), amount: amount(50), counterparty: third }), later(20)],
+      [operation({ pair: pairId(5), amount: amount(50), counterparty: own }), later(20)],
+      [operation({ pair: pairId(4), amount: amount(3) }), later(40)],
+    ] as const;
+    await store.transact((tx) => {
+      for (const [each, at] of commits) {
+        payments.hold(tx, each, now);
+        payments.commit(tx, each, at);
+      }
+      payments.hold(tx, operation({ pair: pairId(3) }), now);
+      payments.hold(tx, operation({ pair: pairId(2) }), now);
+      payments.release(tx, pairId(2), 'first', later(20));
+    });
+    const period = await readPeriod(store, peer, sek, later(20), later(40));
+    expect(period.entries.map(({ pair, leg, amount: value, at }) => [pair, leg, value, at])).toEqual([
+      [pairId(8), 'second', -20n, later(20)],
+      [pairId(7), 'first', 1n, later(30)],
+    ]);
+    expect(period).toMatchObject({ opening: 120n, closing: 101n, total: 104n });
+    const position = await store.transact((tx) => payments.positions(tx).find(({ operator }) => operator === peer));
+    expect(position?.balance).toBe('104');
+    expect(await store.transact((tx) => payments.balances(tx, ada))).toHaveLength(1);
+  });
+});
