@@ -2,7 +2,7 @@
  * `tandem disclose`: writes an operator's disclosure file for a range of blocks, for an auditor. It is staff's: it asks
  * the node page by page, and goes on after the last whole page where the file is there already.
  */
-import { createReadStream, createWriteStream, existsSync, renameSync, truncateSync } from 'node:fs';
+import { createReadStream, createWriteStream, existsSync, renameSync, statSync, truncateSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
@@ -107,21 +107,28 @@ class Sums {
 /** Reads what an interrupted run has left: only whole batches count; the rest is cut off. */
 async function takeUp(part: string, job: DisclosureJob, sums: Sums): Promise<boolean> {
   if (!existsSync(part)) return false;
+  const { size } = statSync(part);
   let whole = 0;
   let offset = 0;
   let held: string[] = [];
   let missing = 0;
   for await (const line of createInterface({ input: createReadStream(part, 'latin1'), crlfDelay: Infinity })) {
+    const first = offset === 0;
     offset += line.length + 1;
-    held.push(line);
-    if (line.endsWith('"type":"batch"}')) missing = (JSON.parse(line) as BatchLine).pairs;
-    else if (line.endsWith('"type":"pair"}')) missing -= 1;
-    else {
+    // The last write ended in the middle of a line.
+    if (offset > size) break;
+    if (first) {
       const header = parseLine(headerSchema, line);
       const same =
         header.ok && header.value.from === job.from && header.value.to === job.to && header.value.policy === job.policy;
       if (!same) throw new UsageError(`${part} was begun with other blocks or another policy: remove it first.`);
-    }
+    } else if (line.endsWith('"type":"batch"}')) {
+      const batch = parseLine(batchLineSchema, line);
+      if (missing > 0 || !batch.ok) break;
+      missing = batch.value.pairs;
+    } else if (missing > 0 && parsePairLine(line).ok) missing -= 1;
+    else break;
+    held.push(line);
     if (missing > 0) continue;
     for (const text of held) sums.take(text);
     held = [];
@@ -142,21 +149,25 @@ export async function writeDisclosures(
   await takeUp(part, job, sums);
   const stream = createWriteStream(part, { flags: 'a' });
   await once(stream, 'open');
-  let after: string | undefined = sums.last;
-  while (after !== undefined) {
-    const text = await client.disclosures({ ...job, after });
-    const end = text.lastIndexOf('\n', text.length - 2) + 1;
-    const page = pageSchema.safeParse(JSON.parse(text.slice(end)));
-    if (!page.success) throw new TandemError('unprocessable', 'The node’s answer does not end with a page line.');
-    // A run that was interrupted after its header, before any batch, asks for the first page again.
-    const begins = sums.operator !== 0 && after === '' ? text.indexOf('\n') + 1 : 0;
-    const body = text.slice(begins, end);
-    for (const line of body.split('\n')) if (line !== '') sums.take(line);
-    if (!stream.write(body)) await once(stream, 'drain');
-    after = page.data.after;
+  try {
+    let after: string | undefined = sums.last;
+    while (after !== undefined) {
+      const text = await client.disclosures({ ...job, after });
+      const end = text.lastIndexOf('\n', text.length - 2) + 1;
+      const page = pageSchema.safeParse(JSON.parse(text.slice(end)));
+      if (!page.success) throw new TandemError('unprocessable', 'The node’s answer does not end with a page line.');
+      // A run that was interrupted after its header, before any batch, asks for the first page again.
+      const begins = sums.operator !== 0 && after === '' ? text.indexOf('\n') + 1 : 0;
+      const body = text.slice(begins, end);
+      for (const line of body.split('\n')) if (line !== '') sums.take(line);
+      if (!stream.write(body)) await once(stream, 'drain');
+      after = page.data.after;
+    }
+    stream.write(sums.end());
+  } finally {
+    stream.end();
+    await once(stream, 'close');
   }
-  stream.end(sums.end());
-  await once(stream, 'close');
   renameSync(part, file);
   return { batches: sums.batches, pairs: sums.pairs };
 }

@@ -156,7 +156,7 @@ function write(request: BooksRequest, made: (batch: MadeBatch) => void): void {
           postings: committed
             ? [{ leg, id: `${pair}/${leg}/1`, booked, asset: 'SEK', amount: leg === 'first' ? `-${amount}` : amount }]
             : [],
-        } satisfies Omit<PairLine, 'first' | 'second'> as PairLine);
+        } satisfies Omit<PairLine, 'first' | 'second'>);
       lines[initiator === 1 ? 1 : 2].push(line('first', first.entries));
       lines[acceptor === 1 ? 1 : 2].push(line('second', second.entries));
     }

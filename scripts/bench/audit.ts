@@ -40,7 +40,6 @@ async function startAnvil(): Promise<{ anvil: ChildProcess; url: string }> {
   const anvil = spawn(anvilBinary(), ['--port', '0', '--chain-id', String(chainId), ...fees], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  if (anvil.stdout === null) throw new Error('anvil has an output');
   for await (const line of createInterface({ input: anvil.stdout })) {
     const address = /Listening on (\S+)/.exec(line)?.[1];
     if (address === undefined) continue;

@@ -465,7 +465,7 @@ export function textOf(lines: DisclosureLines): string {
   const parts = [encodeLine(lines.header)];
   for (const { head, pairs } of lines.sections) {
     const body = pairs.map(encodeLine).join('');
-    parts.push(encodeLine({ ...head, bytes: Buffer.byteLength(body), pairs: pairs.length } as BatchLine), body);
+    parts.push(encodeLine({ ...head, bytes: Buffer.byteLength(body), pairs: pairs.length }), body);
   }
   parts.push(encodeLine(lines.end ?? endOf(lines)));
   return parts.join('');

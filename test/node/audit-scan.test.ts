@@ -455,11 +455,10 @@ const frauds: readonly Fraud[] = [
     name: 'another secret of the batch',
     plant: {
       file: {
-        2: (lines) =>
-          void (
-            lines.sections[0] !== undefined &&
-            (lines.sections[0].head = { ...lines.sections[0].head, secret: `0x${'44'.repeat(32)}` as Hash })
-          ),
+        2: (lines) => {
+          for (const section of lines.sections.slice(0, 1))
+            section.head = { ...section.head, secret: `0x${'44'.repeat(32)}` as Hash };
+        },
       },
     },
     codes: ['secret-differs', 'attestation-mismatch'],

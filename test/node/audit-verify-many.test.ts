@@ -28,10 +28,10 @@ function changed(text: string, change: (bundle: EvidenceBundle) => void): string
   return encodeBundle(parsed.bundle);
 }
 
-async function verified(texts: Readonly<Record<string, string>>, chain: AuditChain | undefined = made.chain) {
+async function verified(texts: Readonly<Record<string, string>>, chain: AuditChain = made.chain) {
   for (const [name, text] of Object.entries(texts)) writeFileSync(join(folder, name), text);
   const findings = new Findings();
-  const pinned = chain === undefined ? undefined : { network, chain };
+  const pinned = { network, chain };
   return { ...(await verifyMany(bundleFiles([folder]), pinned, findings)), findings };
 }
 

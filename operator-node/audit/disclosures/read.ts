@@ -110,7 +110,7 @@ function sectionsOf(
         fault: `batch ${line.value.batchId} is said to be of block ${line.value.prepared}, outside of the file`,
       };
     }
-    sections.push({ file, operator: header.operator as OperatorId, line: line.value as Section['line'], offset: body });
+    sections.push({ file, operator: header.operator, line: line.value, offset: body });
     pairs += line.value.pairs;
     offset = body + line.value.bytes;
     if (offset > size || (line.value.bytes > 0 && readAt(descriptor, offset - 1, 1)[0] !== 10)) {

@@ -223,7 +223,7 @@ function statedPositions(
   const stated = new Map<OperatorId, Map<string, bigint>>();
   const partial = new Set<OperatorId>();
   for (const { header, sections, end } of files) {
-    const operator = header.operator as OperatorId;
+    const operator = header.operator;
     if (end === undefined || sections.some(({ file, offset }) => !checked.has(`${file}@${offset}`)))
       partial.add(operator);
     const entries = stated.get(operator) ?? new Map<string, bigint>();

@@ -2,7 +2,7 @@
 import { hash } from 'node:crypto';
 import { executedBitmap, executedDigest, totalsText, type Executed } from '../../commitment/executed.ts';
 import { operationFields, type OperationField, type TermsField } from '../../commitment/schema.ts';
-import type { Hash, Leg, OperatorId, PairId } from '../../model/ids.ts';
+import type { Leg, OperatorId, PairId } from '../../model/ids.ts';
 import type { PairLine, PostingLine } from '../disclosures/lines.ts';
 import type { BatchJob, BatchResult, ChainBatch, Lateness, OriginalFacts, PositionPart, RefundPart } from './batch.ts';
 import { checkRoots, readDisclosed, type Disclosed } from './disclosed.ts';
@@ -313,7 +313,7 @@ function checkAttestations(
     const own = totals.get(operator);
     if (side === undefined || own === undefined || own.unknown || own.stale || !side.complete) continue;
     const bitmap = executedBitmap(batch.count, (index) => own.bits.has(index));
-    const digest = executedDigest(side.section.line.secret as Hash, batch.batchId, bitmap, totalsText(own.executed));
+    const digest = executedDigest(side.section.line.secret, batch.batchId, bitmap, totalsText(own.executed));
     if (digest !== attestation.digest) {
       check.report('attestation-mismatch', `it attested ${attestation.digest}; its disclosed postings give ${digest}`, {
         attested: attestation.digest,

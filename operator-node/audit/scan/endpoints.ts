@@ -10,7 +10,8 @@ export interface NamedChain {
 }
 
 const textOf = (value: unknown): string =>
-  JSON.stringify(value, (_, inner: unknown) => (typeof inner === 'bigint' ? `${inner}` : inner)) ?? 'nothing';
+  // Nothing has no JSON; that it is an answer too shows in the comparison.
+  JSON.stringify(value ?? null, (_, inner: unknown) => (typeof inner === 'bigint' ? `${inner}` : inner));
 
 /** The first one’s answer counts; each disagreement is told once for each question. Newest blocks: the oldest of them. */
 export function agreeing(endpoints: readonly NamedChain[], findings: Findings): RangeChain {

@@ -35,7 +35,7 @@ export class Pool implements AsyncDisposable {
         this.#load[at] = (this.#load[at] ?? 1) - 1;
         this.#free.shift()?.();
       });
-      worker.on('error', (error) => {
+      worker.on('error', (error: Error) => {
         this.#failure = error;
         for (const { reject } of this.#waiting.values()) reject(error);
         this.#waiting.clear();

@@ -145,7 +145,8 @@ async function rangeOf(
     }
   }
   const first = from ?? state?.next ?? network.firstBlock;
-  if (first > last)
+  // Nothing new since the last scan is no fault: that its block is still there has been checked.
+  if (first > last && (state === undefined || from !== undefined))
     throw new TandemError('unprocessable', `There is nothing to scan: block ${first} is after block ${last}.`);
   return { from: first, to: last, before: state !== undefined && first === state.next ? state.lanes : [] };
 }
@@ -267,7 +268,10 @@ export async function scan(request: ScanRequest): Promise<ScanResult> {
   const range = await rangeOf(request, chain, final, findings);
   const files = request.files.map(indexDisclosures);
   const sections = sectionsOf(files, network, findings);
-  const { batches, lanes } = await readChain(chain, contracts, { network, final, ...range }, findings);
+  const { batches, lanes } =
+    range.from > range.to
+      ? { batches: [], lanes: range.before }
+      : await readChain(chain, contracts, { network, final, ...range }, findings);
   noteAbsent(request, files, batches, sections, range, findings);
 
   const checked = new Set<string>();
