@@ -16,5 +16,11 @@ export default defineConfig({
       optimizer: { enabled: true, runs: 1_000_000 },
     },
   },
+  test: {
+    solidity: {
+      fuzz: { runs: 10_000, seed: '0x7a6d' },
+      invariant: { runs: 1_000, depth: 64, failOnRevert: true },
+    },
+  },
   paths: { sources: ['contracts', 'test/contracts/mocks'], tests: { solidity: 'test/contracts/solidity' } },
 });

@@ -1,4 +1,4 @@
-import type { Contract} from 'ethers';
+import type { Contract } from 'ethers';
 import { Signature, ZeroHash, concat, id, sha256, toBeHex } from 'ethers';
 import { describe, expect, it } from 'vitest';
 

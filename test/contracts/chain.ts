@@ -2,6 +2,7 @@
 import type { HardhatEthersProvider } from '@nomicfoundation/hardhat-ethers/types';
 import { Contract, ContractFactory, Wallet, id } from 'ethers';
 import { createHardhatRuntimeEnvironment } from 'hardhat/hre';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import config from '../../hardhat.config.ts';
@@ -36,12 +37,29 @@ export interface ChainOptions {
   readonly startsAt?: number;
 }
 
+/** The mutation tool names a file with the code to deploy in the place of a contract's own. */
+const mutantFile = (): string | undefined => process.env['TANDEM_MUTANT_FILE'];
+
+function mutantOf(contract: string): string | undefined {
+  const file = mutantFile();
+  if (file === undefined) return undefined;
+  const mutant = JSON.parse(readFileSync(file, 'utf8')) as { readonly contract: string; readonly code: string };
+  return mutant.contract === contract ? mutant.code : undefined;
+}
+
 export async function openChain(options: ChainOptions = {}): Promise<Chain> {
   const { chainId = 31337, hardfork = 'cancun', startsAt = startTime } = options;
   const hre = await createHardhatRuntimeEnvironment(config, {}, join(import.meta.dirname, '..', '..'));
   const connection = await hre.network.create({
     network: 'default',
-    override: { chainId, hardfork, initialDate: new Date(startsAt * 1000), allowBlocksWithSameTimestamp: true },
+    override: {
+      chainId,
+      hardfork,
+      initialDate: new Date(startsAt * 1000),
+      allowBlocksWithSameTimestamp: true,
+      // Mutants are compiled without the optimiser.
+      allowUnlimitedContractSize: mutantFile() !== undefined,
+    },
   });
   const { provider } = connection.ethers;
   const send = (method: string, ...params: unknown[]): Promise<unknown> => provider.send(method, params);
@@ -59,7 +77,7 @@ export async function openChain(options: ChainOptions = {}): Promise<Chain> {
     send,
     async deploy(contract, ...args) {
       const { abi, bytecode } = await hre.artifacts.readArtifact(contract);
-      const deployed = await new ContractFactory([...abi], bytecode, authority).deploy(...args);
+      const deployed = await new ContractFactory([...abi], mutantOf(contract) ?? bytecode, authority).deploy(...args);
       await deployed.waitForDeployment();
       return new Contract(await deployed.getAddress(), [...abi], authority);
     },

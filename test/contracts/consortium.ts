@@ -1,5 +1,5 @@
 /** Both contracts with three operators, and batches signed by them. */
-import type { Contract, Wallet} from 'ethers';
+import type { Contract, Wallet } from 'ethers';
 import { TypedDataEncoder, ZeroHash, id, sha256, toUtf8Bytes } from 'ethers';
 
 import { type Chain, oneDay, startTime } from './chain.ts';

@@ -1,5 +1,5 @@
 /** A consortium of seven operators that its founder has handed over to, for the tests of how they decide. */
-import type { Contract} from 'ethers';
+import type { Contract } from 'ethers';
 import { type Wallet, id } from 'ethers';
 import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
 

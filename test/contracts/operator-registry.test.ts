@@ -1,4 +1,4 @@
-import type { Contract, Wallet} from 'ethers';
+import type { Contract, Wallet } from 'ethers';
 import { ZeroAddress, ZeroHash, id } from 'ethers';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 

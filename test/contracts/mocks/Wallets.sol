@@ -54,3 +54,10 @@ contract ReenteringWallet is IERC1271 {
 
 /// @notice OpenZeppelin's ERC-7913 verifier of P-256 signatures, to be deployed by tests.
 contract P256Verifier is ERC7913P256Verifier {}
+
+/// @notice A wallet that has signed everything: for tests of what does not depend on who signs.
+contract YesWallet is IERC1271 {
+    function isValidSignature(bytes32, bytes calldata) external pure returns (bytes4) {
+        return IERC1271.isValidSignature.selector;
+    }
+}

@@ -173,3 +173,65 @@ describe('attest', () => {
     expect(await eventsOf(scene.asAurora, 'attest', 1, [])).toEqual([]);
   });
 });
+
+describe('resolve', () => {
+  const resolution = id('what both found');
+  const disputed = async () => {
+    const batch = await scene.consortium.prepared({ count: 2 });
+    await receiptOf(scene.asBorealis, 'decide', commitAll(batch));
+    await receiptOf(scene.asAurora, 'attest', 1, [attestation(batch, id('executed'))]);
+    await receiptOf(scene.asBorealis, 'attest', 2, [attestation(batch, id('something else'))]);
+    return batch;
+  };
+
+  it('refuses a batch without a discrepancy', async () => {
+    const batch = await scene.consortium.prepared();
+    const args = await scene.consortium.resolution(batch, resolution);
+    expect(await refusalOf(scene.asStranger, 'resolve', ...args)).toEqual([
+      'PairSettlementNoDiscrepancy',
+      batch.batchId,
+      reconciliation.none,
+    ]);
+  });
+
+  it('refuses the initiator’s, then the acceptor’s wrong signature', async () => {
+    const batch = await disputed();
+    const [batchId, , byAurora, byBorealis] = await scene.consortium.resolution(batch, resolution);
+    const digest = await scene.settlement.getFunction('resolutionDigestOf')(batchId, resolution);
+    expect(await refusalOf(scene.asStranger, 'resolve', batchId, resolution, byBorealis, byAurora)).toEqual([
+      'PairSettlementInvalidSignature',
+      digest,
+      1n,
+      byBorealis,
+    ]);
+    expect(await refusalOf(scene.asStranger, 'resolve', batchId, resolution, byAurora, byAurora)).toEqual([
+      'PairSettlementInvalidSignature',
+      digest,
+      2n,
+      byAurora,
+    ]);
+    const other = await scene.consortium.resolution(batch, id('something they did not sign'));
+    expect((await refusalOf(scene.asStranger, 'resolve', batchId, resolution, other[2], other[3]))[0]).toBe(
+      'PairSettlementInvalidSignature',
+    );
+  });
+
+  it('ends the discrepancy, once, and leaves what was attested', async () => {
+    const batch = await disputed();
+    const args = await scene.consortium.resolution(batch, resolution);
+    expect(await eventsOf(scene.asStranger, 'resolve', ...args)).toEqual([
+      ['BatchResolved', batch.batchId, resolution],
+    ]);
+    const view = (name: string, ...rest: unknown[]): Promise<unknown> =>
+      scene.settlement.getFunction(name)(batch.batchId, ...rest);
+    expect(await view('reconciliationOf')).toBe(reconciliation.resolved);
+    expect([await view('executedDigestOf', 1), await view('executedDigestOf', 2)]).toEqual([
+      id('executed'),
+      id('something else'),
+    ]);
+    expect((await refusalOf(scene.asStranger, 'resolve', ...args))[0]).toBe('PairSettlementNoDiscrepancy');
+    expect((await refusalOf(scene.asAurora, 'attest', 1, [attestation(batch, id('late'))]))[0]).toBe(
+      'PairSettlementAlreadyAttested',
+    );
+  });
+});

@@ -1,0 +1,91 @@
+/** Judges the mutants that it is sent, one at a time: first the table of cells in this process, then vitest. */
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+
+import { type Chain, openChain } from '../../../test/contracts/chain.ts';
+import { settlementTable, settlementWorld } from '../../../test/contracts/cells/settlement.ts';
+import { runCell } from '../../../test/contracts/cells/table.ts';
+import { openConsortium } from '../../../test/contracts/consortium.ts';
+import { codeOf, optimised } from './compiler.ts';
+import type { Mutant } from './mutants.ts';
+import type { Verdict } from './report.ts';
+import type { Subject } from './subjects.ts';
+
+export interface Job {
+  readonly index: number;
+  readonly subject: Subject;
+  readonly mutant: Mutant;
+}
+
+export interface Judged {
+  readonly index: number;
+  readonly verdict: Verdict;
+}
+
+const root = join(import.meta.dirname, '..', '..', '..');
+const folder = mkdtempSync(join(tmpdir(), 'tandem-mutant-'));
+const mutantFile = join(folder, 'mutant.json');
+process.env['TANDEM_MUTANT_FILE'] = mutantFile;
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+
+const unchanged = new Map<string, string | undefined>();
+
+async function judge({ subject, mutant }: Job): Promise<Verdict> {
+  const replaced = new Map([[mutant.file, mutant.source]]);
+  const code = codeOf(subject.contract, replaced);
+  if (code === undefined) return 'invalid';
+  writeFileSync(mutantFile, JSON.stringify({ contract: subject.contract, code }));
+  if (subject.contract === 'PairSettlement' && (await failsACell())) return 'killed';
+  if (await failsATest(subject.tests)) return 'killed';
+  const { contract } = subject;
+  if (!unchanged.has(contract)) unchanged.set(contract, codeOf(contract, new Map(), optimised));
+  return codeOf(contract, replaced, optimised) === unchanged.get(contract) ? 'same' : 'survived';
+}
+
+let chain: Promise<Chain> | undefined;
+
+async function failsACell(): Promise<boolean> {
+  chain ??= openChain();
+  const opened = await chain;
+  const undoAll = await opened.snapshot();
+  try {
+    const world = await settlementWorld(await openConsortium(opened));
+    for (const state of settlementTable.states) {
+      for (const column of settlementTable.columns) {
+        const undo = await opened.snapshot();
+        const { found, expected } = await runCell(opened, world, state, column);
+        await undo();
+        if (!isDeepStrictEqual(found, expected)) return true;
+      }
+    }
+    return false;
+  } catch {
+    // Refused without an error of the contracts, or not where it should be.
+    return true;
+  } finally {
+    await undoAll();
+  }
+}
+
+function failsATest(files: readonly string[]): Promise<boolean> {
+  const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
+  const args = ['run', ...files, '--bail=1', '--no-file-parallelism', '--reporter=dot', '--project=parts'];
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [vitest, ...args], { cwd: root, stdio: 'ignore', env: process.env });
+    child.on('error', reject);
+    child.on('close', (exitCode) => resolve(exitCode !== 0));
+  });
+}
+
+process.on('message', (job: Job) => {
+  void judge(job).then(
+    (verdict) => process.send?.({ index: job.index, verdict } satisfies Judged),
+    (error: unknown) => {
+      console.error(error);
+      process.exit(1);
+    },
+  );
+});
