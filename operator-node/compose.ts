@@ -10,6 +10,7 @@ import { ChainSender, type SenderAlarm } from './chain/sender.ts';
 import type { TransactionSigner } from './chain/signing.ts';
 import { ChainWatcher } from './chain/watcher.ts';
 import type { Channel, PeerHandlers } from './channel/channel.ts';
+import type { Request } from './channel/messages.ts';
 import { createLoopback, withLoopback } from './channel/loopback.ts';
 import type { Config } from './config.ts';
 import type { Directory } from './directory/directory.ts';
@@ -85,6 +86,8 @@ export interface ComposedNode {
   readonly handlers: PeerHandlers;
   readonly receiver: Receiver;
   readonly staff: Staff;
+  /** As this node greets others. */
+  readonly hello: Request<'hello'>;
   /** Reads the operators and the store, then sets everything going. @throws {TandemError} `chain-unavailable`, `config-invalid` */
   start(): Promise<void>;
   /** Lets what is under way end. The store stays open. */
@@ -153,6 +156,14 @@ export function openDomains(
   return { payments, goods, domains };
 }
 
+export const helloOf = ({ operator, assets }: Config, settlement: SettlementDomain): Request<'hello'> => ({
+  version: 1,
+  operator: operator.id,
+  chainId: settlement.chainId.toString(),
+  settlement: settlement.contract.toLowerCase(),
+  assets: [...assets],
+});
+
 /** Builds everything and starts nothing. */
 export function composeNode(parts: NodeParts): ComposedNode {
   const { config, store, clock, reader, payments, goods, analysis, settlement, onFailure, onFatal, onPeerCall } = parts;
@@ -200,13 +211,7 @@ export function composeNode(parts: NodeParts): ComposedNode {
     },
     close: () => everyone.close(),
   };
-  const hello = {
-    version: 1 as const,
-    operator: operator.id,
-    chainId: settlement.chainId.toString(),
-    settlement: settlement.contract.toLowerCase(),
-    assets: [...config.assets],
-  };
+  const hello = helloOf(config, settlement);
   const flow: FlowContext = {
     self: operator.id,
     handle: operator.handle,
@@ -271,6 +276,7 @@ export function composeNode(parts: NodeParts): ComposedNode {
     sender,
     watcher,
     handlers,
+    hello,
     receiver: new Receiver(flow),
     staff: new Staff({
       engine,

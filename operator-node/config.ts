@@ -21,6 +21,14 @@ const schema = z.strictObject({
   }),
   /** Folder of the store. One process at a time. */
   dataDir: z.string(),
+  backup: z
+    .strictObject({
+      /** Where `tandem backup` puts its files, through the running node. */
+      dir: z.string().optional(),
+      /** A second copy of the store: each write is synced there too before it counts. On another disk than `dataDir`. */
+      followDir: z.string().optional(),
+    })
+    .default({}),
   api: listen.extend({
     /** For the message gateway: `/v1/messages` and the devnet's phones. */
     gatewayToken: token,
@@ -80,14 +88,6 @@ const schema = z.strictObject({
   batch: z.strictObject({ maxPairs: z.number().int().min(1).max(4096).default(1024) }).prefault({}),
   /** Which fields go to whom, by name: added to the built-in policies (docs/audit-formats.md), or in their place. */
   disclosure: z.strictObject({ policies: policiesSchema }).prefault({}),
-  /** Open pairs that one counterparty may keep on hold here. */
-  maxOpenPairsPerPeer: z.number().int().min(1).default(50_000),
-  maxOpenPairsPerUser: z.number().int().min(1).default(50),
-});
-
-export type Config = z.output<typeof schema>;
-
-const pathFields = (config: Config, base: string): Config => ({
   /** How operators are called in ISO 20022 documents, by their ids; what is absent is left out, and the name is the handle. */
   institutions: z
     .record(
@@ -105,8 +105,20 @@ const pathFields = (config: Config, base: string): Config => ({
       }),
     )
     .default({}),
+  /** Open pairs that one counterparty may keep on hold here. */
+  maxOpenPairsPerPeer: z.number().int().min(1).default(50_000),
+  maxOpenPairsPerUser: z.number().int().min(1).default(50),
+});
+
+export type Config = z.output<typeof schema>;
+
+const pathFields = (config: Config, base: string): Config => ({
   ...config,
   dataDir: resolve(base, config.dataDir),
+  backup: {
+    ...(config.backup.dir === undefined ? {} : { dir: resolve(base, config.backup.dir) }),
+    ...(config.backup.followDir === undefined ? {} : { followDir: resolve(base, config.backup.followDir) }),
+  },
   channel: {
     ...config.channel,
     certFile: resolve(base, config.channel.certFile),

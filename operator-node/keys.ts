@@ -1,10 +1,11 @@
 /** A node's secrets, from a file that only its user can read, and the signer made of them. */
 import { readFileSync, statSync } from 'node:fs';
+import { computeAddress } from 'ethers';
 import { z } from 'zod';
 import { recoverSigner, signDigest } from './commitment/typedData.ts';
 import { TandemError } from './errors.ts';
 import type { BatchSigner } from './flow/context.ts';
-import { isHex } from './model/ids.ts';
+import { isHex, type Hex } from './model/ids.ts';
 
 const secret = z
   .string()
@@ -43,6 +44,9 @@ export function loadKeys(file: string): Keys {
   const fields = result.error.issues.map(({ path, message }) => `${path.join('.') || '(top)'}: ${message}`);
   throw new TandemError('config-invalid', `The keys file ${file} is not valid:\n  ${fields.join('\n  ')}`);
 }
+
+/** The address of a secret, lower case. */
+export const addressOf = (secret: Hex): string => computeAddress(secret).toLowerCase();
 
 /** Signs with the key in the file; believes a signature that is by one of the addresses among the signers. */
 export function localSigner({ signer }: Keys): BatchSigner {

@@ -22,12 +22,14 @@ import { systemClock, systemRandom } from './engine/clock.ts';
 import type { EngineEvent } from './engine/engine.ts';
 import { checkJournalEnd, checkJournalFurther } from './engine/journal.ts';
 import { TandemError } from './errors.ts';
-import { loadKeys, localSigner } from './keys.ts';
+import { addressOf, loadKeys, localSigner } from './keys.ts';
 import { FanoutGateway } from './messaging/fanout.ts';
 import type { MessageGateway } from './messaging/gateway.ts';
 import { Phones } from './messaging/phones.ts';
 import { WebhookGateway } from './messaging/webhook.ts';
 import { toUnixSeconds, type Role, type UnixSeconds } from './model/ids.ts';
+import { Backups, headerOf } from './recovery/backup.ts';
+import { FollowLog } from './recovery/follow.ts';
 import { holdsBefore } from './recovery/holds.ts';
 import { recoveryOf } from './recovery/state.ts';
 import { openLevelStore } from './store/level.ts';
@@ -47,6 +49,8 @@ export interface RunningNode {
 
 const webhookTimeoutMillis = 10_000;
 const metricsMillis = 2_000;
+/** How often the followed copy is looked at for its length. */
+const tidyMillis = 600_000;
 /** A hold is near its deadline so long before. */
 const nearSeconds = 60;
 /** So often so many entries of the journal are recomputed, until its end. */
@@ -77,7 +81,18 @@ export async function startNode(config: Config, { log, onFatal }: NodeHooks): Pr
   const reader = new RpcReader({ endpoints, network, extraDepth: config.chain.extraDepth });
   await reader.checkNetwork();
 
+  const settlement = { chainId: BigInt(network.chainId), contract: network.contracts.PairSettlement };
+  const { followDir } = config.backup;
+  const followed: { log: FollowLog | undefined } = { log: undefined };
   const store = await openLevelStore(config.dataDir, {
+    ...(followDir === undefined
+      ? {}
+      : {
+          follow: async (mark, records) => {
+            const header = () => headerOf(config, settlement, systemClock.now());
+            return (followed.log = await FollowLog.open({ dir: followDir, header }, mark, records));
+          },
+        }),
     onFlush: ({ millis, transactions }) => {
       metrics.observeFlush(millis / 1000, transactions);
     },
@@ -95,7 +110,7 @@ export async function startNode(config: Config, { log, onFatal }: NodeHooks): Pr
     ...parts,
     config,
     operatorKey: Buffer.from(keys.operatorKey.slice(2), 'hex'),
-    settlement: { chainId: BigInt(network.chainId), contract: network.contracts.PairSettlement },
+    settlement,
     firstBlock: network.firstBlock,
     store,
     clock: systemClock,
@@ -158,6 +173,9 @@ export async function startNode(config: Config, { log, onFatal }: NodeHooks): Pr
     await checkJournalFurther(store, journalEntries);
   });
 
+  const backups = new Backups({ config, settlement, engine, records: () => store.records(), follow: followed.log });
+  engine.every(tidyMillis, 'backup', () => backups.tidy());
+
   const channelServer = await startChannelServer({
     ...common,
     peers,
@@ -178,6 +196,18 @@ export async function startNode(config: Config, { log, onFatal }: NodeHooks): Pr
     readiness,
     metrics: () => metrics.text(),
     phones,
+    backups,
+    doctor: {
+      self: operator.id,
+      store,
+      records: () => store.records(),
+      reader,
+      peers,
+      channel: flow.channel,
+      hello: node.hello,
+      signer: addressOf(keys.signer),
+      account: addressOf(keys.account),
+    },
     sign: (digest) => signDigest(keys.signer, digest),
   });
   const api = await startApi(services, config.api, {

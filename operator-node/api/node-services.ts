@@ -11,6 +11,8 @@ import { isFinal, loadSide, type PairSide } from '../flow/pair.ts';
 import { leafHashes } from '../flow/propose.ts';
 import type { Receiver } from '../flow/receive.ts';
 import { toTimestamp, type Amount, type Hash, type Hex, type Leg, type PairId } from '../model/ids.ts';
+import type { Backups } from '../recovery/backup.ts';
+import { examine, type DoctorParts } from '../recovery/doctor.ts';
 import { exportDoubt, listDoubt } from '../recovery/doubt.ts';
 import type { View } from '../store/store.ts';
 import type { Staff } from '../users/staff.ts';
@@ -29,6 +31,8 @@ export interface NodeServicesParts {
   readonly phones: PhoneInboxes | undefined;
   /** By the operator's signer. */
   readonly sign: (digest: Hash) => Hex;
+  readonly backups: Backups;
+  readonly doctor: DoctorParts;
 }
 
 const legs: readonly Leg[] = ['first', 'second'];
@@ -102,6 +106,8 @@ export function createNodeServices(parts: NodeServicesParts): NodeServices {
       });
       return exportDoubt(doubt, parts.sign);
     },
+    backup: (kind) => parts.backups.make(kind),
+    doctor: () => examine(parts.doctor),
     readiness: () => Promise.resolve(parts.readiness()),
     metrics: parts.metrics,
     ...(parts.phones === undefined ? {} : { phones: parts.phones }),

@@ -210,6 +210,30 @@ const doubt = route({
       : ok(await services.doubt()),
 });
 
+const backup = route({
+  operationId: 'backup',
+  method: 'post',
+  path: '/v1/backup',
+  token: 'admin',
+  summary: 'Makes a backup while the node runs, in a folder of its configuration; journaled.',
+  body: { schema: schemas.backupRequest, maxBytes: schemas.maxStaffBodyBytes },
+  answers: { 200: { description: 'What was written, and as of which write.', schema: schemas.madeBackup } },
+  refusals: ['unprocessable', 'too-busy', 'not-ready', 'store-failed'],
+  run: async (services, { body }) => ok(await services.backup(body.kind)),
+});
+
+const doctor = route({
+  operationId: 'doctor',
+  method: 'get',
+  path: '/v1/doctor',
+  token: 'admin',
+  summary: 'Store, chain and peers compared; each difference is named. Reads the whole store.',
+  query: schemas.noQuery,
+  answers: { 200: { description: 'What was found, and how much was looked at.', schema: schemas.diagnosis } },
+  refusals: ['bad-request', 'not-ready'],
+  run: async (services) => ok(await services.doctor()),
+});
+
 const health = route({
   operationId: 'health',
   method: 'get',
@@ -288,6 +312,8 @@ export const routes: readonly Route[] = [
     'Money out of a user’s account, by staff. The same id and content again: the same answer.',
   ),
   doubt,
+  backup,
+  doctor,
   health,
   readiness,
   metrics,

@@ -184,6 +184,17 @@ export const doubtQuery = z.strictObject({
     .default('false')
     .meta({ description: 'As the signed file, one line of canonical JSON.' }),
 });
+export const backupRequest = z.strictObject({ kind: z.enum(['file', 'follow'], { error: say('"file" or "follow"') }) });
+export const madeBackup = z.strictObject({
+  file: z.string(),
+  mark: z.strictObject({ store: z.string(), write: z.number().int().min(0) }),
+  records: z.number().int().min(0),
+  bytes: z.number().int().min(0),
+});
+export const diagnosis = z.strictObject({
+  findings: z.array(z.strictObject({ part: z.enum(['store', 'chain', 'peers']), says: z.string() })),
+  looked: z.record(z.string(), z.number().int().min(0)),
+});
 /** The formats are those of recovery/doubt.ts; docs/operations.md tells them. */
 export const doubt = z.looseObject({
   format: z.literal('tandem/doubt/1'),

@@ -1,6 +1,8 @@
 /** What the HTTP API needs of a node. Every read is of durable state. */
 import type { Amount, Asset, Msisdn, OperatorId, PairId, Timestamp } from '../model/ids.ts';
+import type { Diagnosis } from '../recovery/doctor.ts';
 import type { Doubt } from '../recovery/doubt.ts';
+import type { SnapshotSummary } from '../recovery/snapshot.ts';
 import type { OutboundMessage } from '../messaging/gateway.ts';
 
 export interface InboundMessage {
@@ -91,8 +93,6 @@ export interface DisclosurePage {
   readonly next?: string;
 }
 
-export interface NodeServices {
-  /** @throws {TandemError} `unknown-sender`, `conflict` (same id, other content), `peer-unavailable`, `not-ready` */
 export type StatementFormat = 'camt053' | 'pacs009' | 'csv';
 
 export interface StatementRequest {
@@ -106,6 +106,8 @@ export interface StatementRequest {
   readonly to: Timestamp;
 }
 
+export interface NodeServices {
+  /** @throws {TandemError} `unknown-sender`, `conflict` (same id, other content), `peer-unavailable`, `not-ready` */
   receive(message: InboundMessage): Promise<{ readonly id: string; readonly disposition: Disposition }>;
   pair(id: PairId): Promise<PairView | undefined>;
   /** Canonical JSON (RFC 8785) of the evidence bundle; undefined for an unknown pair. @throws `not-ready` before the pair is final. */
@@ -118,19 +120,23 @@ export interface StatementRequest {
   accounts(number: Msisdn): Promise<readonly { asset: Asset; balance: Amount; held: Amount }[] | undefined>;
   /** Positive: this operator owes the counterparty. Decimal minor units, may be negative. */
   positions(): Promise<readonly { operator: OperatorId; asset: Asset; balance: string }[]>;
-  users(): Promise<readonly { number: Msisdn; name: string; language: string; kind: string; joined: boolean }[]>;
-  createUser(user: NewUser): Promise<{ readonly number: Msisdn; readonly created: boolean }>;
   /**
    * A statement of the account that a counterparty has here, or the payment of its net (docs/statements.md); journaled.
    * @throws `not-found` for an unknown operator or asset, `unprocessable` for a period or asset that cannot be told
    */
   statement(request: StatementRequest): Promise<string>;
+  users(): Promise<readonly { number: Msisdn; name: string; language: string; kind: string; joined: boolean }[]>;
+  createUser(user: NewUser): Promise<{ readonly number: Msisdn; readonly created: boolean }>;
   deposit(movement: CashMovement): Promise<{ readonly asset: Asset; readonly balance: Amount }>;
   withdraw(movement: CashMovement): Promise<{ readonly asset: Asset; readonly balance: Amount }>;
   /** Every pair that is not final. */
   doubt(): Promise<Doubt>;
   /** The same as a file that the operator's signer has signed (docs/operations.md); journaled. */
   doubtFile(): Promise<string>;
+  /** A backup while the node runs; `follow`: a new base of the followed copy. @throws `unprocessable`, `too-busy` */
+  backup(kind: 'file' | 'follow'): Promise<SnapshotSummary>;
+  /** Store, chain and peers compared; each difference named. Reads everything. */
+  doctor(): Promise<Diagnosis>;
   readiness(): Promise<Readiness>;
   /** Prometheus text. */
   metrics(): Promise<string>;

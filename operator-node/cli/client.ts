@@ -10,7 +10,9 @@ import type {
   PairView,
   Readiness,
 } from '../api/services.ts';
+import type { Diagnosis } from '../recovery/doctor.ts';
 import type { Doubt } from '../recovery/doubt.ts';
+import type { SnapshotSummary } from '../recovery/snapshot.ts';
 import type { OutboundMessage } from '../messaging/gateway.ts';
 
 export interface NodeAccess {
@@ -110,9 +112,24 @@ export class NodeClient {
     return this.json('GET', '/v1/doubt', 'admin');
   }
 
+  backup(kind: 'file' | 'follow'): Promise<SnapshotSummary> {
+    return this.json('POST', '/v1/backup', 'admin', { kind });
+  }
+
+  doctor(): Promise<Diagnosis> {
+    return this.json('GET', '/v1/doctor', 'admin');
+  }
+
   /** Byte for byte: it is signed. */
   async doubtFile(): Promise<string> {
     const path = '/v1/doubt?signed=true';
+    const answer = await this.raw('GET', path, 'admin');
+    if (answer.status !== 200) throw errorOf(answer, `GET ${path}`);
+    return answer.body;
+  }
+
+  /** For staff: an answer that is no JSON, as it came. @throws {ApiError} for every answer that is not 200 */
+  async text(path: string): Promise<string> {
     const answer = await this.raw('GET', path, 'admin');
     if (answer.status !== 200) throw errorOf(answer, `GET ${path}`);
     return answer.body;
@@ -128,13 +145,6 @@ export class NodeClient {
 
   async accounts(number: string): Promise<{ asset: string; balance: string; held: string }[]> {
     const path = `/v1/accounts/${encodeURIComponent(number)}`;
-  /** For staff: an answer that is no JSON, as it came. @throws {ApiError} for every answer that is not 200 */
-  async text(path: string): Promise<string> {
-    const answer = await this.raw('GET', path, 'admin');
-    if (answer.status !== 200) throw errorOf(answer, `GET ${path}`);
-    return answer.body;
-  }
-
     return (await this.json<{ accounts: { asset: string; balance: string; held: string }[] }>('GET', path, 'admin'))
       .accounts;
   }

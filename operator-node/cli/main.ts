@@ -6,6 +6,9 @@ import { catalogue } from './catalogue.ts';
 import { ApiError } from './client.ts';
 import { conformance } from './conformance.ts';
 import { deposit, withdraw } from './cash.ts';
+import { backup } from './backup.ts';
+import { doctor } from './doctor.ts';
+import { restore } from './restore.ts';
 import { UsageError } from './devnet-file.ts';
 import { doubt } from './doubt.ts';
 import { disclose } from './disclose.ts';
@@ -26,6 +29,9 @@ const commands: Readonly<Record<string, { readonly run: Command; readonly summar
   deposit: { run: deposit, summary: 'NUMBER AMOUNT ASSET       money into a user’s account, by staff' },
   withdraw: { run: withdraw, summary: 'NUMBER AMOUNT ASSET       money out of a user’s account, by staff' },
   doubt: { run: doubt, summary: '--operator HANDLE [--export FILE]   pairs that are not final, and the next step' },
+  doctor: { run: doctor, summary: '--operator HANDLE         store, chain and peers compared' },
+  backup: { run: backup, summary: '--operator HANDLE [--follow]        a backup, while the node runs' },
+  restore: { run: restore, summary: '--operator HANDLE --from PATH       the store anew, from a backup' },
   verify: { run: verify, summary: 'BUNDLE --network FILE --rpc URL   an evidence bundle against the chain alone' },
   audit: { run: audit, summary: 'scan | positions | report | verify   everything against the chain, with no node' },
   disclose: { run: disclose, summary: '--from A --to B --out FILE   an operator’s disclosure file, for an auditor' },

@@ -8,7 +8,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { TandemError } from '../errors.ts';
 import type { Disk, DiskOp } from './disk.ts';
-import { diskKey, diskRange } from './keys.ts';
+import { diskKey, diskRange, everything } from './keys.ts';
 import { Recent } from './recent.ts';
 import type { Range, Store, Table, Tx, View } from './store.ts';
 
@@ -104,6 +104,13 @@ export class GroupCommitStore implements Store {
     for await (const [key, text] of this.#disk.entries(diskRange(table.name, range))) {
       yield [key.slice(skip), this.#decode(key, text) as V];
     }
+  }
+
+  /** Every record as it is on disk at one moment, in key order: whole keys (`<table>!<key>`) and JSON texts. For backups. */
+  records(): AsyncIterable<readonly [key: string, text: string]> {
+    const refusal = this.#refusal();
+    if (refusal !== undefined) throw refusal;
+    return this.#disk.entries(everything);
   }
 
   close(): Promise<void> {

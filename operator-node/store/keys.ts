@@ -43,3 +43,6 @@ export function diskRange(table: string, range: Range): DiskRange {
     limit: range.limit ?? -1,
   };
 }
+
+/** All tables: their names begin with a letter. */
+export const everything: DiskRange = { gte: 'a', lt: '{', reverse: false, limit: -1 };

@@ -9,9 +9,9 @@ import { TandemError } from '../errors.ts';
 import type { Disk, DiskOp, DiskRange } from './disk.ts';
 import { GroupCommitStore, type StoreOptions } from './group-commit.ts';
 import { GuardedDisk, guardKey, openRecord, sealRecord, type Follower } from './guard.ts';
+import { everything } from './keys.ts';
 import { checkLevelFiles, lastPut, type FilesChecked } from './level-files.ts';
-import { markFileOf, readMark, type Mark } from './mark.ts';
-import type { Store } from './store.ts';
+import { markFileOf, MarkWriter, readMark, type Mark } from './mark.ts';
 
 const mebibyte = 1024 * 1024;
 
@@ -54,9 +54,58 @@ export class LevelDisk implements Disk {
   }
 }
 
+/** Opens nothing yet. */
+const levelAt = (dir: string): ClassicLevel<string, string> =>
+  new ClassicLevel<string, string>(dir, {
+    keyEncoding: 'utf8',
+    valueEncoding: 'utf8',
+    // Larger than the defaults (4, 8 and 2 MiB): fewer compactions for the same writes.
+    writeBufferSize: 16 * mebibyte,
+    cacheSize: 32 * mebibyte,
+    maxFileSize: 8 * mebibyte,
+  });
+
+/** Records that are written at once while a store is made anew. */
+const recordsAtOnce = 1_000;
+
+/**
+ * Makes a store in `dir`, which must not be there yet, out of changes in their order; the number of its last write is that
+ * of `mark`, and its mark is made last: a store that was not finished is not opened.
+ */
+export async function makeLevelStore(
+  dir: string,
+  changes: AsyncIterable<DiskOp>,
+  finish: () => { readonly mark: Mark; readonly more: readonly DiskOp[] },
+): Promise<void> {
+  await mkdir(dir, { mode: 0o700 });
+  const db = levelAt(dir);
+  await db.open();
+  const disk = new LevelDisk(db);
+  try {
+    let group: DiskOp[] = [];
+    const flush = async (): Promise<void> => {
+      await disk.write(group.map((op) => (op.type === 'put' ? { ...op, value: sealRecord(op.key, op.value) } : op)));
+      group = [];
+    };
+    for await (const change of changes) {
+      group.push(change);
+      if (group.length >= recordsAtOnce) await flush();
+    }
+    const { mark, more } = finish();
+    group.push(...more, { type: 'put', key: guardKey, value: JSON.stringify(mark) });
+    await flush();
+    new MarkWriter(markFileOf(dir), mark).close();
+  } finally {
+    await disk.close();
+  }
+}
+
 export interface LevelStoreOptions extends StoreOptions {
-  /** Opens the second log, given where the store is. */
-  readonly follow?: (mark: Mark) => Promise<Follower>;
+  /** Opens the second log, given where the store is and all that is in it. */
+  readonly follow?: (
+    mark: Mark,
+    records: () => AsyncIterable<readonly [key: string, text: string]>,
+  ) => Promise<Follower>;
   /** The end of the store is known to be lost, and that is accepted: it will be put into recovery (rule 11). */
   readonly acceptLoss?: boolean;
 }
@@ -117,7 +166,7 @@ const isLoss = (fault: string): boolean => / are lost$|\.mark is (missing|damage
  * @throws {TandemError} `store-failed` when another process has it open or it cannot be read, `store-damaged` when it is
  *   not as it was left.
  */
-export async function openLevelStore(dir: string, options: LevelStoreOptions = {}): Promise<Store> {
+export async function openLevelStore(dir: string, options: LevelStoreOptions = {}): Promise<GroupCommitStore> {
   const { follow, acceptLoss = false, ...storeOptions } = options;
   const tolerated = (faults: readonly string[]): boolean => faults.length === 0 || (acceptLoss && faults.every(isLoss));
   let db: ClassicLevel<string, string> | undefined;
@@ -126,24 +175,21 @@ export async function openLevelStore(dir: string, options: LevelStoreOptions = {
     let found = await inspectLevelStore(dir);
     for (let look = 1; look < looks && !tolerated(found.faults); look += 1) found = await inspectLevelStore(dir);
     if (!tolerated(found.faults)) throw damaged(dir, found.faults);
-    db = new ClassicLevel<string, string>(dir, {
-      keyEncoding: 'utf8',
-      valueEncoding: 'utf8',
-      // Larger than the defaults (4, 8 and 2 MiB): fewer compactions for the same writes.
-      writeBufferSize: 16 * mebibyte,
-      cacheSize: 32 * mebibyte,
-      maxFileSize: 8 * mebibyte,
-    });
+    db = levelAt(dir);
     await db.open();
     const disk = new LevelDisk(db);
     const mark = await markOf(dir, disk, tolerated);
-    const follower = await follow?.(mark);
+    const follower = await follow?.(mark, () => openedRecords(disk));
     return new GroupCommitStore(new GuardedDisk({ disk, markFile: markFileOf(dir), mark, follower }), storeOptions);
   } catch (error) {
     await db?.close();
     if (error instanceof TandemError) throw error;
     throw openFault(dir, error);
   }
+}
+
+async function* openedRecords(disk: Disk): AsyncGenerator<readonly [string, string]> {
+  for await (const [key, sealed] of disk.entries(everything)) yield [key, openRecord(key, sealed)];
 }
 
 /** Where the opened store is, compared with its mark; a new store begins here. */
@@ -156,7 +202,7 @@ async function markOf(dir: string, disk: LevelDisk, tolerated: (faults: readonly
     if (lost !== undefined && !tolerated([lost])) throw damaged(dir, [lost]);
     return found;
   }
-  for await (const [key] of disk.entries({ gte: ' ', lt: '~', reverse: false, limit: 1 })) {
+  for await (const [key] of disk.entries({ ...everything, limit: 1 })) {
     throw damaged(dir, [`It holds ${key} and no number of its last write: a build without checksums made it`]);
   }
   if (known !== undefined) throw damaged(dir, [`It is empty, and ${markFileOf(dir)} says that it was not`]);

@@ -137,11 +137,18 @@ export class SimulatedDisk {
 
   async *#entries(range: DiskRange, owner: object): AsyncGenerator<readonly [string, string]> {
     this.#assertOwner(owner);
-    const found = [...(this.#tables.get(tableOf(range.gte)) ?? [])]
+    const found = this.#within(range)
       .filter(([key]) => compareKeys(key, range.gte) >= 0 && compareKeys(key, range.lt) < 0)
       .sort(([a], [b]) => compareKeys(a, b));
     if (range.reverse) found.reverse();
     yield* range.limit < 0 ? found : found.slice(0, range.limit);
+  }
+
+  /** Records of the range's table, or of all for a range over tables. */
+  #within({ gte }: DiskRange): (readonly [string, string])[] {
+    return gte.includes('!')
+      ? [...(this.#tables.get(tableOf(gte)) ?? [])]
+      : [...this.#tables.values()].flatMap((records) => [...records]);
   }
 
   #assertOwner(owner: object): void {

@@ -95,6 +95,11 @@ export function fakeServices(replace: Partial<NodeServices> = {}): NodeServices 
     withdraw: async (input) => (note('withdraw', input), { asset: input.asset, balance: amount('50000') }),
     doubt: async () => (note('doubt'), noDoubt),
     doubtFile: async () => (note('doubtFile'), '{"doubt":{},"signature":"0x"}\n'),
+    backup: async (kind) => (
+      note('backup', kind),
+      { file: '/b/one.tandem', mark: { store: '0'.repeat(32), write: 7 }, records: 3, bytes: 99 }
+    ),
+    doctor: async () => (note('doctor'), { findings: [], looked: { records: 3 } }),
     readiness: async () => ({ ready: true, checks: { store: 'ok', chain: 'ok' } }),
     metrics: async () => 'tandem_open_pairs 0\n',
     phones: {

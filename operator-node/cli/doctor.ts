@@ -1,0 +1,115 @@
+/** `tandem doctor`: store, chain and peers of a node compared, by the running node or on its stopped store. */
+import { readFileSync } from 'node:fs';
+import { connect } from '../chain/connect.ts';
+import { loadNetwork } from '../chain/network.ts';
+import { ChainPeers } from '../chain/peers.ts';
+import { RpcReader } from '../chain/rpc.ts';
+import { createHttpsChannel } from '../channel/https.ts';
+import { helloOf } from '../compose.ts';
+import { systemClock } from '../engine/clock.ts';
+import { TandemError } from '../errors.ts';
+import { addressOf, loadKeys } from '../keys.ts';
+import { examine, type Diagnosis } from '../recovery/doctor.ts';
+import { isInUse } from '../recovery/lock.ts';
+import { inspectLevelStore, openLevelStore } from '../store/level.ts';
+import { parseCommand, print } from './arguments.ts';
+import { ApiError, NodeClient } from './client.ts';
+import type { Output } from './output.ts';
+import { staffNode, staffOptions, staffUsage, type StaffNode } from './staff.ts';
+
+const usage = `usage: tandem doctor (--config FILE | --operator HANDLE) [--json]
+${staffUsage}
+  Exit code 1 where anything is found. A stopped store is looked at directly; nothing in it is changed.`;
+
+const slowMillis = 3_600_000;
+
+export async function doctor(args: readonly string[], out: Output): Promise<number> {
+  const { values } = parseCommand(usage, args, staffOptions, { min: 0, max: 0 });
+  if (values.help) {
+    out.stdout.write(`${usage}\n`);
+    return 0;
+  }
+  const node = staffNode(values);
+  const found = (await online(node)) ?? (await offline(node));
+  print(out, values.json, found, () => text(found));
+  return found.findings.length === 0 ? 0 : 1;
+}
+
+async function online({ access }: StaffNode): Promise<Diagnosis | undefined> {
+  const client = new NodeClient(access, { timeoutMillis: slowMillis });
+  try {
+    return await client.doctor();
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 0) return undefined;
+    throw error;
+  } finally {
+    client.close();
+  }
+}
+
+async function offline({ config }: StaffNode): Promise<Diagnosis> {
+  const { dataDir, operator } = config;
+  if (await isInUse(dataDir)) {
+    throw new TandemError(
+      'store-failed',
+      `${dataDir} is in use by a process that does not answer at ${config.api.host}:${config.api.port}`,
+    );
+  }
+  const { files, faults } = await inspectLevelStore(dataDir);
+  const looked = { files: files?.files ?? 0, bytes: files?.bytes ?? 0 };
+  // Opening would change what is damaged.
+  if (faults.length > 0) return { findings: faults.map((says) => ({ part: 'store' as const, says })), looked };
+  if (files === undefined) return { findings: [{ part: 'store', says: `${dataDir} holds no store` }], looked };
+
+  const keys = loadKeys(config.chain.keysFile);
+  const network = loadNetwork(config.chain.networkFile);
+  const settlement = { chainId: BigInt(network.chainId), contract: network.contracts.PairSettlement };
+  const endpoints = connect({ network, urls: config.chain.rpcUrls, clock: systemClock });
+  const reader = new RpcReader({ endpoints, network, extraDepth: config.chain.extraDepth });
+  await using store = await openLevelStore(dataDir);
+  const peers = new ChainPeers({ reader, clock: systemClock, onTrouble: () => undefined });
+  const chain: string[] = [];
+  try {
+    await reader.checkNetwork();
+    await peers.refresh();
+  } catch (error) {
+    if (!(error instanceof TandemError)) throw error;
+    chain.push(error.message);
+  }
+  const channel = createHttpsChannel({
+    operator: operator.id,
+    key: readFileSync(config.channel.keyFile, 'utf8'),
+    cert: readFileSync(config.channel.certFile, 'utf8'),
+    peers,
+    now: () => systemClock.now(),
+  });
+  try {
+    const found = await examine({
+      self: operator.id,
+      store,
+      records: () => store.records(),
+      reader,
+      peers,
+      channel,
+      hello: helloOf(config, settlement),
+      signer: addressOf(keys.signer),
+      account: addressOf(keys.account),
+    });
+    return {
+      findings: [...chain.map((says) => ({ part: 'chain' as const, says })), ...found.findings],
+      looked: { ...looked, ...found.looked },
+    };
+  } finally {
+    await channel.close();
+    await peers.stop();
+  }
+}
+
+function text({ findings, looked }: Diagnosis): string {
+  const counts = Object.entries(looked).map(([what, count]) => `${count} ${what}`);
+  return [
+    ...findings.map(({ part, says }) => `${part}: ${says}`),
+    findings.length === 0 ? 'Nothing is wrong.' : `${findings.length} findings.`,
+    `Looked at ${counts.join(', ')}.`,
+  ].join('\n');
+}

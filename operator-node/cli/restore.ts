@@ -1,0 +1,44 @@
+/** `tandem restore`: the store of a stopped node, made anew out of a backup. */
+import { existsSync } from 'node:fs';
+import { loadNetwork } from '../chain/network.ts';
+import type { UnixMillis } from '../model/ids.ts';
+import { restore as restoreStore } from '../recovery/restore.ts';
+import { parseCommand, print } from './arguments.ts';
+import { UsageError } from './devnet-file.ts';
+import type { Output } from './output.ts';
+import { staffNode, staffOptions, staffUsage } from './staff.ts';
+
+const usage = `usage: tandem restore (--config FILE | --operator HANDLE) --from PATH [--json]
+${staffUsage}
+  --from PATH        a backup file, or the folder of a followed backup
+  The node must be stopped. The store that is there is set aside. Make sure that no other machine runs on the old store.`;
+
+export async function restore(args: readonly string[], out: Output): Promise<number> {
+  const options = { ...staffOptions, from: { type: 'string' } } as const;
+  const { values } = parseCommand(usage, args, options, { min: 0, max: 0 });
+  if (values.help) {
+    out.stdout.write(`${usage}\n`);
+    return 0;
+  }
+  const { from } = values;
+  if (from === undefined || !existsSync(from))
+    throw new UsageError(`--from: there is no ${from ?? 'backup named'}.\n${usage}`);
+  const { config } = staffNode(values);
+  const { chainId, contracts } = loadNetwork(config.chain.networkFile);
+  const done = await restoreStore({
+    config,
+    from,
+    now: Date.now() as UnixMillis,
+    network: { chainId, settlement: contracts.PairSettlement.toLowerCase() },
+  });
+  print(out, values.json, done, () =>
+    [
+      `Restored as of write ${done.mark.write}. ${done.why}`,
+      ...(done.setAside === undefined ? [] : [`The store that was there is in ${done.setAside}.`]),
+      done.recovery
+        ? 'The node will start in recovery: it signs, releases, gives up, tells and takes nothing until its keys are rotated. Start it and run tandem recover.'
+        : 'Start the node: it goes on as if nothing had been.',
+    ].join('\n'),
+  );
+  return 0;
+}

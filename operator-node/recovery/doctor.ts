@@ -1,0 +1,261 @@
+/**
+ * A whole look at a node: its store by itself, against the chain, and against its peers; each difference is named. It
+ * changes nothing and reads everything, so it is nothing for the way of a message.
+ */
+import type { BatchOutcome, ChainReader, PeerRegistry } from '../chain/chain.ts';
+import type { Channel } from '../channel/channel.ts';
+import type { Request } from '../channel/messages.ts';
+import { checkBooks } from '../domains/payments/books.ts';
+import { verifyJournal } from '../engine/journal.ts';
+import { TandemError } from '../errors.ts';
+import {
+  batchStateTable,
+  batchTable,
+  laneBatchTable,
+  laneKey,
+  laneTable,
+  readLane,
+  type BatchRecord,
+} from '../flow/batch.ts';
+import { cursorTable } from '../flow/blocks.ts';
+import { isFinal, loadSide, openSideTable, sideStateTable, sideTable } from '../flow/pair.ts';
+import type { BatchId, Hash, Leg, OperatorId, PairId, Role } from '../model/ids.ts';
+import type { Store } from '../store/store.ts';
+import { recoveryOf } from './state.ts';
+
+export type Part = 'store' | 'chain' | 'peers';
+
+export interface Finding {
+  readonly part: Part;
+  /** One sentence: what is, and what should be. */
+  readonly says: string;
+}
+
+export interface Diagnosis {
+  readonly findings: readonly Finding[];
+  /** What was looked at, so that nothing found means something. */
+  readonly looked: Readonly<Record<string, number>>;
+}
+
+export interface DoctorParts {
+  readonly self: OperatorId;
+  readonly store: Store;
+  /** All records with their checksums compared; where the disk has any. */
+  readonly records?: () => AsyncIterable<readonly [key: string, text: string]>;
+  readonly reader: ChainReader;
+  readonly peers: PeerRegistry;
+  readonly channel: Channel;
+  readonly hello: Request<'hello'>;
+  /** Lower case. */
+  readonly signer: string;
+  readonly account: string;
+}
+
+/** Sentences beyond these say nothing new. */
+const maxFindingsAPart = 200;
+const roles: readonly Role[] = ['initiator', 'acceptor'];
+
+class Notes {
+  readonly findings: Finding[] = [];
+  readonly looked: Record<string, number> = {};
+
+  add(part: Part, says: string): void {
+    const before = this.findings.filter((finding) => finding.part === part).length;
+    if (before < maxFindingsAPart) this.findings.push({ part, says });
+  }
+
+  count(what: string, by = 1): void {
+    this.looked[what] = (this.looked[what] ?? 0) + by;
+  }
+
+  /** A look that cannot be finished is a finding too. */
+  async look(part: Part, name: string, action: () => Promise<void>): Promise<void> {
+    try {
+      await action();
+    } catch (error) {
+      if (!(error instanceof TandemError)) throw error;
+      this.add(part, `${name}: ${error.message}`);
+    }
+  }
+}
+
+export async function examine(parts: DoctorParts): Promise<Diagnosis> {
+  const notes = new Notes();
+  await notes.look('store', 'records', () => everyRecord(parts, notes));
+  await notes.look('store', 'journal', () => wholeJournal(parts.store, notes));
+  await notes.look('store', 'books', () => books(parts.store, notes));
+  await notes.look('store', 'pairs', () => pairsAndBatches(parts.store, notes));
+  await notes.look('chain', 'registry', () => ownEntry(parts, notes));
+  await notes.look('chain', 'lanes', () => lanes(parts, notes));
+  await notes.look('chain', 'outcomes', () => outcomes(parts, notes));
+  await everyPeer(parts, notes);
+  return { findings: notes.findings, looked: notes.looked };
+}
+
+async function everyRecord({ records, store }: DoctorParts, notes: Notes): Promise<void> {
+  for await (const _ of records?.() ?? []) notes.count('records');
+  const recovery = recoveryOf(store.newest);
+  if (recovery !== undefined) {
+    notes.add('store', `The store may be behind (${recovery.why}): run tandem recover`);
+  }
+}
+
+async function wholeJournal(store: Store, notes: Notes): Promise<void> {
+  const { entries, fault } = await verifyJournal(store);
+  notes.count('journal entries', entries);
+  if (fault !== undefined) notes.add('store', `Journal: ${fault}`);
+}
+
+async function books(store: Store, notes: Notes): Promise<void> {
+  const { totals, faults } = await checkBooks(store);
+  notes.count('assets', totals.size);
+  for (const fault of faults) notes.add('store', `Books: ${fault}`);
+}
+
+/** What one table says of another. */
+async function pairsAndBatches(store: Store, notes: Notes): Promise<void> {
+  for await (const [key, state] of store.scan(sideStateTable)) {
+    notes.count('sides');
+    if (store.newest.get(sideTable, key) === undefined) notes.add('store', `Side ${key} has a state and no content`);
+    const open = store.newest.get(openSideTable, key) !== undefined;
+    if (open === state.told) {
+      notes.add('store', `Side ${key} is ${state.told ? 'over' : 'open'}, and the list of open ones says otherwise`);
+    }
+  }
+  for await (const [key, record] of store.scan(batchTable)) {
+    notes.count('batches');
+    const state = store.newest.get(batchStateTable, key);
+    if (state === undefined) {
+      notes.add('store', `Batch ${key} has no state`);
+      continue;
+    }
+    const leg: Leg = record.role === 'initiator' ? 'first' : 'second';
+    const sides = record.pairs.map((pair) => loadSide(store.newest, pair, leg));
+    const missing = sides.filter((side) => side === undefined).length;
+    const open = sides.filter((side) => side !== undefined && !isFinal(side.state)).length;
+    if (missing > 0) notes.add('store', `Batch ${key}: ${missing} of its ${sides.length} pairs are not in the store`);
+    if (state.state !== 'refused' && missing === 0 && state.remaining !== open) {
+      notes.add('store', `Batch ${key} counts ${state.remaining} pairs without an outcome; ${open} have none`);
+    }
+  }
+  for await (const [key, { next }] of store.scan(laneTable)) {
+    let expected = 1;
+    for await (const [at] of store.scan(laneBatchTable, { prefix: `${key}!` })) {
+      const sequence = Number(at.slice(key.length + 1));
+      if (sequence !== expected) notes.add('store', `Lane ${key}: batch ${expected} is missing, ${sequence} is there`);
+      expected = sequence + 1;
+    }
+    notes.count('lanes');
+    // The last one may be refused, and its number free again.
+    if (expected > next + 1) notes.add('store', `Lane ${key} is at ${next} and holds batch ${expected - 1}`);
+  }
+}
+
+async function ownEntry({ peers, self, signer, account }: DoctorParts, notes: Notes): Promise<void> {
+  const entry = peers.get(self);
+  if (entry === undefined) {
+    notes.add('chain', `The registry has no operator ${self}`);
+    return;
+  }
+  if (entry.status !== 'active') notes.add('chain', `Operator ${self} is ${entry.status} in the registry`);
+  if (!entry.signers.some((known) => known === signer)) {
+    notes.add(
+      'chain',
+      `The signer of the keys file, ${signer}, is none of this operator's in the registry: ${entry.signers.join(', ')}`,
+    );
+  }
+  if (!entry.accounts.some((known) => known.toLowerCase() === account)) {
+    notes.add(
+      'chain',
+      `The account of the keys file, ${account}, is none of this operator's in the registry: ${entry.accounts.join(', ')}`,
+    );
+  }
+}
+
+/** How far each lane is on the chain, and here. */
+async function lanes({ self, store, reader, peers }: DoctorParts, notes: Notes): Promise<void> {
+  const block = await reader.finalHead();
+  const cursor = store.newest.get(cursorTable, 'chain');
+  if (cursor !== undefined && cursor.number > block.number) {
+    notes.add('chain', `The store has applied block ${cursor.number}; the newest final block is ${block.number}`);
+  }
+  if (cursor !== undefined && cursor.number <= block.number) {
+    const now = await reader.block(cursor.number);
+    if (now.hash !== cursor.hash) {
+      notes.add('chain', `Block ${cursor.number} was applied as ${cursor.hash} and is ${now.hash} on the chain`);
+    }
+  }
+  for (const { id } of peers.all()) {
+    for (const role of roles) {
+      const chain =
+        role === 'initiator'
+          ? await reader.nextSequence(self, id, block.hash)
+          : await reader.nextSequence(id, self, block.hash);
+      const here = readLane(store.newest, role, id).next;
+      notes.count('lanes on chain');
+      // The node may be some blocks behind, and what is countersigned may be on its way.
+      if (chain > here)
+        notes.add('chain', `Lane ${laneKey(role, id)}: the chain is at batch ${chain}, the store at ${here}`);
+    }
+  }
+}
+
+/** What was executed and released here against the bits on the chain, all at one block. */
+async function outcomes({ store, reader }: DoctorParts, notes: Notes): Promise<void> {
+  const block = await reader.finalHead();
+  const known = new Map<BatchId, BatchOutcome>();
+  for await (const [key, record] of store.scan(batchTable)) {
+    const state = store.newest.get(batchStateTable, key);
+    if (state === undefined || state.state === 'refused') continue;
+    let outcome = known.get(record.batchId);
+    if (outcome === undefined) {
+      known.clear();
+      outcome = await reader.batchOutcome(record.batchId, block.hash);
+      known.set(record.batchId, outcome);
+    }
+    if (state.prepared !== undefined && !outcome.prepared) {
+      notes.add('chain', `Batch ${record.batchId} was seen in block ${state.prepared.number} and is not on the chain`);
+    }
+    notes.count('batches on chain');
+    compareSides(store, record, outcome, block.hash, notes);
+  }
+}
+
+function compareSides(store: Store, record: BatchRecord, outcome: BatchOutcome, at: Hash, notes: Notes): void {
+  record.pairs.forEach((pair: PairId, index) => {
+    const state = loadSide(store.newest, pair, record.role === 'initiator' ? 'first' : 'second')?.state;
+    if (state?.batch !== record.batchId || !isFinal(state)) return;
+    const bit = 1n << BigInt(index & 255);
+    const committed = outcome.prepared && ((outcome.commitWords[index >> 8] ?? 0n) & bit) !== 0n;
+    notes.count('outcomes on chain');
+    if (committed !== (state.state === 'committed')) {
+      notes.add(
+        'chain',
+        `Pair ${pair} is ${state.state} here and ${committed ? 'committed' : 'not committed'} on the chain at block ${at}`,
+      );
+    }
+  });
+}
+
+async function everyPeer({ self, peers, channel, hello }: DoctorParts, notes: Notes): Promise<void> {
+  for (const { id, status } of peers.all()) {
+    if (id === self || (status !== 'active' && status !== 'suspended')) continue;
+    notes.count('peers');
+    await notes.look('peers', `Operator ${id}`, async () => {
+      const answer = await channel.call(id, 'hello', hello);
+      if (answer.operator !== id || answer.chainId !== hello.chainId || answer.settlement !== hello.settlement) {
+        notes.add(
+          'peers',
+          `Operator ${id} greets as operator ${answer.operator} of contract ${answer.settlement} on chain ${answer.chainId}`,
+        );
+      }
+      const own = new Map(hello.assets.map(({ asset, exponent }) => [asset, exponent]));
+      for (const { asset, exponent } of answer.assets) {
+        const here = own.get(asset);
+        if (here !== undefined && here !== exponent) {
+          notes.add('peers', `Operator ${id} has ${asset} with exponent ${exponent}, this node with ${here}`);
+        }
+      }
+    });
+  }
+}
