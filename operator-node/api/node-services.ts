@@ -17,6 +17,7 @@ import { exportDoubt, listDoubt } from '../recovery/doubt.ts';
 import type { View } from '../store/store.ts';
 import type { Staff } from '../users/staff.ts';
 import { userByNumber, userTable, type User } from '../users/user.ts';
+import { discrepanciesOf } from './node-discrepancies.ts';
 import { disclosurePage } from './node-disclosures.ts';
 import type { Disclosing, NodeServices, PairView, PhoneInboxes, Readiness } from './services.ts';
 
@@ -89,6 +90,8 @@ export function createNodeServices(parts: NodeServicesParts): NodeServices {
             }));
       }),
     positions: () => durably((view) => payments.positions(view)),
+    statement: (request) => statementOf(flow, request),
+    discrepancies: (batch) => discrepanciesOf(flow, payments, batch),
     users: async () => {
       const found: User[] = [];
       for await (const [, user] of engine.store.scan(userTable)) found.push(user);

@@ -145,6 +145,18 @@ const statement = (format: StatementFormat, operationId: string, type: string, s
     }),
   });
 
+const discrepancies = route({
+  operationId: 'discrepancies',
+  method: 'get',
+  path: '/v1/discrepancies',
+  token: 'admin',
+  summary: 'Batches that the two operators attested differently, with the pairs that are at fault in these books.',
+  query: schemas.discrepancyQuery,
+  answers: { 200: { description: 'The batches; none is sound.', schema: schemas.discrepancies } },
+  refusals: ['bad-request', 'not-found', 'chain-unavailable'],
+  run: async (services, { query }) => ok({ batches: await services.discrepancies(query.batch) }),
+});
+
 const users = route({
   operationId: 'users',
   method: 'get',
@@ -299,6 +311,20 @@ export const routes: readonly Route[] = [
   disclosures,
   accounts,
   positions,
+  statement(
+    'camt053',
+    'accountStatement',
+    'application/xml',
+    'The account of a counterparty over a period, as ISO 20022 camt.053. Journaled.',
+  ),
+  statement(
+    'pacs009',
+    'netPayment',
+    'application/xml',
+    'The payment of what a period comes to, where this operator is the one that pays, as ISO 20022 pacs.009. Journaled.',
+  ),
+  statement('csv', 'accountStatementCsv', 'text/csv', 'The same account and period as CSV, of any asset. Journaled.'),
+  discrepancies,
   users,
   createUser,
   cash(

@@ -14,6 +14,8 @@ import {
   type Msisdn,
   type PairId,
   type Timestamp,
+  hashPattern,
+  type BatchId,
 } from '../model/ids.ts';
 
 /** UTF-8 bytes of a `POST /v1/messages` body: the longest text, escaped, and the rest fit four times into half of it. */
@@ -170,6 +172,40 @@ export const statementQuery = z.strictObject({
   asset,
   from: timestamp,
   to: timestamp,
+});
+
+const batchId = format<BatchId>(hashPattern, '0x and 64 lower-case hex digits', `0x${'5f'.repeat(32)}`);
+const agreedLine = { asset, amount: signed('above zero: into the customer’s account') };
+export const discrepancyQuery = z.strictObject({
+  batch: batchId.optional().meta({ description: 'Without it all batches that have a discrepancy on chain.' }),
+});
+export const discrepancies = z.strictObject({
+  batches: z.array(
+    z.strictObject({
+      batchId,
+      role: z.enum(['initiator', 'acceptor']),
+      peer: operatorId,
+      sequence: z.string(),
+      count: z.number().int().min(1).max(4096),
+      reconciled: z.enum(['reconciled', 'discrepancy', 'open']),
+      expected: z.string().meta({ description: 'The executed digest of books that are as decided.' }),
+      attested: z.string().optional(),
+      attestation: z
+        .enum(['as-decided', 'otherwise', 'none'])
+        .meta({ description: 'What this operator attested, against `expected`.' }),
+      pairs: z.array(
+        z.strictObject({
+          pair: pairId,
+          leg: z.enum(['first', 'second']),
+          index: z.number().int().min(0).max(4095),
+          fault: z.enum(['missing', 'doubled', 'amount', 'against-decision']),
+          decided: z.enum(['commit', 'abort', 'none']),
+          agreed: z.strictObject(agreedLine),
+          booked: z.array(z.strictObject({ booked: timestamp, ...agreedLine })),
+        }),
+      ),
+    }),
+  ),
 });
 
 export const users = z.strictObject({

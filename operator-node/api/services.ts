@@ -1,5 +1,5 @@
 /** What the HTTP API needs of a node. Every read is of durable state. */
-import type { Amount, Asset, Msisdn, OperatorId, PairId, Timestamp } from '../model/ids.ts';
+import type { Amount, Asset, BatchId, Hash, Msisdn, OperatorId, PairId, Role, Timestamp } from '../model/ids.ts';
 import type { Diagnosis } from '../recovery/doctor.ts';
 import type { Doubt } from '../recovery/doubt.ts';
 import type { SnapshotSummary } from '../recovery/snapshot.ts';
@@ -106,6 +106,42 @@ export interface StatementRequest {
   readonly to: Timestamp;
 }
 
+/** One booking; `amount` is what the customer's account got (above zero) or gave (below zero), in minor units. */
+export interface BookedLine {
+  readonly booked: Timestamp;
+  readonly asset: Asset;
+  readonly amount: string;
+}
+
+/** A pair whose bookings here are not what was decided and agreed. */
+export interface PairFault {
+  readonly pair: PairId;
+  readonly leg: 'first' | 'second';
+  /** Of its leaf. */
+  readonly index: number;
+  readonly fault: 'missing' | 'doubled' | 'amount' | 'against-decision';
+  /** By the chain; `none`: neither bit, which is an abort once the deadline is past. */
+  readonly decided: 'commit' | 'abort' | 'none';
+  readonly agreed: Omit<BookedLine, 'booked'>;
+  readonly booked: readonly BookedLine[];
+}
+
+export interface Discrepancy {
+  readonly batchId: BatchId;
+  readonly role: Role;
+  readonly peer: OperatorId;
+  readonly sequence: string;
+  readonly count: number;
+  /** What the chain says; `open`: not both have attested. */
+  readonly reconciled: 'reconciled' | 'discrepancy' | 'open';
+  /** The executed digest of books that are as decided. */
+  readonly expected: Hash;
+  readonly attested?: Hash;
+  /** What this operator attested, against `expected`. */
+  readonly attestation: 'as-decided' | 'otherwise' | 'none';
+  readonly pairs: readonly PairFault[];
+}
+
 export interface NodeServices {
   /** @throws {TandemError} `unknown-sender`, `conflict` (same id, other content), `peer-unavailable`, `not-ready` */
   receive(message: InboundMessage): Promise<{ readonly id: string; readonly disposition: Disposition }>;
@@ -125,6 +161,11 @@ export interface NodeServices {
    * @throws `not-found` for an unknown operator or asset, `unprocessable` for a period or asset that cannot be told
    */
   statement(request: StatementRequest): Promise<string>;
+  /**
+   * Batches with a discrepancy on chain, or the one that is asked for, each with its pairs that are booked otherwise than
+   * decided. @throws `not-found` for an unknown batch, `chain-unavailable`
+   */
+  discrepancies(batch: BatchId | undefined): Promise<readonly Discrepancy[]>;
   users(): Promise<readonly { number: Msisdn; name: string; language: string; kind: string; joined: boolean }[]>;
   createUser(user: NewUser): Promise<{ readonly number: Msisdn; readonly created: boolean }>;
   deposit(movement: CashMovement): Promise<{ readonly asset: Asset; readonly balance: Amount }>;

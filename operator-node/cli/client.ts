@@ -2,6 +2,7 @@
 import { Agent, request } from 'node:http';
 import type {
   CashMovement,
+  Discrepancy,
   DisclosureRequest,
   Disposition,
   InboundMessage,
@@ -126,6 +127,11 @@ export class NodeClient {
     const answer = await this.raw('GET', path, 'admin');
     if (answer.status !== 200) throw errorOf(answer, `GET ${path}`);
     return answer.body;
+  }
+
+  async discrepancies(batch: string | undefined): Promise<Discrepancy[]> {
+    const path = `/v1/discrepancies${batch === undefined ? '' : `?batch=${batch}`}`;
+    return (await this.json<{ batches: Discrepancy[] }>('GET', path, 'admin')).batches;
   }
 
   /** For staff: an answer that is no JSON, as it came. @throws {ApiError} for every answer that is not 200 */

@@ -11,6 +11,7 @@ import { doctor } from './doctor.ts';
 import { restore } from './restore.ts';
 import { UsageError } from './devnet-file.ts';
 import { doubt } from './doubt.ts';
+import { discrepancies } from './discrepancies.ts';
 import { disclose } from './disclose.ts';
 import { inbox } from './inbox.ts';
 import type { Output } from './output.ts';
@@ -35,6 +36,14 @@ const commands: Readonly<Record<string, { readonly run: Command; readonly summar
   verify: { run: verify, summary: 'BUNDLE --network FILE --rpc URL   an evidence bundle against the chain alone' },
   audit: { run: audit, summary: 'scan | positions | report | verify   everything against the chain, with no node' },
   disclose: { run: disclose, summary: '--from A --to B --out FILE   an operator’s disclosure file, for an auditor' },
+  discrepancies: {
+    run: discrepancies,
+    summary: '[--batch ID]            batches attested differently, and the pairs at fault',
+  },
+  statement: {
+    run: statement,
+    summary: '--counterparty B --asset SEK --from DAY --to DAY   camt.053, pacs.009 or CSV',
+  },
   conformance: { run: conformance, summary: 'FILE                      the commitments of a file of vectors' },
   catalogue: {
     run: catalogue,

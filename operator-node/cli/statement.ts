@@ -58,7 +58,11 @@ export async function statement(args: readonly string[], out: Output): Promise<n
     from: momentOf('from', values.from),
     to: momentOf('to', values.to),
   });
-  const text = await withNode(values, (client) => client.text(`/v1/statements/${format}?${query.toString()}`), counterparty);
+  const text = await withNode(
+    values,
+    (client) => client.text(`/v1/statements/${format}?${query.toString()}`),
+    counterparty,
+  );
   if (file === undefined) out.stdout.write(text);
   else {
     writeFileSync(file, text);

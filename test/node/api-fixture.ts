@@ -85,6 +85,7 @@ export function fakeServices(replace: Partial<NodeServices> = {}): NodeServices 
       number === alice ? [{ asset: sek, balance: amount('88000'), held: amount('12000') }] : undefined
     ),
     positions: async () => (note('positions'), [{ operator: 2 as OperatorId, asset: sek, balance: '-12000' }]),
+    discrepancies: async (input) => (note('discrepancies', input), []),
     statement: async (input) => (note('statement', input), statementText),
     users: async () => (
       note('users'),

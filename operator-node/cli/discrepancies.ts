@@ -1,0 +1,58 @@
+/** `tandem discrepancies`: batches that the two operators attested differently, and the pairs at fault in these books. */
+import type { Discrepancy } from '../api/services.ts';
+import { isBatchId } from '../model/ids.ts';
+import { accessOptions, accessUsage, withNode } from './access.ts';
+import { parseCommand, print } from './arguments.ts';
+import { UsageError } from './devnet-file.ts';
+import { table } from './format.ts';
+import type { Output } from './output.ts';
+
+const usage = `usage: tandem discrepancies [--batch ID] [--json] [${accessUsage}]
+
+Batches of which the chain says that the two attestations differ, with the pairs whose bookings here are not what was
+decided. With --batch one batch, whatever the chain says of it. Ends with 3 where there is something to mend.`;
+
+const options = { ...accessOptions, batch: { type: 'string' } } as const;
+
+const faults = {
+  missing: 'decided, not booked',
+  doubled: 'booked more than once',
+  amount: 'booked with another amount than agreed',
+  'against-decision': 'booked and not decided',
+} as const;
+
+const verdicts = {
+  'as-decided':
+    'This operator attested what the decision and the terms say: the other one’s books or attestation are wrong.',
+  otherwise: 'This operator attested something else than the decision and the terms say.',
+  none: 'This operator has attested nothing yet.',
+} as const;
+
+function tell({ batchId, sequence, role, peer, count, reconciled, attestation, pairs }: Discrepancy): string {
+  const rows = pairs.map(({ pair, leg, index, fault, agreed, booked }) => [
+    pair,
+    leg,
+    `leaf ${index}`,
+    faults[fault],
+    `agreed ${agreed.amount} ${agreed.asset}`,
+    `booked ${booked.map(({ amount, asset, booked: at }) => `${amount} ${asset} at ${at}`).join(', ') || 'nothing'}`,
+  ]);
+  const found = pairs.length > 0 ? table(rows) : 'Every pair is booked as decided in these books now.';
+  const head = `${batchId} (${role}, with operator ${peer}, sequence ${sequence}, ${count} pairs): ${reconciled}`;
+  return `${head}\n${verdicts[attestation]}\n${found}`;
+}
+
+export async function discrepancies(args: readonly string[], out: Output): Promise<number> {
+  const { values } = parseCommand(usage, args, options, { min: 0, max: 0 });
+  if (values.help) {
+    out.stdout.write(`${usage}\n`);
+    return 0;
+  }
+  const { batch } = values;
+  if (batch !== undefined && !isBatchId(batch)) throw new UsageError(`"${batch}" is no batch id.\n${usage}`);
+  const found = await withNode(values, (client) => client.discrepancies(batch));
+  print(out, values.json, { batches: found }, () =>
+    found.length === 0 ? 'No batch has a discrepancy.' : found.map(tell).join('\n\n'),
+  );
+  return found.some(({ reconciled, pairs }) => reconciled === 'discrepancy' || pairs.length > 0) ? 3 : 0;
+}
