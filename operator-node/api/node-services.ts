@@ -19,9 +19,9 @@ import type { Staff } from '../users/staff.ts';
 import { userByNumber, userTable, type User } from '../users/user.ts';
 import { discrepanciesOf } from './node-discrepancies.ts';
 import { disclosurePage } from './node-disclosures.ts';
+import { statementOf } from './node-statements.ts';
 import type { Disclosing, NodeServices, PairView, PhoneInboxes, Readiness } from './services.ts';
 
-import { statementOf } from './node-statements.ts';
 export interface NodeServicesParts {
   readonly flow: FlowContext;
   readonly receiver: Receiver;
@@ -96,7 +96,6 @@ export function createNodeServices(parts: NodeServicesParts): NodeServices {
       const found: User[] = [];
       for await (const [, user] of engine.store.scan(userTable)) found.push(user);
       return found.map(({ number, name, language, kind, joined }) => ({ number, name, language, kind, joined }));
-    statement: (request) => statementOf(flow, request),
     },
     createUser: (user) => staff.createUser(user),
     deposit: (movement) => staff.move('deposit', movement),

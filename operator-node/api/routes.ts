@@ -348,16 +348,3 @@ export const routes: readonly Route[] = [
 
 let document: string | undefined;
 const openapiText = () => (document ??= JSON.stringify(openapiOf(routes)));
-  statement(
-    'camt053',
-    'accountStatement',
-    'application/xml',
-    'The account of a counterparty over a period, as ISO 20022 camt.053. Journaled.',
-  ),
-  statement(
-    'pacs009',
-    'netPayment',
-    'application/xml',
-    'The payment of what a period comes to, where this operator is the one that pays, as ISO 20022 pacs.009. Journaled.',
-  ),
-  statement('csv', 'accountStatementCsv', 'text/csv', 'The same account and period as CSV, of any asset. Journaled.'),

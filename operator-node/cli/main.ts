@@ -17,10 +17,10 @@ import { inbox } from './inbox.ts';
 import type { Output } from './output.ts';
 import { pair } from './pair.ts';
 import { send } from './send.ts';
+import { statement } from './statement.ts';
 import { verify } from './verify.ts';
 
 type Command = (args: readonly string[], out: Output) => Promise<number>;
-import { statement } from './statement.ts';
 
 const commands: Readonly<Record<string, { readonly run: Command; readonly summary: string }>> = {
   send: { run: send, summary: 'FROM TO TEXT              a message from a user’s phone' },
@@ -50,10 +50,6 @@ const commands: Readonly<Record<string, { readonly run: Command; readonly summar
     summary: '[FILE]                    check a service catalogue; SMS segments of its texts',
   },
 };
-  statement: {
-    run: statement,
-    summary: '--counterparty B --asset SEK --from DAY --to DAY   camt.053, pacs.009 or CSV',
-  },
 
 const help = [
   'usage: tandem COMMAND …',
