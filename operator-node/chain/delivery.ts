@@ -3,7 +3,7 @@
  * which transaction used them; the others are sent, byte for byte, again and again; and those that the chain finds too
  * cheap are replaced by the same content with a higher fee, stored first.
  */
-import type { Clock } from '../engine/clock.ts';
+import { hasPassed, type Clock } from '../engine/clock.ts';
 import type { UnixMillis } from '../model/ids.ts';
 import type { Store, Tx } from '../store/store.ts';
 import { emptyCall } from './calls.ts';
@@ -278,7 +278,7 @@ export class Delivery<T extends Tx> {
     const { clock, resendMillis, maxInFlight } = this.#options;
     const due = open.slice(0, maxInFlight).filter((row) => {
       const { lastSent } = this.#progressOf(row);
-      return lastSent === undefined || (again && clock.now() - lastSent >= resendMillis);
+      return lastSent === undefined || (again && hasPassed(clock, lastSent, resendMillis));
     });
     await Promise.all(due.map((row) => this.#broadcast(row, newest)));
   }
@@ -308,7 +308,7 @@ export class Delivery<T extends Tx> {
     const { feeCap, raiseAfterBlocks, transact, clock, resendMillis } = this.#options;
     const progress = this.#progressOf(row);
     const stuck = isNext && progress.heldSince !== undefined && newest - progress.heldSince >= raiseAfterBlocks;
-    const justRaised = progress.raised !== undefined && clock.now() - progress.raised < resendMillis;
+    const justRaised = progress.raised !== undefined && !hasPassed(clock, progress.raised, resendMillis);
     if ((!progress.tooCheap && !stuck) || justRaised || this.#key === undefined) return;
     const { fees, ...fields } = readTransaction(row.raw);
     const raised = replacementFees(fees, asked, feeCap);

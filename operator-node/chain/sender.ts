@@ -4,6 +4,7 @@
  * dropped transaction and a restarted pool all look alike. A nonce once taken is never left behind: whatever the pool says,
  * its transaction stays and is tried again. Here is when to look; what a look does is `delivery.ts`.
  */
+import { hasPassed } from '../engine/clock.ts';
 import type { Hash, UnixMillis } from '../model/ids.ts';
 import type { Tx } from '../store/store.ts';
 import { emptyCall } from './calls.ts';
@@ -227,7 +228,7 @@ export class ChainSender<T extends Tx = Tx> implements TransactionSender {
   async #currentFees(): Promise<Fees> {
     const { writer, clock, feeCap, transact, signers } = this.#options;
     const known = this.#fees;
-    if (known !== undefined && clock.now() - known.at < feeMillis) return known.value;
+    if (known !== undefined && !hasPassed(clock, known.at, feeMillis)) return known.value;
     const value = capped(await writer.fees(), feeCap);
     this.#fees = { value, at: clock.now() };
     if (known === undefined || JSON.stringify(storeFees(known.value)) !== JSON.stringify(storeFees(value))) {

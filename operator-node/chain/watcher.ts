@@ -138,7 +138,10 @@ export class ChainWatcher {
   }
 
   #age(): number {
-    return this.#newestSince === undefined ? 0 : Math.max(0, this.#options.clock.now() - this.#newestSince);
+    const now = this.#options.clock.now();
+    // Set back since: counted from here.
+    if (this.#newestSince === undefined || now < this.#newestSince) this.#newestSince = now;
+    return now - this.#newestSince;
   }
 
   async #checkLinks(blocks: readonly Block[]): Promise<void> {

@@ -22,6 +22,12 @@ export const systemClock: Clock = {
   },
 };
 
+/** A clock that was set back in between does not know how long it has been: then it has been long enough. */
+export function hasPassed(clock: Clock, since: number, millis: number): boolean {
+  const gone = clock.now() - since;
+  return gone < 0 || gone >= millis;
+}
+
 const pool = new Uint8Array(8192);
 let taken = pool.length;
 

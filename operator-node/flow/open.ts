@@ -104,11 +104,10 @@ export class OpenWork {
     return this.byPeer.get(`${role}!${peer}`) ?? 0;
   }
 
-  /** Sides held since before `time`, oldest first. */
+  /** Sides held since before `time`. All are looked at: a clock that was set back has put later ones behind younger. */
   *heldBefore(time: number): Iterable<HeldSide> {
     for (const side of this.held.values()) {
-      if (side.since > time) return;
-      yield side;
+      if (side.since <= time) yield side;
     }
   }
 

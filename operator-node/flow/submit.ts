@@ -7,6 +7,7 @@
 import type { Decision, SettlementCalls } from '../chain/calls.ts';
 import type { ContractCall, SendingKey, TransactionOutcome, TransactionSender } from '../chain/chain.ts';
 import { wordHex } from '../commitment/executed.ts';
+import { hasPassed } from '../engine/clock.ts';
 import type { Work } from '../engine/engine.ts';
 import { toUnixSeconds, type BatchId, type Hex, type Role } from '../model/ids.ts';
 import type { SignedBatch } from '../model/records.ts';
@@ -148,7 +149,7 @@ export class Submitter {
     if (this.underWay.has(`carry!${batchId}`) || this.waits('carry', batchId)) return false;
     // On us the initiator's record carries it.
     if (role === 'acceptor' && peer === flow.self) return false;
-    return role === 'initiator' || flow.engine.clock.now() >= state.since + flow.config.timing.carrySeconds * 1000;
+    return role === 'initiator' || hasPassed(flow.engine.clock, state.since, flow.config.timing.carrySeconds * 1000);
   }
 
   private attestDue({ batchId, role, peer }: OpenBatch, { state }: KnownBatch): boolean {
@@ -332,7 +333,10 @@ export class Submitter {
 
   private waits(kind: Submission['kind'], batchId: BatchId): boolean {
     const reverted = this.reverted.get(`${kind}!${batchId}`);
-    return reverted !== undefined && (this.flow?.engine.clock.now() ?? 0) < reverted.notBefore;
+    if (reverted === undefined) return false;
+    const left = reverted.notBefore - (this.flow?.engine.clock.now() ?? 0);
+    // No wait is that long: the clock has been set back.
+    return left > 0 && left <= longestRetryMillis;
   }
 
   /** One faulty entry reverts a whole call: what has reverted before goes alone, the rest together. */
