@@ -52,6 +52,7 @@ function options(signal: AbortSignal): ChaosOptions {
       rate: positive('rate', values.rate),
       peopleASide: 12,
       acceptSeconds: 20,
+      patienceMillis: 150_000,
       prompt: false,
       keep: values.keep,
       signal,

@@ -1,9 +1,12 @@
 /** Whether anything is still under way, as far as it can be asked from outside. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { NodeClient } from '../../operator-node/cli/client.ts';
 import { rpc } from '../devnet/rpc.ts';
 import { readChain } from './anchored.ts';
 import { finalityDepth, type ChaosNet } from './net.ts';
 
+const pollMillis = 500;
+/** The nodes' own figures are as old as this at most. */
 const sampleMillis = 2500;
 
 function sumOf(metrics: string, name: string): number {
@@ -34,7 +37,11 @@ async function underWay({ devnet, file }: ChaosNet): Promise<string[]> {
 }
 
 /** Waits until nothing is under way twice in a row. @returns what still is, when `timeoutMillis` are over */
-export async function untilQuiet(net: ChaosNet, timeoutMillis: number): Promise<readonly string[]> {
+export async function untilQuiet(
+  net: ChaosNet,
+  timeoutMillis: number,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
   const end = performance.now() + timeoutMillis;
   let quiet = 0;
   for (;;) {
@@ -47,6 +54,6 @@ export async function untilQuiet(net: ChaosNet, timeoutMillis: number): Promise<
     quiet = found.length === 0 ? quiet + 1 : 0;
     if (quiet === 2) return [];
     if (performance.now() > end) return found;
-    await new Promise((resolve) => setTimeout(resolve, quiet === 0 ? 500 : sampleMillis));
+    await sleep(quiet === 0 ? pollMillis : sampleMillis, undefined, { signal });
   }
 }

@@ -31,6 +31,8 @@ export interface ChaosOptions {
   readonly peopleASide: number;
   /** From order to deadline, before rounding. */
   readonly acceptSeconds: number;
+  /** How long everything that is under way may take to end, once all works again. */
+  readonly patienceMillis: number;
   /** Nobody answers late or never: for a short run, which cannot wait for many deadlines. */
   readonly prompt: boolean;
   /** Leave the folder behind also where everything came out well. */
@@ -80,9 +82,6 @@ export interface ChaosResult {
   };
 }
 
-const quietMillis = 150_000;
-const probeMillis = 90_000;
-const deliveryMillis = 60_000;
 /** Pairs whose evidence is checked as an auditor would. */
 const bundles = 12;
 const resent = 40;
@@ -183,16 +182,23 @@ async function storm(options: ChaosOptions, stage: Stage): Promise<ChaosResult> 
   const healed = performance.now();
   story.say('Everything is healed; no more orders');
   const live: string[] = [];
-  if (!(await within(load.idle(), deliveryMillis + (options.acceptSeconds + 20) * 1000))) {
-    live.push(`${gateway.undelivered} messages have no 202 a minute after everything works again`);
+  const { patienceMillis, signal } = options;
+  const quiet = async (when: string): Promise<void> => {
+    for (const what of await untilQuiet(net, patienceMillis, signal)) {
+      live.push(`${patienceMillis / 1000} s after ${when}: ${what}`);
+    }
+  };
+  // An answer that is late on purpose is still to come.
+  if (!(await within(load.idle(), patienceMillis + (options.acceptSeconds + 20) * 1000, signal))) {
+    live.push(`${gateway.undelivered} messages have no 202 though everything works again`);
   }
-  live.push(...(await untilQuiet(net, quietMillis)).map((what) => `after ${quietMillis / 1000} s: ${what}`));
+  await quiet('the faults');
   const quietSeconds = (performance.now() - healed) / 1000;
   story.say(live.length === 0 ? `Quiet after ${quietSeconds.toFixed(1)} s` : `NOT QUIET: ${live.join('; ')}`);
-  live.push(...(await probe(load, gateway, net)));
-  const told = [...gateway.sent.values()].slice(-resent);
-  for (const sent of told) await gateway.again(clientOf(net, sent.operator), sent);
-  live.push(...(await untilQuiet(net, quietMillis)).map((what) => `after the last pairs: ${what}`));
+  live.push(...(await probe(load, stage, options)));
+  const last = [...gateway.sent.values()].slice(-resent);
+  for (const sent of last) await gateway.again(clientOf(net, sent.operator), sent);
+  await quiet('the last pairs');
 
   const evidence = await evidenceOf(gateway, net);
   supervisor.end();
@@ -265,16 +271,22 @@ function clientOf({ clients }: ChaosNet, handle: string) {
   return client;
 }
 
-async function within(work: Promise<unknown>, millis: number): Promise<boolean> {
+/** Whether `work` has ended before `millis` are over. */
+async function within(work: Promise<unknown>, millis: number, signal: AbortSignal): Promise<boolean> {
   const timer = new AbortController();
-  const over = sleep(millis, false, { signal: timer.signal }).catch(() => false);
+  const over = sleep(millis, false, { signal: AbortSignal.any([timer.signal, signal]) });
+  over.catch(() => undefined);
   const done = await Promise.race([work.then(() => true), over]);
   timer.abort();
   return done;
 }
 
 /** A new pair in each direction. @returns what did not settle */
-async function probe(load: Load, gateway: Gateway, net: ChaosNet): Promise<string[]> {
+async function probe(
+  load: Load,
+  { gateway, net }: Stage,
+  { patienceMillis, signal }: ChaosOptions,
+): Promise<readonly string[]> {
   const [one = '', other = ''] = net.devnet.clients.keys();
   const wanted = [
     [one, other],
@@ -282,8 +294,8 @@ async function probe(load: Load, gateway: Gateway, net: ChaosNet): Promise<strin
   ].map(([from = '', to = '']) => ({ way: `${from} to ${to}`, act: load.probe(from, to) }));
   const settled = ({ act }: (typeof wanted)[number]): boolean =>
     gateway.told.filter(({ message: { text } }) => text.endsWith(`"${act.note}"`) && saysDone(text)).length >= 2;
-  const end = performance.now() + probeMillis;
-  while (performance.now() < end && !wanted.every(settled)) await sleep(200);
+  const end = performance.now() + patienceMillis;
+  while (performance.now() < end && !wanted.every(settled)) await sleep(200, undefined, { signal });
   return wanted.filter((each) => !settled(each)).map(({ way }) => `a new pair from ${way} has not settled`);
 }
 
