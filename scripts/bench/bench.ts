@@ -129,6 +129,8 @@ async function main(): Promise<number> {
       keepChain: false,
       nodeArguments: profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${resolve(profile)}`],
       webhook: { url: receiver.url, secret },
+      // A node's own default, not the devnet's two minutes: a backlog is to show as latency, not as expired pairs.
+      overrides: { timing: { acceptSeconds: 600 } },
       signal,
       say,
       onDeath: (part, exit, logFile) =>
