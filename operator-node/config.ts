@@ -6,9 +6,9 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import { policiesSchema } from './audit/disclosures/policies.ts';
+import { policiesSchema, policyName, policyOf } from './audit/disclosures/policies.ts';
 import { TandemError } from './errors.ts';
-import { isAsset, isMsisdn, isOperatorId } from './model/ids.ts';
+import { isAsset, isMsisdn, isOperatorId, isTimestamp } from './model/ids.ts';
 
 const listen = z.strictObject({ host: z.string().default('127.0.0.1'), port: z.number().int().min(0).max(65535) });
 const token = z.string().min(16, 'at least 16 characters');
@@ -88,6 +88,24 @@ const schema = z.strictObject({
   batch: z.strictObject({ maxPairs: z.number().int().min(1).max(4096).default(1024) }).prefault({}),
   /** Which fields go to whom, by name: added to the built-in policies (docs/audit-formats.md), or in their place. */
   disclosure: z.strictObject({ policies: policiesSchema }).prefault({}),
+  /** Who may fetch disclosure files by itself, and which (docs/audit-access.md). */
+  auditors: z
+    .array(
+      z.strictObject({
+        /** Stands in the journal with each access. */
+        name: policyName,
+        /** SHA-256 of the token, in hex: the token itself is the auditor's alone. */
+        tokenHash: z.string().regex(/^[0-9a-f]{64}$/, 'a SHA-256 in lower-case hex'),
+        /** Absent: pairs with everybody, those on us too. */
+        counterparties: z.array(z.number().refine(isOperatorId, 'an operator id')).min(1).optional(),
+        fromBlock: z.number().int().min(0).default(0),
+        toBlock: z.number().int().min(0).optional(),
+        policies: z.array(policyName).min(1),
+        expires: z.string().refine((text) => isTimestamp(text) && !Number.isNaN(Date.parse(text)), 'RFC 3339 in UTC'),
+        requestsPerMinute: z.number().int().min(1).max(6000).default(60),
+      }),
+    )
+    .default([]),
   /** How operators are called in ISO 20022 documents, by their ids; what is absent is left out, and the name is the handle. */
   institutions: z
     .record(
@@ -145,6 +163,19 @@ function deepFreeze<T>(value: T): T {
   return value;
 }
 
+function checkAuditors({ auditors, disclosure }: Config): void {
+  for (const [index, { name, tokenHash, policies, fromBlock, toBlock }] of auditors.entries()) {
+    const wrong = (what: string): TandemError => new TandemError('config-invalid', `auditors.${index}: ${what}`);
+    const before = auditors.slice(0, index);
+    if (before.some((other) => other.name === name)) throw wrong(`there is another auditor ${name}`);
+    if (before.some((other) => other.tokenHash === tokenHash)) throw wrong(`${name} has the token of another auditor`);
+    if (toBlock !== undefined && toBlock < fromBlock)
+      throw wrong(`toBlock ${toBlock} is before fromBlock ${fromBlock}`);
+    const unknown = policies.find((policy) => policyOf(disclosure.policies, policy) === undefined);
+    if (unknown !== undefined) throw wrong(`there is no disclosure policy ${unknown}`);
+  }
+}
+
 /** Checks a configuration given as a value; `base` is what its paths are relative to. */
 export function parseConfig(input: unknown, base: string): Config {
   const result = schema.safeParse(input);
@@ -159,6 +190,7 @@ export function parseConfig(input: unknown, base: string): Config {
       `timing.acceptSeconds (${timing.acceptSeconds}) and the rounding of 15 s must fit into timing.acceptWindowSeconds (${timing.acceptWindowSeconds})`,
     );
   }
+  checkAuditors(result.data);
   return deepFreeze(pathFields(result.data, base));
 }
 

@@ -2,6 +2,7 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { loadCatalogue } from './analysis/load.ts';
+import { AuditorGate } from './api/auditor-gate.ts';
 import { createMetrics, type Metrics } from './api/metrics.ts';
 import { createNodeServices } from './api/node-services.ts';
 import { startApi } from './api/server.ts';
@@ -187,7 +188,10 @@ export async function startNode(config: Config, { log, onFatal }: NodeHooks): Pr
       log({ level: 'warn', where: 'channel', ...event, ...('error' in event ? { error: String(event.error) } : {}) });
     },
   });
-  const readiness = (): Readiness => readinessOf(head, watcher);
+  const readiness = (): Readiness =>
+    node.recovery.needed
+      ? { ready: false, checks: { store: 'may be behind: tandem recover', chain: 'not read yet' } }
+      : readinessOf(head, watcher);
   const services = createNodeServices({
     flow,
     receiver: node.receiver,
@@ -210,7 +214,8 @@ export async function startNode(config: Config, { log, onFatal }: NodeHooks): Pr
     },
     sign: (digest) => signDigest(keys.signer, digest),
   });
-  const api = await startApi(services, config.api, {
+  const access = { ...config.api, auditors: new AuditorGate(config.auditors, () => systemClock.now()) };
+  const api = await startApi(services, access, {
     onAnswer: (operationId, status) => {
       metrics.incHttpAnswer(operationId, status);
     },

@@ -3,6 +3,7 @@ import express, { type Express, type NextFunction, type Request, type Response }
 import { TandemError, type ErrorCode } from '../errors.ts';
 import { refuse, send } from './answer.ts';
 import { bearer } from './auth.ts';
+import { AuditorGate } from './auditor-gate.ts';
 import { readJson } from './body.ts';
 import type { Route } from './route.ts';
 import { routes } from './routes.ts';
@@ -13,6 +14,8 @@ export interface ApiTokens {
   readonly gatewayToken: string;
   /** For staff: everything else under `/v1`. */
   readonly adminToken: string;
+  /** For auditors: `/v1/audit`. Absent: there are none. */
+  readonly auditors?: AuditorGate;
 }
 
 export interface ApiHooks {
@@ -36,7 +39,13 @@ function methodsByPath(): Map<string, string[]> {
 }
 
 export function createApi(services: NodeServices, tokens: ApiTokens, hooks: ApiHooks = {}): Express {
-  const checks = { gateway: bearer(tokens.gatewayToken), admin: bearer(tokens.adminToken), none: () => {} };
+  const auditors = tokens.auditors ?? new AuditorGate([], () => 0);
+  const checks = {
+    gateway: bearer(tokens.gatewayToken),
+    admin: bearer(tokens.adminToken),
+    auditor: (authorization: string | undefined) => auditors.admit(authorization),
+    none: () => {},
+  };
 
   const fail = (operationId: string, request: Request, response: Response, error: unknown, allow?: string) => {
     const { code, status, hidden } = refuse(request, response, error, allow === undefined ? {} : { allow });
@@ -45,11 +54,11 @@ export function createApi(services: NodeServices, tokens: ApiTokens, hooks: ApiH
   };
 
   const serve = async (route: Route, request: Request, response: Response) => {
-    checks[route.token](request.headers.authorization);
+    const auditor = checks[route.token](request.headers.authorization) ?? '';
     const body = route.body === undefined ? undefined : await readJson(request, route.body.maxBytes);
     // `request.query` parses the address anew at each look: only where a route has a query.
     const query = route.query === undefined ? undefined : request.query;
-    const answer = await route.handle(services, { params: request.params, query, body });
+    const answer = await route.handle(services, { params: request.params, query, body, auditor });
     send(response, answer);
     hooks.onAnswer?.(route.operationId, answer.status);
   };

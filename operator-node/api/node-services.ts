@@ -17,6 +17,7 @@ import { exportDoubt, listDoubt } from '../recovery/doubt.ts';
 import type { View } from '../store/store.ts';
 import type { Staff } from '../users/staff.ts';
 import { userByNumber, userTable, type User } from '../users/user.ts';
+import { auditorPage, auditScope } from './node-auditors.ts';
 import { discrepanciesOf } from './node-discrepancies.ts';
 import { disclosurePage } from './node-disclosures.ts';
 import { statementOf } from './node-statements.ts';
@@ -90,6 +91,8 @@ export function createNodeServices(parts: NodeServicesParts): NodeServices {
             }));
       }),
     positions: () => durably((view) => payments.positions(view)),
+    auditScope: (name) => Promise.resolve(auditScope(flow, name)),
+    auditDisclosures: (name, request) => auditorPage(flow, payments, name, request),
     statement: (request) => statementOf(flow, request),
     discrepancies: (batch) => discrepanciesOf(flow, payments, batch),
     users: async () => {

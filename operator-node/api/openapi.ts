@@ -92,6 +92,7 @@ export function openapiOf(routes: readonly Route[]): Json {
       securitySchemes: {
         gatewayToken: { type: 'http', scheme: 'bearer', description: 'Of the message gateway.' },
         adminToken: { type: 'http', scheme: 'bearer', description: 'Of the operator’s staff.' },
+        auditorToken: { type: 'http', scheme: 'bearer', description: 'Of an admitted auditor.' },
       },
       schemas: { Error: jsonSchema(errorBody, 'output') },
     },

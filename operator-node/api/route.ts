@@ -13,7 +13,7 @@ interface Documented {
   readonly method: 'get' | 'post';
   /** As in OpenAPI: `/v1/pairs/{id}`. */
   readonly path: string;
-  readonly token: 'gateway' | 'admin' | 'none';
+  readonly token: 'gateway' | 'admin' | 'auditor' | 'none';
   readonly summary: string;
   readonly answers: Readonly<
     Record<number, { readonly description: string; readonly schema?: z.ZodType; readonly type?: string }>
@@ -26,13 +26,18 @@ interface Spec<P, Q, B> extends Documented {
   readonly params?: z.ZodType<P>;
   readonly query?: z.ZodType<Q>;
   readonly body?: { readonly schema: z.ZodType<B>; readonly maxBytes: number };
-  run(services: NodeServices, input: { readonly params: P; readonly query: Q; readonly body: B }): Promise<Answer>;
+  run(
+    services: NodeServices,
+    input: { readonly params: P; readonly query: Q; readonly body: B; readonly auditor: string },
+  ): Promise<Answer>;
 }
 
 export interface RawInput {
   readonly params: unknown;
   readonly query: unknown;
   readonly body: unknown;
+  /** Whose token it was; "" where the route is not for auditors. */
+  readonly auditor: string;
 }
 
 export interface Route extends Documented {
@@ -72,6 +77,7 @@ export function route<P = unknown, Q = unknown, B = unknown>(spec: Spec<P, Q, B>
         params: params === undefined ? (raw.params as P) : check(params, raw.params, 'not-found', 'address'),
         query: query === undefined ? (raw.query as Q) : check(query, raw.query, 'bad-request', 'query'),
         body: body === undefined ? (raw.body as B) : check(body.schema, raw.body, 'bad-request', 'body'),
+        auditor: raw.auditor,
       }),
   };
 }

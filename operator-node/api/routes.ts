@@ -3,7 +3,7 @@ import { TandemError } from '../errors.ts';
 import { openapiOf } from './openapi.ts';
 import { route, type Answer, type Route } from './route.ts';
 import * as schemas from './schemas.ts';
-import type { NodeServices, StatementFormat } from './services.ts';
+import type { DisclosurePage, NodeServices, StatementFormat } from './services.ts';
 
 const ok = (json: unknown): Answer => ({ status: 200, json });
 const missing = (what: string) => new TandemError('not-found', what);
@@ -80,6 +80,11 @@ const evidence = route({
   },
 });
 
+function pageOf({ text, next }: DisclosurePage): Answer {
+  const page = JSON.stringify(next === undefined ? { type: 'page' } : { after: next, type: 'page' });
+  return { status: 200, text: `${text}${page}\n`, type: 'application/x-ndjson' };
+}
+
 const disclosures = route({
   operationId: 'disclosures',
   method: 'post',
@@ -91,11 +96,33 @@ const disclosures = route({
     200: { description: 'Lines of the file, then one of type `page`.', type: 'application/x-ndjson' },
   },
   refusals: ['not-found', 'not-ready', 'store-failed'],
-  run: async (services, { body }) => {
-    const { text, next } = await services.disclosures(body);
-    const page = JSON.stringify(next === undefined ? { type: 'page' } : { after: next, type: 'page' });
-    return { status: 200, text: `${text}${page}\n`, type: 'application/x-ndjson' };
+  run: async (services, { body }) => pageOf(await services.disclosures(body)),
+});
+
+const auditScope = route({
+  operationId: 'auditScope',
+  method: 'get',
+  path: '/v1/audit/scope',
+  token: 'auditor',
+  summary: 'What this auditor may ask, and up to which block there is something.',
+  query: schemas.noQuery,
+  answers: { 200: { description: 'The scope.', schema: schemas.auditScope } },
+  refusals: ['bad-request', 'forbidden', 'too-busy'],
+  run: async (services, { auditor }) => ok(await services.auditScope(auditor)),
+});
+
+const auditDisclosures = route({
+  operationId: 'auditDisclosures',
+  method: 'post',
+  path: '/v1/audit/disclosures',
+  token: 'auditor',
+  summary: 'A page of this operator’s disclosure file, within the auditor’s scope. Each request is journaled.',
+  body: { schema: schemas.auditRequest, maxBytes: schemas.maxMessageBodyBytes },
+  answers: {
+    200: { description: 'Lines of the file, then one of type `page`.', type: 'application/x-ndjson' },
   },
+  refusals: ['forbidden', 'not-found', 'not-ready', 'too-busy', 'store-failed'],
+  run: async (services, { body, auditor }) => pageOf(await services.auditDisclosures(auditor, body)),
 });
 
 const accounts = route({
@@ -325,6 +352,8 @@ export const routes: readonly Route[] = [
   ),
   statement('csv', 'accountStatementCsv', 'text/csv', 'The same account and period as CSV, of any asset. Journaled.'),
   discrepancies,
+  auditScope,
+  auditDisclosures,
   users,
   createUser,
   cash(

@@ -149,6 +149,21 @@ export const disclosureRequest = z.strictObject({
     .meta({ description: 'The `after` that the page before ended with; without it from the first.' }),
 });
 
+export const auditRequest = disclosureRequest.omit({ recipient: true }).extend({
+  filed: format<string>(/^[1-9][0-9]{0,19}$/, 'the id of a request in the AuditLog', '17').optional(),
+});
+export const auditScope = z.strictObject({
+  auditor: z.string(),
+  operator: operatorId,
+  counterparties: z.array(operatorId).optional().meta({ description: 'Absent: pairs with everybody.' }),
+  fromBlock: blockNumber,
+  toBlock: blockNumber.optional(),
+  policies: z.array(policy),
+  expires: timestamp,
+  requestsPerMinute: z.number().int().min(1),
+  finalBlock: blockNumber.optional().meta({ description: 'The last block that can be asked for now.' }),
+});
+
 export const accounts = z.strictObject({
   accounts: z.array(z.strictObject({ asset, balance, held: amount })),
 });

@@ -142,6 +142,26 @@ export interface Discrepancy {
   readonly pairs: readonly PairFault[];
 }
 
+/** What an auditor asks: its name comes from its token. */
+export interface AuditRequest extends Omit<DisclosureRequest, 'recipient'> {
+  /** The id of the request in the AuditLog that this is about, where one was filed. */
+  readonly filed?: string | undefined;
+}
+
+/** What an auditor may ask; absent is without a bound. */
+export interface AuditScope {
+  readonly auditor: string;
+  readonly operator: OperatorId;
+  readonly counterparties?: readonly OperatorId[];
+  readonly fromBlock: number;
+  readonly toBlock?: number;
+  readonly policies: readonly string[];
+  readonly expires: string;
+  readonly requestsPerMinute: number;
+  /** The last final block that this node has applied: up to here it can be asked. */
+  readonly finalBlock?: number;
+}
+
 export interface NodeServices {
   /** @throws {TandemError} `unknown-sender`, `conflict` (same id, other content), `peer-unavailable`, `not-ready` */
   receive(message: InboundMessage): Promise<{ readonly id: string; readonly disposition: Disposition }>;
@@ -166,6 +186,9 @@ export interface NodeServices {
    * decided. @throws `not-found` for an unknown batch, `chain-unavailable`
    */
   discrepancies(batch: BatchId | undefined): Promise<readonly Discrepancy[]>;
+  auditScope(auditor: string): Promise<AuditScope>;
+  /** As `disclosures`, within the auditor's scope. @throws `forbidden` outside of it */
+  auditDisclosures(auditor: string, request: AuditRequest): Promise<DisclosurePage>;
   users(): Promise<readonly { number: Msisdn; name: string; language: string; kind: string; joined: boolean }[]>;
   createUser(user: NewUser): Promise<{ readonly number: Msisdn; readonly created: boolean }>;
   deposit(movement: CashMovement): Promise<{ readonly asset: Asset; readonly balance: Amount }>;

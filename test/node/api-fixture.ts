@@ -1,5 +1,6 @@
 /** The API on a port of its own, before a node that answers as it is told and records what it was asked. */
 import { afterEach } from 'vitest';
+import { AuditorGate, type Auditor } from '../../operator-node/api/auditor-gate.ts';
 import type { ApiHooks } from '../../operator-node/api/app.ts';
 import { apiLimits, startApi, type ApiLimits, type RunningApi } from '../../operator-node/api/server.ts';
 import type { NodeServices, PairView } from '../../operator-node/api/services.ts';
@@ -9,6 +10,17 @@ import type { Amount, Asset, Msisdn, OperatorId, PairId, Timestamp } from '../..
 
 export const gatewayToken = 'gateway-token-0123456789';
 export const adminToken = 'admin-token-0123456789';
+export const auditorToken = 'auditor-token-0123456789';
+export const auditor: Auditor = {
+  name: 'supervisor',
+  tokenHash: hash('sha256', auditorToken, 'hex'),
+  fromBlock: 0,
+  policies: ['regulator-minimum'],
+  expires: '2026-12-31T00:00:00Z',
+  requestsPerMinute: 60,
+};
+/** 2026-11-23T10:00:00Z */
+const today = Date.UTC(2026, 10, 23, 10);
 export const alice = '+46701234567' as Msisdn;
 export const stranger = '+46709999999' as Msisdn;
 export const knownPair = '019ab2f4-6c1e-7d3a-9b52-0f6d2c1e8a77' as PairId;
@@ -86,6 +98,21 @@ export function fakeServices(replace: Partial<NodeServices> = {}): NodeServices 
     ),
     positions: async () => (note('positions'), [{ operator: 2 as OperatorId, asset: sek, balance: '-12000' }]),
     discrepancies: async (input) => (note('discrepancies', input), []),
+    auditScope: async (auditor) => (
+      note('auditScope', auditor),
+      {
+        auditor,
+        operator: 1 as OperatorId,
+        fromBlock: 0,
+        policies: ['regulator-minimum'],
+        expires: '2026-12-31T00:00:00Z',
+        requestsPerMinute: 60,
+      }
+    ),
+    auditDisclosures: async (auditor, input) => (
+      note('auditDisclosures', { auditor, ...input }),
+      { text: disclosureText, batches: 0, pairs: 0, next: 'initiator!2!000000000001' }
+    ),
     statement: async (input) => (note('statement', input), statementText),
     users: async () => (
       note('users'),
@@ -129,15 +156,18 @@ export async function serve(
   hooks: ApiHooks = {},
   limits: Partial<ApiLimits> = {},
 ): Promise<Running> {
-  const api = await startApi(services, { host: '127.0.0.1', port: 0, gatewayToken, adminToken }, hooks, {
-    ...apiLimits,
-    ...limits,
-  });
+  const api = await startApi(
+    services,
+    { host: '127.0.0.1', port: 0, gatewayToken, adminToken, auditors: new AuditorGate([auditor], () => today) },
+    hooks,
+    { ...apiLimits, ...limits },
+  );
   running.push(api);
   return { api, url: `http://127.0.0.1:${api.port}` };
 }
 
 export const asGateway = { authorization: `Bearer ${gatewayToken}` };
+export const asAuditor = { authorization: `Bearer ${auditorToken}` };
 export const asStaff = { authorization: `Bearer ${adminToken}` };
 
 export const post = (url: string, body: unknown, headers: Record<string, string> = asGateway) =>

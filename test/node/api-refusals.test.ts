@@ -4,6 +4,7 @@ import { routes } from '../../operator-node/api/routes.ts';
 import { TandemError } from '../../operator-node/errors.ts';
 import {
   adminToken,
+  auditorToken,
   alice,
   asGateway,
   asStaff,
@@ -65,7 +66,7 @@ describe('tokens', () => {
     const services = fakeServices();
     const { url } = await serve(services);
     const other = route.token === 'gateway' ? adminToken : gatewayToken;
-    const right = route.token === 'gateway' ? gatewayToken : adminToken;
+    const right = { gateway: gatewayToken, admin: adminToken, auditor: auditorToken, none: '' }[route.token];
     const wrong = [other, `${right}x`, right.slice(0, -1), right.toUpperCase(), 'x'].map((token) => `Bearer ${token}`);
     for (const authorization of [...wrong, `Basic ${right}`, right, 'Bearer', `Bearer ${right} ${right}`]) {
       const answer = await fetch(url + concrete(route.path), { method: route.method, headers: { authorization } });

@@ -154,14 +154,13 @@ beforeEach(async () => {
 const key = (index: number): string => `${pairId(index)}/first`;
 
 /** Books the batch as decided, but the pairs that `otherwise` books in another way. */
-const book = (otherwise: Readonly<Record<number, () => Promise<unknown>>> = {}): Promise<unknown> =>
-  Promise.all(
-    Array.from({ length: count }, (_, index) => {
-      const planted = otherwise[index];
-      if (planted !== undefined) return planted();
-      return isCommitted(index) ? commit(index) : undefined;
-    }),
-  );
+async function book(otherwise: Readonly<Record<number, () => Promise<unknown>>> = {}): Promise<void> {
+  for (let index = 0; index < count; index += 1) {
+    const planted = otherwise[index];
+    if (planted !== undefined) await planted();
+    else if (isCommitted(index)) await commit(index);
+  }
+}
 const commit = (index: number, minor = 120): Promise<unknown> =>
   world.store.transact((tx) => world.payments.commit(tx, operationOf(index, minor), later(5)));
 const twice = async (index: number): Promise<void> => {

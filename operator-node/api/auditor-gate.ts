@@ -1,0 +1,55 @@
+/** Who may use the routes for auditors, and how often: tokens are known by their hashes alone. */
+import { hash, timingSafeEqual } from 'node:crypto';
+import type { Config } from '../config.ts';
+import { TandemError } from '../errors.ts';
+import { tokenOf } from './auth.ts';
+
+export type Auditor = Config['auditors'][number];
+
+const minuteMillis = 60_000;
+
+/** A bucket that holds a minute's requests and fills up evenly. */
+interface Bucket {
+  left: number;
+  at: number;
+}
+
+export class AuditorGate {
+  readonly #auditors: readonly { readonly auditor: Auditor; readonly digest: Buffer; readonly bucket: Bucket }[];
+  readonly #now: () => number;
+
+  /** @param now milliseconds since 1970 */
+  constructor(auditors: readonly Auditor[], now: () => number) {
+    this.#now = now;
+    this.#auditors = auditors.map((auditor) => ({
+      auditor,
+      digest: Buffer.from(auditor.tokenHash, 'hex'),
+      bucket: { left: auditor.requestsPerMinute, at: now() },
+    }));
+  }
+
+  /**
+   * The name of the auditor with this token.
+   * @throws {TandemError} `unauthorized`, `forbidden` once it is expired, `too-busy` beyond its requests a minute
+   */
+  admit(authorization: string | undefined): string {
+    const given = hash('sha256', tokenOf(authorization), 'buffer');
+    // Each is compared, so that the time says nothing of which one it was nearly.
+    const [found] = this.#auditors.filter(({ digest }) => timingSafeEqual(digest, given));
+    if (found === undefined) throw new TandemError('unauthorized', 'The token is not the one of an auditor.');
+    const { auditor, bucket } = found;
+    const now = this.#now();
+    if (now >= Date.parse(auditor.expires)) {
+      throw new TandemError('forbidden', `The access of ${auditor.name} ended at ${auditor.expires}.`);
+    }
+    const { requestsPerMinute } = auditor;
+    const filled = bucket.left + (Math.max(0, now - bucket.at) * requestsPerMinute) / minuteMillis;
+    bucket.left = Math.min(requestsPerMinute, filled);
+    bucket.at = now;
+    if (bucket.left < 1) {
+      throw new TandemError('too-busy', `${auditor.name} may ask ${requestsPerMinute} times a minute.`);
+    }
+    bucket.left -= 1;
+    return auditor.name;
+  }
+}
