@@ -202,7 +202,7 @@ interface IOperatorRegistry {
     function setMaxWindow(uint32 maxWindowSeconds) external;
 
     /// @notice What counts as final; a node may be stricter, never laxer.
-    function setFinality(Finality calldata finality) external;
+    function setFinality(Finality calldata newFinality) external;
 
     // ------------------------------------------------------------------ by the guardian
 

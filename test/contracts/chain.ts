@@ -37,6 +37,14 @@ export interface ChainOptions {
   readonly startsAt?: number;
 }
 
+/** Where the build that measures coverage goes. */
+export const coveragePaths = (folder: string): { artifacts: string; cache: string } => ({
+  artifacts: join(folder, 'artifacts'),
+  cache: join(folder, 'cache'),
+});
+/** Under which Hardhat keeps what was covered. */
+export const coverageId = 'contracts';
+
 /** The mutation tool names a file with the code to deploy in the place of a contract's own. */
 const mutantFile = (): string | undefined => process.env['TANDEM_MUTANT_FILE'];
 
@@ -49,7 +57,10 @@ function mutantOf(contract: string): string | undefined {
 
 export async function openChain(options: ChainOptions = {}): Promise<Chain> {
   const { chainId = 31337, hardfork = 'cancun', startsAt = startTime } = options;
-  const hre = await createHardhatRuntimeEnvironment(config, {}, join(import.meta.dirname, '..', '..'));
+  const coverage = process.env['TANDEM_COVERAGE_DIR'];
+  const paths = { ...config.paths, ...(coverage === undefined ? {} : coveragePaths(coverage)) };
+  const root = join(import.meta.dirname, '..', '..');
+  const hre = await createHardhatRuntimeEnvironment({ ...config, paths }, { coverage: coverage !== undefined }, root);
   const connection = await hre.network.create({
     network: 'default',
     override: {
@@ -57,8 +68,8 @@ export async function openChain(options: ChainOptions = {}): Promise<Chain> {
       hardfork,
       initialDate: new Date(startsAt * 1000),
       allowBlocksWithSameTimestamp: true,
-      // Mutants are compiled without the optimiser.
-      allowUnlimitedContractSize: mutantFile() !== undefined,
+      // Mutants are compiled without the optimiser, and what measures coverage is longer than what is deployed.
+      allowUnlimitedContractSize: mutantFile() !== undefined || coverage !== undefined,
     },
   });
   const { provider } = connection.ethers;
@@ -98,6 +109,10 @@ export async function openChain(options: ChainOptions = {}): Promise<Chain> {
         await send('evm_revert', taken);
       };
     },
-    close: () => connection.close(),
+    async close() {
+      await connection.close();
+      if (coverage === undefined) return;
+      await (hre as unknown as { _coverage: { saveData(id: string): Promise<void> } })._coverage.saveData(coverageId);
+    },
   };
 }

@@ -1,7 +1,7 @@
 import { Contract, JsonRpcProvider, Wallet, id, keccak256 } from 'ethers';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { operatorRegistryAbi, pairSettlementAbi } from '../../operator-node/chain/abi.ts';
 import { type DeployRequest, admitOperator, admitOperators, deployTandem } from '../../scripts/contracts/deploy.ts';
 import { contractNames } from '../../scripts/contracts/deployment.ts';
+import { handOver } from '../../scripts/contracts/hand-over.ts';
 
 const chainId = 20261123;
 /** The first of the keys that anvil funds. */
@@ -118,5 +119,95 @@ describe('admitOperators', () => {
     expect(await admitOperators({ ...call, operators })).toEqual(ids);
     expect(await admitOperators({ ...call, operators })).toEqual(ids);
     expect(await admitOperator({ ...call, operator: operator('corona') })).toBe(3);
+  });
+});
+
+describe('a named network', () => {
+  const founder = deployer.privateKey;
+  const run = async (args: readonly string[], env: Record<string, string> = { TANDEM_FOUNDER_KEY: founder }) => {
+    const script = join(import.meta.dirname, '..', '..', 'scripts', 'contracts', 'network.ts');
+    const child = spawn(process.execPath, [script, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { PATH: process.env['PATH'], ...env },
+    });
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (chunk: Buffer) => {
+        output += chunk.toString('utf8');
+      });
+    }
+    const [exitCode] = (await once(child, 'close')) as [number];
+    return { exitCode, output };
+  };
+  const parameters = () => ({
+    name: 'test',
+    chainId,
+    maxWindowSeconds: 3600,
+    finality: { mode: 'depth', depth: 2 },
+    governance: { votingDelaySeconds: 1, votingPeriodSeconds: 60, timelockSeconds: 2, emergencySeconds: 100 },
+    founders: [operator('delta'), operator('eos')],
+  });
+
+  it('is deployed from its parameter file, again without doing anything twice, and handed over in one command', async () => {
+    const [dir, file] = [join(folder, 'network'), join(folder, 'parameters.json')];
+    await writeFile(file, JSON.stringify(parameters()));
+    const common = ['--rpc', request.rpcUrl, '--dir', dir];
+    const first = await run(['deploy', ...common, '--parameters', file]);
+    expect(first).toMatchObject({ exitCode: 0 });
+    const networkPath = join(dir, 'network.json');
+    const network = await readFile(networkPath, 'utf8');
+    const published = JSON.parse(network) as { contracts: Record<string, string>; codeHashes: Record<string, string> };
+    for (const name of contractNames) expect(first.output).toContain(published.codeHashes[name]);
+    expect(await run(['deploy', ...common, '--parameters', file])).toMatchObject({ exitCode: 0 });
+    expect(await readFile(networkPath, 'utf8')).toBe(network);
+
+    const verify = ['verify', '--rpc', request.rpcUrl, '--network', networkPath, '--parameters', file];
+    const early = await run(verify, {});
+    expect(early.exitCode).toBe(1);
+    const { contracts } = published;
+    expect(early.output).toContain(
+      `WRONG authority over the registry: expected ${contracts.ConsortiumTimelock}, found ${deployer.address}`,
+    );
+    expect(await run(['hand-over', ...common])).toMatchObject({ exitCode: 0 });
+    const again = await run(['hand-over', ...common]);
+    expect(again).toMatchObject({ exitCode: 0 });
+    const done = await run(verify, {});
+    expect(done.output).toMatch(/All \d+ checks passed/);
+    expect(done.exitCode).toBe(0);
+
+    await writeFile(file, JSON.stringify({ ...parameters(), maxWindowSeconds: 7200 }));
+    expect((await run(verify, {})).output).toContain('WRONG maxWindow: expected 7200, found 3600');
+    const forged = join(folder, 'forged.json');
+    const turned = { ...contracts, PairSettlement: contracts.OperatorRegistry };
+    await writeFile(forged, JSON.stringify({ ...published, contracts: turned }));
+    const wrong = await run(['verify', '--rpc', request.rpcUrl, '--network', forged], {});
+    expect(wrong.output).toMatch(/WRONG code hash of PairSettlement/);
+    expect(wrong.output).toMatch(/WRONG code of PairSettlement, as compiled here/);
+  }, 120_000);
+
+  it.each([
+    [['deploy'], '--rpc is missing'],
+    [['fly', '--rpc', 'x'], 'usage:'],
+  ])('says what is missing: %j', async (args, text) => {
+    const { exitCode, output } = await run(args);
+    expect([exitCode, output]).toEqual([1, expect.stringContaining(text)]);
+  });
+
+  it('refuses a parameter file by the name of the field', async () => {
+    const file = join(folder, 'bad.json');
+    await writeFile(file, JSON.stringify({ ...parameters(), maxWindowSeconds: 1, surprise: true }));
+    const { exitCode, output } = await run(['deploy', '--rpc', request.rpcUrl, '--dir', folder, '--parameters', file]);
+    expect(exitCode).toBe(1);
+    expect(output).toContain('maxWindowSeconds');
+    expect(output).toContain('surprise');
+  });
+});
+
+describe('handOver', () => {
+  it('refuses a registry without operators, and somebody else’s', async () => {
+    const { contracts } = await deployTandem({ ...request, deploymentDir: join(folder, 'empty') });
+    const call = { rpcUrl: request.rpcUrl, contracts };
+    await expect(handOver({ ...call, authorityPrivateKey: deployer.privateKey })).rejects.toThrow('No operator');
+    await expect(handOver({ ...call, authorityPrivateKey: id('somebody') })).rejects.toThrow('to hand over');
   });
 });

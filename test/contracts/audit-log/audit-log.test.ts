@@ -462,15 +462,23 @@ describe('discharge', () => {
     ]);
   });
 
-  it.each([reference, ZeroHash])('is said once for each payee, with reference %s; again changes nothing', async (how) => {
-    const { byStranger, statement: signed, discharge } = scene();
-    await receiptOf(byStranger, 'anchorStatement', ...(await signed(1, 2, statement)));
-    const args = await discharge(2, statement, how);
-    expect(await eventsOf(byStranger, 'discharge', ...args)).toEqual([['StatementDischarged', statement, 2n, 1n, how]]);
-    expect(await eventsOf(byStranger, 'discharge', ...args)).toEqual([]);
-    expect(await eventsOf(byStranger, 'discharge', ...(await discharge(1, statement, how)))).toEqual([
-      ['StatementDischarged', statement, 1n, 2n, how],
-    ]);
-    expect([await view('dischargeOf', statement, 2), await view('dischargeOf', statement, 3)]).toEqual([how, ZeroHash]);
-  });
+  it.each([reference, ZeroHash])(
+    'is said once for each payee, with reference %s; again changes nothing',
+    async (how) => {
+      const { byStranger, statement: signed, discharge } = scene();
+      await receiptOf(byStranger, 'anchorStatement', ...(await signed(1, 2, statement)));
+      const args = await discharge(2, statement, how);
+      expect(await eventsOf(byStranger, 'discharge', ...args)).toEqual([
+        ['StatementDischarged', statement, 2n, 1n, how],
+      ]);
+      expect(await eventsOf(byStranger, 'discharge', ...args)).toEqual([]);
+      expect(await eventsOf(byStranger, 'discharge', ...(await discharge(1, statement, how)))).toEqual([
+        ['StatementDischarged', statement, 1n, 2n, how],
+      ]);
+      expect([await view('dischargeOf', statement, 2), await view('dischargeOf', statement, 3)]).toEqual([
+        how,
+        ZeroHash,
+      ]);
+    },
+  );
 });
