@@ -43,6 +43,8 @@ const worlds = {
   'a restored acceptor': ['BATCHES=1', 'RESTORE_A', ...chaos],
   'a restored initiator, a lying acceptor': ['BATCHES=1', 'RESTORE_I', 'LIAR_A', 'REORG'],
   'a restored acceptor, a lying initiator': ['BATCHES=0', 'RESTORE_A', 'LIAR_I', 'REORG'],
+  /** Without what the model adds to rule 11: it is needed against a lying acceptor only. */
+  'a restored initiator that offers again what was lost': ['BATCHES=1', 'RESTORE_I', 'NO_RULE_11_DEAD', ...chaos],
   'a thief of the account': ['BATCHES=1', 'STOLEN', ...chaos],
   'a prompt chain, a slow peer': ['BATCHES=2', 'PROMPT'],
 } as const;

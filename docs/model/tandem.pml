@@ -389,7 +389,10 @@ Acceptor snapshot;
 #else
 #define givesUpUnbatched 1
 #endif
-/* A batch that it has not signed is countersigned only when it is dead, for the same reason. */
+/*
+ * A batch that it has not signed, or has forgotten, is countersigned only when it is dead, for the same reason. Offering it
+ * again alive is safe where the acceptor is honest.
+ */
 #ifdef NO_RULE_11_DEAD
 #define livesOn 1
 #else
@@ -784,7 +787,13 @@ inline recover() {
     :: (readsChain == 0 || F_prepared[i] == 0) && I.batch[i].state == OFFERED && livesOn == 0 ->
       /* The lost store may have given its pair up. */
       I.batch[i].state = SHOWN
-    :: (readsChain == 0 || F_prepared[i] == 0) && I.batch[i].state == NONE && givesUpUnbatched && (I.pair[i].state == HELD || I.pair[i].state == AGREED) ->
+    :: F_prepared[i] == 0 && readsChain && livesOn && I.batch[i].state == NONE && sentAcceptorSignature[i] && I.pair[i].state != OVER ->
+      /* The peer gives it back: held again and offered again. */
+      I.batch[i].state = OFFERED;
+      I.pair[i].state = IN_BATCH;
+      I.pair[i].hold = 1;
+      I.waits = (I.waits == 0 -> i + 1 : I.waits)
+    :: (readsChain == 0 || F_prepared[i] == 0) && I.batch[i].state == NONE && (livesOn == 0 || readsChain == 0 || sentAcceptorSignature[i] == 0) && givesUpUnbatched && (I.pair[i].state == HELD || I.pair[i].state == AGREED) ->
       initiatorReleases(i);
       sentWithdrawal[i] = 1
     :: else
