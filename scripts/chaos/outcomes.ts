@@ -6,6 +6,7 @@ import { operationSecret } from '../../operator-node/commitment/secrets.ts';
 import { entryHash } from '../../operator-node/engine/journal.ts';
 import type { KnownBatch } from '../../operator-node/flow/batch.ts';
 import type { Anchored, OnChain } from './anchored.ts';
+import type { Audited } from './audit.ts';
 import type { StoredNode } from './stores.ts';
 
 /** What is wrong, one sentence each. */
@@ -162,6 +163,16 @@ export function opened(nodes: readonly StoredNode[], chain: OnChain): Problems {
       : [`${batch.batchId} is not reconciled: attested by ${batch.attestedBy.join()}`]),
     ...opens(nodes, batch),
   ]);
+}
+
+/** I7: what the auditor counted is what the stores have. */
+export function auditedAll(nodes: readonly StoredNode[], { problems, committed }: Audited): Problems {
+  const stored = nodes
+    .flatMap(({ sides }) => [...sides.values()])
+    .filter(({ side, state }) => side.role === 'initiator' && state.state === 'committed').length;
+  const wrong =
+    stored === committed ? [] : [`an auditor finds ${committed} committed pairs, the stores have ${stored}`];
+  return [...problems, ...wrong];
 }
 
 /** The journal of each node is one chain of entries without a gap. */

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { bundlesVerify } from '../devnet/checks.ts';
 import type { DevnetPerson } from '../devnet/users.ts';
 import { readChain, type OnChain } from './anchored.ts';
+import { audit } from './audit.ts';
 import { Chance } from './chance.ts';
 import { Faults } from './faults.ts';
 import { Gateway } from './gateway.ts';
@@ -200,6 +201,7 @@ async function storm(options: ChaosOptions, stage: Stage): Promise<ChaosResult> 
   for (const sent of last) await gateway.again(clientOf(net, sent.operator), sent);
   await quiet('the last pairs');
 
+  const audited = await audit(net);
   const evidence = await evidenceOf(gateway, net);
   supervisor.end();
   for (const handle of net.devnet.clients.keys()) await net.devnet.stopNode(handle);
@@ -234,7 +236,7 @@ async function storm(options: ChaosOptions, stage: Stage): Promise<ChaosResult> 
     },
     {
       name: 'I7: every batch is reconciled and every commitment opens',
-      problems: [...outcomes.opened(nodes, chain), ...evidence],
+      problems: [...outcomes.opened(nodes, chain), ...evidence, ...outcomes.auditedAll(nodes, audited)],
     },
     { name: 'the journals are whole', problems: outcomes.journals(nodes) },
     { name: 'nobody is accused of anything', problems: outcomes.nobodyAccused(nodes, alarms) },

@@ -373,6 +373,10 @@ describe('npm run chaos', () => {
       expect(outcomes.opened(result.found.nodes, { ...result.found.chain, batches })).toHaveLength(1);
     });
 
+    it('I7: find that an auditor counts other pairs than the stores', () => {
+      expect(outcomes.auditedAll(result.found.nodes, { problems: [], committed: 0 })).toHaveLength(1);
+    });
+
     it('find a journal with a gap, and an accusation', () => {
       const nodes = tampered((node) => ({ ...node, journal: node.journal.filter((_, index) => index !== 1) }));
       expect(outcomes.journals(nodes)).toHaveLength(1);
