@@ -188,10 +188,7 @@ export async function startNode(config: Config, { log, onFatal }: NodeHooks): Pr
       log({ level: 'warn', where: 'channel', ...event, ...('error' in event ? { error: String(event.error) } : {}) });
     },
   });
-  const readiness = (): Readiness =>
-    node.recovery.needed
-      ? { ready: false, checks: { store: 'may be behind: tandem recover', chain: 'not read yet' } }
-      : readinessOf(head, watcher);
+  const readiness = (): Readiness => readinessOf(head, watcher);
   const services = createNodeServices({
     flow,
     receiver: node.receiver,

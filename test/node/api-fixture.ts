@@ -1,4 +1,5 @@
 /** The API on a port of its own, before a node that answers as it is told and records what it was asked. */
+import { hash } from 'node:crypto';
 import { afterEach } from 'vitest';
 import { AuditorGate, type Auditor } from '../../operator-node/api/auditor-gate.ts';
 import type { ApiHooks } from '../../operator-node/api/app.ts';
