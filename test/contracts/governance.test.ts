@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 
 import { startTime } from './chain.ts';
 import { type Action, type Member, governanceScene, settings } from './governance.ts';
-import { eventsOf, receiptOf, refusalOf } from './outcome.ts';
+import { deployRefusalOf, eventsOf, receiptOf, refusalOf } from './outcome.ts';
 import { operatorStatus, standing } from './scene.ts';
 
 const scene = governanceScene();
@@ -563,7 +563,7 @@ describe('the constructor', () => {
       await chain.deploy('ConsortiumGovernor', await registry.getAddress(), { ...settings, ...change });
       return undefined;
     } catch (error) {
-      return String(error);
+      return (await deployRefusalOf(Promise.reject(error as Error)))[0];
     }
   };
 

@@ -62,6 +62,16 @@ export async function refusalOf(contract: Contract, method: string, ...args: unk
   throw new Error(`${method} was expected to be refused, and was not`);
 }
 
+/** @returns the error that refused a deployment. @throws when it was not refused. */
+export async function deployRefusalOf(deployment: Promise<unknown>): Promise<Line> {
+  try {
+    await deployment;
+  } catch (error) {
+    return parseRefusal(error);
+  }
+  throw new Error('the deployment was expected to be refused, and was not');
+}
+
 function parseRefusal(error: unknown): Line {
   const data = revertData(error);
   for (const abi of known) {

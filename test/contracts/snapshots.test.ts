@@ -10,8 +10,6 @@ import {
 
 /** EIP-170, in bytes. */
 const mostCode = 24_576;
-/** Of the settlement's mutants, in percent. */
-const leastKilled = 95;
 
 describe('the build', () => {
   let build: BuildSnapshot;

@@ -1,7 +1,7 @@
 /**
  * `npm run mutate [-- --workers N] [-- --only contracts/FILE.sol …]`: changes the contracts in one place at a time, runs the
  * tests that should notice, and writes `snapshots/mutation.json`. With `--only` the other files' results stay as they are.
- * A survivor keeps the reason that the report gave for it. Run `hardhat build` first.
+ * With `--every K` a sample of one in K, and nothing is written. A survivor keeps the reason that the report gave for it. Run `hardhat build` first.
  */
 import { fork } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
@@ -24,14 +24,19 @@ import { subjects } from './subjects.ts';
 import type { Job, Judged } from './worker.ts';
 
 const { values } = parseArgs({
-  options: { workers: { type: 'string', default: '2' }, only: { type: 'string', multiple: true } },
+  options: {
+    workers: { type: 'string', default: '2' },
+    only: { type: 'string', multiple: true },
+    every: { type: 'string', default: '1' },
+  },
 });
 const chosen = subjects.filter(({ file }) => values.only === undefined || values.only.includes(file));
 const before: Report | undefined = existsSync(reportFile) ? readReport() : undefined;
 
-const jobs: Job[] = chosen.flatMap((subject) =>
-  mutantsOf(subject.file).map((mutant: Mutant) => ({ index: 0, subject, mutant })),
-);
+const every = Number(values.every);
+const jobs: Job[] = chosen
+  .flatMap((subject) => mutantsOf(subject.file).map((mutant: Mutant) => ({ index: 0, subject, mutant })))
+  .filter((_, index) => index % every === 0);
 const queue = jobs.map((job, index) => ({ ...job, index }));
 const total = queue.length;
 const verdicts: Verdict[] = [];
@@ -73,7 +78,10 @@ for (const { file } of chosen) {
     if (verdict === 'survived') survivors.push(survivorOf(mutant, before?.survivors ?? []));
   }
 }
-const options = await resolveConfig(reportFile);
-const text = await format(JSON.stringify({ sources, counts, survivors }), { ...options, filepath: reportFile });
-writeFileSync(reportFile, text);
+// A sample says how it stands, and is no report.
+if (every === 1) {
+  const options = await resolveConfig(reportFile);
+  const text = await format(JSON.stringify({ sources, counts, survivors }), { ...options, filepath: reportFile });
+  writeFileSync(reportFile, text);
+}
 console.table(counts);

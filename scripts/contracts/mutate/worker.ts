@@ -33,7 +33,20 @@ process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 
 const unchanged = new Map<string, string | undefined>();
 
+/** @throws when the contract as it is fails: then every mutant would seem to be killed. */
+async function requirePassing({ contract, tests }: Subject): Promise<void> {
+  const code = codeOf(contract, new Map());
+  writeFileSync(mutantFile, JSON.stringify({ contract, code }));
+  const fails = (contract === 'PairSettlement' && (await failsACell())) || (await failsATest(tests));
+  if (fails) throw new Error(`${contract} fails its tests without any change: run vitest first`);
+}
+
+const passing = new Map<string, Promise<void>>();
+
 async function judge({ subject, mutant }: Job): Promise<Verdict> {
+  const known = passing.get(subject.file) ?? requirePassing(subject);
+  passing.set(subject.file, known);
+  await known;
   const replaced = new Map([[mutant.file, mutant.source]]);
   const code = codeOf(subject.contract, replaced);
   if (code === undefined) return 'invalid';
