@@ -21,6 +21,8 @@ export interface Injected {
   readonly disk: { readonly node: string; readonly small: SmallDisk } | undefined;
 }
 
+/** A kill that meets no process waits so long for one. */
+const downMillis = 3000;
 const refillMillis = 50;
 /** After room was made, a node that is just starting may still meet the full disk. */
 const diskGraceMillis = 5000;
@@ -76,6 +78,7 @@ export class Faults {
     switch (fault.kind) {
       case 'kill':
         await supervisor.whenReady(fault.node, this.#healed ? 0 : fault.patience);
+        await supervisor.whenAlive(fault.node, this.#healed ? 0 : downMillis);
         story.fault(
           `kill -9 ${fault.node}`,
           `kill -9 ${fault.node}${supervisor.isReady(fault.node) ? '' : ', which was just starting'}`,
@@ -186,11 +189,11 @@ export class Faults {
     try {
       const { flips, problems } = await tryFlips(dir, draws);
       supervisor.problems.push(...problems.map((what) => `${node}: ${what}`));
-      for (const { file, offset, bit, noticed } of flips) {
-        story.fault(
-          `flipped bit: ${noticed === undefined ? 'harmless' : 'refused'}`,
-          `bit ${bit} of byte ${offset} of ${file} in a copy of ${node}'s store: ${noticed ?? 'nothing read differently'}`,
-        );
+      for (const { file, offset, bit, noticed, withoutLast } of flips) {
+        const outcome = noticed !== undefined ? 'refused' : withoutLast ? 'in an untold write' : 'harmless';
+        const said = noticed ?? (withoutLast ? 'its last write, that nobody was told of, is gone' : 'reads as before');
+        const where = `bit ${bit} of byte ${offset} of ${file} in a copy of ${node}'s store`;
+        story.fault(`flipped bit: ${outcome}`, `${where}: ${said}`);
       }
       const refused = flips.find(({ noticed }) => noticed !== undefined);
       if (refused === undefined) return;

@@ -15,7 +15,8 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openLevelStore } from '../../operator-node/store/level.ts';
+import { guardTable } from '../../operator-node/store/guard.ts';
+import { inspectLevelStore, openLevelStore } from '../../operator-node/store/level.ts';
 import { markFileOf } from '../../operator-node/store/mark.ts';
 import { table } from '../../operator-node/store/store.ts';
 import { tables } from '../../operator-node/store/tables.ts';
@@ -26,6 +27,8 @@ export interface Flip {
   readonly bit: number;
   /** What the store said when it was opened or read with this bit flipped; undefined where it said what it had said. */
   readonly noticed: string | undefined;
+  /** It read as before, less its last write, of which nobody had been told. */
+  readonly withoutLast: boolean;
   /** Flips the bit in the store itself; again, back. */
   readonly flip: () => void;
 }
@@ -42,15 +45,24 @@ function flipBit(file: string, offset: number, bit: number): void {
   }
 }
 
-/** A digest of all that a store holds. */
-async function contentOf(dir: string): Promise<string> {
+interface Content {
+  readonly digest: string;
+  /** The number of the last write. */
+  readonly write: number;
+}
+
+async function contentOf(dir: string): Promise<Content> {
   await using store = await openLevelStore(dir);
+  const write = store.newest.get(guardTable, 'head')?.write ?? 0;
   const parts: string[] = [];
   for (const name of Object.keys(tables)) {
-    for await (const [key, value] of store.scan(table<unknown>(name)))
+    // The number of the write is compared by itself.
+    if (name === guardTable.name) continue;
+    for await (const [key, value] of store.scan(table<unknown>(name))) {
       parts.push(hash('sha256', JSON.stringify([name, key, value])));
+    }
   }
-  return hash('sha256', parts.join());
+  return { digest: hash('sha256', parts.join()), write };
 }
 
 function copy(dir: string, to: string): void {
@@ -73,6 +85,8 @@ export async function tryFlips(
   try {
     const tried = join(folder, 'data');
     copy(dir, tried);
+    const { mark } = await inspectLevelStore(tried);
+    const promised = mark === undefined || mark === 'damaged' ? Infinity : mark.write;
     const was = await contentOf(tried);
     const files = readdirSync(dir).filter((name) => isData(name) && statSync(join(dir, name)).size > 0);
     for (const [index, [place, which]] of draws.entries()) {
@@ -89,16 +103,21 @@ export async function tryFlips(
       copy(dir, tried);
       flipBit(join(tried, file), offset, bit);
       let noticed: string | undefined;
+      let withoutLast = false;
       try {
         const is = await contentOf(tried);
-        if (is !== was)
-          problems.push(
-            `bit ${bit} of byte ${offset} of ${file} was flipped, and the store reads differently without a word`,
-          );
+        // A last write that nobody was told of is as good as never made: a crash could have torn it as well.
+        if (is.digest !== was.digest && is.write < promised) {
+          const how = `write ${is.write}, marked ${promised}, whole ${was.write}`;
+          problems.push(`bit ${bit} of byte ${offset} of ${file}: the store reads differently without a word (${how})`);
+        } else if (is.digest !== was.digest && is.write >= was.write) {
+          problems.push(`bit ${bit} of byte ${offset} of ${file}: the same writes read differently without a word`);
+        }
+        withoutLast = is.write < was.write;
       } catch (error) {
         noticed = (error as Error).message.split('\n').slice(0, 2).join(' ').slice(0, 160);
       }
-      flips.push({ file, offset, bit, noticed, flip: () => flipBit(join(dir, file), offset, bit) });
+      flips.push({ file, offset, bit, noticed, withoutLast, flip: () => flipBit(join(dir, file), offset, bit) });
     }
     return { flips, problems };
   } finally {

@@ -71,7 +71,7 @@ const calmMillis = 10_000;
 
 /** Pauses between two faults of a class, in milliseconds. */
 const pace: Readonly<Record<FaultClass, readonly [from: number, to: number]>> = {
-  kill: [1_300, 3_600],
+  kill: [1_200, 3_200],
   pause: [8_000, 20_000],
   link: [2_500, 7_000],
   gateway: [7_000, 18_000],

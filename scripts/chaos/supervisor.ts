@@ -104,6 +104,12 @@ export class Supervisor {
     await this.#startAfter(handle, downMillis);
   }
 
+  /** Until there is a process of that node, or `millis` are over. */
+  async whenAlive(handle: string, millis: number): Promise<void> {
+    const end = performance.now() + millis;
+    while (this.#net.pids()[handle] === undefined && performance.now() < end) await sleep(watchMillis);
+  }
+
   /** Until the node is ready, or `millis` are over. */
   async whenReady(handle: string, millis: number): Promise<void> {
     const end = performance.now() + millis;
