@@ -62,8 +62,8 @@ try {
     const untaken = survivors.filter(
       (each) =>
         each.file === file &&
-        branches.some(({ line, mutated, original }) =>
-          line === each.line && mutated === each.mutated && original === each.original,
+        branches.some(
+          ({ line, mutated, original }) => line === each.line && mutated === each.mutated && original === each.original,
         ),
     );
     result[file] = {

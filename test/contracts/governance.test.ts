@@ -563,7 +563,7 @@ describe('the constructor', () => {
       await chain.deploy('ConsortiumGovernor', await registry.getAddress(), { ...settings, ...change });
       return undefined;
     } catch (error) {
-      return (await deployRefusalOf(Promise.reject(error as Error)))[0];
+      return (await deployRefusalOf(Promise.reject(error)))[0];
     }
   };
 
