@@ -125,7 +125,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     supervisor.end();
     await net?.stop();
     await gateway.close();
-    if (clean && !options.keep) rmSync(dir, { recursive: true, force: true });
+    if ((clean || options.signal.aborted) && !options.keep) rmSync(dir, { recursive: true, force: true });
     else story.say(`The folder of this run is ${dir}`);
   }
 }
