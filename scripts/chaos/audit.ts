@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { parseNetwork } from '../../operator-node/audit/network.ts';
 import { rpcAuditChain } from '../../operator-node/audit/rpcAuditChain.ts';
 import { scan } from '../../operator-node/audit/scan/scan.ts';
+import { ApiError } from '../../operator-node/cli/client.ts';
 import { writeDisclosures } from '../../operator-node/cli/disclose.ts';
 import { rpc } from '../devnet/rpc.ts';
+import { until } from '../devnet/wait.ts';
 import { finalityDepth, type ChaosNet } from './net.ts';
 
 export interface Audited {
@@ -13,6 +15,17 @@ export interface Audited {
   readonly problems: readonly string[];
   /** Committed pairs on chain that both operators have disclosed. */
   readonly committed: number;
+}
+
+/** Undefined while the node has not applied the newest final block yet: it looks at the chain a few times a second. */
+async function disclosed(...args: Parameters<typeof writeDisclosures>): Promise<true | undefined> {
+  try {
+    await writeDisclosures(...args);
+    return true;
+  } catch (error) {
+    if (error instanceof ApiError && error.code === 'not-ready') return undefined;
+    throw error;
+  }
 }
 
 /** Everything from the first block to the newest final one. */
@@ -24,7 +37,11 @@ export async function audit({ devnet, file }: ChaosNet): Promise<Audited> {
   const files: string[] = [];
   for (const [handle, client] of devnet.clients) {
     const disclosures = join(dir, `${handle}.ndjson`);
-    await writeDisclosures(client, disclosures, job);
+    await until(() => disclosed(client, disclosures, job), {
+      timeoutMillis: 30_000,
+      everyMillis: 250,
+      failure: () => `${handle} did not apply block ${to} in 30 s`,
+    });
     files.push(disclosures);
   }
   const { findings, totals } = await scan({
