@@ -47,7 +47,7 @@ function responses(route: Route): Json {
   for (const code of refusalsOf(route)) {
     const { status } = errorCatalogue[code];
     const before = found[status]?.['description'];
-    found[status] = { description: before === undefined ? code : `${before}, ${code}`, content: errorRef };
+    found[status] = { description: typeof before === 'string' ? `${before}, ${code}` : code, content: errorRef };
   }
   for (const [status, answer] of Object.entries(route.answers)) {
     const type = answer.type ?? 'application/json';

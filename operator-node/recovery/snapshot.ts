@@ -102,7 +102,8 @@ export async function* readSnapshot(file: string): AsyncGenerator<DiskOp, Snapsh
     if (trailer !== undefined) throw damagedBackup(file, 'something follows its end');
     if (header === undefined) {
       header = line as SnapshotHeader;
-      if (header.format !== format) throw damagedBackup(file, `it is no file of format ${format}`);
+      const found: string = header.format;
+      if (found !== format) throw damagedBackup(file, `it is of format ${found}, not ${format}`);
     } else if (Array.isArray(line)) {
       const op = opOf(line);
       sum.update(opText(op));
