@@ -98,6 +98,14 @@ export async function startNode(config: Config, { log, onFatal }: NodeHooks): Pr
       metrics.observeFlush(millis / 1000, transactions);
     },
   });
+  // Rule 11: what is not known any more may have been signed. A node cannot recover from that by itself yet.
+  if (recoveryOf(store.newest) !== undefined) {
+    await store.close();
+    throw new TandemError(
+      'store-failed',
+      `The store in ${config.dataDir} was restored and may be behind what this operator has signed: it must not be started.`,
+    );
+  }
   await checkJournalEnd(store);
   const phones = config.gateway.phonesDir === undefined ? undefined : await Phones.open(config.gateway.phonesDir);
   const gateway = gatewayOf(config, phones);
