@@ -248,8 +248,8 @@ contract SettlementHandler {
 
     /// @dev Whatever happened before: past its deadline every pair has ended, and both can say so, suspended or not.
     function finish(uint256 position) external {
-        // For the end of a run, not for the run.
-        if (msg.sender != _OWNER) return;
+        // For the end of a run, not for the run: a sender made up by the fuzzer can be the owner too.
+        if (msg.sender != _OWNER || position >= _models.length) return;
         Model storage model = _models[position];
         if (block.timestamp <= model.deadline) vm.warp(uint256(model.deadline) + 1);
         for (uint256 i = 0; i < 3; ++i) {
