@@ -8,9 +8,11 @@ import {
   encodeLine,
   headerSchema,
   parseLine,
+  parseOddPairLine,
   parsePairLine,
   type PairLine,
 } from '../../operator-node/audit/disclosures/lines.ts';
+import { quickPairLine } from '../../operator-node/audit/disclosures/quick.ts';
 import { indexDisclosures, readSection } from '../../operator-node/audit/disclosures/read.ts';
 import { openOperation, openTerms } from '../../operator-node/audit/scan/open.ts';
 import { keyAt, pairKey, Seen, viewOf } from '../../operator-node/audit/scan/seen.ts';
@@ -64,9 +66,16 @@ describe('parsePairLine', () => {
     expect(parsePairLine(change(pairText)).ok).toBe(false);
   });
 
-  it('gives back what was written', () => {
+  it('gives back what was written, and the short way what the long one gives', () => {
     const parsed = parsePairLine(pairText);
     expect(parsed.ok && encodeLine(parsed.value)).toBe(`${pairText}\n`);
+    const pairs = lines.filter((line) => line.endsWith('"type":"pair"}'));
+    expect(pairs.map((line) => quickPairLine(line) !== undefined)).toEqual([true, true, true, false]);
+    for (const line of pairs) expect(parsePairLine(line)).toEqual(parseOddPairLine(line));
+  });
+
+  it.each(refused)('takes no short way around %s', (_, change) => {
+    expect(quickPairLine(change(pairText))).toBeUndefined();
   });
 });
 
@@ -170,7 +179,24 @@ describe('openOperation', () => {
       field: 'amount',
     });
     expect(openOperation(put(1, `0x${'22'.repeat(32)}`))).toMatchObject({ fault: 'hidden', field: 'leg' });
+    // Neither digest nor disclosure, of the length of a digest.
+    for (const odd of [`0x${'AB'.repeat(32)}`, `0x${'0g'.repeat(32)}`])
+      expect(openOperation(put(10, odd))).toMatchObject({ fault: 'malformed', field: 'detail' });
     expect(openTerms(entries.slice(0, 11))).toMatchObject({ ok: false });
+  });
+
+  it('looks at the salt of a disclosure whose value it has just seen', () => {
+    const entries = discloseOperation(secret, record);
+    expect(openOperation(entries).ok).toBe(true);
+    const plain = Buffer.from(entries[8] ?? '', 'base64url').toString();
+    const bad = ['!', '"', 'B'].map((letter) => plain.slice(0, 23) + letter + plain.slice(24));
+    for (const text of [...bad, plain.replace('["', "['"), plain.slice(0, 10) + '=' + plain.slice(11)]) {
+      const entry = Buffer.from(text).toString('base64url');
+      expect(openOperation(entries.map((each, at) => (at === 8 ? entry : each)))).toMatchObject({
+        fault: 'malformed',
+        field: 'amount',
+      });
+    }
   });
 });
 

@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { operationFields, termsFields } from '../../commitment/schema.ts';
 import { isAsset, isBatchId, isHash, isOperatorId, isPairId, isTimestamp, type Leg } from '../../model/ids.ts';
 import type { LeafParts } from '../../commitment/leaf.ts';
+import { quickPairLine } from './quick.ts';
 
 export const disclosureFormat = 'tandem/disclosure/1';
 /** Of a line: a pair with every field disclosed has some 3,000 bytes; a note can be long. */
@@ -175,6 +176,12 @@ function isPosting(value: unknown): value is PostingLine {
 
 /** A pair line, without its line feed. By hand instead of by schema: there are two for each pair of the consortium. */
 export function parsePairLine(text: string): Parsed<PairLine> {
+  const quick = quickPairLine(text);
+  return quick === undefined ? parseOddPairLine(text) : { ok: true, value: quick };
+}
+
+/** Any pair line: says what is wrong with one. */
+export function parseOddPairLine(text: string): Parsed<PairLine> {
   let value: unknown;
   try {
     value = JSON.parse(text);
