@@ -14,6 +14,8 @@ export interface FilesChecked {
   readonly faults: readonly string[];
   /** Whole writes in the log, oldest first: what LevelDB will bring into its tables when it opens. */
   readonly batches: readonly Uint8Array[];
+  /** Names of the tables that the manifest says are in use. */
+  readonly tables: readonly string[];
   /** The log ends in a write that was not finished: nobody was told of it. */
   readonly torn: boolean;
   readonly files: number;
@@ -122,20 +124,27 @@ function blockOf(bytes: Buffer, { offset, size }: Handle, wanted: boolean): stri
   return wanted && bytes[end] === 1 ? unsnap(data) : data;
 }
 
-/** Handles in an index block (doc/table_format.md). */
-function entriesOf(block: Uint8Array): Handle[] {
+interface BlockEntry {
+  readonly key: Buffer;
+  readonly value: Uint8Array;
+}
+
+/** Entries of an index block or a data block (doc/table_format.md): a key begins like the one before it. */
+function* entriesOf(block: Uint8Array): Generator<BlockEntry> {
   const view = Buffer.from(block.buffer, block.byteOffset, block.byteLength);
   const restarts = view.readUInt32LE(view.length - 4);
   const cursor = new Cursor(view.subarray(0, view.length - 4 - 4 * restarts));
-  const handles: Handle[] = [];
+  let key = Buffer.alloc(0);
   while (!cursor.done) {
-    cursor.varint();
-    const [key, value] = [cursor.varint(), cursor.varint()];
-    cursor.take(key);
-    handles.push(handleOf(new Cursor(cursor.take(value))));
+    const shared = cursor.varint();
+    const [more, length] = [cursor.varint(), cursor.varint()];
+    key = Buffer.concat([key.subarray(0, shared), cursor.take(more)]);
+    yield { key, value: cursor.take(length) };
   }
-  return handles;
 }
+
+const handlesOf = (block: Uint8Array): Handle[] =>
+  Array.from(entriesOf(block), ({ value }) => handleOf(new Cursor(value)));
 
 /** What is wrong with a table file, or `undefined`. */
 export function checkTable(bytes: Buffer): string | undefined {
@@ -146,7 +155,7 @@ export function checkTable(bytes: Buffer): string | undefined {
   for (const handle of [handleOf(cursor), handleOf(cursor)]) {
     const index = blockOf(bytes, handle, true);
     if (typeof index === 'string') return index;
-    for (const inner of entriesOf(index)) {
+    for (const inner of handlesOf(index)) {
       const block = blockOf(bytes, inner, false);
       if (typeof block === 'string') return block;
     }
@@ -174,7 +183,7 @@ export async function checkLevelFiles(dir: string): Promise<FilesChecked | undef
   const manifest = /^(MANIFEST-\d+)\n$/.exec(current)?.[1];
   if (manifest === undefined || !names.includes(manifest)) {
     faults.push(`CURRENT names ${JSON.stringify(current.slice(0, 40))}, which is no manifest of this folder`);
-    return { faults, batches: [], torn: false, files, bytes: size };
+    return { faults, batches: [], tables: [], torn: false, files, bytes: size };
   }
   const edits = readLog(await read(manifest));
   if (edits.end === 'damaged') faults.push(`${manifest} is damaged at ${edits.at ?? 0}`);
@@ -184,12 +193,14 @@ export async function checkLevelFiles(dir: string): Promise<FilesChecked | undef
   } catch (error) {
     faults.push(`${manifest} cannot be read: ${(error as Error).message}`);
   }
+  const tables: string[] = [];
   for (const [number, expected] of live.tables) {
     const name = [nameOf(number, 'ldb'), nameOf(number, 'sst')].find((known) => names.includes(known));
     if (name === undefined) {
       faults.push(`${nameOf(number, 'ldb')} is missing`);
       continue;
     }
+    tables.push(name);
     const bytes = await read(name);
     const wrong = bytes.length === expected ? tableFault(bytes) : `it has ${bytes.length} bytes, not ${expected}`;
     if (wrong !== undefined) faults.push(`${name}: ${wrong}`);
@@ -210,7 +221,7 @@ export async function checkLevelFiles(dir: string): Promise<FilesChecked | undef
     torn ||= log.end === 'torn';
     batches.push(...log.records);
   }
-  return { faults, batches, torn, files, bytes: size };
+  return { faults, batches, tables, torn, files, bytes: size };
 }
 
 function tableFault(bytes: Buffer): string | undefined {
@@ -237,4 +248,37 @@ export function lastPut(batches: readonly Uint8Array[], key: string): string | u
     if (found !== undefined) return Buffer.from(found).toString('utf8');
   }
   return undefined;
+}
+
+/** A key as tables keep it ends in the number of its change, shifted by the kind: 1 puts, 0 deletes. */
+const internalBytes = 8;
+
+/** The newest entry of `key` in a table that `checkTable` found whole. */
+function entryIn(bytes: Buffer, key: Buffer): BlockEntry | undefined {
+  const footer = new Cursor(bytes.subarray(bytes.length - footerBytes));
+  handleOf(footer);
+  const index = blockOf(bytes, handleOf(footer), true);
+  if (typeof index === 'string') return undefined;
+  const userKey = (entry: BlockEntry): Buffer => entry.key.subarray(0, -internalBytes);
+  for (const pointer of entriesOf(index)) {
+    if (Buffer.compare(userKey(pointer), key) < 0) continue;
+    const block = blockOf(bytes, handleOf(new Cursor(pointer.value)), true);
+    if (typeof block === 'string') return undefined;
+    // Changes of one key stand newest first.
+    for (const entry of entriesOf(block)) if (Buffer.compare(userKey(entry), key) === 0) return entry;
+    if (Buffer.compare(userKey(pointer), key) > 0) return undefined;
+  }
+  return undefined;
+}
+
+/** The value that the tables of a sound folder give `key`, read without LevelDB; undefined where none has it. */
+export async function tablePut(dir: string, tables: readonly string[], key: string): Promise<string | undefined> {
+  let newest: BlockEntry | undefined;
+  const changeOf = ({ key: full }: BlockEntry): bigint => full.readBigUInt64LE(full.length - internalBytes);
+  for (const name of tables) {
+    const found = entryIn(await readFile(join(dir, name)), Buffer.from(key));
+    if (found !== undefined && (newest === undefined || changeOf(found) > changeOf(newest))) newest = found;
+  }
+  if (newest === undefined || (changeOf(newest) & 255n) !== 1n) return undefined;
+  return Buffer.from(newest.value).toString('utf8');
 }

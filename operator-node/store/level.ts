@@ -10,7 +10,7 @@ import type { Disk, DiskOp, DiskRange } from './disk.ts';
 import { GroupCommitStore, type StoreOptions } from './group-commit.ts';
 import { GuardedDisk, guardKey, openRecord, sealRecord, type Follower } from './guard.ts';
 import { everything } from './keys.ts';
-import { checkLevelFiles, lastPut, type FilesChecked } from './level-files.ts';
+import { checkLevelFiles, lastPut, tablePut, type FilesChecked } from './level-files.ts';
 import { markFileOf, MarkWriter, readMark, type Mark } from './mark.ts';
 
 const mebibyte = 1024 * 1024;
@@ -114,7 +114,7 @@ export interface LevelStoreOptions extends StoreOptions {
 export interface Inspected {
   readonly files: FilesChecked | undefined;
   readonly mark: Mark | 'damaged' | undefined;
-  /** The number of the last write in the log; undefined where the log holds none. */
+  /** The number of the last whole write; undefined where there is none. */
   readonly logged: Mark | undefined;
   /** One sentence a fault. */
   readonly faults: readonly string[];
@@ -126,15 +126,17 @@ export async function inspectLevelStore(dir: string): Promise<Inspected> {
   const mark = readMark(markFileOf(dir));
   const files = await checkLevelFiles(dir);
   const faults = [...(files?.faults ?? [])];
-  const logged = files === undefined ? undefined : loggedMark(files);
+  const logged = files === undefined ? undefined : await loggedMark(dir, files);
   if (files === undefined && mark !== undefined) faults.push(`${dir} holds no store, and its mark says that it did`);
   const lost = lossOf(dir, mark, logged);
   if (lost !== undefined) faults.push(lost);
   return { files, mark, logged, faults };
 }
 
-function loggedMark({ batches }: FilesChecked): Mark | undefined {
-  const sealed = lastPut(batches, guardKey);
+/** A log whose only write cannot be read says nothing: then the tables are asked, for LevelDB would throw that log away. */
+async function loggedMark(dir: string, { batches, tables, faults }: FilesChecked): Promise<Mark | undefined> {
+  const sealed =
+    lastPut(batches, guardKey) ?? (faults.length === 0 ? await tablePut(dir, tables, guardKey) : undefined);
   return sealed === undefined ? undefined : (JSON.parse(openRecord(guardKey, sealed)) as Mark);
 }
 

@@ -13,6 +13,7 @@ const pair = 'flow/pair.ts';
 const batch = 'flow/batch.ts';
 const sent = 'chain/sent.ts';
 const journal = 'engine/journal.ts';
+const checkpoint = 'flow/checkpoint.ts';
 const users = 'users/user.ts';
 const payments = 'domains/payments/records.ts';
 const goods = 'domains/goods/records.ts';
@@ -46,6 +47,9 @@ export const tables: Readonly<Record<string, TableEntry>> = {
 
   'sending-account': { key: '<address, lower case>', owner: sent, holds: 'the next nonce of an account' },
   sent: { key: '<address>!<nonce, 12 digits>', owner: sent, holds: 'a signed transaction that is not final yet' },
+
+  checkpoint: { key: '<entry, 12 digits>', owner: checkpoint, holds: 'a head of the journal that the chain has' },
+  'checkpoint-state': { key: 'now', owner: checkpoint, holds: 'the newest of them, and what is under way' },
 
   recovery: { key: 'mark', owner: 'recovery/state.ts', holds: 'that this store may be behind, and since when' },
   guard: { key: 'head', owner: 'store/guard.ts', holds: 'which store this is, and how many writes it has seen' },

@@ -94,7 +94,7 @@ describe('the end of the log', () => {
       truncateSync(log, cut);
       const before = readFileSync(log);
       expect(await answers(dir), `cut at ${cut} of ${size}`).toMatchObject({ code: 'store-damaged' });
-      // Evidence is kept: LevelDB would have replaced the log.
+      // Evidence is kept: LevelDB would have replaced the log. A store that never had a table says nothing before.
       if (cut > 200) expect(readFileSync(log)).toEqual(before);
     }
   });
@@ -107,6 +107,30 @@ describe('the end of the log', () => {
       writeFileSync(logOf(dir), bytes.fill(0, from));
       expect(await answers(dir), `zeros from ${from}`).toMatchObject({ code: 'store-damaged' });
     }
+  });
+
+  it('is missed before anything is changed where its only write is damaged, and there again when the bit is back', async () => {
+    const dir = join(root, 'one-write');
+    const store = await openLevelStore(dir);
+    for (let n = 0; n < 20; n += 1) await write(store, n, 'z'.repeat(900));
+    await store.close();
+    // Opened again: what was in the log is in a table now, and the next write is alone in a new one.
+    const again = await openLevelStore(dir);
+    await write(again, 20, 'alone');
+    const copy = copyOf(dir);
+    await again.close();
+    const log = logOf(copy);
+    const whole = readFileSync(log);
+    const damagedBytes = Buffer.from(whole);
+    damagedBytes[40] = (damagedBytes[40] ?? 0) ^ 8;
+    writeFileSync(log, damagedBytes);
+    const files = (): readonly string[] => readdirSync(copy).sort();
+    const before = files();
+    expect(await answers(copy)).toMatchObject({ code: 'store-damaged' });
+    expect(files()).toEqual(before);
+    expect(readFileSync(log)).toEqual(damagedBytes);
+    writeFileSync(log, whole);
+    expect(await answers(copy)).toHaveLength(21);
   });
 
   it('says how much is lost and what to do', async () => {
