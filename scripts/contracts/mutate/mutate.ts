@@ -1,24 +1,25 @@
 /**
- * `npm run mutate [-- --workers N] [-- --only contracts/FILE.sol …]`: changes the contracts in one place at a time, runs the
- * tests that should notice, and writes `snapshots/mutation.json`. With `--only` the other files' results stay as they are.
- * With `--every K` a sample of one in K, and nothing is written. A survivor keeps the reason that the report gave for it. Run `hardhat build` first.
+ * `npm run mutate [-- --workers N] [-- --only contracts/FILE.sol …] [-- --survivors] [-- --every K]`: changes the contracts
+ * in one place at a time, runs the tests that should notice, and writes `snapshots/mutation.json`, each file when all its
+ * mutants are judged. With `--only` the other files' results stay as they are. With `--survivors` only those are judged again
+ * that the report says survived. With `--every K` a sample of one in K, and nothing is written. A survivor keeps the reason
+ * that the report gave for it. Run `hardhat build` first.
  */
 import { fork } from 'node:child_process';
-import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { format, resolveConfig } from 'prettier';
 
-import { type Mutant, mutantsOf } from './mutants.ts';
+import { mutantsOf } from './mutants.ts';
 import {
-  type Report,
-  type Survivor,
+  type Count,
   type Verdict,
   countOf,
   hashOf,
+  isSurvivor,
   readReport,
-  reportFile,
+  recount,
   survivorOf,
+  writeReport,
 } from './report.ts';
 import { subjects } from './subjects.ts';
 import type { Job, Judged } from './worker.ts';
@@ -27,19 +28,46 @@ const { values } = parseArgs({
   options: {
     workers: { type: 'string', default: '2' },
     only: { type: 'string', multiple: true },
+    survivors: { type: 'boolean', default: false },
     every: { type: 'string', default: '1' },
   },
 });
 const chosen = subjects.filter(({ file }) => values.only === undefined || values.only.includes(file));
-const before: Report | undefined = existsSync(reportFile) ? readReport() : undefined;
-
 const every = Number(values.every);
-const jobs: Job[] = chosen
-  .flatMap((subject) => mutantsOf(subject.file).map((mutant: Mutant) => ({ index: 0, subject, mutant })))
-  .filter((_, index) => index % every === 0);
-const queue = jobs.map((job, index) => ({ ...job, index }));
-const total = queue.length;
+const before = readReport();
+for (const { file } of chosen) {
+  if (values.survivors && before.sources[file] !== hashOf(file)) {
+    throw new Error(`the report is of another ${file}: judge all its mutants again, without --survivors`);
+  }
+}
+
+const jobs: readonly Job[] = chosen
+  .flatMap((subject) => mutantsOf(subject.file).map((mutant) => ({ subject, mutant })))
+  .filter(({ mutant }) => !values.survivors || before.survivors.some((known) => isSurvivor(known, mutant)))
+  .filter((_, index) => index % every === 0)
+  .map((job, index) => ({ ...job, index }));
+const queue = [...jobs];
 const verdicts: Verdict[] = [];
+
+/** Puts into the report what was found of this file, once all of it is judged. */
+async function report(file: string): Promise<void> {
+  const own = jobs.filter(({ mutant }) => mutant.file === file);
+  const found = own.flatMap(({ index }) => verdicts[index] ?? []);
+  // A sample says how it stands, and is no report.
+  if (every !== 1 || found.length < own.length) return;
+  const { sources, counts, survivors } = readReport();
+  const surviving = own.filter(({ index }) => verdicts[index] === 'survived').map(({ mutant }) => mutant);
+  const known = counts[file];
+  const count: Count = values.survivors && known !== undefined ? recount(known, surviving.length) : countOf(found);
+  await writeReport({
+    sources: { ...sources, [file]: hashOf(file) },
+    counts: { ...counts, [file]: count },
+    survivors: [
+      ...survivors.filter((each) => each.file !== file),
+      ...surviving.map((mutant) => survivorOf(mutant, survivors)),
+    ],
+  });
+}
 
 await Promise.all(
   Array.from({ length: Number(values.workers) }, async () => {
@@ -57,7 +85,8 @@ await Promise.all(
       verdicts[index] = verdict;
       const place = `${mutant.file}:${mutant.line}`;
       if (verdict === 'survived') console.log(`survived ${place} ${mutant.original} → ${mutant.mutated}`);
-      if ((index + 1) % 50 === 0) console.log(`${index + 1} of ${total}`);
+      if ((index + 1) % 50 === 0) console.log(`${index + 1} of ${jobs.length}`);
+      await report(mutant.file);
     }
     worker.removeAllListeners('exit');
     worker.disconnect();
@@ -65,23 +94,13 @@ await Promise.all(
   }),
 );
 
-const sources: Record<string, string> = { ...before?.sources };
-const counts: Record<string, ReturnType<typeof countOf>> = { ...before?.counts };
-const survivors: Survivor[] = (before?.survivors ?? []).filter(
-  ({ file }) => !chosen.some((each) => each.file === file),
+console.table(
+  every === 1
+    ? readReport().counts
+    : Object.fromEntries(
+        chosen.map(({ file }) => [
+          file,
+          countOf(jobs.flatMap(({ mutant, index }) => (mutant.file === file ? (verdicts[index] ?? []) : []))),
+        ]),
+      ),
 );
-for (const { file } of chosen) {
-  const own = jobs.flatMap(({ mutant }, index) => (mutant.file === file ? [{ mutant, verdict: verdicts[index] }] : []));
-  sources[file] = hashOf(file);
-  counts[file] = countOf(own.flatMap(({ verdict }) => (verdict === undefined ? [] : [verdict])));
-  for (const { mutant, verdict } of own) {
-    if (verdict === 'survived') survivors.push(survivorOf(mutant, before?.survivors ?? []));
-  }
-}
-// A sample says how it stands, and is no report.
-if (every === 1) {
-  const options = await resolveConfig(reportFile);
-  const text = await format(JSON.stringify({ sources, counts, survivors }), { ...options, filepath: reportFile });
-  writeFileSync(reportFile, text);
-}
-console.table(counts);

@@ -1,7 +1,8 @@
 /** The committed report of a mutation run: of which sources, how many were killed, and why the others live. */
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { format, resolveConfig } from 'prettier';
 
 import type { Mutant } from './mutants.ts';
 import { subjects } from './subjects.ts';
@@ -13,7 +14,7 @@ export interface Survivor {
   readonly text: string;
   readonly original: string;
   readonly mutated: string;
-  /** Why no test can notice; empty until somebody has said it. */
+  /** Why it lives; empty until somebody has said it. */
   readonly reason: string;
 }
 
@@ -39,7 +40,16 @@ export interface Report {
 const root = join(import.meta.dirname, '..', '..', '..');
 export const reportFile = join(root, 'snapshots', 'mutation.json');
 
-export const readReport = (): Report => JSON.parse(readFileSync(reportFile, 'utf8')) as Report;
+/** @returns the committed report; an empty one where there is none. */
+export const readReport = (): Report =>
+  existsSync(reportFile)
+    ? (JSON.parse(readFileSync(reportFile, 'utf8')) as Report)
+    : { sources: {}, counts: {}, survivors: [] };
+
+export async function writeReport(report: Report): Promise<void> {
+  const options = await resolveConfig(reportFile);
+  writeFileSync(reportFile, await format(JSON.stringify(report), { ...options, filepath: reportFile }));
+}
 
 export const hashOf = (file: string): string =>
   createHash('sha256')
@@ -52,17 +62,47 @@ export const sourceHashes = (): Readonly<Record<string, string>> =>
 
 export type Verdict = 'killed' | 'survived' | 'invalid' | 'same';
 
+const scoreOf = (killed: number, survived: number): number =>
+  killed + survived === 0 ? 100 : Math.floor((10_000 * killed) / (killed + survived)) / 100;
+
 export function countOf(verdicts: readonly Verdict[]): Count {
   const number = (verdict: Verdict): number => verdicts.filter((each) => each === verdict).length;
   const [killed, survived] = [number('killed'), number('survived')];
-  const score = killed + survived === 0 ? 100 : Math.floor((10_000 * killed) / (killed + survived)) / 100;
-  return { mutants: verdicts.length, killed, survived, invalid: number('invalid'), same: number('same'), score };
+  const [invalid, same] = [number('invalid'), number('same')];
+  return { mutants: verdicts.length, killed, survived, invalid, same, score: scoreOf(killed, survived) };
 }
 
-export function survivorOf({ file, line, original, mutated }: Mutant, known: readonly Survivor[]): Survivor {
+/** The count of a file of whose survivors so many are left. */
+export function recount(count: Count, survived: number): Count {
+  const killed = count.killed + count.survived - survived;
+  return { ...count, killed, survived, score: scoreOf(killed, survived) };
+}
+
+type Place = Pick<Survivor, 'file' | 'text' | 'original' | 'mutated'>;
+
+function placeOf({ file, line, original, mutated }: Mutant): Place {
   const text = readFileSync(join(root, file), 'utf8').split('\n')[line - 1]?.trim() ?? '';
-  const same = known.find(
-    (each) => each.file === file && each.text === text && each.original === original && each.mutated === mutated,
-  );
-  return { file, line, text, original, mutated, reason: same?.reason ?? '' };
+  return { file, text, original, mutated };
+}
+
+const samePlace = (one: Place, other: Place): boolean =>
+  one.file === other.file &&
+  one.text === other.text &&
+  one.original === other.original &&
+  one.mutated === other.mutated;
+
+/** Also true of another mutant of the same words on an equal line: the report does not tell the two apart. */
+export const isSurvivor = (known: Survivor, mutant: Mutant): boolean => samePlace(known, placeOf(mutant));
+
+export function survivorOf(mutant: Mutant, known: readonly Survivor[]): Survivor {
+  const place = placeOf(mutant);
+  const reason = known.find((each) => samePlace(each, place))?.reason ?? '';
+  return {
+    file: mutant.file,
+    line: mutant.line,
+    text: place.text,
+    original: place.original,
+    mutated: place.mutated,
+    reason,
+  };
 }

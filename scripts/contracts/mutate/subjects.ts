@@ -12,7 +12,6 @@ const settlementTests = [
   'test/contracts/attacks.test.ts',
   'test/contracts/event-log.test.ts',
   'test/contracts/vectors.test.ts',
-  'test/contracts/inclusion-proof.test.ts',
 ];
 
 export const subjects: readonly Subject[] = [
@@ -23,9 +22,9 @@ export const subjects: readonly Subject[] = [
     contract: 'OperatorRegistry',
     tests: [
       'test/contracts/operator-registry.test.ts',
-      'test/contracts/operator-registry.governance.test.ts',
       'test/contracts/governance.test.ts',
       'test/contracts/event-log.test.ts',
+      'test/contracts/attacks.test.ts',
     ],
   },
   { file: 'contracts/AuditLog.sol', contract: 'AuditLog', tests: ['test/contracts/audit-log'] },

@@ -6,9 +6,7 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 
 import { type Chain, openChain } from '../../../test/contracts/chain.ts';
-import { settlementTable, settlementWorld } from '../../../test/contracts/cells/settlement.ts';
-import { runCell } from '../../../test/contracts/cells/table.ts';
-import { openConsortium } from '../../../test/contracts/consortium.ts';
+import { tables } from '../../../test/contracts/cells/tables.ts';
 import { codeOf, optimised } from './compiler.ts';
 import type { Mutant } from './mutants.ts';
 import type { Verdict } from './report.ts';
@@ -37,7 +35,7 @@ const unchanged = new Map<string, string | undefined>();
 async function requirePassing({ contract, tests }: Subject): Promise<void> {
   const code = codeOf(contract, new Map());
   writeFileSync(mutantFile, JSON.stringify({ contract, code }));
-  const fails = (contract === 'PairSettlement' && (await failsACell())) || (await failsATest(tests));
+  const fails = (await failsACell(contract)) || (await failsATest(tests));
   if (fails) throw new Error(`${contract} fails its tests without any change: run vitest first`);
 }
 
@@ -51,7 +49,7 @@ async function judge({ subject, mutant }: Job): Promise<Verdict> {
   const code = codeOf(subject.contract, replaced);
   if (code === undefined) return 'invalid';
   writeFileSync(mutantFile, JSON.stringify({ contract: subject.contract, code }));
-  if (subject.contract === 'PairSettlement' && (await failsACell())) return 'killed';
+  if (await failsACell(subject.contract)) return 'killed';
   if (await failsATest(subject.tests)) return 'killed';
   const { contract } = subject;
   if (!unchanged.has(contract)) unchanged.set(contract, codeOf(contract, new Map(), optimised));
@@ -60,19 +58,16 @@ async function judge({ subject, mutant }: Job): Promise<Verdict> {
 
 let chain: Promise<Chain> | undefined;
 
-async function failsACell(): Promise<boolean> {
+async function failsACell(contract: string): Promise<boolean> {
+  const open = tables[contract];
+  if (open === undefined) return false;
   chain ??= openChain();
   const opened = await chain;
   const undoAll = await opened.snapshot();
   try {
-    const world = await settlementWorld(await openConsortium(opened));
-    for (const state of settlementTable.states) {
-      for (const column of settlementTable.columns) {
-        const undo = await opened.snapshot();
-        const { found, expected } = await runCell(opened, world, state, column);
-        await undo();
-        if (!isDeepStrictEqual(found, expected)) return true;
-      }
+    for (const run of await open(opened)) {
+      const { found, expected } = await run();
+      if (!isDeepStrictEqual(found, expected)) return true;
     }
     return false;
   } catch {

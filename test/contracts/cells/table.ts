@@ -85,3 +85,23 @@ export async function runCell<World>(
       : done(...(await eventsOf(contract, method, ...args)));
   return { found, expected };
 }
+
+export type Ran = Awaited<ReturnType<typeof runCell>>;
+
+/** Each cell of the table as a call, state by state; after each the chain is as it was. */
+export function cellsOf<World>(
+  chain: Chain,
+  world: World,
+  { states, columns }: Table<World>,
+): readonly (() => Promise<Ran>)[] {
+  return states.flatMap((state) =>
+    columns.map((column) => async () => {
+      const undo = await chain.snapshot();
+      try {
+        return await runCell(chain, world, state, column);
+      } finally {
+        await undo();
+      }
+    }),
+  );
+}
