@@ -3,6 +3,7 @@
  * it, with every argument. The tests run each cell; the mutation tool runs the settlement's tables against its mutants.
  */
 import type { Contract } from 'ethers';
+import { isDeepStrictEqual } from 'node:util';
 
 import type { Chain } from '../chain.ts';
 import { type Line, eventsOf, refusalOf } from '../outcome.ts';
@@ -67,14 +68,13 @@ export function gaps<World>({ states, columns }: Table<World>): readonly Cell[] 
   });
 }
 
-/** What the call of a cell did, and what the table says. The chain is left as the call left it. */
+/** What the call of a cell did in its state, and what the table says. The chain is left as the call left it. */
 export async function runCell<World>(
   chain: Chain,
   world: World,
   state: State<World>,
   column: Column<World>,
 ): Promise<{ readonly found: Outcome; readonly expected: Outcome }> {
-  await state.reach(world);
   const { contract, method, args } = await column.call(world);
   const expected = column.outcomes[state.name]?.(world);
   if (expected === undefined) throw new Error(`no outcome of ${column.name} in state ${state.name}`);
@@ -86,22 +86,47 @@ export async function runCell<World>(
   return { found, expected };
 }
 
-export type Ran = Awaited<ReturnType<typeof runCell>>;
-
-/** Each cell of the table as a call, state by state; after each the chain is as it was. */
-export function cellsOf<World>(
+/**
+ * @param likely Cells to look at before all others.
+ * @returns the first cell that is not as the table says.
+ */
+export async function firstDifference<World>(
   chain: Chain,
   world: World,
   { states, columns }: Table<World>,
-): readonly (() => Promise<Ran>)[] {
-  return states.flatMap((state) =>
-    columns.map((column) => async () => {
-      const undo = await chain.snapshot();
-      try {
-        return await runCell(chain, world, state, column);
-      } finally {
+  likely: readonly Cell[],
+): Promise<Cell | undefined> {
+  const lookAt = async (state: State<World>, some: readonly Column<World>[]): Promise<Cell | undefined> => {
+    const undoState = await chain.snapshot();
+    try {
+      await state.reach(world);
+      for (const column of some) {
+        const undo = await chain.snapshot();
+        const { found, expected } = await runCell(chain, world, state, column);
         await undo();
+        if (!isDeepStrictEqual(found, expected)) return { state: state.name, column: column.name };
       }
-    }),
-  );
+      return undefined;
+    } catch {
+      // Refused without an error of the contracts, or not where it should be.
+      return { state: state.name, column: some[0]?.name ?? '' };
+    } finally {
+      await undoState();
+    }
+  };
+  for (const cell of likely) {
+    const state = states.find(({ name }) => name === cell.state);
+    const different =
+      state &&
+      (await lookAt(
+        state,
+        columns.filter(({ name }) => name === cell.column),
+      ));
+    if (different) return different;
+  }
+  for (const state of states) {
+    const different = await lookAt(state, columns);
+    if (different) return different;
+  }
+  return undefined;
 }

@@ -1,13 +1,22 @@
-/** The tables by the contract that they are of, each with a world of its own. */
+/** The tables by the contract that they are of: the first cell that is not as its table says, in a world of its own. */
 import type { Chain } from '../chain.ts';
 import { openConsortium } from '../consortium.ts';
+import { openGovernance } from '../governance.ts';
+import { auditTable, auditWorld } from './audit-log.ts';
+import { governorTable, governorWorld } from './governor.ts';
 import { registryTable, registryWorld } from './registry.ts';
 import { settlementTable, settlementWorld } from './settlement.ts';
-import { type Ran, cellsOf } from './table.ts';
+import { type Cell, firstDifference } from './table.ts';
 
-type Cells = readonly (() => Promise<Ran>)[];
+type FirstDifference = (chain: Chain, likely: readonly Cell[]) => Promise<Cell | undefined>;
 
-export const tables: Readonly<Record<string, (chain: Chain) => Promise<Cells>>> = {
-  PairSettlement: async (chain) => cellsOf(chain, await settlementWorld(await openConsortium(chain)), settlementTable),
-  OperatorRegistry: async (chain) => cellsOf(chain, await registryWorld(await openConsortium(chain)), registryTable),
+export const tables: Readonly<Record<string, FirstDifference>> = {
+  PairSettlement: async (chain, likely) =>
+    firstDifference(chain, await settlementWorld(await openConsortium(chain)), settlementTable, likely),
+  OperatorRegistry: async (chain, likely) =>
+    firstDifference(chain, await registryWorld(await openConsortium(chain)), registryTable, likely),
+  AuditLog: async (chain, likely) =>
+    firstDifference(chain, await auditWorld(await openConsortium(chain)), auditTable, likely),
+  ConsortiumGovernor: async (chain, likely) =>
+    firstDifference(chain, await governorWorld(await openGovernance(chain)), governorTable, likely),
 };
