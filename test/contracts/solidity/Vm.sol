@@ -21,4 +21,10 @@ interface Vm {
     function getRecordedLogs() external returns (Log[] memory logs);
 }
 
+/// @notice What a run of an invariant may call: `targetSelectors()` of its contract.
+struct FuzzSelector {
+    address addr;
+    bytes4[] selectors;
+}
+
 Vm constant vm = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));
