@@ -11,6 +11,7 @@ import { pageOf } from '../audit/report/page.ts';
 import { csvOf, jsonOf, tablesOf } from '../audit/report/tables.ts';
 import { rpcAuditChain } from '../audit/rpcAuditChain.ts';
 import { defaultTolerance } from '../audit/scan/batch.ts';
+import { EarlierScans } from '../audit/scan/earlier.ts';
 import { exitCodeOf, Findings, severityOf } from '../audit/scan/findings.ts';
 import { scan, type ScanResult } from '../audit/scan/scan.ts';
 import { readState, writeState } from '../audit/scan/state.ts';
@@ -104,14 +105,16 @@ async function scanned(files: readonly string[], values: Values, out: Output): P
   const [from, to] = [wholeNumber('from', values.from), wholeNumber('to', values.to)];
   const state = values.state === undefined ? undefined : readState(values.state);
   const bar = progressBar(out, 'batches');
+  await using earlier = values.state === undefined ? undefined : await EarlierScans.open(values.state, state, network);
   try {
-    return await scan({
+    const result = await scan({
       network,
       endpoints,
       files,
       ...(from === undefined ? {} : { from }),
       ...(to === undefined ? {} : { to }),
       ...(state === undefined ? {} : { state }),
+      ...(earlier === undefined ? {} : { earlier }),
       tolerance: {
         clockSeconds: wholeNumber('clock-seconds', values['clock-seconds']) ?? defaultTolerance.clockSeconds,
         postSeconds: wholeNumber('post-seconds', values['post-seconds']) ?? defaultTolerance.postSeconds,
@@ -120,6 +123,8 @@ async function scanned(files: readonly string[], values: Values, out: Output): P
       threads: wholeNumber('threads', values.threads) ?? availableParallelism(),
       onProgress: bar.show,
     });
+    if (values.state !== undefined && result.state !== undefined) writeState(values.state, result.state);
+    return result;
   } finally {
     bar.end();
   }
@@ -148,13 +153,6 @@ const tableText = (result: ScanResult, name: string): string => {
 
 async function runScan(files: readonly string[], values: Values, out: Output): Promise<number> {
   const result = await scanned(files, values, out);
-  // What was seen is not written over with what nobody can stand for.
-  const doubtful = ['history-rewritten', 'endpoints-disagree', 'wrong-network'].some(
-    (code) => code in result.findings.counts,
-  );
-  if (values.state !== undefined && result.state !== undefined && !doubtful) {
-    writeState(values.state, result.state);
-  }
   if (values.json) out.stdout.write(jsonOf(result));
   else {
     const head = `Blocks ${result.from} to ${result.to} of chain ${result.chainId}, final block ${result.final.number}`;

@@ -1,9 +1,9 @@
-/** What only shows over many batches: a pair in two of them, refunds above their original, positions that do not add up. */
+/** What only shows over many batches: a pair in two of them, positions that do not add up. */
 import type { OperatorId, PairId } from '../../model/ids.ts';
 import type { DisclosureIndex } from '../disclosures/read.ts';
-import type { BatchJob, BatchResult, ChainBatch, PositionPart, RefundPart } from './batch.ts';
+import type { BatchResult, ChainBatch, PositionPart } from './batch.ts';
+import type { EarlierHit } from './earlier.ts';
 import type { Findings } from './findings.ts';
-import type { Pool } from './pool.ts';
 import { keyAt, pairKey, Seen, viewOf } from './seen.ts';
 
 const pairsPerBatch = 4_096;
@@ -29,7 +29,6 @@ export class Across {
   readonly #findings: Findings;
   readonly #positions = new Map<string, { -readonly [K in keyof PositionPart]: PositionPart[K] }>();
   readonly #stale = new Set<OperatorId>();
-  readonly #refunds = new Map<PairId, RefundPart[]>();
 
   constructor(batches: readonly ChainBatch[], findings: Findings) {
     const pairs = batches.reduce((sum, { count }) => sum + count, 0);
@@ -97,71 +96,26 @@ export class Across {
       }
     }
     for (const operator of result.stale) this.#stale.add(operator);
-    for (const refund of result.refunds) {
-      const list = this.#refunds.get(refund.reverses);
-      if (list === undefined) this.#refunds.set(refund.reverses, [refund]);
-      else list.push(refund);
+  }
+
+  /** What an earlier scan saw of this batch's pairs and postings, in other places. */
+  addEarlier(batch: ChainBatch, code: 'pair-twice' | 'posting-shared', hits: readonly EarlierHit[]): void {
+    const what = code === 'pair-twice' ? 'the pairId of' : 'a posting of';
+    for (const { index, place } of hits) {
+      this.#findings.add(code, `${what} ${this.#where(placeOf(batch.ordinal, index))} stands also at ${place.told}`, {
+        batchId: batch.batchId,
+        index,
+        other: place.told,
+        otherBatch: place.batchId,
+      });
     }
   }
 
-  /** Originals are read again where they are: only what refunds name is looked at twice. */
-  async checkRefunds(pool: Pool, jobOf: (batch: ChainBatch) => BatchJob): Promise<void> {
-    const wanted = new Map<ChainBatch, Map<number, PairId>>();
-    for (const [original, refunds] of this.#refunds) {
-      const place = this.#pairs.valueOf(...pairKey(original));
-      const batch = place === undefined ? undefined : this.#batches[Math.floor(place / pairsPerBatch)];
-      if (place === undefined || batch === undefined) {
-        this.#unseen(original, refunds);
-        continue;
-      }
-      const indexes = wanted.get(batch) ?? new Map<number, PairId>();
-      wanted.set(batch, indexes.set(place % pairsPerBatch, original));
-    }
-    for (const [batch, indexes] of wanted) {
-      const facts = new Map(
-        (await pool.originals(jobOf(batch), [...indexes.keys()])).map((fact) => [fact.index, fact]),
-      );
-      for (const [index, original] of indexes) {
-        const refunds = this.#refunds.get(original) ?? [];
-        const fact = facts.get(index);
-        if (fact === undefined) {
-          this.#unseen(original, refunds);
-          continue;
-        }
-        let sum = 0n;
-        for (const refund of refunds) {
-          const evidence = { pair: refund.pair, original };
-          const refuse = (why: string): void =>
-            this.#findings.add('refund-unfounded', `pair ${refund.pair} refunds ${original}, ${why}`, evidence);
-          if (!fact.committed) refuse('which was not committed');
-          else if (refund.asset !== fact.asset) refuse(`which moved ${fact.asset}, in ${refund.asset}`);
-          else if (refund.payer !== fact.payee || refund.payee !== fact.payer)
-            refuse('which was between other operators, or the same way');
-          sum += refund.amount;
-        }
-        if (sum > fact.amount) {
-          this.#findings.add(
-            'refund-exceeds',
-            `the committed refunds of pair ${original} come to ${sum} ${fact.asset}; it moved ${fact.amount}`,
-            {
-              pair: original,
-              refunded: `${sum}`,
-              moved: `${fact.amount}`,
-              refunds: refunds.map(({ pair }) => pair).join(' '),
-            },
-          );
-        }
-      }
-    }
-  }
-
-  #unseen(original: PairId, refunds: readonly RefundPart[]): void {
-    const [{ pair } = { pair: '?' }] = refunds;
-    this.#findings.add(
-      'refund-original-unseen',
-      `pair ${pair} refunds ${original}, which is not in what this scan read`,
-      { pair, original },
-    );
+  /** Where a pair of this scan is. */
+  placeOfPair(pair: PairId): { readonly batch: ChainBatch; readonly index: number } | undefined {
+    const place = this.#pairs.valueOf(...pairKey(pair));
+    const batch = place === undefined ? undefined : this.#batches[Math.floor(place / pairsPerBatch)];
+    return place === undefined || batch === undefined ? undefined : { batch, index: place % pairsPerBatch };
   }
 
   positions(files: readonly DisclosureIndex[], checked: ReadonlySet<string>): NetPosition[] {

@@ -52,6 +52,8 @@ export interface BatchJob {
   readonly final: { readonly number: number; readonly time: number };
   readonly sections: readonly Section[];
   readonly tolerance: Tolerance;
+  /** Whether the result is to say what each pair moved: for later scans. */
+  readonly moved?: boolean;
 }
 
 /** What one operator owes another in one asset; all three in minor units, signed. */
@@ -74,6 +76,15 @@ export interface RefundPart {
   /** Who gives back. */
   readonly payer: OperatorId;
   readonly payee: OperatorId;
+}
+
+/** What a pair moves, for refunds of it that come later. */
+export interface Moved {
+  readonly committed: boolean;
+  readonly acceptorPays: boolean;
+  readonly asset: string;
+  /** In minor units. */
+  readonly amount: string;
 }
 
 export interface Lateness {
@@ -109,6 +120,8 @@ export interface BatchResult {
   /** 16 bytes a posting, of operator and id, and the index of its pair. */
   readonly postingKeys: Uint8Array;
   readonly postingIndexes: Uint16Array;
+  /** By index of the pair, where it was asked for; undefined where its terms did not open. */
+  readonly moved?: readonly (Moved | undefined)[];
 }
 
 /** What a refund has to be compared with. */

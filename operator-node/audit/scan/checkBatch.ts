@@ -3,7 +3,16 @@ import { hash } from 'node:crypto';
 import { operationFields, type OperationField, type TermsField } from '../../commitment/schema.ts';
 import type { Leg, OperatorId, PairId } from '../../model/ids.ts';
 import type { PairLine } from '../disclosures/lines.ts';
-import type { BatchJob, BatchResult, ChainBatch, Lateness, OriginalFacts, PositionPart, RefundPart } from './batch.ts';
+import type {
+  BatchJob,
+  BatchResult,
+  ChainBatch,
+  Lateness,
+  Moved,
+  OriginalFacts,
+  PositionPart,
+  RefundPart,
+} from './batch.ts';
 import { checkRoots, readDisclosed, type Disclosed } from './disclosed.ts';
 import { BatchCheck } from './findingsOfBatch.ts';
 import type { Values } from './open.ts';
@@ -143,6 +152,7 @@ export function checkBatch(job: BatchJob): BatchResult {
   const postingKeys: Buffer[] = [];
   const postingIndexes: number[] = [];
   const counts = { open: 0, committed: 0, aborted: 0 };
+  const moved: (Moved | undefined)[] = [];
 
   for (let index = 0; index < batch.count; index += 1) {
     const status = outcomes.status(index);
@@ -166,6 +176,15 @@ export function checkBatch(job: BatchJob): BatchResult {
       payingLeg(undefined, 'second', records.second?.action);
     if (status === 'committed' && terms?.service !== undefined)
       services[terms.service] = (services[terms.service] ?? 0) + 1;
+
+    if (job.moved === true && terms?.secondAsset !== undefined && terms.secondAmount !== undefined) {
+      moved[index] = {
+        committed: status === 'committed',
+        acceptorPays: pays === 'second',
+        asset: terms.secondAsset,
+        amount: terms.secondAmount,
+      };
+    }
 
     for (const side of sides) {
       const line = side.lines[index];
@@ -273,6 +292,7 @@ export function checkBatch(job: BatchJob): BatchResult {
     commitmentKeys: new Uint8Array(commitmentKeys),
     postingKeys: new Uint8Array(Buffer.concat(postingKeys)),
     postingIndexes: Uint16Array.from(postingIndexes),
+    ...(job.moved === true ? { moved } : {}),
   };
 }
 

@@ -102,7 +102,7 @@ export const findingCatalogue = {
   },
   'refund-original-unseen': {
     severity: 'incomplete',
-    means: 'The original of a refund is not in the blocks or files of this scan.',
+    means: 'The original of a refund is not in what this scan and those before it read.',
   },
   'position-differs': {
     severity: 'breach',

@@ -12,9 +12,11 @@ import { checkNetwork, finalBlock } from '../settled.ts';
 import { Across, type NetPosition } from './across.ts';
 import { defaultTolerance, type BatchJob, type BatchResult, type ChainBatch, type Tolerance } from './batch.ts';
 import { agreeing, type NamedChain } from './endpoints.ts';
+import type { EarlierScans } from './earlier.ts';
 import { Findings, type FindingCode } from './findings.ts';
 import { Pool } from './pool.ts';
 import { readChain, type LaneHead } from './readChain.ts';
+import { Refunds } from './refunds.ts';
 import type { ScanState } from './state.ts';
 
 export interface ScanRequest {
@@ -26,6 +28,8 @@ export interface ScanRequest {
   /** Last block, by default the newest final one. */
   readonly to?: number;
   readonly state?: ScanState;
+  /** What the scans before saw, with `state`: this one adds what it sees. */
+  readonly earlier?: EarlierScans;
   readonly tolerance?: Tolerance;
   /** 0: no threads. */
   readonly threads: number;
@@ -67,8 +71,12 @@ export interface ScanResult {
   readonly operators: readonly OperatorTotals[];
   readonly positions: readonly NetPosition[];
   readonly findings: Findings;
+  /** Absent where it is in doubt what was read. */
   readonly state?: ScanState;
 }
+
+/** Findings after which a scan leaves no state. */
+const doubts = ['history-rewritten', 'endpoints-disagree', 'wrong-network'] as const satisfies FindingCode[];
 
 interface Tally {
   batches: number;
@@ -145,6 +153,12 @@ async function rangeOf(
     }
   }
   const first = from ?? state?.next ?? network.firstBlock;
+  if (state !== undefined && ((from ?? 0) > state.next || (to ?? Infinity) < state.last.number)) {
+    throw new TandemError(
+      'unprocessable',
+      `Blocks ${first} to ${last} would leave out some after the last scan, which ended at block ${state.last.number} and goes on from ${state.next}: scan them without the state.`,
+    );
+  }
   // Nothing new since the last scan is no fault: that its block is still there has been checked.
   if (first > last && (state === undefined || from !== undefined))
     throw new TandemError('unprocessable', `There is nothing to scan: block ${first} is after block ${last}.`);
@@ -273,6 +287,10 @@ export async function scan(request: ScanRequest): Promise<ScanResult> {
       ? { batches: [], lanes: range.before }
       : await readChain(chain, contracts, { network, final, ...range }, findings);
   noteAbsent(request, files, batches, sections, range, findings);
+  const last = range.to === final.number ? final : await chain.block(range.to);
+  // What was seen before is not written over with what nobody can stand for.
+  const doubtful = doubts.some((code) => code in findings.counts);
+  const earlier = doubtful ? undefined : request.earlier;
 
   const checked = new Set<string>();
   const jobOf = (batch: ChainBatch): BatchJob => ({
@@ -282,8 +300,10 @@ export async function scan(request: ScanRequest): Promise<ScanResult> {
       (operator) => sections.get(sectionKey(operator, batch.batchId)) ?? [],
     ),
     tolerance,
+    ...(earlier === undefined ? {} : { moved: true }),
   });
   const across = new Across(batches, findings);
+  const refunds = new Refunds();
   const totals = { batches: batches.length, pairs: 0, committed: 0, aborted: 0, open: 0 };
   const services: Record<string, number> = {};
   const tallies = new Map<number, Tally>();
@@ -294,11 +314,13 @@ export async function scan(request: ScanRequest): Promise<ScanResult> {
     for (const finding of result.findings) findings.take(finding);
     for (const [code, more] of Object.entries(result.more)) findings.count(code as FindingCode, more);
     across.add(result);
+    refunds.add(result.refunds);
     totals.pairs += result.pairs;
     totals.committed += result.committed;
     totals.aborted += result.aborted;
     totals.open += result.open;
-    if (result.open > 0 || batch.attestations.length < (batch.initiator === batch.acceptor ? 1 : 2))
+    const attestations = batch.initiator === batch.acceptor ? 1 : 2;
+    if (result.open > 0 || result.stale.length > 0 || batch.attestations.length < attestations)
       stillOpen.add(batch.ordinal);
     for (const [service, count] of Object.entries(result.services))
       services[service] = (services[service] ?? 0) + count;
@@ -324,15 +346,22 @@ export async function scan(request: ScanRequest): Promise<ScanResult> {
       checked.add(`${file}@${offset}`);
     }
     await pool.room();
-    const checking = pool.check(job).then((result) => take(batch, result));
+    const checking = pool.check(job).then(async (result) => {
+      take(batch, result);
+      if (earlier === undefined) return;
+      across.addEarlier(batch, 'pair-twice', await earlier.pairsElsewhere(batch, result));
+      across.addEarlier(batch, 'posting-shared', await earlier.postingsElsewhere(batch, result));
+      await earlier.remember(batch, result);
+    });
     // Told below, where all are awaited.
     checking.catch(() => undefined);
     running.push(checking);
   }
   await Promise.all(running);
-  await across.checkRefunds(pool, jobOf);
+  await refunds.check(across, pool, jobOf, earlier, findings);
   const positions = across.positions(files, checked);
-  const last = range.to === final.number ? final : await chain.block(range.to);
+  const state = doubtful || last === undefined ? undefined : stateAfter(request, batches, stillOpen, lanes, last);
+  if (state !== undefined) await earlier?.finish(state.last);
   return {
     chainId: network.chainId,
     contract: network.contracts.PairSettlement,
@@ -360,6 +389,6 @@ export async function scan(request: ScanRequest): Promise<ScanResult> {
       })),
     positions,
     findings,
-    ...(last === undefined ? {} : { state: stateAfter(request, batches, stillOpen, lanes, last) }),
+    ...(state === undefined ? {} : { state }),
   };
 }

@@ -1,4 +1,4 @@
-/** What a scan leaves for the next one: the last block that it saw, and where the lanes were. */
+/** What a scan leaves for the next one: the last block that it saw, and where the lanes were. `earlier.ts` has the pairs. */
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
 import { TandemError } from '../../errors.ts';
