@@ -1,10 +1,14 @@
 /**
- * `npm run simulate -- --seeds A..B [--seed S --trace]`: runs of the deterministic simulator (docs/simulation.md). Prints
- * what the seeds found, the (fault, state) pairs that they met, and the story of the first seed that failed.
+ * `npm run simulate -- --seeds A..B [--seed S --trace]`: runs of the deterministic simulator (docs/simulation.md), in as
+ * many processes as there are cores. Prints what the seeds found, the (fault, state) pairs that they met, and the story of
+ * the first seed that failed.
  */
+import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { faultNames } from '../test/simulation/faults.ts';
-import { simulate, type RunResult } from '../test/simulation/world.ts';
+import type { SeedReport } from '../test/simulation/seed-worker.ts';
+import { runSeeds } from '../test/simulation/seed-workers.ts';
+import { simulate } from '../test/simulation/world.ts';
 
 const { values } = parseArgs({
   options: {
@@ -14,57 +18,73 @@ const { values } = parseArgs({
     coverage: { type: 'boolean', default: false },
     /** Go on after a seed that failed. */
     all: { type: 'boolean', default: false },
+    workers: { type: 'string', default: String(availableParallelism()) },
   },
 });
 
-const [, from = '1', to = from] = /^(\d+)(?:\.\.(\d+))?$/.exec(values.seed ?? values.seeds) ?? [];
 process.on('unhandledRejection', (error) => {
   console.error('A promise was rejected and nobody listened:', error);
   process.exit(1);
 });
 
-const begun = performance.now();
-const failed: RunResult[] = [];
-const coverage = new Map<string, number>();
-let pairs = 0;
-let committed = 0;
-let runs = 0;
-let simulated = 0;
-for (let seed = Number(from); seed <= Number(to); seed += 1) {
-  const result = await simulate({ seed, trace: values.trace });
-  runs += 1;
-  pairs += result.pairs;
-  committed += result.committed;
-  simulated += result.seconds;
-  for (const met of result.coverage) coverage.set(met, (coverage.get(met) ?? 0) + 1);
-  if (values.seed !== undefined && values.trace) for (const line of result.lines) console.log(line);
-  if (values.seed !== undefined) console.log(`seed ${seed}: hash ${result.hash}, ${result.events} events`);
-  if (result.violation === undefined) continue;
-  failed.push(result);
-  console.log(`seed ${seed} FAILED: ${result.violation.message}`);
-  if (!values.all) break;
+if (values.seed === undefined) await many(values.seeds);
+else await one(Number(values.seed));
+
+async function one(seed: number): Promise<void> {
+  const { lines, hash, events, pairs, committed, violation } = await simulate({ seed, trace: values.trace });
+  for (const line of lines) console.log(line);
+  console.log(`seed ${seed}: ${pairs} pairs, ${committed} committed, ${events} events, hash ${hash}`);
+  if (violation === undefined) return;
+  console.log(`seed ${seed} FAILED: ${violation.message}`);
+  process.exitCode = 1;
 }
-const [first] = failed;
-if (first !== undefined && values.seed === undefined && !values.all) {
-  const story = await simulate({ seed: first.seed, trace: true });
+
+async function many(range: string): Promise<void> {
+  const [, from = '1', to = from] = /^(\d+)(?:\.\.(\d+))?$/.exec(range) ?? [];
+  const begun = performance.now();
+  const reports: SeedReport[] = [];
+  const workers = Number(values.workers);
+  await runSeeds({
+    from: Number(from),
+    to: Number(to),
+    workers,
+    all: values.all,
+    onReport: (report) => {
+      reports.push(report);
+      if (report.violation !== undefined) console.log(`seed ${report.seed} FAILED: ${report.violation}`);
+    },
+  });
+  const seconds = (performance.now() - begun) / 1000;
+  const failed = reports.filter(({ violation }) => violation !== undefined).sort((a, b) => a.seed - b.seed);
+  const [first] = failed;
+  if (first !== undefined && !values.all) await tellAgain(first);
+  const coverage = new Map<string, number>();
+  for (const report of reports) for (const met of report.coverage) coverage.set(met, (coverage.get(met) ?? 0) + 1);
+  if (values.coverage) printCoverage(coverage);
+  const sum = (of: (report: SeedReport) => number): number => reports.reduce((total, report) => total + of(report), 0);
+  const pairs = sum((report) => report.pairs);
+  const cpuSeconds = sum((report) => report.cpuMicros) / 1e6;
+  console.log(
+    `${reports.length} seeds, ${failed.length} failed; ${pairs} pairs, ${sum((report) => report.committed)} committed, ` +
+      `${Math.round(sum((report) => report.seconds) / 60)} simulated minutes in ${seconds.toFixed(1)} s by ${workers} processes: ` +
+      `${Math.round(pairs / seconds)} pairs/s, ${Math.round(pairs / cpuSeconds)} a second of processor time (${cpuSeconds.toFixed(0)} s); ` +
+      `${coverage.size} (fault, state) pairs met`,
+  );
+  if (failed.length > 0) process.exitCode = 1;
+}
+
+async function tellAgain({ seed, hash }: SeedReport): Promise<void> {
+  const story = await simulate({ seed, trace: true });
   for (const line of story.lines) console.log(line);
-  console.log(`seed ${first.seed}: ${story.violation?.message ?? ''}`);
-  console.log(`replays ${story.hash === first.hash ? 'exactly' : `DIFFERENTLY: ${first.hash}, then ${story.hash}`}`);
+  console.log(`seed ${seed}: ${story.violation?.message ?? ''}`);
+  console.log(`replays ${story.hash === hash ? 'exactly' : `DIFFERENTLY: ${hash}, then ${story.hash}`}`);
 }
-if (values.coverage) {
+
+function printCoverage(coverage: ReadonlyMap<string, number>): void {
   const states = [...new Set([...coverage.keys()].map((met) => met.slice(met.indexOf('|') + 1)))].sort();
   for (const fault of faultNames) {
-    console.log(
-      fault.padEnd(24),
-      states.map((state) => String(coverage.get(`${fault}|${state}`) ?? 0).padStart(5)).join(''),
-    );
+    const counts = states.map((state) => String(coverage.get(`${fault}|${state}`) ?? 0).padStart(6));
+    console.log(fault.padEnd(24), counts.join(''));
   }
   console.log(states.join(', '));
 }
-const seconds = (performance.now() - begun) / 1000;
-const { user, system } = process.cpuUsage();
-const cpuSeconds = (user + system) / 1e6;
-console.log(
-  `${runs} seeds, ${failed.length} failed; ${pairs} pairs, ${committed} committed, ${Math.round(simulated / 60)} simulated minutes in ${seconds.toFixed(1)} s: ${Math.round(pairs / seconds)} pairs/s, ${Math.round(pairs / cpuSeconds)} a second of processor time; ${coverage.size} (fault, state) pairs met`,
-);
-if (failed.length > 0) process.exitCode = 1;

@@ -10,7 +10,7 @@ import { emptyCall } from './calls.ts';
 import type { Block, ChainReader, ChainWriter, Fees, Receipt, SendingKey, TransactionOutcome } from './chain.ts';
 import { replacementFees } from './fees.ts';
 import { raiseNext, sendingAccountTable, sentKey, sentTable, storeSigned, type SentTransaction } from './sent.ts';
-import { readTransaction, type TransactionSigner } from './signing.ts';
+import type { TransactionSigner } from './signing.ts';
 
 /** What staff should know of; the sender goes on. */
 export interface SenderAlarm {
@@ -310,7 +310,8 @@ export class Delivery<T extends Tx> {
     const stuck = isNext && progress.heldSince !== undefined && newest - progress.heldSince >= raiseAfterBlocks;
     const justRaised = progress.raised !== undefined && !hasPassed(clock, progress.raised, resendMillis);
     if ((!progress.tooCheap && !stuck) || justRaised || this.#key === undefined) return;
-    const { fees, ...fields } = readTransaction(row.raw);
+    const signer = this.#options.signers[this.#key];
+    const { fees, ...fields } = signer.read(row.raw);
     const raised = replacementFees(fees, asked, feeCap);
     if (raised === undefined) {
       progress.tooCheap = false;
@@ -318,7 +319,7 @@ export class Delivery<T extends Tx> {
       this.#alarm(row, 'fee-cap', progress.trouble);
       return;
     }
-    const signed = this.#options.signers[this.#key].sign({ ...fields, fees: raised });
+    const signed = signer.sign({ ...fields, fees: raised });
     const replacement: SentTransaction = { ...row, ...signed, earlier: [...row.earlier, row.hash] };
     await transact((tx) => {
       tx.put(sentTable, sentKey(row.address, row.nonce), replacement);

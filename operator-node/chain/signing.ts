@@ -23,6 +23,8 @@ export interface TransactionSigner {
   readonly address: string;
   /** The same fields give the same bytes. */
   sign(fields: TransactionFields): SignedTransaction;
+  /** What it signed, out of its bytes. @throws {Error} for other bytes */
+  read(raw: Hex): TransactionFields;
 }
 
 export function localTransactionSigner(privateKey: Hex): TransactionSigner {
@@ -43,18 +45,35 @@ export function localTransactionSigner(privateKey: Hex): TransactionSigner {
       }
       return { raw: serialized, hash };
     },
+    read: (raw) => fieldsOf(Transaction.from(raw)),
   };
 }
 
-/** What was signed, out of its bytes. @throws {Error} for anything that no signer of this file has made */
+/** What was signed and by whom, out of its bytes. @throws {Error} for anything that no signer of this file has made */
 export function readTransaction(raw: Hex): TransactionFields & { readonly from: string } {
-  const { chainId, nonce, to, data, gasLimit, from, type, gasPrice, maxFeePerGas, maxPriorityFeePerGas } =
-    Transaction.from(raw);
-  if (to === null || from === null || !isHex(data)) throw new TandemError('internal', `Not a signed call: ${raw}`);
-  const common = { chainId, nonce, to, data, gasLimit, from: from.toLowerCase() };
+  const transaction = Transaction.from(raw);
+  const { from } = transaction;
+  if (from === null) throw new TandemError('internal', `Nobody signed ${raw}`);
+  return { ...fieldsOf(transaction), from: from.toLowerCase() };
+}
+
+/** Without the sender: to recover it from the signature costs a hundred times as much as all the rest. */
+function fieldsOf({
+  chainId,
+  nonce,
+  to,
+  data,
+  gasLimit,
+  type,
+  gasPrice,
+  maxFeePerGas,
+  maxPriorityFeePerGas,
+}: Transaction): TransactionFields {
+  if (to === null || !isHex(data)) throw new TandemError('internal', 'Not a call of a contract');
+  const common = { chainId, nonce, to, data, gasLimit };
   if (type === 2 && maxFeePerGas !== null && maxPriorityFeePerGas !== null) {
     return { ...common, fees: { kind: 'eip1559', maxFeePerGas, maxPriorityFeePerGas } };
   }
-  if (gasPrice === null) throw new TandemError('internal', `A transaction without a price: ${raw}`);
+  if (gasPrice === null) throw new TandemError('internal', 'A transaction without a price');
   return { ...common, fees: { kind: 'legacy', gasPrice } };
 }

@@ -28,9 +28,9 @@ export class Recent {
   }
 
   set(key: string, value: unknown, size: number): void {
-    this.delete(key);
+    this.#youngSize += size - (this.#young.get(key)?.size ?? 0);
     this.#young.set(key, { value, size });
-    this.#youngSize += size;
+    if (this.#old.size > 0) this.#old.delete(key);
     if (this.#youngSize > this.#limit / 2) {
       this.#old = this.#young;
       this.#young = new Map();

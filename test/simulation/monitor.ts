@@ -33,7 +33,11 @@ interface Watched {
   readonly totals: Map<string, bigint>;
   /** What the committed pairs make of each position. */
   readonly positions: Map<string, bigint>;
+  /** State of each payment, by `<pairId>/<leg>`. */
+  readonly payments: Map<string, PaymentRecord['state']>;
   readonly batches: Map<string, BatchRecord>;
+  /** As last written, by `<pairId>!<leg>`. */
+  readonly known: Map<string, Side>;
   /** Keys. */
   readonly outbox: Set<string>;
   readonly openBatches: Set<string>;
@@ -78,7 +82,9 @@ export class Monitor {
       ledger: new Map(),
       totals: new Map(),
       positions: new Map(),
+      payments: new Map(),
       batches: new Map(),
+      known: new Map(),
       outbox: new Set(),
       openBatches: new Set(),
     });
@@ -135,6 +141,9 @@ export class Monitor {
         case 'side-state':
           if (op.type === 'put') moved.push([op.key.slice(cut + 1), JSON.parse(op.value) as SideState]);
           break;
+        case 'side':
+          node.known.delete(op.key.slice(cut + 1));
+          break;
         case 'account':
         case 'position':
         case 'internal':
@@ -151,10 +160,11 @@ export class Monitor {
           this.#countOutbox(node, op);
           break;
         case 'sent':
-          if (op.type === 'put') this.#transactions.add(`${operator}!${(JSON.parse(op.value) as { raw: Hex }).raw}`);
+          if (op.type === 'put') this.#transactions.add(`${operator}!${/"raw":"([^"]+)"/.exec(op.value)?.[1] ?? ''}`);
           break;
         case 'payment':
-          if (op.type === 'put') this.#paymentStored(operator, op.key.slice(cut + 1), op.value);
+          if (op.type === 'put') this.#paymentStored(node, op.key.slice(cut + 1), op.value);
+          else node.payments.delete(op.key.slice(cut + 1));
       }
     }
     for (const [key, state] of moved) this.#sideMoved(node, key, state);
@@ -178,8 +188,9 @@ export class Monitor {
   }
 
   /** I3: applied at most once in each store. */
-  #paymentStored(operator: OperatorId, key: string, text: string): void {
+  #paymentStored({ operator, payments }: Watched, key: string, text: string): void {
     const { entries, state, withoutHold } = JSON.parse(text) as PaymentRecord;
+    payments.set(key, state);
     const commits = entries.filter(({ kind }) => kind === 'commit').length;
     if (commits > 1) this.#violated('I3', `operator ${operator} has booked ${key} ${commits} times`);
     if (state === 'committed' && withoutHold) {
@@ -237,8 +248,7 @@ export class Monitor {
   /** What a state promises of the ledger: a hold from the order on, for the acceptor from where rule 1 says. */
   #checkHold(node: Watched, key: string, role: Role, { state }: SideState): void {
     const [pair, leg] = key.split('!');
-    const text = node.disk.peek(`payment!${pair ?? ''}/${leg ?? ''}`);
-    const found = text === undefined ? 'none' : (JSON.parse(text) as PaymentRecord).state;
+    const found = node.payments.get(`${pair ?? ''}/${leg ?? ''}`) ?? 'none';
     const wrong = (expected: string): void => {
       this.#violated('hold', `operator ${node.operator}: ${key} is ${state}, its payment ${found}, not ${expected}`);
     };
@@ -257,9 +267,13 @@ export class Monitor {
   }
 
   #side(node: Watched, key: string): Side {
+    const known = node.known.get(key);
+    if (known !== undefined) return known;
     const text = node.disk.peek(`side!${key}`);
     if (text === undefined) throw new Error(`operator ${node.operator} has the state of ${key} and no side`);
-    return JSON.parse(text) as Side;
+    const side = JSON.parse(text) as Side;
+    node.known.set(key, side);
+    return side;
   }
 
   #addPosition(node: Watched, key: string): void {

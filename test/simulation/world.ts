@@ -5,8 +5,8 @@
 import type { EngineEvent } from '../../operator-node/engine/engine.ts';
 import { batchIdOf } from '../../operator-node/commitment/typedData.ts';
 import type { Config } from '../../operator-node/config.ts';
-import type { Amount, Asset, Hash, Hex, OperatorId } from '../../operator-node/model/ids.ts';
-import type { SettlementDomain } from '../../operator-node/model/records.ts';
+import type { Amount, Asset, BatchId, Hash, Hex, OperatorId } from '../../operator-node/model/ids.ts';
+import type { Batch, SettlementDomain } from '../../operator-node/model/records.ts';
 import type { DiskOp } from '../../operator-node/store/disk.ts';
 import { auditStores } from './audit.ts';
 import { Contract, type Call } from './chain/contract.ts';
@@ -141,7 +141,7 @@ export class World {
     const { notary } = this;
     const contract = new Contract(
       {
-        batchIdOf: (batch) => batchIdOf(this.settlement, batch),
+        batchIdOf: remembered((batch) => batchIdOf(this.settlement, batch)),
         signed: notary.signed,
         authority,
         maxWindow,
@@ -575,5 +575,15 @@ const everywhere: ReadonlySet<FaultName> = new Set<FaultName>([
   'blocks-half-full',
   'user-message-doubled',
 ]);
+
+/** A batch does not change, and its id costs more than all else that the contract does. */
+function remembered(batchIdOf: (batch: Batch) => BatchId): (batch: Batch) => BatchId {
+  const known = new WeakMap<Batch, BatchId>();
+  return (batch) => {
+    const id = known.get(batch) ?? batchIdOf(batch);
+    known.set(batch, id);
+    return id;
+  };
+}
 
 export const simulate = (options: RunOptions): Promise<RunResult> => new World(options).run();

@@ -2,10 +2,10 @@
  * Who signs what, and what a signed transaction says. Cheap marks in most runs: keys are what costs most, and every
  * port that signs or checks can be told to use the real ones instead.
  */
-import { Transaction } from 'ethers';
+import { keccak256 } from 'ethers';
 import { hash } from 'node:crypto';
 import { settlementCalls, type Attestation, type SettlementCalls } from '../../../operator-node/chain/calls.ts';
-import type { ContractCall, SendingKey } from '../../../operator-node/chain/chain.ts';
+import type { ContractCall, Fees, SendingKey } from '../../../operator-node/chain/chain.ts';
 import { settlementInterface } from '../../../operator-node/chain/decode.ts';
 import { ceiling } from '../../../operator-node/chain/fees.ts';
 import {
@@ -44,7 +44,14 @@ const verifying = (signed: SignatureCheck): BatchSigner['verify'] => {
 export function cheapNotary(chainId: bigint): Notary {
   const made = new Map<string, Call>();
   const transactions = new Map<Hex, ModelTransaction>();
-  const address = (operator: OperatorId, key: string): Hex => sha(`${operator} ${key}`).slice(0, 42) as Hex;
+  const fieldsOf = new Map<Hex, TransactionFields>();
+  const addresses = new Map<string, Hex>();
+  const address = (operator: OperatorId, key: string): Hex => {
+    const name = `${operator} ${key}`;
+    const known = addresses.get(name) ?? (sha(name).slice(0, 42) as Hex);
+    addresses.set(name, known);
+    return known;
+  };
   const signed: SignatureCheck = (signer, batchId, signature) => signature === `${signer}${batchId.slice(2)}`;
   const callOf = (call: Call): ContractCall => {
     const data = `0xca11${made.size.toString(16).padStart(12, '0')}` as Hex;
@@ -75,16 +82,22 @@ export function cheapNotary(chainId: bigint): Notary {
       return {
         address: from,
         sign: (fields) => {
-          const raw = serialise(fields, from);
+          const raw = bytesOf(fields, from);
           const transaction: ModelTransaction = {
-            hash: sha(`${from}${raw}`) as string as Hash,
+            hash: sha(raw) as string as Hash,
             from,
             nonce: fields.nonce,
             fee: ceiling(fields.fees),
             call: made.get(fields.data) ?? { name: 'nothing' },
           };
           transactions.set(raw, transaction);
+          fieldsOf.set(raw, fields);
           return { raw, hash: transaction.hash };
+        },
+        read: (raw) => {
+          const fields = fieldsOf.get(raw);
+          if (fields === undefined) throw new Error(`nobody signed ${raw}`);
+          return fields;
         },
       };
     },
@@ -96,30 +109,36 @@ export function cheapNotary(chainId: bigint): Notary {
   };
 }
 
-/** x of the generator of secp256k1: a signature must be one of a point, and says nothing here. */
-const generator = '0x79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798';
-
-/** Bytes that the sender can take apart again when it raises a fee. The sender's address stands in the signature. */
-function serialise({ fees, ...rest }: TransactionFields, from: string): Hex {
-  const { chainId, nonce, to, data, gasLimit } = rest;
-  const fields = { chainId, nonce, to, data, gasLimit };
-  const transaction = Transaction.from(
-    fees.kind === 'legacy'
-      ? { ...fields, type: 0, gasPrice: fees.gasPrice }
-      : { ...fields, type: 2, maxFeePerGas: fees.maxFeePerGas, maxPriorityFeePerGas: fees.maxPriorityFeePerGas },
-  );
-  transaction.signature = { r: generator, s: `0x${from.slice(2).padStart(64, '0')}`, v: 27 };
-  return transaction.serialized as Hex;
+/** As bytes do: the same for the same fields and sender, and no other's. */
+function bytesOf({ chainId, nonce, to, data, gasLimit, fees }: TransactionFields, from: string): Hex {
+  return `0x${[chainId, nonce, to, data, gasLimit, ceiling(fees), tip(fees), from].map(part).join('')}` as Hex;
 }
 
+const tip = (fees: Fees): bigint => (fees.kind === 'legacy' ? 0n : fees.maxPriorityFeePerGas);
+
+const part = (value: bigint | number | string): string =>
+  `ff${typeof value === 'string' ? value.slice(2) : value.toString(16).padStart(12, '0')}`;
+
 export function realNotary(): Notary {
-  const signed: SignatureCheck = (signer, batchId, signature) => recoverSigner(batchId, signature) === signer;
-  const keyOf = (operator: OperatorId, key: SendingKey): TransactionSigner =>
-    localTransactionSigner(privateKey(operator, key));
+  const signers = new Map<string, string | undefined>();
+  const transactions = new Map<Hex, ModelTransaction>();
+  // Recovered once each: the same signature is looked at by two nodes and by each form of the chain.
+  const signed: SignatureCheck = (signer, batchId, signature) => {
+    const asked = `${batchId}${signature}`;
+    if (!signers.has(asked)) signers.set(asked, recoverSigner(batchId, signature));
+    return signers.get(asked) === signer;
+  };
+  const keys = new Map<string, TransactionSigner>();
+  const keyOf = (operator: OperatorId, key: string): TransactionSigner => {
+    const name = `${operator} ${key}`;
+    const known = keys.get(name) ?? localTransactionSigner(privateKey(operator, key));
+    keys.set(name, known);
+    return known;
+  };
   return {
     signed,
     calls: settlementCalls(settlementAddress),
-    signerOf: (operator) => localTransactionSigner(privateKey(operator, 'signer')).address as Hex,
+    signerOf: (operator) => keyOf(operator, 'signer').address as Hex,
     accountOf: (operator, key) => keyOf(operator, key).address,
     batchSigner: (operator) => ({
       sign: (batchId) => signDigest(privateKey(operator, 'signer'), batchId),
@@ -127,9 +146,13 @@ export function realNotary(): Notary {
     }),
     transactionSigner: keyOf,
     read: (raw) => {
+      const known = transactions.get(raw);
+      if (known !== undefined) return known;
       const { from, nonce, fees, data } = readTransaction(raw);
-      const transaction = Transaction.from(raw);
-      return { hash: transaction.hash as Hash, from, nonce, fee: ceiling(fees), call: callOf(data) };
+      const hash = keccak256(raw) as Hash;
+      const transaction = { hash, from, nonce, fee: ceiling(fees), call: callOf(data) };
+      transactions.set(raw, transaction);
+      return transaction;
     },
   };
 }
