@@ -3,7 +3,7 @@
  * disk, a real chain and a real network, the simulator models of them; what stands between is the same.
  */
 import type { Analysis } from './analysis/analysis.ts';
-import type { SettlementCalls } from './chain/calls.ts';
+import type { AuditLogCalls, SettlementCalls } from './chain/calls.ts';
 import type { ChainReader, ChainWriter, Head, PeerRegistry, SendingKey } from './chain/chain.ts';
 import { ChainPeers } from './chain/peers.ts';
 import { ChainSender, type SenderAlarm } from './chain/sender.ts';
@@ -21,6 +21,7 @@ import type { Clock, Random } from './engine/clock.ts';
 import { Engine, type EngineEvent } from './engine/engine.ts';
 import { TandemError } from './errors.ts';
 import { applyBlocks, cursorTable } from './flow/blocks.ts';
+import { JournalAnchor, checkAnchored } from './flow/checkpoint.ts';
 import type { BatchSigner, ChainView, FlowContext } from './flow/context.ts';
 import { table, type Table } from './flow/flow.ts';
 import { Greetings } from './flow/greet.ts';
@@ -55,6 +56,8 @@ export interface NodeParts extends NodeDomains {
   readonly reader: ChainReader;
   readonly writer: ChainWriter;
   readonly calls: SettlementCalls;
+  /** Absent where the network has no AuditLog. */
+  readonly auditLog?: AuditLogCalls | undefined;
   readonly signer: BatchSigner;
   readonly transactionSigners: Readonly<Record<SendingKey, TransactionSigner>>;
   readonly analysis: Analysis;
@@ -187,6 +190,7 @@ export function composeNode(parts: NodeParts): ComposedNode {
     signers: parts.transactionSigners,
     onOutcome: (tx, outcome) => {
       submitter.onOutcome(tx, outcome);
+      anchor.onOutcome(tx, outcome, clock.now());
     },
     onAlarm: parts.onAlarm,
     onTrouble: (trouble) => {
@@ -194,6 +198,7 @@ export function composeNode(parts: NodeParts): ComposedNode {
     },
   });
   const submitter = new Submitter(parts.calls, sender);
+  const anchor = new JournalAnchor(parts.auditLog, sender, config.journal);
 
   const remote = parts.remote(peers);
   /** Set below: the loopback answers with the flow that uses it. */
@@ -239,6 +244,7 @@ export function composeNode(parts: NodeParts): ComposedNode {
     signer: parts.signer,
     open: new OpenWork(),
     submitter,
+    anchor,
   };
   const handlers = createHandlers(flow);
   everyone = withLoopback(operator.id, createLoopback(operator.id, handlers), remote);
@@ -286,6 +292,7 @@ export function composeNode(parts: NodeParts): ComposedNode {
       languages: analysis.languages,
     }),
     async start() {
+      checkAnchored(store.newest);
       await peers.start();
       checkOwnEntry(config, peers);
       await recover(flow);

@@ -85,6 +85,12 @@ const schema = z.strictObject({
       decideMillis: z.number().int().min(1).max(60_000).default(400),
     })
     .prefault({}),
+  journal: z
+    .strictObject({
+      /** The head of a journal that has gone on is anchored after at most so long; the protocol asks for an hour. */
+      anchorSeconds: z.number().int().min(5).max(3600).default(3600),
+    })
+    .prefault({}),
   batch: z.strictObject({ maxPairs: z.number().int().min(1).max(4096).default(1024) }).prefault({}),
   /** Which fields go to whom, by name: added to the built-in policies (docs/audit-formats.md), or in their place. */
   disclosure: z.strictObject({ policies: policiesSchema }).prefault({}),

@@ -7,7 +7,7 @@ import { createMetrics, type Metrics } from './api/metrics.ts';
 import { createNodeServices } from './api/node-services.ts';
 import { startApi } from './api/server.ts';
 import type { Readiness } from './api/services.ts';
-import { settlementCalls } from './chain/calls.ts';
+import { auditLogCalls, settlementCalls } from './chain/calls.ts';
 import { connect } from './chain/connect.ts';
 import { loadNetwork } from './chain/network.ts';
 import { RpcWriter } from './chain/rpc-writer.ts';
@@ -23,6 +23,7 @@ import { systemClock, systemRandom } from './engine/clock.ts';
 import type { EngineEvent } from './engine/engine.ts';
 import { checkJournalEnd, checkJournalFurther } from './engine/journal.ts';
 import { TandemError } from './errors.ts';
+import { anchorStatus } from './flow/checkpoint.ts';
 import { addressOf, loadKeys, localSigner } from './keys.ts';
 import { FanoutGateway } from './messaging/fanout.ts';
 import type { MessageGateway } from './messaging/gateway.ts';
@@ -83,6 +84,7 @@ export async function startNode(config: Config, { log, onFatal }: NodeHooks): Pr
   await reader.checkNetwork();
 
   const settlement = { chainId: BigInt(network.chainId), contract: network.contracts.PairSettlement };
+  const { AuditLog } = network.contracts;
   const { followDir } = config.backup;
   const followed: { log: FollowLog | undefined } = { log: undefined };
   const store = await openLevelStore(config.dataDir, {
@@ -127,6 +129,7 @@ export async function startNode(config: Config, { log, onFatal }: NodeHooks): Pr
     reader,
     writer: new RpcWriter(endpoints),
     calls: settlementCalls(network.contracts.PairSettlement),
+    auditLog: AuditLog === undefined ? undefined : auditLogCalls(AuditLog),
     signer: localSigner(keys),
     transactionSigners: {
       carrier: localTransactionSigner(keys.carrier),
@@ -173,6 +176,7 @@ export async function startNode(config: Config, { log, onFatal }: NodeHooks): Pr
       halted: flow.open.halted,
       recovering: recoveryOf(engine.newest) !== undefined,
     });
+    if (flow.anchor.enabled) metrics.setAnchor(anchorStatus(engine.newest, now));
     metrics.setOpenPairs(flow.open.openSides);
     const oldest = flow.open.oldestSince();
     metrics.setOldestOpenPair(oldest === undefined ? undefined : toUnixSeconds(oldest));

@@ -4,6 +4,7 @@
  */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { ErrorCode } from '../errors.ts';
+import type { AnchorStatus } from '../flow/checkpoint.ts';
 import type { Role, UnixSeconds } from '../model/ids.ts';
 import type { Disposition } from './services.ts';
 
@@ -26,6 +27,7 @@ export interface Metrics {
   setChainFinal(height: number, timestamp: UnixSeconds): void;
   /** What staff has to see in time. */
   setWatch(watch: Watch): void;
+  setAnchor(status: AnchorStatus): void;
   /** One group commit of the store. */
   observeFlush(seconds: number, transactions: number): void;
   /** Prometheus text. */
@@ -124,6 +126,7 @@ export function createMetrics(nowSeconds: () => number, certificateEnds?: UnixSe
   let head: { height: number; timestamp: UnixSeconds } | undefined;
   let final: { height: number; timestamp: UnixSeconds } | undefined;
   let watch: Watch | undefined;
+  let anchor: AnchorStatus | undefined;
   const flag = (value: boolean | undefined) => (value === undefined ? undefined : Number(value));
   const age = (since: UnixSeconds | undefined) =>
     since === undefined ? undefined : Math.max(0, Math.round(nowSeconds() - since));
@@ -144,6 +147,17 @@ export function createMetrics(nowSeconds: () => number, certificateEnds?: UnixSe
   gauge('tandem_endpoints_disagreeing', 'Questions on which the RPC endpoints disagree.', () => watch?.disagreements);
   gauge('tandem_halted', '1: nothing new is begun until staff has looked.', () => flag(watch?.halted));
   gauge('tandem_recovering', '1: the store may be behind (tandem recover).', () => flag(watch?.recovering));
+  gauge('tandem_journal_anchor_age_seconds', 'Age of the newest anchored head of the journal.', () =>
+    age(anchor?.newest?.block.timestamp),
+  );
+  gauge(
+    'tandem_journal_unanchored_entries',
+    'Entries of the journal that no anchored head covers.',
+    () => anchor?.entries,
+  );
+  gauge('tandem_journal_unanchored_seconds', 'For how long the oldest of these waits.', () =>
+    anchor === undefined ? undefined : Math.round(anchor.waitingMillis / 1000),
+  );
   gauge('tandem_certificate_days_left', 'Days until the certificate of the channel ends.', () =>
     certificateEnds === undefined ? undefined : Math.floor((certificateEnds - nowSeconds()) / 86_400),
   );
@@ -175,6 +189,9 @@ export function createMetrics(nowSeconds: () => number, certificateEnds?: UnixSe
     },
     setChainFinal: (height, timestamp) => {
       final = { height, timestamp };
+    },
+    setAnchor: (status) => {
+      anchor = status;
     },
     observeFlush: (seconds, transactions) => {
       flushSeconds.observe(seconds);

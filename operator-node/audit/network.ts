@@ -18,8 +18,8 @@ export type AuditNetwork = Omit<Network, 'finality'> & { readonly finality?: Fin
 const schema = z.object({
   chainId: z.string().regex(/^[1-9][0-9]{0,77}$/, 'expected decimal digits'),
   genesisHash: hash,
-  contracts: z.object({ OperatorRegistry: address, PairSettlement: address }),
-  codeHashes: z.object({ OperatorRegistry: hash, PairSettlement: hash }),
+  contracts: z.object({ OperatorRegistry: address, PairSettlement: address, AuditLog: address.exactOptional() }),
+  codeHashes: z.object({ OperatorRegistry: hash, PairSettlement: hash, AuditLog: hash.exactOptional() }),
   firstBlock: z.number().int().min(0),
   finality: z
     .discriminatedUnion('mode', [

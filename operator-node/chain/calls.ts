@@ -7,7 +7,7 @@ import { TandemError } from '../errors.ts';
 import { isHex, type BatchId, type Hash, type Hex, type OperatorId } from '../model/ids.ts';
 import type { Batch, SignedBatch } from '../model/records.ts';
 import type { ContractCall } from './chain.ts';
-import { registryInterface, settlementInterface } from './decode.ts';
+import { auditLogInterface, registryInterface, settlementInterface } from './decode.ts';
 
 /** Decisions of the 256 pairs of one word of a batch. */
 export interface Decision {
@@ -40,6 +40,8 @@ const bound = {
   word: 60_000n,
   /** One fresh digest, the header, two events. */
   attestation: 60_000n,
+  /** Two fresh slots of AuditLog, the registry's account, the event. */
+  checkpoint: 110_000n,
   /** One call inside a multicall. */
   inner: 5_000n,
 } as const;
@@ -85,12 +87,26 @@ export interface SettlementCalls {
   together(calls: readonly ContractCall[]): readonly ContractCall[];
 }
 
+const callOf =
+  (to: string, contract: Interface) =>
+  (name: string, args: readonly unknown[], work: bigint): ContractCall => {
+    const data = encode(contract, name, args);
+    return { to, data, gasLimit: bound.transaction + sizeOf(data) * bound.calldataByte + work };
+  };
+
+export interface AuditLogCalls {
+  checkpoint(operator: OperatorId, entry: number, head: Hash): ContractCall;
+}
+
+/** @param contract address of AuditLog */
+export function auditLogCalls(contract: string): AuditLogCalls {
+  const call = callOf(contract, auditLogInterface);
+  return { checkpoint: (operator, entry, head) => call('checkpoint', [operator, entry, head], bound.checkpoint) };
+}
+
 /** @param contract address of PairSettlement */
 export function settlementCalls(contract: string): SettlementCalls {
-  const call = (name: string, args: readonly unknown[], work: bigint): ContractCall => {
-    const data = encode(settlementInterface, name, args);
-    return { to: contract, data, gasLimit: bound.transaction + sizeOf(data) * bound.calldataByte + work };
-  };
+  const call = callOf(contract, settlementInterface);
   const decideOnce = (decisions: readonly Decision[]): ContractCall =>
     call('decide', [decisions.map(decisionTuple)], decisionGas(decisions));
   const attestOnce = (operator: OperatorId, attestations: readonly Attestation[]): ContractCall =>
@@ -154,7 +170,7 @@ export const emptyCall = (address: string): ContractCall => ({
 
 /** `Name(field: value, …)` of a contract's error, or of the language's; undefined for data that is none of them. */
 export function describeRevert(data: string): string | undefined {
-  for (const contract of [settlementInterface, registryInterface]) {
+  for (const contract of [settlementInterface, registryInterface, auditLogInterface]) {
     const found = parseError(contract, data);
     if (found === null) continue;
     const fields = found.fragment.inputs.map(({ name }, index) => {

@@ -44,6 +44,8 @@ export type ChainEvent =
       readonly initiatorDigest: Hash;
       readonly acceptorDigest: Hash;
     }
+  /** The head of an operator's journal was anchored (AuditLog). */
+  | { readonly type: 'JournalCheckpoint'; readonly operator: OperatorId; readonly entry: number; readonly head: Hash }
   /** Any change of a registry entry: read the operator again. */
   | { readonly type: 'OperatorChanged'; readonly operator: OperatorId };
 
@@ -57,6 +59,14 @@ export interface BatchOutcome {
   readonly count: number;
   readonly commitWords: readonly bigint[];
   readonly abortWords: readonly bigint[];
+}
+
+/** The newest head of a journal that AuditLog has. */
+export interface Checkpoint {
+  /** Number of the entry that it is the head after, from 1. */
+  readonly entry: number;
+  readonly head: Hash;
+  readonly timestamp: UnixSeconds;
 }
 
 export type OperatorStatus = 'unknown' | 'active' | 'suspended' | 'retired';
@@ -86,11 +96,13 @@ export interface ChainReader {
   /** Newest block that the chain will not replace, by the configured finality. */
   finalHead(): Promise<Block>;
   block(number: number): Promise<Block>;
-  /** Events of both contracts in that block, asked for by its hash. */
+  /** Events of the contracts in that block, asked for by its hash. */
   logs(blockHash: Hash): Promise<readonly ChainLog[]>;
   /** The contract's state at the hash of one block (rule 3). */
   batchOutcome(batchId: BatchId, blockHash: Hash): Promise<BatchOutcome>;
   nextSequence(initiator: OperatorId, acceptor: OperatorId, blockHash: Hash): Promise<number>;
+  /** Undefined where that operator has anchored none, or the network has no AuditLog. */
+  lastCheckpoint(operator: OperatorId, blockHash: Hash): Promise<Checkpoint | undefined>;
   /** All operators ever admitted, at that block. */
   operators(blockHash: Hash): Promise<readonly OperatorEntry[]>;
   /** Operators whose entry was changed in blocks after that number, up to the newest; final or not. */

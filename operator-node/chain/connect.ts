@@ -23,18 +23,20 @@ export function connect(options: ConnectOptions): Endpoints {
   return new Endpoints(endpoints, networkCheck(options.network), clock);
 }
 
-/** Chain id, genesis hash and the code at both addresses must be those of network.json. */
+/** Chain id, genesis hash and the code at each address must be those of network.json. */
 export function networkCheck(network: Network): NetworkCheck {
   const { contracts, codeHashes, genesisHash } = network;
+  const { AuditLog } = contracts;
   return async (endpoint) => {
-    const [chainId, genesis, registryCode, settlementCode] = await Promise.all([
+    const [chainId, genesis, registryCode, settlementCode, auditLogCode] = await Promise.all([
       ask(endpoint, 'eth_chainId', [], rpcQuantity),
       ask(endpoint, 'eth_getBlockByNumber', ['0x0', false], rpcBlock),
       ask(endpoint, 'eth_getCode', [contracts.OperatorRegistry, 'latest'], rpcHex),
       ask(endpoint, 'eth_getCode', [contracts.PairSettlement, 'latest'], rpcHex),
+      AuditLog === undefined ? undefined : ask(endpoint, 'eth_getCode', [AuditLog, 'latest'], rpcHex),
     ]);
-    for (const said of [chainId, genesis, registryCode, settlementCode]) {
-      if ('unknown' in said)
+    for (const said of [chainId, genesis, registryCode, settlementCode, auditLogCode]) {
+      if (said !== undefined && 'unknown' in said)
         throw new TandemError('chain-unavailable', `RPC endpoint ${endpoint.name}: ${said.unknown}`);
     }
     const compare = (what: string, found: string | undefined, expected: string): string | undefined =>
@@ -49,7 +51,10 @@ export function networkCheck(network: Network): NetworkCheck {
         keccak256(value(registryCode) ?? '0x'),
         codeHashes.OperatorRegistry,
       ) ??
-      compare('the code hash of PairSettlement', keccak256(value(settlementCode) ?? '0x'), codeHashes.PairSettlement)
+      compare('the code hash of PairSettlement', keccak256(value(settlementCode) ?? '0x'), codeHashes.PairSettlement) ??
+      (auditLogCode === undefined || codeHashes.AuditLog === undefined
+        ? undefined
+        : compare('the code hash of AuditLog', keccak256(value(auditLogCode) ?? '0x'), codeHashes.AuditLog))
     );
   };
 }

@@ -13,12 +13,13 @@ import {
   type UnixSeconds,
 } from '../model/ids.ts';
 import type { Network } from '../model/records.ts';
-import { operatorRegistryAbi, pairSettlementAbi } from './abi.ts';
-import type { BatchOutcome, ChainEvent, ChainLog, OperatorEntry, OperatorStatus } from './chain.ts';
+import { auditLogAbi, operatorRegistryAbi, pairSettlementAbi } from './abi.ts';
+import type { BatchOutcome, ChainEvent, ChainLog, Checkpoint, OperatorEntry, OperatorStatus } from './chain.ts';
 import type { RpcLog } from './wire.ts';
 
 export const registryInterface = new Interface(operatorRegistryAbi);
 export const settlementInterface = new Interface(pairSettlementAbi);
+export const auditLogInterface = new Interface(auditLogAbi);
 
 const malformed = (what: string, value: unknown): TandemError =>
   new TandemError('chain-unavailable', `The chain’s answer is not of the expected form: ${what} is ${String(value)}`);
@@ -62,7 +63,7 @@ const operatorId = (value: unknown): OperatorId => {
 type EventType = ChainEvent['type'];
 type Decoder = (args: Result) => ChainEvent;
 
-const settlementEvents: Readonly<Record<Exclude<EventType, 'OperatorChanged'>, Decoder>> = {
+const settlementEvents: Readonly<Record<Exclude<EventType, 'OperatorChanged' | 'JournalCheckpoint'>, Decoder>> = {
   BatchPrepared: (args) => ({
     type: 'BatchPrepared',
     batchId: batchId(args['batchId']),
@@ -129,6 +130,16 @@ function decodeEvent(log: RpcLog, contracts: Network['contracts']): ChainEvent |
     if (found === null || !found.name.startsWith('Operator')) return undefined;
     return { type: 'OperatorChanged', operator: operatorId(found.args['operatorId']) };
   }
+  if (log.address === contracts.AuditLog?.toLowerCase()) {
+    const found = parse(auditLogInterface, log);
+    if (found?.name !== 'JournalCheckpoint') return undefined;
+    return {
+      type: 'JournalCheckpoint',
+      operator: operatorId(found.args['operatorId']),
+      entry: small(found.args['entry']),
+      head: hash(found.args['journalHead']),
+    };
+  }
   return undefined;
 }
 
@@ -183,6 +194,15 @@ export function decodeOutcome(data: Hex): BatchOutcome {
     commitWords: Array.from(commitWords as Result, big),
     abortWords: Array.from(abortWords as Result, big),
   };
+}
+
+/** What `lastCheckpoint(id)` returned; undefined for an operator without one. */
+export function decodeCheckpoint(data: Hex): Checkpoint | undefined {
+  const checkpoint: unknown = resultOf(auditLogInterface, 'lastCheckpoint', data)[0];
+  const field = (name: string): unknown => (checkpoint as Result)[name];
+  const entry = small(field('entry'));
+  if (entry === 0) return undefined;
+  return { entry, head: hash(field('head')), timestamp: seconds(field('timestamp')) };
 }
 
 /** The one number that a view returned. */

@@ -3,8 +3,10 @@ import type { Interface } from 'ethers';
 import { TandemError } from '../errors.ts';
 import type { BatchId, Hash, Hex, OperatorId } from '../model/ids.ts';
 import type { Network } from '../model/records.ts';
-import type { BatchOutcome, Block, ChainLog, ChainReader, OperatorEntry } from './chain.ts';
+import type { BatchOutcome, Block, ChainLog, ChainReader, Checkpoint, OperatorEntry } from './chain.ts';
 import {
+  auditLogInterface,
+  decodeCheckpoint,
   decodeCount,
   decodeLog,
   decodeOperator,
@@ -46,7 +48,8 @@ export class RpcReader implements ChainReader {
     this.#endpoints = options.endpoints;
     this.#network = options.network;
     this.#extraDepth = options.extraDepth;
-    this.#addresses = [options.network.contracts.OperatorRegistry, options.network.contracts.PairSettlement];
+    const { OperatorRegistry, PairSettlement, AuditLog } = options.network.contracts;
+    this.#addresses = [OperatorRegistry, PairSettlement, ...(AuditLog === undefined ? [] : [AuditLog])];
   }
 
   checkNetwork(): Promise<void> {
@@ -129,6 +132,11 @@ export class RpcReader implements ChainReader {
     return decodeCount(settlementInterface, 'nextSequence', data);
   }
 
+  async lastCheckpoint(operator: OperatorId, blockHash: Hash): Promise<Checkpoint | undefined> {
+    if (this.#network.contracts.AuditLog === undefined) return undefined;
+    return decodeCheckpoint(await this.#view(auditLogInterface, 'lastCheckpoint', [operator], blockHash));
+  }
+
   async operators(blockHash: Hash): Promise<readonly OperatorEntry[]> {
     const [{ timestamp }, answer] = await Promise.all([
       this.#endpoints.agreed(`block ${blockHash}`, async (endpoint) =>
@@ -162,9 +170,10 @@ export class RpcReader implements ChainReader {
 
   /** State at the hash of one block; an endpoint that has replaced that block cannot say. */
   #view(contract: Interface, name: string, args: readonly unknown[], blockHash: Hash): Promise<Hex> {
-    const { OperatorRegistry, PairSettlement } = this.#network.contracts;
+    const { OperatorRegistry, PairSettlement, AuditLog } = this.#network.contracts;
     const call = {
-      to: contract === registryInterface ? OperatorRegistry : PairSettlement,
+      to:
+        contract === registryInterface ? OperatorRegistry : contract === auditLogInterface ? AuditLog : PairSettlement,
       data: contract.encodeFunctionData(name, args),
     };
     return this.#endpoints.agreed(`${name}(${args.join(', ')}) at block ${blockHash}`, (endpoint) =>

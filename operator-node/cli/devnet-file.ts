@@ -23,7 +23,7 @@ export interface DevnetUser {
 export interface DevnetFile {
   readonly chainId: number;
   readonly rpcUrl: string;
-  readonly contracts: { readonly OperatorRegistry: string; readonly PairSettlement: string };
+  readonly contracts: { readonly OperatorRegistry: string; readonly PairSettlement: string; readonly AuditLog: string };
   readonly operators: readonly DevnetOperator[];
   readonly users: readonly DevnetUser[];
 }

@@ -8,7 +8,7 @@
 import { hash } from 'node:crypto';
 import { TandemError } from '../errors.ts';
 import type { UnixMillis } from '../model/ids.ts';
-import { table, type Store, type Tx } from '../store/store.ts';
+import { table, type Store, type Tx, type View } from '../store/store.ts';
 import type { Random } from './clock.ts';
 
 export type JournalKind =
@@ -78,6 +78,12 @@ export function appendJournal(
   tx.put(journalTable, keyOf(entry.sequence), entry);
   tx.put(journalHeadTable, 'head', { sequence: entry.sequence, hash: entry.hash });
 }
+
+/** The newest head, durable or not; of an empty journal the one before the first entry. */
+export const journalHead = (view: View): JournalHead => view.get(journalHeadTable, 'head') ?? emptyHead;
+
+export const journalEntry = (view: View, sequence: number): JournalEntry | undefined =>
+  view.get(journalTable, keyOf(sequence));
 
 export interface JournalChecked {
   /** As far as the chain is whole. */

@@ -92,7 +92,7 @@ export function moveBatch(
 }
 
 /** Why this node begins nothing new. Key: `halt`. Ended by staff only. */
-export const haltTable = table<{ readonly what: string; readonly batchId: BatchId; readonly at: UnixMillis }>('halt');
+export const haltTable = table<{ readonly what: string; readonly batchId?: BatchId; readonly at: UnixMillis }>('halt');
 
 /** One direction between two operators, as one of them sees it. */
 export interface Lane {

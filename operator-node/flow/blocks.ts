@@ -57,6 +57,9 @@ function applyLog(flow: FlowContext, work: Work, block: Block, log: ChainLog): v
       if (loadBatch(work, log.batchId, 'acceptor') !== undefined)
         work.emit({ type: 'decision-too-late', batchId: log.batchId, word: log.word });
       break;
+    case 'JournalCheckpoint':
+      if (log.operator === flow.self) flow.anchor.applied(flow, work, block, log);
+      break;
     case 'OperatorChanged':
       break;
   }

@@ -11,6 +11,7 @@ import type { MessageGateway } from '../messaging/gateway.ts';
 import type { Amount, Asset, BatchId, Hash, Hex, Msisdn, OperatorId, UnixSeconds, UserId } from '../model/ids.ts';
 import type { SettlementDomain } from '../model/records.ts';
 import type { View } from '../store/store.ts';
+import type { JournalAnchor } from './checkpoint.ts';
 import type { Table } from './flow.ts';
 import type { Greetings } from './greet.ts';
 import type { OpenWork } from './open.ts';
@@ -75,6 +76,7 @@ export interface FlowContext {
   readonly signer: BatchSigner;
   readonly open: OpenWork;
   readonly submitter: Submitter;
+  readonly anchor: JournalAnchor;
 }
 
 /** A fault of somebody: kept in the journal, told to staff, and the flow goes on. */

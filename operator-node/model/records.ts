@@ -88,9 +88,14 @@ export interface Network {
   /** Decimal. */
   readonly chainId: string;
   readonly genesisHash: Hash;
-  readonly contracts: { readonly OperatorRegistry: string; readonly PairSettlement: string };
+  readonly contracts: {
+    readonly OperatorRegistry: string;
+    readonly PairSettlement: string;
+    /** Absent in a consortium without one: then journals are not anchored. */
+    readonly AuditLog?: string;
+  };
   /** keccak-256 of the deployed code at each address. */
-  readonly codeHashes: { readonly OperatorRegistry: Hash; readonly PairSettlement: Hash };
+  readonly codeHashes: { readonly OperatorRegistry: Hash; readonly PairSettlement: Hash; readonly AuditLog?: Hash };
   /** The block of the first deployment: nothing of this network is older. */
   readonly firstBlock: number;
   /** What counts as final in this consortium (protocol §2). */

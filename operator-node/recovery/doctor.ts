@@ -6,7 +6,7 @@ import type { BatchOutcome, ChainReader, PeerRegistry } from '../chain/chain.ts'
 import type { Channel } from '../channel/channel.ts';
 import type { Request } from '../channel/messages.ts';
 import { checkBooks } from '../domains/payments/books.ts';
-import { verifyJournal } from '../engine/journal.ts';
+import { journalEntry, verifyJournal } from '../engine/journal.ts';
 import { TandemError } from '../errors.ts';
 import {
   batchStateTable,
@@ -18,6 +18,7 @@ import {
   type BatchRecord,
 } from '../flow/batch.ts';
 import { cursorTable } from '../flow/blocks.ts';
+import { anchoredAt, checkpointTable } from '../flow/checkpoint.ts';
 import { isFinal, loadSide, openSideTable, sideStateTable, sideTable } from '../flow/pair.ts';
 import type { BatchId, Hash, Leg, OperatorId, PairId, Role } from '../model/ids.ts';
 import type { Store } from '../store/store.ts';
@@ -86,6 +87,7 @@ export async function examine(parts: DoctorParts): Promise<Diagnosis> {
   await notes.look('store', 'books', () => books(parts.store, notes));
   await notes.look('store', 'pairs', () => pairsAndBatches(parts.store, notes));
   await notes.look('chain', 'registry', () => ownEntry(parts, notes));
+  await notes.look('chain', 'journal', () => anchoredJournal(parts, notes));
   await notes.look('chain', 'lanes', () => lanes(parts, notes));
   await notes.look('chain', 'outcomes', () => outcomes(parts, notes));
   await everyPeer(parts, notes);
@@ -169,6 +171,31 @@ async function ownEntry({ peers, self, signer, account }: DoctorParts, notes: No
       'chain',
       `The account of the keys file, ${account}, is none of this operator's in the registry: ${entry.accounts.join(', ')}`,
     );
+  }
+}
+
+/** The heads that were anchored against the journal: those that the store knows of, and the newest on the chain. */
+async function anchoredJournal({ self, store, reader }: DoctorParts, notes: Notes): Promise<void> {
+  const compare = (entry: number, head: Hash, where: string): void => {
+    const found = journalEntry(store.newest, entry);
+    notes.count('anchored heads');
+    if (found === undefined || `0x${found.hash}` !== head) {
+      const here = found === undefined ? 'is not in this journal' : `has the hash 0x${found.hash} here`;
+      notes.add('chain', `Journal: entry ${entry}, anchored with the head ${head} ${where}, ${here}`);
+    }
+  };
+  for await (const [, { entry, head, block }] of store.scan(checkpointTable)) {
+    compare(entry, head, `in block ${block.number}`);
+  }
+  const { hash, number } = await reader.finalHead();
+  const newest = await reader.lastCheckpoint(self, hash);
+  if (newest === undefined) {
+    notes.count('anchored heads', 0);
+    return;
+  }
+  // The node may be some blocks behind.
+  if (anchoredAt(store.newest, newest.entry) === undefined) {
+    compare(newest.entry, newest.head, `at block ${number}`);
   }
 }
 

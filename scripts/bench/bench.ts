@@ -130,7 +130,7 @@ async function main(): Promise<number> {
       nodeArguments: profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${resolve(profile)}`],
       webhook: { url: receiver.url, secret },
       // A node's own default, not the devnet's two minutes: a backlog is to show as latency, not as expired pairs.
-      overrides: { timing: { acceptSeconds: 600 } },
+      overrides: { timing: { acceptSeconds: 600 }, journal: {} },
       signal,
       say,
       onDeath: (part, exit, logFile) =>

@@ -1,6 +1,6 @@
 /** Everything that the settlement contract has said since its first block. */
 import { Interface } from 'ethers';
-import { pairSettlementAbi } from '../../operator-node/chain/abi.ts';
+import { auditLogAbi, pairSettlementAbi } from '../../operator-node/chain/abi.ts';
 import { rpc } from '../devnet/rpc.ts';
 
 export interface Anchored {
@@ -23,6 +23,25 @@ export interface OnChain {
   readonly batches: ReadonlyMap<string, Anchored>;
   /** Bits that were set twice. */
   readonly faults: readonly string[];
+}
+
+/** A head of an operator's journal. */
+export interface AnchoredHead {
+  readonly operator: number;
+  readonly entry: number;
+  readonly head: string;
+}
+
+/** Every head that AuditLog has been given. */
+export async function readHeads(rpcUrl: string, contract: string): Promise<readonly AnchoredHead[]> {
+  const reading = new Interface(auditLogAbi);
+  const logs = await rpc<RawLog[]>(rpcUrl, 'eth_getLogs', [{ address: contract, fromBlock: '0x0', toBlock: 'latest' }]);
+  return logs.flatMap((log) => {
+    const event = reading.parseLog(log);
+    if (event?.name !== 'JournalCheckpoint') return [];
+    const { operatorId, entry, journalHead } = event.args.toObject() as Record<string, unknown>;
+    return [{ operator: Number(operatorId), entry: Number(entry), head: String(journalHead) }];
+  });
 }
 
 interface RawLog {

@@ -18,6 +18,8 @@ import { handles, type LinkName } from './schedule.ts';
 import type { Story } from './story.ts';
 import type { Supervisor } from './supervisor.ts';
 
+/** Journals are anchored that often: several times in the shortest run. */
+const anchorSeconds = 10;
 export const finalityDepth = 2;
 
 /** Offsets of a devnet's ports from its base. */
@@ -107,6 +109,7 @@ export async function startNet(options: NetOptions): Promise<ChaosNet> {
           keysFile: 'keys.json',
         },
         timing,
+        journal: { anchorSeconds },
       }),
       signal,
       say: (text) => story.say(text),

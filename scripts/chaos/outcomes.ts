@@ -5,7 +5,7 @@ import { operationCommitment, termsCommitment } from '../../operator-node/commit
 import { operationSecret } from '../../operator-node/commitment/secrets.ts';
 import { entryHash } from '../../operator-node/engine/journal.ts';
 import type { KnownBatch } from '../../operator-node/flow/batch.ts';
-import type { Anchored, OnChain } from './anchored.ts';
+import type { Anchored, AnchoredHead, OnChain } from './anchored.ts';
 import type { Audited } from './audit.ts';
 import type { StoredNode } from './stores.ts';
 
@@ -175,10 +175,17 @@ export function auditedAll(nodes: readonly StoredNode[], { problems, committed }
   return [...problems, ...wrong];
 }
 
-/** The journal of each node is one chain of entries without a gap. */
-export function journals(nodes: readonly StoredNode[]): Problems {
+/** The journal of each node is one chain of entries without a gap, and holds each of its heads that is on the chain. */
+export function journals(nodes: readonly StoredNode[], heads: readonly AnchoredHead[]): Problems {
   const problems: Problems = [];
-  for (const { handle, journal } of nodes) {
+  for (const { handle, operator, journal } of nodes) {
+    const own = heads.filter((anchored) => anchored.operator === operator);
+    const hashes = new Map(journal.map(({ sequence, hash }) => [sequence, hash]));
+    if (own.length === 0) problems.push(`${handle}: no head of its journal is on the chain`);
+    for (const { entry, head } of own) {
+      const found = hashes.get(entry);
+      if (`0x${found}` !== head) problems.push(`${handle}: entry ${entry} is ${found}, anchored is ${head}`);
+    }
     let before = { sequence: 0, hash: '0'.repeat(64) };
     for (const entry of journal) {
       const fits =

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { bundlesVerify } from '../devnet/checks.ts';
 import type { DevnetPerson } from '../devnet/users.ts';
-import { readChain, type OnChain } from './anchored.ts';
+import { readChain, readHeads, type AnchoredHead, type OnChain } from './anchored.ts';
 import { audit } from './audit.ts';
 import { Chance } from './chance.ts';
 import { Faults } from './faults.ts';
@@ -78,6 +78,7 @@ export interface ChaosResult {
   readonly found: {
     readonly nodes: readonly StoredNode[];
     readonly chain: OnChain;
+    readonly heads: readonly AnchoredHead[];
     readonly gateway: Gateway;
     readonly acts: readonly Act[];
   };
@@ -208,6 +209,7 @@ async function storm(options: ChaosOptions, stage: Stage): Promise<ChaosResult> 
   const nodes: StoredNode[] = [];
   for (const operator of net.devnet.layout.operators) nodes.push(await readStore(operator));
   const chain = await readChain(net.file.rpcUrl, net.file.contracts.PairSettlement);
+  const heads = await readHeads(net.file.rpcUrl, net.file.contracts.AuditLog);
   const alarms = new Map<string, number>();
   for (const { logFile } of net.devnet.layout.operators) alarmsIn(logFile, alarms);
   const checks: Check[] = [
@@ -238,7 +240,7 @@ async function storm(options: ChaosOptions, stage: Stage): Promise<ChaosResult> 
       name: 'I7: every batch is reconciled and every commitment opens',
       problems: [...outcomes.opened(nodes, chain), ...evidence, ...outcomes.auditedAll(nodes, audited)],
     },
-    { name: 'the journals are whole', problems: outcomes.journals(nodes) },
+    { name: 'the journals are whole and hold their anchored heads', problems: outcomes.journals(nodes, heads) },
     { name: 'nobody is accused of anything', problems: outcomes.nobodyAccused(nodes, alarms) },
     { name: 'no process ended that should not', problems: supervisor.problems },
   ];
@@ -263,7 +265,7 @@ async function storm(options: ChaosOptions, stage: Stage): Promise<ChaosResult> 
     pairs: endsOf(nodes),
     batches: chain.batches.size,
     alarms,
-    found: { nodes, chain, gateway, acts: load.acts },
+    found: { nodes, chain, heads, gateway, acts: load.acts },
   };
 }
 

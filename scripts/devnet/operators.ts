@@ -78,6 +78,8 @@ export function writeConfig(layout: Layout, operator: Operator, options: ConfigO
     directoryFile: from(layout.directoryFile),
     // Two minutes to answer, so that whoever tries it out also sees a question expire.
     timing: { acceptSeconds: 120 },
+    // Once a minute, so that whoever tries it out sees it on the chain.
+    journal: { anchorSeconds: 60 },
     ...(typeof options.overrides === 'function' ? options.overrides(place.handle) : options.overrides),
   };
   const head = `# ${place.handle} on the devnet. Written at each start.\n`;

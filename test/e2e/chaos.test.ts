@@ -379,7 +379,12 @@ describe('npm run chaos', () => {
 
     it('find a journal with a gap, and an accusation', () => {
       const nodes = tampered((node) => ({ ...node, journal: node.journal.filter((_, index) => index !== 1) }));
-      expect(outcomes.journals(nodes)).toHaveLength(1);
+      expect(outcomes.journals(nodes, result.found.heads)).toHaveLength(1);
+      const [first, ...heads] = result.found.heads;
+      if (first === undefined) throw new Error('no journal was anchored');
+      const forged = [{ ...first, head: `0x${'f'.repeat(64)}` }, ...heads];
+      expect(outcomes.journals(result.found.nodes, forged)).toHaveLength(1);
+      expect(outcomes.journals(result.found.nodes, [])).toHaveLength(2);
       expect(outcomes.nobodyAccused(result.found.nodes, new Map([['discrepancy', 1]]))).toHaveLength(1);
     });
   });

@@ -189,6 +189,7 @@ describe('ChainPeers', () => {
       logs: (hash) => reader.logs(hash),
       batchOutcome: (batch, hash) => reader.batchOutcome(batch, hash),
       nextSequence: (initiator, acceptor, hash) => reader.nextSequence(initiator, acceptor, hash),
+      lastCheckpoint: (operator, hash) => reader.lastCheckpoint(operator, hash),
       operators: (hash) => reader.operators(hash),
       operatorsChangedAfter: (number) => reader.operatorsChangedAfter(number),
     };

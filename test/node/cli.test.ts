@@ -47,7 +47,7 @@ async function devnet(
   const file: DevnetFile = {
     chainId: 1,
     rpcUrl: 'http://127.0.0.1:1',
-    contracts: { OperatorRegistry: '0x', PairSettlement: '0x' },
+    contracts: { OperatorRegistry: '0x', PairSettlement: '0x', AuditLog: '0x' },
     operators: [
       {
         id: 1,

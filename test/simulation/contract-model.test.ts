@@ -358,6 +358,8 @@ function encode(call: Call, { OperatorRegistry, PairSettlement }: Network['contr
       return on(OperatorRegistry, registryInterface, call.name, [call.operator, call.account, call.until]);
     case 'rotateSigner':
       return on(OperatorRegistry, registryInterface, call.name, [call.operator, call.signer, call.until]);
+    case 'checkpoint':
+      throw new Error('AuditLog is not part of these sequences');
     case 'nothing':
       return { to: PairSettlement, data: '0x' };
   }

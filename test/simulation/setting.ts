@@ -51,6 +51,7 @@ export const configOf = (operator: OperatorId, timing: Partial<Config['timing']>
         decideMillis: 1000,
         ...timing,
       },
+      journal: { anchorSeconds: 20 },
       maxOpenPairsPerUser: 12,
     },
     '/',

@@ -205,6 +205,7 @@ export class SimulatedNode {
       reader: chain,
       writer: chain,
       calls: notary.calls,
+      auditLog: notary.auditLog,
       signer: notary.batchSigner(this.operator),
       transactionSigners: {
         carrier: notary.transactionSigner(this.operator, 'carrier'),

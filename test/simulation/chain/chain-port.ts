@@ -6,6 +6,7 @@ import type {
   ChainLog,
   ChainReader,
   ChainWriter,
+  Checkpoint,
   Fees,
   OperatorEntry,
   Receipt,
@@ -89,6 +90,10 @@ export class ChainPort implements ChainReader, ChainWriter {
 
   nextSequence(initiator: OperatorId, acceptor: OperatorId, blockHash: Hash): Promise<number> {
     return this.#ask(() => this.#byHash(blockHash).state.nextSequence(initiator, acceptor));
+  }
+
+  lastCheckpoint(operator: OperatorId, blockHash: Hash): Promise<Checkpoint | undefined> {
+    return this.#ask(() => this.#byHash(blockHash).state.lastCheckpoint(operator));
   }
 
   operators(blockHash: Hash): Promise<readonly OperatorEntry[]> {

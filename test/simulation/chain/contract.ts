@@ -4,7 +4,7 @@
  * State is immutable by batch: a copy of the maps is a snapshot.
  */
 import type { Decision, Attestation } from '../../../operator-node/chain/calls.ts';
-import type { BatchOutcome, ChainEvent, OperatorStatus } from '../../../operator-node/chain/chain.ts';
+import type { BatchOutcome, ChainEvent, Checkpoint, OperatorStatus } from '../../../operator-node/chain/chain.ts';
 import type { BatchId, Hash, Hex, OperatorId, UnixSeconds } from '../../../operator-node/model/ids.ts';
 import type { Batch } from '../../../operator-node/model/records.ts';
 
@@ -19,6 +19,8 @@ export type Call =
       readonly decisions: readonly Decision[];
     }
   | { readonly name: 'attest'; readonly operator: OperatorId; readonly attestations: readonly Attestation[] }
+  /** Of AuditLog: the model has one contract for all three. */
+  | { readonly name: 'checkpoint'; readonly operator: OperatorId; readonly entry: number; readonly head: Hash }
   | { readonly name: 'multicall'; readonly calls: readonly Call[] }
   | { readonly name: 'suspend' | 'reinstate'; readonly operator: OperatorId }
   | { readonly name: 'rotateAccount'; readonly operator: OperatorId; readonly account: string; readonly until: number }
@@ -93,12 +95,14 @@ export class Contract {
   readonly #headers: Map<BatchId, Header>;
   readonly #last: Map<string, number>;
   readonly #registry: Map<OperatorId, RegistryEntry>;
+  readonly #checkpoints: Map<OperatorId, Checkpoint>;
 
   constructor(rules: ContractRules, registry: ReadonlyMap<OperatorId, RegistryEntry>, from?: Contract) {
     this.#rules = rules;
     this.#headers = new Map(from?.headers);
     this.#last = new Map(from === undefined ? [] : from.#last);
     this.#registry = new Map(registry);
+    this.#checkpoints = new Map(from === undefined ? [] : from.#checkpoints);
   }
 
   get headers(): ReadonlyMap<BatchId, Header> {
@@ -141,6 +145,8 @@ export class Contract {
           this.#attest(context, index, call.operator, attestation),
         );
       }
+      case 'checkpoint':
+        return this.#checkpoint(context, call.operator, call.entry, call.head);
       case 'multicall':
         return call.calls.flatMap((inner) => this.call(context, inner));
       case 'suspend':
@@ -190,6 +196,10 @@ export class Contract {
 
   nextSequence(initiator: OperatorId, acceptor: OperatorId): number {
     return (this.#last.get(`${initiator}!${acceptor}`) ?? 0) + 1;
+  }
+
+  lastCheckpoint(operator: OperatorId): Checkpoint | undefined {
+    return this.#checkpoints.get(operator);
   }
 
   reconciliation(batchId: BatchId): Reconciliation {
@@ -357,6 +367,18 @@ export class Contract {
       });
     }
     return events;
+  }
+
+  #checkpoint(context: Context, operator: OperatorId, entry: number, head: Hash): ChainEvent[] {
+    if (!this.#isAccount(operator, context)) {
+      throw new Revert('AuditLogNotOperatorAccount', BigInt(operator), context.sender);
+    }
+    const last = this.#checkpoints.get(operator)?.entry ?? 0;
+    if (entry <= last) {
+      throw new Revert('AuditLogCheckpointNotNewer', BigInt(operator), BigInt(last), BigInt(entry));
+    }
+    this.#checkpoints.set(operator, { entry, head, timestamp: context.timestamp as UnixSeconds });
+    return [{ type: 'JournalCheckpoint', operator, entry, head }];
   }
 
   #setStatus(context: Context, name: 'suspend' | 'reinstate', operator: OperatorId): ChainEvent[] {

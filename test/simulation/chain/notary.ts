@@ -4,9 +4,15 @@
  */
 import { keccak256 } from 'ethers';
 import { hash } from 'node:crypto';
-import { settlementCalls, type Attestation, type SettlementCalls } from '../../../operator-node/chain/calls.ts';
+import {
+  auditLogCalls,
+  settlementCalls,
+  type Attestation,
+  type AuditLogCalls,
+  type SettlementCalls,
+} from '../../../operator-node/chain/calls.ts';
 import type { ContractCall, Fees, SendingKey } from '../../../operator-node/chain/chain.ts';
-import { settlementInterface } from '../../../operator-node/chain/decode.ts';
+import { auditLogInterface, settlementInterface } from '../../../operator-node/chain/decode.ts';
 import { ceiling } from '../../../operator-node/chain/fees.ts';
 import {
   localTransactionSigner,
@@ -24,6 +30,7 @@ export const settlementAddress = `0x${'5e'.repeat(20)}`;
 
 export interface Notary {
   readonly calls: SettlementCalls;
+  readonly auditLog: AuditLogCalls;
   readonly signed: SignatureCheck;
   signerOf(operator: OperatorId): Hex;
   accountOf(operator: OperatorId, key: SendingKey): string;
@@ -70,6 +77,9 @@ export function cheapNotary(chainId: bigint): Notary {
       together: (calls) => [
         callOf({ name: 'multicall', calls: calls.map(({ data }) => made.get(data) ?? { name: 'nothing' }) }),
       ],
+    },
+    auditLog: {
+      checkpoint: (operator, entry, head) => callOf({ name: 'checkpoint', operator, entry, head }),
     },
     signerOf: (operator) => address(operator, 'signer'),
     accountOf: address,
@@ -138,6 +148,7 @@ export function realNotary(): Notary {
   return {
     signed,
     calls: settlementCalls(settlementAddress),
+    auditLog: auditLogCalls(settlementAddress),
     signerOf: (operator) => keyOf(operator, 'signer').address as Hex,
     accountOf: (operator, key) => keyOf(operator, key).address,
     batchSigner: (operator) => ({
@@ -184,7 +195,7 @@ const decisionsOf = (decisions: readonly DecodedDecision[]): readonly Decided[] 
 /** What the bytes of a call ask for. */
 function callOf(data: Hex): Call {
   if (data === '0x') return { name: 'nothing' };
-  const parsed = settlementInterface.parseTransaction({ data });
+  const parsed = settlementInterface.parseTransaction({ data }) ?? auditLogInterface.parseTransaction({ data });
   if (parsed === null) throw new Revert('unknown call');
   const args = parsed.args as readonly unknown[];
   const [first, second, third, fourth] = args;
@@ -210,6 +221,8 @@ function callOf(data: Hex): Call {
           executedDigest,
         })),
       };
+    case 'checkpoint':
+      return { name: 'checkpoint', operator: Number(first) as OperatorId, entry: Number(second), head: third as Hash };
     case 'multicall':
       return { name: 'multicall', calls: (first as readonly Hex[]).map(callOf) };
     default:
