@@ -31,11 +31,11 @@ export const subjects: readonly Subject[] = [
   {
     file: 'contracts/ConsortiumGovernor.sol',
     contract: 'ConsortiumGovernor',
-    tests: ['test/contracts/governance.test.ts'],
+    tests: ['test/contracts/governance.test.ts', 'test/contracts/event-log.governor.test.ts'],
   },
   {
     file: 'contracts/ConsortiumTimelock.sol',
     contract: 'ConsortiumGovernor',
-    tests: ['test/contracts/governance.test.ts'],
+    tests: ['test/contracts/governance.test.ts', 'test/contracts/event-log.governor.test.ts'],
   },
 ];
