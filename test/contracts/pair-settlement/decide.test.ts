@@ -1,3 +1,4 @@
+import { ZeroHash } from 'ethers';
 import { beforeEach, describe, expect, it } from 'vitest';
 
 import { type Signed, allOf, commitAll, deadline, decision } from '../consortium.ts';
@@ -18,6 +19,26 @@ describe('decide', () => {
       'PairSettlementUnknownBatch',
       1n,
       absent.batchId,
+    ]);
+  });
+
+  it.each([0, 1])('refuses the batch id zero at entry %i', async (entry) => {
+    const decisions = [decision(batch, 1n), decision({ batchId: ZeroHash }, 1n)].slice(1 - entry);
+    expect(await refusalOf(scene.asBorealis, 'decide', decisions)).toEqual([
+      'PairSettlementUnknownBatch',
+      BigInt(entry),
+      ZeroHash,
+    ]);
+  });
+
+  it('refuses a stranger for the first operator too', async () => {
+    const back = await scene.consortium.prepared({ initiator: 2, acceptor: 1 });
+    expect(await refusalOf(scene.asStranger, 'decide', [decision(back, 1n)])).toEqual([
+      'PairSettlementNotAcceptorAccount',
+      0n,
+      back.batchId,
+      1n,
+      scene.consortium.stranger.address,
     ]);
   });
 

@@ -36,13 +36,13 @@ describe('settle', () => {
     ]);
   });
 
-  it('refuses a decision of another batch, and then prepares nothing', async () => {
+  it.each([0, 1])('refuses a decision of another batch as entry %i, and then prepares nothing', async (entry) => {
     const other = await scene.consortium.prepared();
     const signed = await scene.consortium.sign({ sequence: 2 });
-    const decisions = [decision(signed, 1n), decision(other, 1n)];
+    const decisions = [decision(signed, 1n), decision(other, 1n)].slice(1 - entry);
     expect(await refusalOf(scene.asBorealis, 'settle', ...signed.args, decisions)).toEqual([
       'PairSettlementForeignDecision',
-      1n,
+      BigInt(entry),
       signed.batchId,
       other.batchId,
     ]);
