@@ -34,6 +34,7 @@ import { Submitter } from './flow/submit.ts';
 import type { MessageGateway } from './messaging/gateway.ts';
 import type { Amount } from './model/ids.ts';
 import type { SettlementDomain } from './model/records.ts';
+import { Room, type FreeBytes } from './store/room.ts';
 import type { Store } from './store/store.ts';
 import { Staff } from './users/staff.ts';
 
@@ -51,6 +52,8 @@ export interface NodeParts extends NodeDomains {
   /** Where the watcher begins on a new store. */
   readonly firstBlock: number;
   readonly store: Store;
+  /** Absent: the disk has no end. */
+  readonly freeBytes?: FreeBytes;
   readonly clock: Clock;
   readonly random: Random;
   readonly reader: ChainReader;
@@ -96,6 +99,8 @@ export interface ComposedNode {
   /** Lets what is under way end. The store stays open. */
   stop(): Promise<void>;
 }
+
+const mebibyte = 1024 * 1024;
 
 /** What the watcher has seen of the chain's head, as the flow asks for it. */
 export class HeadView implements ChainView {
@@ -245,6 +250,7 @@ export function composeNode(parts: NodeParts): ComposedNode {
     open: new OpenWork(),
     submitter,
     anchor,
+    room: new Room(config.disk.minFreeMebibytes * mebibyte, parts.freeBytes),
   };
   const handlers = createHandlers(flow);
   everyone = withLoopback(operator.id, createLoopback(operator.id, handlers), remote);
@@ -293,6 +299,7 @@ export function composeNode(parts: NodeParts): ComposedNode {
     }),
     async start() {
       checkAnchored(store.newest);
+      await flow.room.look();
       await peers.start();
       checkOwnEntry(config, peers);
       await recover(flow);

@@ -9,6 +9,7 @@ import { z } from 'zod';
 import { policiesSchema, policyName, policyOf } from './audit/disclosures/policies.ts';
 import { TandemError } from './errors.ts';
 import { isAsset, isMsisdn, isOperatorId, isTimestamp } from './model/ids.ts';
+import type { Network } from './model/records.ts';
 
 const listen = z.strictObject({ host: z.string().default('127.0.0.1'), port: z.number().int().min(0).max(65535) });
 const token = z.string().min(16, 'at least 16 characters');
@@ -83,6 +84,12 @@ const schema = z.strictObject({
       batchMillis: z.number().int().min(1).max(60_000).default(400),
       proposeMillis: z.number().int().min(0).max(10_000).default(20),
       decideMillis: z.number().int().min(1).max(60_000).default(400),
+    })
+    .prefault({}),
+  disk: z
+    .strictObject({
+      /** With less free than this on the store's disk no orders and no proposals are taken; what is open finishes. */
+      minFreeMebibytes: z.number().int().min(0).max(1_048_576).default(256),
     })
     .prefault({}),
   journal: z
@@ -180,6 +187,20 @@ function checkAuditors({ auditors, disclosure }: Config): void {
     const unknown = policies.find((policy) => policyOf(disclosure.policies, policy) === undefined);
     if (unknown !== undefined) throw wrong(`there is no disclosure policy ${unknown}`);
   }
+}
+
+/**
+ * A yes needs time: one that comes at once must still be final before the margin begins. @throws {TandemError} `config-invalid`
+ */
+export function checkTiming({ timing, chain }: Config, finality: Network['finality']): void {
+  const { acceptSeconds, commitMarginSeconds, maxBlockGapSeconds } = timing;
+  const depth = chain.extraDepth + (finality.mode === 'depth' ? finality.depth : 0);
+  const least = commitMarginSeconds + depth * maxBlockGapSeconds;
+  if (acceptSeconds > least) return;
+  throw new TandemError(
+    'config-invalid',
+    `timing.acceptSeconds is ${acceptSeconds}: it must be more than ${least}, which is timing.commitMarginSeconds (${commitMarginSeconds}) and ${depth} blocks until a block is final, each up to timing.maxBlockGapSeconds (${maxBlockGapSeconds}). Give users longer to answer; maxBlockGapSeconds has to be what the consortium's chain keeps to.`,
+  );
 }
 
 /** Checks a configuration given as a value; `base` is what its paths are relative to. */

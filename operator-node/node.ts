@@ -17,7 +17,7 @@ import type { ChainWatcher } from './chain/watcher.ts';
 import { createHttpsChannel, startChannelServer } from './channel/https.ts';
 import { signDigest } from './commitment/typedData.ts';
 import { composeNode, openDomains, type HeadView } from './compose.ts';
-import type { Config } from './config.ts';
+import { checkTiming, type Config } from './config.ts';
 import { loadDirectory } from './directory/file.ts';
 import { systemClock, systemRandom } from './engine/clock.ts';
 import type { EngineEvent } from './engine/engine.ts';
@@ -35,6 +35,7 @@ import { FollowLog } from './recovery/follow.ts';
 import { holdsBefore } from './recovery/holds.ts';
 import { recoveryOf } from './recovery/state.ts';
 import { openLevelStore } from './store/level.ts';
+import { freeBytesOf, type Room } from './store/room.ts';
 
 export interface NodeHooks {
   /** One entry a line: what staff should see. */
@@ -74,6 +75,7 @@ export async function startNode(config: Config, { log, onFatal }: NodeHooks): Pr
   const certificateEnds = toUnixSeconds(new X509Certificate(tls.cert).validToDate.getTime());
   const metrics = createMetrics(() => toUnixSeconds(systemClock.now()), certificateEnds);
   const network = loadNetwork(config.chain.networkFile);
+  checkTiming(config, network.finality);
   const analysis = loadCatalogue(config.catalogueFile, { assets: config.assets });
   const directory = loadDirectory(config.directoryFile);
 
@@ -124,6 +126,7 @@ export async function startNode(config: Config, { log, onFatal }: NodeHooks): Pr
     settlement,
     firstBlock: network.firstBlock,
     store,
+    freeBytes: freeBytesOf(config.dataDir),
     clock: systemClock,
     random: systemRandom,
     reader,
@@ -174,6 +177,8 @@ export async function startNode(config: Config, { log, onFatal }: NodeHooks): Pr
       endpointsSilent: endpoints.status.filter(({ state }) => state === 'silent').length,
       disagreements: endpoints.disagreements.length,
       halted: flow.open.halted,
+      freeBytes: flow.room.freeBytes,
+      outOfRoom: flow.room.short,
       recovering: recoveryOf(engine.newest) !== undefined,
     });
     if (flow.anchor.enabled) metrics.setAnchor(anchorStatus(engine.newest, now));
@@ -200,7 +205,7 @@ export async function startNode(config: Config, { log, onFatal }: NodeHooks): Pr
       log({ level: 'warn', where: 'channel', ...event, ...('error' in event ? { error: String(event.error) } : {}) });
     },
   });
-  const readiness = (): Readiness => readinessOf(head, watcher);
+  const readiness = (): Readiness => readinessOf(head, watcher, flow.room);
   const services = createNodeServices({
     flow,
     receiver: node.receiver,
@@ -213,6 +218,7 @@ export async function startNode(config: Config, { log, onFatal }: NodeHooks): Pr
     doctor: {
       self: operator.id,
       store,
+      room: flow.room,
       records: () => store.records(),
       reader,
       peers,
@@ -257,11 +263,15 @@ function gatewayOf({ gateway }: Config, phones: Phones | undefined): MessageGate
   return new FanoutGateway(gateways);
 }
 
-function readinessOf(head: HeadView, watcher: ChainWatcher): Readiness {
+function readinessOf(head: HeadView, watcher: ChainWatcher, { short, freeBytes = 0, minFreeBytes }: Room): Readiness {
   const { running, trouble } = watcher.status;
   const state = head.stalled ? 'no block for too long' : head.caughtUp ? 'ok' : 'catching up';
   const chain = running ? (trouble?.message ?? state) : 'stopped: see the log';
-  return { ready: chain === 'ok', checks: { store: 'ok', chain } };
+  const mebibytes = (bytes: number): string => `${Math.floor(bytes / 1024 / 1024)} MiB`;
+  const store = short
+    ? `${mebibytes(freeBytes)} free on its disk, orders are taken again at more than ${mebibytes(minFreeBytes)}: free some space`
+    : 'ok';
+  return { ready: chain === 'ok' && !short, checks: { store, chain } };
 }
 
 function observe(metrics: Metrics, event: EngineEvent): void {

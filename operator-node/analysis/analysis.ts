@@ -124,6 +124,7 @@ export type NoticeKey =
   | 'peer-unreachable'
   | 'busy'
   | 'chain-stalled'
+  | 'out-of-room'
   | 'unknown-item'
   | 'sold-out'
   | 'no-open-question'

@@ -86,6 +86,7 @@ export const noticePlaceholders: Readonly<Record<NoticeKey, Allowed>> = {
   'peer-unreachable': ['name?'],
   busy: [],
   'chain-stalled': [],
+  'out-of-room': [],
   'unknown-item': ['item', 'name?'],
   'sold-out': ['item', 'name?'],
   'no-open-question': [],

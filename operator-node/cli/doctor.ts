@@ -16,6 +16,7 @@ import { parseCommand, print } from './arguments.ts';
 import { ApiError, NodeClient } from './client.ts';
 import type { Output } from './output.ts';
 import { staffNode, staffOptions, staffUsage, type StaffNode } from './staff.ts';
+import { freeBytesOf, Room } from '../store/room.ts';
 
 const usage = `usage: tandem doctor (--config FILE | --operator HANDLE) [--json]
 ${staffUsage}
@@ -87,6 +88,7 @@ async function offline({ config }: StaffNode): Promise<Diagnosis> {
     const found = await examine({
       self: operator.id,
       store,
+      room: new Room(config.disk.minFreeMebibytes * 1024 * 1024, freeBytesOf(config.dataDir)),
       records: () => store.records(),
       reader,
       peers,

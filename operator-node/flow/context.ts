@@ -10,6 +10,7 @@ import { TandemError } from '../errors.ts';
 import type { MessageGateway } from '../messaging/gateway.ts';
 import type { Amount, Asset, BatchId, Hash, Hex, Msisdn, OperatorId, UnixSeconds, UserId } from '../model/ids.ts';
 import type { SettlementDomain } from '../model/records.ts';
+import type { Room } from '../store/room.ts';
 import type { View } from '../store/store.ts';
 import type { JournalAnchor } from './checkpoint.ts';
 import type { Table } from './flow.ts';
@@ -77,6 +78,8 @@ export interface FlowContext {
   readonly open: OpenWork;
   readonly submitter: Submitter;
   readonly anchor: JournalAnchor;
+  /** Of the store's disk. */
+  readonly room: Room;
 }
 
 /** A fault of somebody: kept in the journal, told to staff, and the flow goes on. */

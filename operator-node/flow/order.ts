@@ -36,6 +36,7 @@ const roundUp = (seconds: number): UnixSeconds => (Math.ceil(seconds / 15) * 15)
 function notNow(flow: FlowContext, user: User, order: PricedOrder): NoticeKey | undefined {
   if (order.to === user.number) return 'own-number';
   if (flow.chainView.stalled || flow.open.halted) return 'chain-stalled';
+  if (flow.room.short) return 'out-of-room';
   if (flow.open.ordersOf(user.id) >= flow.config.maxOpenPairsPerUser) return 'busy';
   if (flow.open.openOfPeer('initiator', order.peer) >= flow.config.maxOpenPairsPerPeer) return 'busy';
   // A suspended operator starts nothing new, and nobody starts anything with it.

@@ -11,6 +11,7 @@ const retryMillis = [50, 100, 250, 500, 1000, 2000, 5000] as const;
 
 const sweepMillis = 500;
 const pokeMillis = 5_000;
+const roomMillis = 1_000;
 /** How often it is asked whether the journal's head is to be anchored. */
 const anchorMillis = 1_000;
 const proposalsAtOnce = 128;
@@ -44,6 +45,18 @@ export function startClocks(flow: FlowContext): void {
   engine.every(config.timing.decideMillis, 'submit', () => flow.submitter.round());
   engine.every(sweepMillis, 'proposals', () => lapseProposals(flow));
   engine.every(anchorMillis, 'journal anchor', () => flow.anchor.round(flow));
+  engine.every(roomMillis, 'disk', async () => {
+    const changed = await flow.room.look();
+    if (changed === undefined) return;
+    const { freeBytes, minFreeBytes } = flow.room;
+    await engine.run((work) => {
+      work.emit(
+        changed === 'short'
+          ? { type: 'alarm', what: 'disk-nearly-full', freeBytes, minFreeBytes }
+          : { type: 'disk-has-room', freeBytes, minFreeBytes },
+      );
+    });
+  });
   // Rule 3: a chain that makes no blocks without transactions is moved by an empty one.
   engine.every(pokeMillis, 'poke', async () => {
     const age = flow.chainView.ageMillis;

@@ -21,6 +21,7 @@ import { cursorTable } from '../flow/blocks.ts';
 import { anchoredAt, checkpointTable } from '../flow/checkpoint.ts';
 import { isFinal, loadSide, openSideTable, sideStateTable, sideTable } from '../flow/pair.ts';
 import type { BatchId, Hash, Leg, OperatorId, PairId, Role } from '../model/ids.ts';
+import type { Room } from '../store/room.ts';
 import type { Store } from '../store/store.ts';
 import { recoveryOf } from './state.ts';
 
@@ -41,6 +42,7 @@ export interface Diagnosis {
 export interface DoctorParts {
   readonly self: OperatorId;
   readonly store: Store;
+  readonly room: Room;
   /** All records with their checksums compared; where the disk has any. */
   readonly records?: () => AsyncIterable<readonly [key: string, text: string]>;
   readonly reader: ChainReader;
@@ -83,6 +85,7 @@ class Notes {
 export async function examine(parts: DoctorParts): Promise<Diagnosis> {
   const notes = new Notes();
   await notes.look('store', 'records', () => everyRecord(parts, notes));
+  await notes.look('store', 'disk', () => diskRoom(parts, notes));
   await notes.look('store', 'journal', () => wholeJournal(parts.store, notes));
   await notes.look('store', 'books', () => books(parts.store, notes));
   await notes.look('store', 'pairs', () => pairsAndBatches(parts.store, notes));
@@ -92,6 +95,15 @@ export async function examine(parts: DoctorParts): Promise<Diagnosis> {
   await notes.look('chain', 'outcomes', () => outcomes(parts, notes));
   await everyPeer(parts, notes);
   return { findings: notes.findings, looked: notes.looked };
+}
+
+/** Room that is short now; not short yet is said by the metrics. */
+async function diskRoom({ room }: DoctorParts, notes: Notes): Promise<void> {
+  await room.look();
+  notes.count('mebibytes free', Math.floor((room.freeBytes ?? 0) / 1024 / 1024));
+  if (!room.short) return;
+  const [free, least] = [room.freeBytes ?? 0, room.minFreeBytes].map((bytes) => Math.floor(bytes / 1024 / 1024));
+  notes.add('store', `The disk has ${free} MiB free, less than disk.minFreeMebibytes (${least}): no orders are taken`);
 }
 
 async function everyRecord({ records, store }: DoctorParts, notes: Notes): Promise<void> {

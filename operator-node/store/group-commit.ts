@@ -216,9 +216,11 @@ export class GroupCommitStore implements Store {
   /** What is on disk is unknown from here: nothing more is written, read or reported. */
   #fail(cause: unknown): void {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    const fault = new TandemError('store-failed', `A write failed, the store is closed to writing: ${reason}`, {
-      cause,
-    });
+    const fault = new TandemError(
+      'store-failed',
+      `A write failed, the store is closed to writing: ${reason}. Free space on its disk, or mend it, then start the node again: whatever anybody was told is there, and what is open goes on.`,
+      { cause },
+    );
     this.#fault = fault;
     const waiters = [...(this.#writing?.waiters ?? []), ...this.#pending.waiters];
     this.#writing = undefined;

@@ -110,6 +110,8 @@ export async function startNet(options: NetOptions): Promise<ChaosNet> {
         },
         timing,
         journal: { anchorSeconds },
+        // The small disk has 384.
+        disk: { minFreeMebibytes: 64 },
       }),
       signal,
       say: (text) => story.say(text),
