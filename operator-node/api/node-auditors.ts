@@ -4,11 +4,8 @@
  */
 import type { PaymentsDomain } from '../domains/payments/payments.ts';
 import { TandemError } from '../errors.ts';
-import { batchLineSchema, parseLine } from '../audit/disclosures/lines.ts';
 import { cursorTable } from '../flow/blocks.ts';
-import { laneKey } from '../flow/batch.ts';
 import type { FlowContext } from '../flow/context.ts';
-import type { OperatorId } from '../model/ids.ts';
 import type { Auditor } from './auditor-gate.ts';
 import { disclosurePage } from './node-disclosures.ts';
 import type { AuditRequest, AuditScope, DisclosurePage } from './services.ts';
@@ -50,62 +47,21 @@ export async function auditorPage(
   request: AuditRequest,
 ): Promise<DisclosurePage> {
   const auditor = auditorOf(flow, name);
-  const journaled = (what: string, more: Readonly<Record<string, unknown>>): Promise<void> =>
-    flow.engine.run((work) => {
-      work.journal('disclosure', { what, auditor: name, ...request, ...more });
-    });
   const why = outside(auditor, request);
   if (why !== undefined) {
-    await journaled('auditor access refused', { why });
+    await flow.engine.run((work) => {
+      work.journal('disclosure', { what: 'auditor access refused', auditor: name, ...request, why });
+    });
     throw new TandemError('forbidden', `This is outside of the scope of ${name}: ${why}.`);
   }
-  const { from, to, policy, after, reason } = request;
-  const whole = await disclosurePage(flow, payments, { from, to, policy, after, reason, recipient: `auditor ${name}` });
-  const page =
-    auditor.counterparties === undefined ? whole : scopedPage(whole, flow.self, new Set(auditor.counterparties));
-  await journaled('auditor access', { batches: page.batches, pairs: page.pairs });
-  return page;
-}
-
-/** The sections of batches with these operators, and where to go on: a lane with any other is stepped over. */
-export function scopedPage(
-  { text, next }: DisclosurePage,
-  self: OperatorId,
-  scope: ReadonlySet<OperatorId>,
-): DisclosurePage {
-  let kept = '';
-  let batches = 0;
-  let pairs = 0;
-  for (let at = 0; at < text.length;) {
-    const end = text.indexOf('\n', at) + 1;
-    const line = parseLine(batchLineSchema, text.slice(at, end - 1));
-    if (!line.ok) {
-      // Only the header is no section, and only at the beginning.
-      if (at !== 0) throw new TandemError('internal', `A disclosure page has no section at ${at}: ${line.reason}`);
-      kept = text.slice(0, end);
-      at = end;
-      continue;
-    }
-    const { batch, bytes, pairs: count } = line.value;
-    const peer = batch.initiator === self ? batch.acceptor : batch.initiator;
-    if (scope.has(peer)) {
-      kept += text.slice(at, end + bytes);
-      batches += 1;
-      pairs += count;
-    }
-    at = end + bytes;
-  }
-  const onward = next === undefined ? undefined : nextInScope(next, scope);
-  return { text: kept, batches, pairs, ...(onward === undefined ? {} : { next: onward }) };
-}
-
-const roles = ['acceptor', 'initiator'] as const;
-
-/** `next` itself in a lane of the scope, else the place before the first batch of the next such lane, if there is one. */
-function nextInScope(next: string, scope: ReadonlySet<OperatorId>): string | undefined {
-  const lane = next.slice(0, next.lastIndexOf('!'));
-  const lanes = roles.flatMap((role) => [...scope].map((peer) => laneKey(role, peer)));
-  if (lanes.includes(lane)) return next;
-  // With the `!` that follows it in a key: lanes are in the order of their batches' keys.
-  return lanes.filter((other) => `${other}!` > `${lane}!`).sort((a, b) => (`${a}!` < `${b}!` ? -1 : 1))[0];
+  const { counterparties } = auditor;
+  return disclosurePage(
+    flow,
+    payments,
+    { ...request, recipient: `auditor ${name}` },
+    {
+      ...(counterparties === undefined ? {} : { counterparties }),
+      journal: { what: 'auditor access', auditor: name, ...request },
+    },
+  );
 }

@@ -19,13 +19,13 @@ import { cursorTable } from '../flow/blocks.ts';
 import type { FlowContext } from '../flow/context.ts';
 import { loadSide, type Side } from '../flow/pair.ts';
 import { leafHashes } from '../flow/propose.ts';
-import { toTimestamp, type Hash, type Leg, type PairId } from '../model/ids.ts';
+import { toTimestamp, type Hash, type Leg, type OperatorId, type PairId, type Role } from '../model/ids.ts';
 import type { View } from '../store/store.ts';
 import { userTable } from '../users/user.ts';
 import type { DisclosurePage, DisclosureRequest } from './services.ts';
 
 /** A page ends with the batch that passes this. */
-const pageBytes = 4_194_304;
+const defaultPageBytes = 4_194_304;
 /** Pairs between two looks at other work: some 5 ms. */
 const pairsAtOnce = 64;
 
@@ -135,11 +135,21 @@ async function section(
   return head + body;
 }
 
+/** For whom a page is made, where that is not staff. */
+export interface PageScope {
+  /** Batches with these operators and no others. */
+  readonly counterparties?: readonly OperatorId[];
+  /** In place of what the journal says of a page for staff. */
+  readonly journal: Readonly<Record<string, unknown>>;
+}
+
 /** Journaled with each page, before it is given. @throws {TandemError} `not-found` for a policy; `not-ready` */
 export async function disclosurePage(
   flow: FlowContext,
   payments: PaymentsDomain,
   request: DisclosureRequest,
+  scope?: PageScope,
+  pageBytes = defaultPageBytes,
 ): Promise<DisclosurePage> {
   const { from, to, policy: name, after } = request;
   const policy = policyOf(flow.config.disclosure.policies, name);
@@ -168,35 +178,32 @@ export async function disclosurePage(
       : '';
   let batches = 0;
   let pairs = 0;
+  let last = after;
   let next: string | undefined;
   // A lane's key and the space, which comes before every other character: the next key after it.
   for await (const [key, batchId] of engine.store.scan(laneBatchTable, after === '' ? {} : { gte: `${after} ` })) {
-    const known = loadBatch(engine.newest, batchId, key.startsWith('initiator') ? 'initiator' : 'acceptor');
+    const [role = '', peer = ''] = key.split('!');
+    if (scope?.counterparties?.includes(Number(peer) as OperatorId) === false) continue;
+    const known = loadBatch(engine.newest, batchId, role as Role);
     const prepared = known?.state.prepared?.number;
     if (known === undefined || prepared === undefined || prepared < from || prepared > to) continue;
-    const { batch, role } = known.record;
+    const { batch } = known.record;
     // A batch on us is in the store twice; it is disclosed once, with both legs.
     if (batch.initiator === batch.acceptor && role === 'acceptor') continue;
+    // There is a page after this one only where there is a batch for it.
+    if (text.length >= pageBytes) {
+      next = last;
+      break;
+    }
     text += await section(flow, payments, known, prepared, asOf, shown);
     batches += 1;
     pairs += batch.count;
-    if (text.length >= pageBytes) {
-      next = key;
-      break;
-    }
+    last = key;
   }
   await engine.run((work) => {
-    work.journal('disclosure', {
-      what: 'disclosure file',
-      from,
-      to,
-      policy: name,
-      after,
-      recipient: request.recipient,
-      reason: request.reason,
-      batches,
-      pairs,
-    });
+    const { recipient, reason } = request;
+    const who = scope?.journal ?? { what: 'disclosure file', from, to, policy: name, after, recipient, reason };
+    work.journal('disclosure', { ...who, batches, pairs });
   });
   return { text, batches, pairs, ...(next === undefined ? {} : { next }) };
 }

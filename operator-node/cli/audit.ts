@@ -2,8 +2,8 @@
  * `tandem audit`: what a regulator runs. It needs a network file, chain endpoints and what the operators hand over, and
  * nothing of a node.
  */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseBundle } from '../audit/format.ts';
 import { parseNetwork, type AuditNetwork } from '../audit/network.ts';
@@ -11,6 +11,7 @@ import { pageOf } from '../audit/report/page.ts';
 import { csvOf, jsonOf, tablesOf } from '../audit/report/tables.ts';
 import { rpcAuditChain } from '../audit/rpcAuditChain.ts';
 import { defaultTolerance } from '../audit/scan/batch.ts';
+import { agreeing } from '../audit/scan/endpoints.ts';
 import { EarlierScans } from '../audit/scan/earlier.ts';
 import { exitCodeOf, Findings, severityOf } from '../audit/scan/findings.ts';
 import { scan, type ScanResult } from '../audit/scan/scan.ts';
@@ -19,20 +20,31 @@ import { sdJwtOf } from '../audit/sdJwt.ts';
 import { bundleFiles, verifyMany } from '../audit/verifyMany.ts';
 import { TandemError } from '../errors.ts';
 import { parseCommand } from './arguments.ts';
+import { blocksOf, fetchFile, fetchFor, type AuditNode, type FetchJob } from './audit-fetch.ts';
 import { progressBar } from './audit-progress.ts';
 import { UsageError } from './devnet-file.ts';
 import { table } from './format.ts';
 import type { Output } from './output.ts';
 
+const defaultPolicyName = 'regulator-minimum';
+
 const usage = `usage: tandem audit scan FILE …      --network FILE --rpc URL … [--from BLOCK] [--to BLOCK] [--state FILE] [--json]
        tandem audit positions FILE … --network FILE --rpc URL … [--from BLOCK] [--to BLOCK] [--json]
        tandem audit report FILE …    --network FILE --rpc URL … --out FOLDER [--from BLOCK] [--to BLOCK]
-       tandem audit verify PATH …    --network FILE --rpc URL [--json]
+       tandem audit verify PATH …    --network FILE --rpc URL … [--json]
+       tandem audit fetch            --node URL --token-file FILE --reason WHY --out FILE [--from BLOCK] [--to BLOCK]
        tandem audit sd-jwt BUNDLE    --key FILE [--leg first|second]
 
-FILE are disclosure files, of all operators; PATH are evidence bundles, SD-JWTs of them, and folders of either. --rpc can be given more than
-once: endpoints that disagree are a finding. --state FILE is written, and the next scan goes on from there after it has
-checked that the chain still has the last block.
+FILE are disclosure files, of all operators; PATH are evidence bundles, SD-JWTs of them, and folders of either. --rpc can
+be given more than once: endpoints that disagree are a finding. --state FILE is written, with FILE.index beside it, and
+the next scan goes on from there after it has checked that the chain still has the last block.
+In place of FILE, the nodes’ endpoints for auditors:
+  --node URL           of a node’s API; more than once
+  --token-file FILE    the auditor’s token there; one for each --node, in their order
+  --reason WHY         goes into the nodes’ journals, as does --filed ID, a request in the AuditLog
+  --policy NAME        what is to be disclosed (${defaultPolicyName})
+  --keep FOLDER        keeps the files that were fetched
+Further:
   --threads N          threads that check batches (as many as there are cores)
   --post-seconds N     allowed from decision to posting (${defaultTolerance.postSeconds})
   --attest-seconds N   allowed from the end of a batch to its attestation (${defaultTolerance.attestSeconds})
@@ -50,6 +62,12 @@ const options = {
   out: { type: 'string' },
   key: { type: 'string' },
   leg: { type: 'string', default: 'first' },
+  node: { type: 'string', multiple: true },
+  'token-file': { type: 'string', multiple: true },
+  reason: { type: 'string' },
+  filed: { type: 'string' },
+  policy: { type: 'string', default: defaultPolicyName },
+  keep: { type: 'string' },
   threads: { type: 'string' },
   'post-seconds': { type: 'string' },
   'attest-seconds': { type: 'string' },
@@ -96,21 +114,51 @@ function endpointsOf(urls: readonly string[] | undefined) {
   });
 }
 
+function nodesOf(values: Values): AuditNode[] {
+  const [urls = [], tokenFiles = []] = [values.node, values['token-file']];
+  if (urls.length !== tokenFiles.length) throw new UsageError('each --node needs a --token-file.');
+  return urls.map((url, at) => {
+    if (!URL.canParse(url) || !/^https?:/.test(url)) throw new UsageError(`--node ${url} is no http URL.`);
+    return { url: url.replace(/\/$/, ''), token: readText(tokenFiles[at] ?? '').trim() };
+  });
+}
+
+function jobOf({ policy, reason, filed }: Values): FetchJob {
+  if (reason === undefined) throw new UsageError('--node needs --reason.');
+  return { policy, reason, filed };
+}
+
+/** Where fetched files go: kept, or in a folder that is removed afterwards. */
+function fetchFolder({ keep }: Values): Disposable & { readonly folder: string } {
+  if (keep === undefined) {
+    const folder = mkdtempSync(join(tmpdir(), 'tandem-audit-'));
+    return { folder, [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }) };
+  }
+  mkdirSync(keep, { recursive: true });
+  return { folder: keep, [Symbol.dispose]: () => undefined };
+}
+
 async function scanned(files: readonly string[], values: Values, out: Output): Promise<ScanResult> {
   const network = networkOf(values.network);
   const endpoints = endpointsOf(values.rpc);
-  if (network === undefined || endpoints.length === 0 || files.length === 0) {
-    throw new UsageError(`files, --network and --rpc are needed.\n${usage}`);
+  const nodes = nodesOf(values);
+  if (network === undefined || endpoints.length === 0 || files.length + nodes.length === 0) {
+    throw new UsageError(`files or --node, --network and --rpc are needed.\n${usage}`);
   }
+  const job = nodes.length === 0 ? undefined : jobOf(values);
   const [from, to] = [wholeNumber('from', values.from), wholeNumber('to', values.to)];
   const state = values.state === undefined ? undefined : readState(values.state);
   const bar = progressBar(out, 'batches');
+  using fetched = job === undefined ? undefined : fetchFolder(values);
   await using earlier = values.state === undefined ? undefined : await EarlierScans.open(values.state, state, network);
   try {
     const result = await scan({
       network,
       endpoints,
-      files,
+      files:
+        job === undefined || fetched === undefined
+          ? files
+          : async (blocks) => [...files, ...(await fetchFor(nodes, fetched.folder, blocks, job))],
       ...(from === undefined ? {} : { from }),
       ...(to === undefined ? {} : { to }),
       ...(state === undefined ? {} : { state }),
@@ -185,13 +233,13 @@ async function runReport(files: readonly string[], values: Values, out: Output):
 async function runVerify(paths: readonly string[], values: Values, out: Output): Promise<number> {
   if (paths.length === 0) throw new UsageError(`name bundles, or folders of them.\n${usage}`);
   const network = networkOf(values.network);
-  const [endpoint] = endpointsOf(values.rpc);
-  if (network !== undefined && endpoint === undefined) throw new UsageError('--network needs --rpc.');
+  const endpoints = endpointsOf(values.rpc);
+  if (network !== undefined && endpoints.length === 0) throw new UsageError('--network needs --rpc.');
   const findings = new Findings();
   let all = 0;
   for await (const _ of bundleFiles(paths)) all += 1;
   const bar = progressBar(out, 'bundles');
-  const pinned = network === undefined || endpoint === undefined ? undefined : { network, chain: endpoint.chain };
+  const pinned = network === undefined ? undefined : { network, chain: agreeing(endpoints, findings) };
   const result = await verifyMany(bundleFiles(paths), pinned, findings, (done) => bar.show(done, all)).finally(bar.end);
   if (values.json)
     out.stdout.write(`${JSON.stringify({ ...result, counts: findings.counts, findings: findings.list })}\n`);
@@ -200,6 +248,24 @@ async function runVerify(paths: readonly string[], values: Values, out: Output):
     out.stdout.write(`${[head, ...findingLines(findings)].join('\n')}\n`);
   }
   return exitCodeOf(findings);
+}
+
+async function runFetch(paths: readonly string[], values: Values, out: Output): Promise<number> {
+  const [node, ...others] = nodesOf(values);
+  const file = values.out;
+  if (node === undefined || others.length > 0 || file === undefined || paths.length > 0)
+    throw new UsageError(`one --node, --token-file and --out are needed.\n${usage}`);
+  const job = jobOf(values);
+  const [from, to] = [wholeNumber('from', values.from), wholeNumber('to', values.to)];
+  const asked = { ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) };
+  const blocks = await blocksOf(node, file, asked);
+  const written = await fetchFile(node, file, blocks, job);
+  if (values.json) out.stdout.write(`${JSON.stringify({ file, ...blocks, ...written })}\n`);
+  else {
+    const { batches, pairs } = written;
+    out.stdout.write(`${file}: blocks ${blocks.from} to ${blocks.to}, ${batches} batches, ${pairs} pairs\n`);
+  }
+  return 0;
 }
 
 /** An evidence bundle as an SD-JWT: made by the operator, with its TLS key. */
@@ -218,6 +284,7 @@ async function runSdJwt(paths: readonly string[], values: Values, out: Output): 
 
 const commands = {
   'sd-jwt': runSdJwt,
+  fetch: runFetch,
   scan: runScan,
   positions: runPositions,
   report: runReport,

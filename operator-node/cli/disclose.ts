@@ -14,7 +14,9 @@ import {
   parseLine,
   parsePairLine,
   type BatchLine,
+  type HeaderLine,
 } from '../audit/disclosures/lines.ts';
+import { headerOf } from '../audit/disclosures/read.ts';
 import { TandemError } from '../errors.ts';
 import type { Asset, OperatorId } from '../model/ids.ts';
 import { devnetOf, devnetOptions, parseCommand, print } from './arguments.ts';
@@ -104,6 +106,11 @@ class Sums {
   }
 }
 
+const partOf = (file: string): string => `${file}.part`;
+
+/** The header of the file that an interrupted run has left; undefined where there is none. */
+export const begunWith = (file: string): HeaderLine | undefined => headerOf(partOf(file));
+
 /** Reads what an interrupted run has left: only whole batches count; the rest is cut off. */
 async function takeUp(part: string, job: DisclosureJob, sums: Sums): Promise<boolean> {
   if (!existsSync(part)) return false;
@@ -140,11 +147,11 @@ async function takeUp(part: string, job: DisclosureJob, sums: Sums): Promise<boo
 
 /** @returns what the file has. Written beside itself and renamed, so that FILE is whole or not there. */
 export async function writeDisclosures(
-  client: NodeClient,
+  client: Pick<NodeClient, 'disclosures'>,
   file: string,
   job: DisclosureJob,
 ): Promise<{ readonly batches: number; readonly pairs: number }> {
-  const part = `${file}.part`;
+  const part = partOf(file);
   const sums = new Sums();
   await takeUp(part, job, sums);
   const stream = createWriteStream(part, { flags: 'a' });

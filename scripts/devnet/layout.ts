@@ -34,6 +34,8 @@ export interface Layout {
   /** What a resumed devnet must have been made with; its presence says that set-up was finished. */
   readonly madeFile: string;
   readonly lockFile: string;
+  /** Where an auditor of all the operators has its token. */
+  readonly auditorTokenFile: string;
   readonly operators: readonly [OperatorLayout, OperatorLayout];
 }
 
@@ -92,6 +94,7 @@ export function layout(place: { readonly dir: string; readonly portBase: number 
     directoryFile: join(dir, 'directory.yaml'),
     madeFile: join(dir, 'made.json'),
     lockFile: join(dir, 'devnet.pid'),
+    auditorTokenFile: join(dir, 'auditor.token'),
     // Numbers of the range that the Swedish regulator keeps free for fiction.
     operators: [operator(1, 'aurora', '+46701740605'), operator(2, 'borealis', '+46701740655')],
   };

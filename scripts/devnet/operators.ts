@@ -1,4 +1,5 @@
 /** What an operator of the devnet brings along: keys, a certificate, tokens and a configuration file. */
+import { hash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { Wallet } from 'ethers';
@@ -7,7 +8,7 @@ import { pinOf, writeCertificate } from '../../operator-node/channel/certificate
 import type { UnixMillis } from '../../operator-node/model/ids.ts';
 import type { Admission } from '../contracts/deploy.ts';
 import { root, type Layout, type OperatorLayout } from './layout.ts';
-import { randomKey, randomToken, secretsFile } from './secrets.ts';
+import { randomKey, randomToken, secretsFile, tokenFile } from './secrets.ts';
 
 export interface Operator {
   readonly layout: OperatorLayout;
@@ -78,6 +79,16 @@ export function writeConfig(layout: Layout, operator: Operator, options: ConfigO
     directoryFile: from(layout.directoryFile),
     // Two minutes to answer, so that whoever tries it out also sees a question expire.
     timing: { acceptSeconds: 120 },
+    auditors: [
+      {
+        name: 'supervisor',
+        tokenHash: hash('sha256', tokenFile(layout.auditorTokenFile), 'hex'),
+        policies: ['regulator-minimum'],
+        fromBlock: 0,
+        expires: '2099-12-31T00:00:00Z',
+        requestsPerMinute: 600,
+      },
+    ],
     // Once a minute, so that whoever tries it out sees it on the chain.
     journal: { anchorSeconds: 60 },
     ...(typeof options.overrides === 'function' ? options.overrides(place.handle) : options.overrides),

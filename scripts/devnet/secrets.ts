@@ -21,3 +21,9 @@ export function secretsFile<Name extends string>(
   }
   return JSON.parse(readFileSync(file, 'utf8')) as Record<Name, string>;
 }
+
+/** A token in a file of its own, which is made where it is not there yet. */
+export function tokenFile(file: string): string {
+  if (!existsSync(file)) writeFileSync(file, `${randomToken()}\n`, { mode: ownerOnly, flag: 'wx' });
+  return readFileSync(file, 'utf8').trim();
+}

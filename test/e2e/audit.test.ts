@@ -169,9 +169,101 @@ describe('tandem audit', () => {
   });
 });
 
+describe('tandem audit, from the nodes', () => {
+  const tokenFile = (): string => net.devnet.layout.auditorTokenFile;
+  const nodes = (token = tokenFile()): string[] =>
+    net.file.operators.flatMap(({ apiUrl }) => ['--node', apiUrl, '--token-file', token]);
+  const asked = ['--reason', 'audit 17', '--filed', '17'];
+
+  it('refuses another token, and a policy outside of the scope', async () => {
+    const other = join(net.dir, 'other.token');
+    writeFileSync(other, 'not-the-token-of-anybody');
+    const unknown = await cli(audit, ['scan', ...against(), ...nodes(other), ...asked]);
+    expect(unknown).toMatchObject({ code: 2, out: '' });
+    expect(unknown.errors).toContain('(unauthorized)');
+    const wide = await cli(audit, ['scan', ...against(), ...nodes(), ...asked, '--policy', 'full']);
+    expect(wide).toMatchObject({ code: 2, out: '' });
+    expect(wide.errors).toContain('its policies are regulator-minimum, not full');
+    expect((await cli(audit, ['scan', ...against(), ...nodes()])).errors).toContain('--node needs --reason');
+  });
+
+  it('finds the same as in the files that were handed over', async () => {
+    const state = join(net.dir, 'scan.json');
+    const keep = join(net.dir, 'fetched');
+    const scanned = await cli(audit, [
+      ...['scan', ...against(), ...nodes(), ...asked, '--state', state, '--keep', keep, '--json'],
+    ]);
+    expect(scanned.errors).toBe('');
+    const result = JSON.parse(scanned.out) as { totals: object; findings: unknown[]; to: number };
+    expect(result).toMatchObject({ totals: { pairs: 4, committed: 3, aborted: 1 }, findings: [] });
+    expect(scanned.code).toBe(0);
+    expect(readdirSync(keep).sort()).toEqual([1, 2].map((id) => `operator-${id}-${firstBlock()}-${result.to}.ndjson`));
+    const again = await cli(audit, ['scan', ...against(), ...nodes(), ...asked, '--state', state, '--json']);
+    expect(JSON.parse(again.out)).toMatchObject({ totals: { batches: 0 }, findings: [] });
+  });
+
+  it('fetches one file, as staff would write it', async () => {
+    const out = join(net.dir, 'fetched-aurora.ndjson');
+    const [node = '', url = ''] = nodes();
+    const range = ['--from', '0', '--to', String(toBlock)];
+    const fetched = await cli(audit, [
+      'fetch',
+      node,
+      url,
+      '--token-file',
+      tokenFile(),
+      ...range,
+      ...asked,
+      '--out',
+      out,
+    ]);
+    expect(fetched).toMatchObject({ code: 0, errors: '' });
+    expect(fetched.out).toMatch(/, 4 pairs\n$/);
+    // What the node had applied when it wrote the sections is another block.
+    const body = (file: string): string => readFileSync(file, 'utf8').replaceAll(/"asOf":\{[^}]*\}/g, '');
+    expect(body(out)).toBe(body(fileOf('aurora')));
+  });
+});
+
+const firstBlock = (): number =>
+  (JSON.parse(readFileSync(net.devnet.layout.networkFile, 'utf8')) as { firstBlock: number }).firstBlock;
+
+describe('tandem audit sd-jwt', () => {
+  it('wraps a bundle so that it verifies, by the pin in the registry', async () => {
+    const folder = join(net.dir, 'sd-jwts');
+    mkdirSync(folder);
+    for (const name of readdirSync(join(net.dir, 'bundles')).filter((each) => each.includes('regulator-minimum'))) {
+      const bundle = join(net.dir, 'bundles', name);
+      const { records } = JSON.parse(readFileSync(bundle, 'utf8')) as { records: { first?: unknown } };
+      const leg = records.first === undefined ? 'second' : 'first';
+      const operator = operators.find((each) => name.includes(each)) ?? '';
+      const args = ['sd-jwt', bundle, '--key', join(net.dir, operator, 'tls-key.pem'), '--leg', leg];
+      const { code, out, errors } = await cli(audit, args);
+      expect({ code, errors }).toEqual({ code: 0, errors: '' });
+      writeFileSync(join(folder, name.replace('.json', '.sdjwt')), out);
+    }
+    const verified = await cli(audit, ['verify', folder, ...against(), '--json']);
+    expect(JSON.parse(verified.out)).toMatchObject({ failed: 0, unpinned: 0, findings: [] });
+    expect((JSON.parse(verified.out) as { passed: number }).passed).toBeGreaterThan(4);
+  });
+
+  it('is refused where another operator’s key has signed', async () => {
+    const name = readdirSync(join(net.dir, 'bundles')).find((each) => each.includes('aurora-regulator-minimum')) ?? '';
+    const file = join(net.dir, 'foreign.sdjwt');
+    const bundle = join(net.dir, 'bundles', name);
+    const { out } = await cli(audit, ['sd-jwt', bundle, '--key', join(net.dir, 'borealis', 'tls-key.pem')]);
+    writeFileSync(file, out);
+    const verified = await cli(audit, ['verify', file, ...against(), '--json']);
+    expect(JSON.parse(verified.out)).toMatchObject({ failed: 1, findings: [{ evidence: { check: 'pin' } }] });
+  });
+});
+
 /** Disclosures opened, so that what they say is searched and not its base64. */
 const opened = (text: string): string =>
-  text.replaceAll(/"([A-Za-z0-9_-]{43,})"/g, (_, entry: string) => `"${Buffer.from(entry, 'base64url').toString()}"`);
+  text.replaceAll(/(["~.]|^)([A-Za-z0-9_-]{43,})(?=["~.]|$)/g, (_, before: string, entry: string) => {
+    const inside = Buffer.from(entry, 'base64url').toString();
+    return `${before}${entry} ${inside}`;
+  });
 
 async function chainText(): Promise<string> {
   const parts: string[] = [];
@@ -203,6 +295,8 @@ function personalValues(): string[] {
           if (entry === undefined) continue;
           const [salt = '', , value = ''] = JSON.parse(Buffer.from(entry, 'base64url').toString()) as string[];
           values.add(salt);
+          // The digest of the other record’s subject: that record has it, and no one can open it without the salt.
+          if (position === operationFields.indexOf('counterparty')) continue;
           values.add(value);
           for (const part of value.split('/')) values.add(part);
         }
@@ -235,12 +329,26 @@ describe('nobody is named', () => {
           .filter((name) => name.includes('regulator-minimum'))
           .map((name) => [name, opened(readFileSync(join(bundles, name), 'utf8'))]),
       ),
+      ...Object.fromEntries(
+        readdirSync(join(net.dir, 'sd-jwts')).map((name) => [
+          name,
+          opened(readFileSync(join(net.dir, 'sd-jwts', name), 'utf8')),
+        ]),
+      ),
+      ...Object.fromEntries(
+        readdirSync(join(net.dir, 'fetched')).map((name) => [
+          name,
+          opened(readFileSync(join(net.dir, 'fetched', name), 'utf8')),
+        ]),
+      ),
     };
+    expect(Object.keys(searched).length).toBeGreaterThan(25);
     const values = personalValues();
     expect(values.length).toBeGreaterThan(20);
     for (const value of values) {
       const forms = [
         value,
+        ...(/^\+?[0-9]{6,}$/.test(value) ? [BigInt(value).toString(16)] : []),
         Buffer.from(value).toString('hex'),
         Buffer.from(value).toString('base64').replace(/=+$/, '').slice(0, -1),
       ];
@@ -250,7 +358,10 @@ describe('nobody is named', () => {
         }
       }
     }
-    // The search can find: the full file has them.
+    // The search can find: what is disclosed in full has them, in a file as in an SD-JWT.
     expect(opened(readFileSync(fileOf('aurora', 'full'), 'utf8'))).toContain(notes[0]);
+    const full = readdirSync(bundles).find((name) => name.includes(`${pairs[0] ?? ''}-aurora-full`)) ?? '';
+    const args = ['sd-jwt', join(bundles, full), '--key', join(net.dir, 'aurora', 'tls-key.pem')];
+    expect(opened((await cli(audit, args)).out)).toContain(notes[0]);
   });
 });

@@ -480,7 +480,7 @@ const frauds: readonly Fraud[] = [
     plant: (made) => ({
       request: {
         state: {
-          format: 'tandem/scan-state/1',
+          format: 'tandem/scan-state/2',
           chainId: '20261123',
           contract: `0x${'5e'.repeat(20)}`,
           last: { number: 3, hash: `0x${'77'.repeat(32)}` as Hash },

@@ -1,5 +1,5 @@
 /** Finds the sections of disclosure files without reading their pairs, and reads one section: of any size of file. */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs';
 import { TandemError } from '../../errors.ts';
 import type { BatchId, OperatorId } from '../../model/ids.ts';
 import {
@@ -52,6 +52,18 @@ function lineAt(descriptor: number, offset: number): string | undefined {
     if (bytes.length < length) return undefined;
   }
   return undefined;
+}
+
+/** Of any file; undefined where it has none, or is not there. */
+export function headerOf(file: string): HeaderLine | undefined {
+  if (!existsSync(file)) return undefined;
+  const descriptor = openSync(file, 'r');
+  try {
+    const header = parseLine(headerSchema, lineAt(descriptor, 0) ?? '');
+    return header.ok ? header.value : undefined;
+  } finally {
+    closeSync(descriptor);
+  }
 }
 
 /** @throws {TandemError} `unprocessable` for a file without a header; `not-found` where it cannot be read. */

@@ -22,7 +22,8 @@ import type { ScanState } from './state.ts';
 export interface ScanRequest {
   readonly network: AuditNetwork;
   readonly endpoints: readonly NamedChain[];
-  readonly files: readonly string[];
+  /** Disclosure files; or what gets them once it is known which blocks they are to have. */
+  readonly files: readonly string[] | ((blocks: { from: number; to: number }) => Promise<readonly string[]>);
   /** First block; by default where the state says, else the network's first. */
   readonly from?: number;
   /** Last block, by default the newest final one. */
@@ -253,7 +254,7 @@ function stateAfter(
     return { initiator, acceptor, sequence: sequence - after };
   });
   return {
-    format: 'tandem/scan-state/1',
+    format: 'tandem/scan-state/2',
     chainId: network.chainId,
     contract: network.contracts.PairSettlement,
     last: { number: last.number, hash: last.hash as ScanState['last']['hash'] },
@@ -280,7 +281,8 @@ export async function scan(request: ScanRequest): Promise<ScanResult> {
   );
   if (!identity.ok) findings.add('wrong-network', identity.found);
   const range = await rangeOf(request, chain, final, findings);
-  const files = request.files.map(indexDisclosures);
+  const paths = typeof request.files === 'function' ? await request.files(range) : request.files;
+  const files = paths.map(indexDisclosures);
   const sections = sectionsOf(files, network, findings);
   const { batches, lanes } =
     range.from > range.to

@@ -8,7 +8,7 @@ const hash = z.string().refine(isHash, 'expected 0x and 64 lower-case hex digits
 const uint = z.number().int().min(0);
 
 const schema = z.strictObject({
-  format: z.literal('tandem/scan-state/1'),
+  format: z.literal('tandem/scan-state/2'),
   chainId: z.string(),
   contract: z.string(),
   /** Checked first by the next scan: this block must still be there. */

@@ -1,0 +1,128 @@
+/**
+ * What an auditor gets of a node by itself: its scope, and the operator's disclosure file within it, page by page. Over
+ * HTTP or HTTPS, with the auditor's own token; what may pass later is asked again.
+ */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { auditScope as scopeSchema } from '../api/schemas.ts';
+import { TandemError } from '../errors.ts';
+import { begunWith, writeDisclosures } from './disclose.ts';
+
+export interface AuditNode {
+  /** The node's HTTP API, without a slash at the end. */
+  readonly url: string;
+  readonly token: string;
+}
+
+export interface FetchJob {
+  readonly policy: string;
+  readonly reason: string;
+  /** Id of the request in the AuditLog. */
+  readonly filed?: string | undefined;
+}
+
+export interface Blocks {
+  readonly from: number;
+  readonly to: number;
+}
+
+const timeoutMillis = 120_000;
+/** Of requests that may be answered later: the rate, a block that the node has not applied yet, no answer at all. */
+const attempts = 60;
+const pauseMillis = 1_000;
+
+type Answer =
+  { readonly ok: true; readonly text: string } | { readonly ok: false; readonly later: number; readonly why: string };
+
+const laterCodes = new Set(['too-busy', 'not-ready']);
+
+async function once({ url, token }: AuditNode, path: string, body: unknown): Promise<Answer> {
+  let response: Response;
+  let text: string;
+  try {
+    response = await fetch(`${url}${path}`, {
+      method: body === undefined ? 'GET' : 'POST',
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      redirect: 'error',
+      signal: AbortSignal.timeout(timeoutMillis),
+    });
+    text = await response.text();
+  } catch (cause) {
+    const reason = ((cause as Error).cause as Error | undefined)?.message ?? (cause as Error).message;
+    return { ok: false, later: pauseMillis, why: `it does not answer: ${reason}` };
+  }
+  if (response.status === 200) return { ok: true, text };
+  let found = { code: 'unexpected', message: `HTTP ${response.status}` };
+  try {
+    found = (JSON.parse(text) as { error: typeof found }).error;
+  } catch {
+    // Something else than a node answered.
+  }
+  const why = `${found.message} (${found.code})`;
+  if (!laterCodes.has(found.code)) throw new TandemError('unprocessable', `${url}: ${why}`);
+  const after = Number(response.headers.get('retry-after') ?? 0) * 1_000;
+  return { ok: false, later: Math.max(pauseMillis, after), why };
+}
+
+/** @throws {TandemError} `unprocessable` where the node refuses, or still has not answered after a minute or more */
+async function ask(node: AuditNode, path: string, body?: unknown): Promise<string> {
+  let why = '';
+  for (let attempt = 0; attempt < attempts; attempt += 1) {
+    const answer = await once(node, path, body);
+    if (answer.ok) return answer.text;
+    ({ why } = answer);
+    await sleep(answer.later);
+  }
+  throw new TandemError('unprocessable', `${node.url}: ${why}`);
+}
+
+export async function scopeOf(node: AuditNode) {
+  const parsed = scopeSchema.safeParse(JSON.parse(await ask(node, '/v1/audit/scope')));
+  if (parsed.success) return parsed.data;
+  throw new TandemError('unprocessable', `${node.url} gives a scope of another form: ${parsed.error.message}`);
+}
+
+/** Writes the operator's file of these blocks; one that was interrupted is taken up where it ended. */
+export async function fetchFile(
+  node: AuditNode,
+  file: string,
+  { from, to }: Blocks,
+  { policy, reason, filed }: FetchJob,
+): Promise<{ readonly batches: number; readonly pairs: number }> {
+  const disclosures = ({ after }: { readonly after: string }): Promise<string> =>
+    ask(node, '/v1/audit/disclosures', { from, to, policy, reason, after, ...(filed === undefined ? {} : { filed }) });
+  return writeDisclosures({ disclosures }, file, { from, to, policy, reason, recipient: '' });
+}
+
+/** The blocks to ask for: as an interrupted file was begun, else what is asked for, within the scope. */
+export async function blocksOf(node: AuditNode, file: string, asked: Partial<Blocks>): Promise<Blocks> {
+  const scope = await scopeOf(node);
+  const begun = begunWith(file);
+  const final = scope.finalBlock ?? 0;
+  const { from = begun?.from ?? scope.fromBlock, to = begun?.to ?? Math.min(scope.toBlock ?? final, final) } = asked;
+  return { from, to };
+}
+
+/** Fetches the files of all these nodes for a scan of these blocks, as far as each scope goes; gives their names. */
+export async function fetchFor(
+  nodes: readonly AuditNode[],
+  folder: string,
+  { from, to }: Blocks,
+  job: FetchJob,
+): Promise<string[]> {
+  const files: string[] = [];
+  for (const node of nodes) {
+    const { operator, fromBlock, toBlock } = await scopeOf(node);
+    const within = { from: Math.max(from, fromBlock), to: Math.min(to, toBlock ?? to) };
+    if (within.from > within.to) continue;
+    const file = join(folder, `operator-${operator}-${within.from}-${within.to}.ndjson`);
+    if (!existsSync(file)) await fetchFile(node, file, within, job);
+    files.push(file);
+  }
+  return files;
+}
