@@ -1,5 +1,6 @@
 /** A regulator's year in small: what the operators disclose of a devnet, the scan of it, and that nobody is named anywhere. */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { request } from 'node:https';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { operationFields } from '../../operator-node/commitment/schema.ts';
@@ -166,6 +167,76 @@ describe('tandem audit', () => {
     const verified = await cli(audit, ['verify', folder, ...against(), '--json']);
     expect(JSON.parse(verified.out)).toMatchObject({ failed: 0, unpinned: 0, findings: [] });
     expect(verified.code).toBe(0);
+  });
+});
+
+/** What a peer can ask on the secure channel, with its own key. */
+function propose(
+  proposal: object,
+): Promise<{ pair: string; answer: string; reason?: string; secondCommitment?: string }[]> {
+  const { operators: places } = net.devnet.layout;
+  const body = JSON.stringify({ proposals: [proposal] });
+  return new Promise((resolve, reject) => {
+    const outgoing = request(
+      {
+        ...{ host: '127.0.0.1', port: places[0].channelPort, method: 'POST', path: '/tandem/v1/propose', agent: false },
+        ...{
+          key: readFileSync(join(places[1].dir, 'tls-key.pem')),
+          cert: readFileSync(join(places[1].dir, 'tls-cert.pem')),
+        },
+        // The node's own certificate is no part of what is tried.
+        rejectUnauthorized: false,
+        headers: {
+          ...{ 'tandem-version': '1', 'tandem-from': '2', 'tandem-to': '1' },
+          ...{ 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
+        },
+      },
+      (answer) => {
+        let text = '';
+        answer.on('data', (chunk: Buffer) => (text += chunk.toString()));
+        answer.on('end', () => {
+          if (answer.statusCode === 200) resolve((JSON.parse(text) as { answers: never }).answers);
+          else reject(new Error(`${answer.statusCode}: ${text}`));
+        });
+      },
+    );
+    outgoing.on('error', reject);
+    outgoing.end(body);
+  });
+}
+
+describe('a peer that offers one pairId twice', () => {
+  const subject = Buffer.alloc(32, 5).toString('base64url');
+  const proposalOf = (pair: string, amount: string, to = 'anna'): object => ({
+    terms: {
+      ...{ pair, service: 'pay', firstAsset: 'SEK', firstAmount: amount, secondAsset: 'SEK', secondAmount: amount },
+      ...{ initiator: '2', acceptor: '1', reverses: '' },
+      created: `${new Date().toISOString().slice(0, 19)}Z`,
+      deadline: `${15 * (Math.ceil(Date.now() / 15_000) + 5)}`,
+    },
+    ...{ termsSecret: `0x${'31'.repeat(32)}`, firstSubject: subject, note: '', item: '', sealed: '' },
+    ...{ from: net.user('elin').number, fromName: 'Elin', to: net.user(to).number },
+  });
+
+  it('gets no second record, and so no salt under which two values stand', async () => {
+    const pair = '01a20000-0000-7000-8000-000000000001';
+    const first = proposalOf(pair, '12000');
+    const [held] = await propose(first);
+    expect(held).toMatchObject({ pair, answer: 'held' });
+    expect(await propose(first)).toMatchObject([{ answer: 'held', secondCommitment: held?.secondCommitment }]);
+    const { terms } = first as { terms: object };
+    for (const other of [
+      { ...first, terms: { ...terms, firstAmount: '12001', secondAmount: '12001' } },
+      { ...first, termsSecret: `0x${'32'.repeat(32)}` },
+      { ...first, note: 'another' },
+      { ...first, to: net.user('björn').number },
+    ]) {
+      expect(await propose(other)).toEqual([{ pair, answer: 'refused', reason: 'terms' }]);
+    }
+    // One that this operator began itself is offered back.
+    expect(await propose(proposalOf(pairs[0] ?? '', '12000'))).toEqual([
+      { pair: pairs[0], answer: 'refused', reason: 'terms' },
+    ]);
   });
 });
 
