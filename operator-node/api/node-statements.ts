@@ -5,7 +5,7 @@ import type { Config } from '../config.ts';
 import { TandemError } from '../errors.ts';
 import { positionTable, positionKey } from '../domains/payments/records.ts';
 import type { FlowContext } from '../flow/context.ts';
-import type { Asset, OperatorId, UnixMillis } from '../model/ids.ts';
+import type { Asset, OperatorId, PairId, UnixMillis } from '../model/ids.ts';
 import { camt053 } from '../statements/camt053.ts';
 import { csv } from '../statements/csv.ts';
 import { readPeriod, type AccountPeriod } from '../statements/entries.ts';
@@ -20,7 +20,7 @@ export interface StatementContext extends Pick<FlowContext, 'self' | 'handle' | 
   readonly config: Pick<Config, 'assets' | 'institutions'>;
 }
 
-const writers: Readonly<Record<StatementFormat, (statement: Statement) => Iterable<string>>> = {
+const writers: Readonly<Record<StatementFormat, (statement: Statement, pair?: PairId) => Iterable<string>>> = {
   camt053,
   pacs009,
   csv,
@@ -100,11 +100,11 @@ async function checkedPeriod(
 }
 
 /**
- * @throws {TandemError} `not-found` for an operator or asset that there is not; `unprocessable` for a period that is not
+ * @throws {TandemError} `not-found` for an operator, asset or pair that there is not; `unprocessable` for a period that is not
  *   over or is empty, too many entries, books that do not agree, and what the format cannot say
  */
 export async function statementOf(flow: StatementContext, request: StatementRequest): Promise<string> {
-  const { format, asset } = request;
+  const { format, asset, pair } = request;
   const from = Date.parse(request.from) as UnixMillis;
   const to = Date.parse(request.to) as UnixMillis;
   const operator = counterpartyOf(flow, request.counterparty);
@@ -146,7 +146,7 @@ export async function statementOf(flow: StatementContext, request: StatementRequ
     entries,
     closing,
   };
-  const text = await gathered(writers[format](statement));
+  const text = await gathered(writers[format](statement, pair));
   await flow.engine.run((work) => {
     work.journal('staff', {
       what: 'statement',
@@ -154,6 +154,7 @@ export async function statementOf(flow: StatementContext, request: StatementRequ
       reference: statement.reference,
       counterparty: operator,
       asset,
+      ...(pair === undefined ? {} : { pair }),
       from: instant(from),
       to: instant(to),
       entries: entries.length,

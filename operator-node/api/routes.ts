@@ -155,14 +155,20 @@ const positions = route({
 });
 
 /** One account and period in three formats. */
-const statement = (format: StatementFormat, operationId: string, type: string, summary: string) =>
+const statement = (
+  format: StatementFormat,
+  operationId: string,
+  type: string,
+  summary: string,
+  query: typeof schemas.statementQuery | typeof schemas.paymentQuery = schemas.statementQuery,
+) =>
   route({
     operationId,
     method: 'get',
     path: `/v1/statements/${format}`,
     token: 'admin',
     summary,
-    query: schemas.statementQuery,
+    query,
     answers: { 200: { description: 'The document.', type } },
     refusals: ['bad-request', 'not-found', 'unprocessable', 'store-failed'],
     run: async (services, { query }) => ({
@@ -348,7 +354,8 @@ export const routes: readonly Route[] = [
     'pacs009',
     'netPayment',
     'application/xml',
-    'The payment of what a period comes to, where this operator is the one that pays, as ISO 20022 pacs.009. Journaled.',
+    'The payment of what a period or one pair comes to, where this operator is the one that pays, as ISO 20022 pacs.009. Journaled.',
+    schemas.paymentQuery,
   ),
   statement('csv', 'accountStatementCsv', 'text/csv', 'The same account and period as CSV, of any asset. Journaled.'),
   discrepancies,

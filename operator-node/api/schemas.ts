@@ -189,6 +189,10 @@ export const statementQuery = z.strictObject({
   to: timestamp,
 });
 
+export const paymentQuery = statementQuery.extend({
+  pair: pairId.optional().meta({ description: 'The payment of this pair alone, booked in the period.' }),
+});
+
 const batchId = format<BatchId>(hashPattern, '0x and 64 lower-case hex digits', `0x${'5f'.repeat(32)}`);
 const agreedLine = { asset, amount: signed('above zero: into the customer’s account') };
 export const discrepancyQuery = z.strictObject({

@@ -104,6 +104,8 @@ export interface StatementRequest {
   readonly from: Timestamp;
   /** … and before this one. */
   readonly to: Timestamp;
+  /** Of a payment: of this pair alone, which is booked in the period. */
+  readonly pair?: PairId | undefined;
 }
 
 /** One booking; `amount` is what the customer's account got (above zero) or gave (below zero), in minor units. */

@@ -1,18 +1,19 @@
 /** `tandem statement`: the account that a counterparty has with an operator, for banks and for bookkeeping. */
 import { writeFileSync } from 'node:fs';
 import type { StatementFormat } from '../api/services.ts';
-import { isTimestamp, toTimestamp } from '../model/ids.ts';
+import { isPairId, isTimestamp, toTimestamp } from '../model/ids.ts';
 import { accessOptions, accessUsage, withNode } from './access.ts';
 import { parseCommand } from './arguments.ts';
 import { UsageError } from './devnet-file.ts';
 import type { Output } from './output.ts';
 
 const usage = `usage: tandem statement --counterparty HANDLE|ID --asset CODE --from WHEN --to WHEN
-         [--format camt053|csv|pacs009] [--out FILE] [${accessUsage}]
+         [--format camt053|csv|pacs009] [--pair ID] [--out FILE] [${accessUsage}]
 
 WHEN is a day, 2026-11-01 (UTC; --to takes in the whole of it), or a moment, 2026-11-01T12:00:00Z (--to ends before it).
 camt053 (the default) is the ISO 20022 statement, csv the same for any asset, pacs009 the payment of what the period
-comes to, where this operator is the one that pays. Without --out it is written to standard output.`;
+comes to, where this operator is the one that pays, or with --pair what that pair of the period does. Without --out it is
+written to standard output.`;
 
 const options = {
   ...accessOptions,
@@ -21,6 +22,7 @@ const options = {
   from: { type: 'string' },
   to: { type: 'string' },
   format: { type: 'string', default: 'camt053' },
+  pair: { type: 'string' },
   out: { type: 'string' },
 } as const;
 
@@ -52,11 +54,16 @@ export async function statement(args: readonly string[], out: Output): Promise<n
       `--counterparty and --asset are needed, and --format is one of ${formats.join(', ')}.\n${usage}`,
     );
   }
+  const { pair } = values;
+  if (pair !== undefined && (format !== 'pacs009' || !isPairId(pair))) {
+    throw new UsageError(`--pair is a pair’s id, and goes with --format pacs009.\n${usage}`);
+  }
   const query = new URLSearchParams({
     counterparty,
     asset,
     from: momentOf('from', values.from),
     to: momentOf('to', values.to),
+    ...(pair === undefined ? {} : { pair }),
   });
   const text = await withNode(
     values,

@@ -1,9 +1,11 @@
 /**
  * ISO 20022 `pacs.009.001.08`, financial institution credit transfer: the servicer of the account pays its owner what the
- * entries of the period come to. Only a payer instructs a payment: where the net is the other way, it is the other's.
+ * entries of the period come to, or what one pair of it does, under that pair's own references. Only a payer instructs a
+ * payment: where the net is the other way, it is the other's.
  */
 import { TandemError } from '../errors.ts';
-import { uetrOf } from './ids.ts';
+import type { PairId } from '../model/ids.ts';
+import { referenceOf, uetrOf, type Reference } from './ids.ts';
 import { agent } from './institution.ts';
 import { checkCurrency, isoAmount } from './money.ts';
 import { accountOf, instant, lastInstant, type Statement } from './statement.ts';
@@ -11,20 +13,40 @@ import { document, leaf, node } from './xml.ts';
 
 export const pacs009Namespace = 'urn:iso:std:iso:20022:tech:xsd:pacs.009.001.08';
 
-/** @throws {TandemError} `unprocessable` for an asset or amount that ISO 20022 cannot say, or where nothing is to be paid */
-export function pacs009(statement: Statement): Generator<string> {
-  const { reference, servicer, owner, asset, exponent, from, created, opening, closing } = statement;
+interface Paid {
+  readonly reference: Reference;
+  /** Minor units; above zero the servicer pays. */
+  readonly net: bigint;
+  /** What for. */
+  readonly told: string;
+}
+
+const paidForPeriod = (statement: Statement): Paid => ({
+  reference: statement.reference,
+  net: statement.closing - statement.opening,
+  told: `${instant(statement.from)} to ${lastInstant(statement)}`,
+});
+
+function paidForPair({ entries }: Statement, pair: PairId): Paid {
+  const own = entries.filter((entry) => entry.pair === pair);
+  if (own.length === 0) throw new TandemError('not-found', `The period has no booking of pair ${pair}.`);
+  return {
+    reference: referenceOf(pair),
+    net: own.reduce((sum, { amount }) => sum + amount, 0n),
+    told: `pair ${pair}`,
+  };
+}
+
+/** @throws {TandemError} `not-found` for a pair that the period has not; `unprocessable` for an asset or amount that ISO 20022 cannot say, or where nothing is to be paid */
+export function pacs009(statement: Statement, pair?: PairId): Generator<string> {
+  const { servicer, owner, asset, exponent, created } = statement;
   checkCurrency(asset, exponent);
-  const net = closing - opening;
+  const { reference, net, told } = pair === undefined ? paidForPeriod(statement) : paidForPair(statement, pair);
   if (net <= 0n) {
     const found = net === 0n ? 'Nothing is to be paid' : `${owner.name} is to pay ${isoAmount(net, exponent)} ${asset}`;
-    throw new TandemError(
-      'unprocessable',
-      `${found} for this period: only the operator that pays instructs a payment.`,
-      {
-        facts: { net: `${net}`, asset },
-      },
-    );
+    throw new TandemError('unprocessable', `${found} for ${told}: only the operator that pays instructs a payment.`, {
+      facts: { net: `${net}`, asset },
+    });
   }
   const at = instant(created);
   return document(pacs009Namespace, 'FICdtTrf', () => [
@@ -45,7 +67,7 @@ export function pacs009(statement: Statement): Generator<string> {
       leaf('IntrBkSttlmDt', at.slice(0, 10)),
       agent('Dbtr', servicer),
       agent('Cdtr', owner),
-      node('RmtInf', [leaf('Ustrd', `${accountOf(statement)} ${instant(from)} to ${lastInstant(statement)}`)]),
+      node('RmtInf', [leaf('Ustrd', `${accountOf(statement)} ${told}`)]),
     ]),
   ]);
 }

@@ -52,6 +52,11 @@ describe('tandem statement', () => {
       ['--counterparty', 'borealis', '--asset', 'SEK', '--from', 'monday', '--to', '2026-03-01'],
     ],
     ['another format', ['--counterparty', 'borealis', ...day, '--format', 'mt940']],
+    [
+      'a pair that is none',
+      ['--counterparty', 'borealis', ...day, '--format', 'pacs009', '--pair', '019ab2f4000070008000000000000000'],
+    ],
+    ['a pair of a statement', ['--counterparty', 'borealis', ...day, '--pair', '019ab2f4-0000-7000-8000-000000000000']],
   ])('ends with 2 and says how it is used: %s', async (_, args) => {
     expect(await tandem(...args)).toMatchObject({
       code: 2,

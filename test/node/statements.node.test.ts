@@ -7,7 +7,13 @@ import { positionKey, positionTable } from '../../operator-node/domains/payments
 import { systemRandom } from '../../operator-node/engine/clock.ts';
 import { Engine } from '../../operator-node/engine/engine.ts';
 import { journalTable } from '../../operator-node/engine/journal.ts';
-import { toTimestamp, type Asset, type OperatorId, type UnixMillis } from '../../operator-node/model/ids.ts';
+import {
+  toTimestamp,
+  type Asset,
+  type OperatorId,
+  type PairId,
+  type UnixMillis,
+} from '../../operator-node/model/ids.ts';
 import type { Store } from '../../operator-node/store/store.ts';
 import { amount, later, makeWorld, now, operation, own, pairId, peer, sek, type World } from './domains.fixtures.ts';
 import { arithmeticFaults, schemaFaults, texts } from './statements.fixtures.ts';
@@ -127,6 +133,10 @@ describe('statementOf', () => {
     expect(schemaFaults('pacs.009.001.08', xml)).toEqual([]);
     expect(texts('pacs.009.001.08', xml, '//d:IntrBkSttlmAmt')).toEqual(['1.20']);
     expect((await statementOf(flow, request({ format: 'csv' }))).split('\r\n')).toHaveLength(5);
+    const [pair = ''] = texts('camt.053.001.08', await statementOf(flow, request()), '//d:EndToEndId');
+    const id = pair.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-') as PairId;
+    const single = await statementOf(flow, request({ format: 'pacs009', pair: id }));
+    expect(texts('pacs.009.001.08', single, '//d:EndToEndId')).toEqual([pair]);
   });
 
   it('goes on without a comparison while the position moves at every look', async () => {
