@@ -227,6 +227,7 @@ export async function startNode(config: Config, { log, onFatal }: NodeHooks): Pr
       signer: addressOf(keys.signer),
       account: addressOf(keys.account),
     },
+    auditLog: AuditLog,
     sign: (digest) => signDigest(keys.signer, digest),
   });
   const access = { ...config.api, auditors: new AuditorGate(config.auditors, () => systemClock.now()) };

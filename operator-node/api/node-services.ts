@@ -20,6 +20,7 @@ import { userByNumber, userTable, type User } from '../users/user.ts';
 import { auditorPage, auditScope } from './node-auditors.ts';
 import { discrepanciesOf } from './node-discrepancies.ts';
 import { disclosurePage } from './node-disclosures.ts';
+import { journalExcerpt } from './node-journal.ts';
 import { statementOf } from './node-statements.ts';
 import type { Disclosing, NodeServices, PairView, PhoneInboxes, Readiness } from './services.ts';
 
@@ -33,6 +34,8 @@ export interface NodeServicesParts {
   readonly phones: PhoneInboxes | undefined;
   /** By the operator's signer. */
   readonly sign: (digest: Hash) => Hex;
+  /** Address of AuditLog; undefined where the network has none. */
+  readonly auditLog: string | undefined;
   readonly backups: Backups;
   readonly doctor: DoctorParts;
 }
@@ -77,6 +80,10 @@ export function createNodeServices(parts: NodeServicesParts): NodeServices {
     evidence: async (id, asked = { policy: 'shared', recipient: 'staff', reason: 'not given' }) => {
       const sides = await durably((view) => sidesOf(view, id));
       return sides.length === 0 ? undefined : await evidenceOf(flow, sides, asked);
+    },
+    journal: async (id, asked) => {
+      const sides = await durably((view) => sidesOf(view, id));
+      return sides.length === 0 ? undefined : await journalExcerpt(flow, sides, parts.auditLog, asked);
     },
     disclosures: (request) => disclosurePage(flow, payments, request),
     accounts: (number) =>

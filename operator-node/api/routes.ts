@@ -80,6 +80,24 @@ const evidence = route({
   },
 });
 
+const journal = route({
+  operationId: 'pairJournal',
+  method: 'get',
+  path: '/v1/pairs/{id}/journal',
+  token: 'admin',
+  summary:
+    'What the journal has of a pair, with the path of digests to a head that is on the chain, in canonical JSON; journaled.',
+  params: schemas.byPair,
+  query: schemas.journalQuery,
+  answers: { 200: { description: 'The excerpt, byte for byte.', schema: schemas.evidenceBundle } },
+  refusals: ['bad-request', 'not-found', 'not-ready', 'unprocessable', 'store-failed'],
+  run: async (services, { params, query }) => {
+    const text = await services.journal(params.id, query);
+    if (text === undefined) throw missing(`This node has no pair ${params.id}.`);
+    return { status: 200, text, type: 'application/json' };
+  },
+});
+
 function pageOf({ text, next }: DisclosurePage): Answer {
   const page = JSON.stringify(next === undefined ? { type: 'page' } : { after: next, type: 'page' });
   return { status: 200, text: `${text}${page}\n`, type: 'application/x-ndjson' };
@@ -341,6 +359,7 @@ export const routes: readonly Route[] = [
   phone,
   pair,
   evidence,
+  journal,
   disclosures,
   accounts,
   positions,

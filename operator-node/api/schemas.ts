@@ -137,6 +137,11 @@ export const evidenceQuery = z.strictObject({
   recipient: disclosing.recipient.default('staff'),
   reason: disclosing.reason.default('not given'),
 });
+export const journalQuery = z.strictObject({
+  policy: policy.default('dispute'),
+  recipient: disclosing.recipient,
+  reason: disclosing.reason,
+});
 const blockNumber = z.number().int().min(0);
 export const disclosureRequest = z.strictObject({
   from: blockNumber,

@@ -170,6 +170,8 @@ export interface NodeServices {
   pair(id: PairId): Promise<PairView | undefined>;
   /** Canonical JSON (RFC 8785) of the evidence bundle; undefined for an unknown pair. @throws `not-ready` before the pair is final. */
   evidence(id: PairId, asked?: Disclosing): Promise<string | undefined>;
+  /** Canonical JSON of what the journal has of the pair, with its path to an anchored head; undefined for an unknown pair. */
+  journal(id: PairId, asked: Disclosing): Promise<string | undefined>;
   /**
    * A page of this operator's disclosure file, in lines of its format (docs/audit-formats.md); journaled.
    * @throws `not-found` for an unknown policy, `not-ready` while block `to` is not applied

@@ -24,6 +24,8 @@ export interface OwnOperation {
 export interface DisclosurePolicy {
   readonly terms: readonly TermsField[];
   readonly operation: readonly OperationField[];
+  /** Whether the journal's entries of a pair are handed over too: the order, the question as sent, the answer. */
+  readonly journal?: boolean | undefined;
 }
 
 /** A node's own choice: what both operators know, and of its user nothing. */

@@ -3,6 +3,8 @@ import { opendir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AuditBlock, AuditChain } from './auditChain.ts';
 import { openRecords } from './records.ts';
+import { saysExcerpt } from './journal/excerpt.ts';
+import { verifyExcerpt, type ExcerptVerification } from './journal/verify.ts';
 import { parseBundle, type EvidenceBundle } from './format.ts';
 import { decodeOperator } from '../chain/decode.ts';
 import type { Hash, Hex, OperatorId, UnixSeconds } from '../model/ids.ts';
@@ -84,6 +86,22 @@ function note(file: string, { verdict, checks }: Verification, findings: Finding
   }
 }
 
+function noteExcerpt(file: string, { verdict, checks }: ExcerptVerification, findings: Findings): void {
+  if (verdict === 'UNPINNED') {
+    findings.add('bundle-unpinned', `${file}: it leads to its head; no network file says which chain to ask`, { file });
+  }
+  for (const { name, status, found } of checks) {
+    if (status !== 'failed') continue;
+    const code =
+      name === 'times'
+        ? 'journal-misdated'
+        : name === 'anchor' || name === 'path'
+          ? 'journal-unanchored'
+          : 'journal-invalid';
+    findings.add(code, `${file}: ${name}: ${found}`, { file, check: name });
+  }
+}
+
 const valuesOf = (bundle: EvidenceBundle): Readonly<Record<string, string>> => {
   const { records } = openRecords(bundle);
   return Object.fromEntries(
@@ -152,8 +170,9 @@ export async function verifyMany(
   /** The bundle's text: of an SD-JWT, the one that it was made of. Undefined where it is refused. */
   const unwrapped = async (
     file: string,
+    given?: string,
   ): Promise<{ text: string; sealed?: { pin: Hash; operator: number } } | undefined> => {
-    const text = decode(await readFile(file));
+    const text = given ?? decode(await readFile(file));
     if (!text.startsWith(sdJwtStart)) return { text };
     const opened = openSdJwt(text.trimEnd());
     if (opened.ok) return { text: opened.bundle, sealed: opened };
@@ -161,7 +180,16 @@ export async function verifyMany(
     return undefined;
   };
   const one = async (file: string): Promise<void> => {
-    const found = await unwrapped(file);
+    const given = decode(await readFile(file));
+    if (saysExcerpt(given)) {
+      const verification = await verifyExcerpt(given, chain);
+      counts[verification.verdict] += 1;
+      noteExcerpt(file, verification, findings);
+      done += 1;
+      onProgress?.(done);
+      return;
+    }
+    const found = await unwrapped(file, given);
     done += 1;
     onProgress?.(done);
     if (found === undefined) {

@@ -2,6 +2,7 @@
 import { Agent, request } from 'node:http';
 import type {
   CashMovement,
+  Disclosing,
   Discrepancy,
   DisclosureRequest,
   Disposition,
@@ -104,6 +105,14 @@ export class NodeClient {
   /** Byte for byte as the node gave it: any other form is refused by a verifier. */
   async evidence(id: string): Promise<string> {
     const path = `/v1/pairs/${id}/evidence`;
+    const answer = await this.raw('GET', path, 'admin');
+    if (answer.status !== 200) throw errorOf(answer, `GET ${path}`);
+    return answer.body;
+  }
+
+  /** Byte for byte, as `evidence`. */
+  async journal(id: string, asked: Disclosing): Promise<string> {
+    const path = `/v1/pairs/${id}/journal?${new URLSearchParams({ ...asked }).toString()}`;
     const answer = await this.raw('GET', path, 'admin');
     if (answer.status !== 200) throw errorOf(answer, `GET ${path}`);
     return answer.body;

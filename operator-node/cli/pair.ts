@@ -8,12 +8,22 @@ import { UsageError, withClient, type DevnetOperator } from './devnet-file.ts';
 import { decimalText, table } from './format.ts';
 import type { Output } from './output.ts';
 
-const usage = `usage: tandem pair ID [--evidence FILE] [--operator HANDLE] [--devnet DIR] [--json]
+const usage = `usage: tandem pair ID [--evidence FILE] [--journal FILE] [--operator HANDLE] [--devnet DIR] [--json]
   --evidence FILE    write the evidence bundle, for tandem verify
+  --journal FILE     write what the operator's journal has of the pair, with its path to the chain, for tandem verify;
+                     needs --recipient WHO and --reason WHY, which the operator's journal keeps, and takes --policy NAME
   --operator HANDLE  ask only this operator`;
 
 export async function pair(args: readonly string[], out: Output): Promise<number> {
-  const options = { ...devnetOptions, evidence: { type: 'string' }, operator: { type: 'string' } } as const;
+  const options = {
+    ...devnetOptions,
+    evidence: { type: 'string' },
+    journal: { type: 'string' },
+    policy: { type: 'string' },
+    recipient: { type: 'string' },
+    reason: { type: 'string' },
+    operator: { type: 'string' },
+  } as const;
   const { values, positionals } = parseCommand(usage, args, options, { min: 1, max: 1 });
   if (values.help) {
     out.stdout.write(`${usage}\n`);
@@ -30,13 +40,20 @@ export async function pair(args: readonly string[], out: Output): Promise<number
     if (view !== undefined) views[operator.handle] = view;
   }
   if (Object.keys(views).length === 0) throw new ApiError(404, 'not-found', `No operator has a pair ${id}.`);
+  const holder = operators.find(({ handle }) => views[handle] !== undefined);
   if (values.evidence !== undefined) {
-    const holder = operators.find(({ handle }) => views[handle] !== undefined);
     if (holder !== undefined) {
       const bundle = await withClient(holder, (client) => client.evidence(id));
       // No line end: a verifier refuses any byte that is not the bundle's.
       writeFileSync(values.evidence, bundle);
     }
+  }
+  const { journal, recipient, reason, policy = 'dispute' } = values;
+  if (journal !== undefined && holder !== undefined) {
+    if (recipient === undefined || reason === undefined)
+      throw new UsageError('--journal needs --recipient and --reason.');
+    const excerpt = await withClient(holder, (client) => client.journal(id, { policy, recipient, reason }));
+    writeFileSync(journal, excerpt, { mode: 0o600 });
   }
   print(out, values.json, views, () => text(views));
   return 0;

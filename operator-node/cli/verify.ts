@@ -1,18 +1,21 @@
 /**
- * `tandem verify BUNDLE --network FILE --rpc URL [--json]`: what an auditor runs. It needs the bundle, the network file
- * and a chain endpoint, and nothing of a node.
+ * `tandem verify BUNDLE --network FILE --rpc URL [--json]`: what an auditor runs. It needs the bundle, or the excerpt of a
+ * journal, the network file and a chain endpoint, and nothing of a node.
  */
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { parseNetwork } from '../audit/network.ts';
 import { rpcAuditChain } from '../audit/rpcAuditChain.ts';
 import { utc } from '../audit/settled.ts';
+import { saysExcerpt, type Excerpt } from '../audit/journal/excerpt.ts';
+import { verifyExcerpt, type ExcerptVerification } from '../audit/journal/verify.ts';
 import { verifyBundle, type Check, type Verification } from '../audit/verify.ts';
 import { TandemError } from '../errors.ts';
 import type { Output } from './output.ts';
 
 const usage = `usage: tandem verify BUNDLE --network FILE --rpc URL [--json]
 
+BUNDLE is an evidence bundle, or an excerpt of an operator's journal (tandem pair --journal).
 Without --network the verdict is UNPINNED at best: nobody said which chain and contract to trust.
 Ends with 0 for PASS, 1 for FAIL, 3 for UNPINNED, 2 when it could not be checked.
 `;
@@ -46,11 +49,30 @@ async function readNetwork(file: string) {
 const quoted = (value: string): string =>
   JSON.stringify(value).replaceAll(/\p{C}/gu, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);
 
-function lines({ checks, verdict, statement }: Verification): string[] {
-  const shown = checks.map(
+type Shown = Pick<Check, 'status' | 'found'> & { readonly name: string };
+
+const checkLines = (checks: readonly Shown[]): string[] =>
+  checks.map(
     ({ name, status, found }) =>
       `${marks[status]} ${name.padEnd(12)} ${quoted(found).slice(1, -1).replaceAll('\\"', '"')}`,
   );
+
+/** What the journal has of the pair, in the words that are in it. */
+function excerptLines({ checks, verdict, excerpt }: ExcerptVerification): string[] {
+  const shown = checkLines(checks);
+  if (excerpt === undefined) {
+    const failed = checks.filter(({ status }) => status === 'failed').map(({ name }) => name);
+    return [...shown, `FAIL: ${failed.join(', ')}`];
+  }
+  const line = ({ sequence, at, kind, payload }: Excerpt['entries'][number]): string =>
+    `  ${String(sequence).padEnd(8)} ${utc(Math.floor(at / 1000))} ${kind.padEnd(12)} ${quoted(payload)}`;
+  const { operator, pair, anchor, entries } = excerpt;
+  const claim = `${entries.length} entries of pair ${pair} in the journal of operator ${operator}, under the head of block ${anchor.block.number}`;
+  return [...shown, ...entries.map(line), `${verdict}: ${claim}`];
+}
+
+function lines({ checks, verdict, statement }: Verification): string[] {
+  const shown = checkLines(checks);
   if (verdict === 'FAIL') {
     const failed = checks.filter(({ status }) => status === 'failed').map(({ name }) => name);
     return [...shown, `FAIL: ${failed.join(', ')}`];
@@ -114,6 +136,11 @@ export async function verify(args: readonly string[], out: Output): Promise<numb
       network === undefined || rpc === undefined
         ? undefined
         : { network: await readNetwork(network), chain: rpcAuditChain(rpc) };
+    if (saysExcerpt(text)) {
+      const excerpt = await verifyExcerpt(text, pinned);
+      out.stdout.write(json ? `${JSON.stringify(excerpt)}\n` : `${excerptLines(excerpt).join('\n')}\n`);
+      return exitCodes[excerpt.verdict];
+    }
     const verification = await verifyBundle(text, pinned);
     out.stdout.write(json ? `${JSON.stringify(verification)}\n` : `${lines(verification).join('\n')}\n`);
     return exitCodes[verification.verdict];

@@ -85,6 +85,11 @@ export const journalHead = (view: View): JournalHead => view.get(journalHeadTabl
 export const journalEntry = (view: View, sequence: number): JournalEntry | undefined =>
   view.get(journalTable, keyOf(sequence));
 
+/** Entries from that number on, as far as they are on disk. */
+export async function* scanJournal(store: Store, from: number): AsyncGenerator<JournalEntry> {
+  for await (const [, entry] of store.scan(journalTable, { gte: keyOf(from) })) yield entry;
+}
+
 export interface JournalChecked {
   /** As far as the chain is whole. */
   readonly to: JournalHead;

@@ -11,7 +11,7 @@ import { journalEntry, journalHead } from '../engine/journal.ts';
 import { TandemError } from '../errors.ts';
 import type { Hash, UnixMillis, UnixSeconds } from '../model/ids.ts';
 import { recoveryOf } from '../recovery/state.ts';
-import { table, type Tx, type View } from '../store/store.ts';
+import { table, type Store, type Tx, type View } from '../store/store.ts';
 import { haltTable } from './batch.ts';
 import type { ChainView, FlowContext } from './context.ts';
 
@@ -69,6 +69,14 @@ export function anchorStatus(view: View, now: UnixMillis): AnchorStatus {
   const entries = Math.max(0, journalHead(view).sequence - from);
   const oldest = entries === 0 ? undefined : journalEntry(view, from + 1);
   return { newest, entries, waitingMillis: oldest === undefined ? 0 : Math.max(0, now - oldest.at) };
+}
+
+/** The first head that covers that entry, of those that the journal holds. */
+export async function anchoredFrom(store: Store, entry: number): Promise<Anchored | undefined> {
+  for await (const [, anchored] of store.scan(checkpointTable, { gte: checkpointKey(entry) })) {
+    if (anchored.held) return anchored;
+  }
+  return undefined;
 }
 
 const headOf = (hash: string): Hash => `0x${hash}` as Hash;

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ApiError } from '../../operator-node/cli/client.ts';
 import { verify } from '../../operator-node/cli/verify.ts';
 import { ChainWatch } from '../../scripts/devnet/chain-watch.ts';
 import { mirror, noHolds, pairOutcomes, readBooks, sumsConstant, type Books } from '../../scripts/devnet/checks.ts';
@@ -12,7 +13,7 @@ let opening: Books;
 let chain: ChainWatch;
 
 beforeAll(async () => {
-  net = await TestNet.start();
+  net = await TestNet.start({ overrides: { journal: { anchorSeconds: 5 } } });
   opening = await readBooks(net.file, net.devnet.clients);
   chain = new ChainWatch({
     rpcUrl: net.file.rpcUrl,
@@ -128,6 +129,49 @@ describe('evidence', () => {
   });
 });
 
+describe('the journal of a pair', () => {
+  it('leads to a head on the chain: what was ordered, asked as sent, and answered; and not with a word changed', async () => {
+    const { pair } = await ask('anna', 'elin', 'PAY 8 cake', /8,00 SEK.*JA (\w+)/);
+    const since = net.received.length;
+    await net.send('elin', 'service', 'JA');
+    await net.arrived('anna', /^You paid Elin Falk 8\.00 SEK/, since);
+    for (const [name, kinds, word] of [
+      ['anna', ['order', 'confirmation'], 'PAY 8 cake'],
+      ['elin', ['question', 'answer', 'confirmation'], 'vill betala dig 8,00 SEK'],
+    ] as const) {
+      const asked = { policy: 'dispute', recipient: 'ombudsman', reason: 'case 4' };
+      const excerpt = await until(
+        async () => {
+          try {
+            return await net.node(name).journal(pair, asked);
+          } catch (error) {
+            if (error instanceof ApiError && error.code === 'not-ready') return undefined;
+            throw error;
+          }
+        },
+        { timeoutMillis: 30_000, failure: () => `the journal of ${name}'s operator is not anchored` },
+      );
+      const file = join(net.dir, `journal-${name}.json`);
+      const check = async (text: string): Promise<{ code: number; said: string }> => {
+        writeFileSync(file, text);
+        let said = '';
+        const sink = { write: (piece: string) => (said += piece) };
+        const args = [file, '--network', net.devnet.layout.networkFile, '--rpc', net.file.rpcUrl];
+        return { code: await verify(args, { stdout: sink, stderr: sink }), said };
+      };
+      const passed = await check(excerpt);
+      expect(passed.said).toMatch(/^PASS: \d entries of pair /m);
+      expect(passed.code).toBe(0);
+      for (const kind of kinds) expect(passed.said).toContain(` ${kind} `);
+      expect(excerpt).toContain(word);
+      const failed = await check(excerpt.replace(word, word.replace('8', '9')));
+      expect(failed.said).toContain('FAIL: path');
+      expect(failed.code).toBe(1);
+      await expect(net.node(name).journal(pair, { ...asked, policy: 'shared' })).rejects.toMatchObject({ status: 422 });
+    }
+  });
+});
+
 describe('after all of this', () => {
   it('no hold is left, sums are constant, positions mirror, every pair has one outcome, every batch is reconciled', async () => {
     await net.readPhones();
@@ -146,6 +190,6 @@ describe('after all of this', () => {
     const { findings } = await pairOutcomes(net.file, net.devnet.clients, pairs);
     const all = [noHolds(books), sumsConstant(opening, books, net.file), mirror(books), ...findings];
     expect(all.filter(({ ok }) => !ok)).toEqual([]);
-    expect(pairs.size).toBe(5);
+    expect(pairs.size).toBe(6);
   });
 });

@@ -92,6 +92,7 @@ export function fakeServices(replace: Partial<NodeServices> = {}): NodeServices 
     receive: async (input) => (note('receive', input), { id: input.id, disposition: 'intercepted' }),
     pair: async (id) => (note('pair', id), id === knownPair ? view : undefined),
     evidence: async (id) => (note('evidence', id), id === knownPair ? evidenceText : undefined),
+    journal: async (id, asked) => (note('journal', { id, ...asked }), id === knownPair ? evidenceText : undefined),
     disclosures: async (input) => (note('disclosures', input), { text: disclosureText, batches: 0, pairs: 0 }),
     accounts: async (number) => (
       note('accounts', number),

@@ -64,9 +64,13 @@ describe('docs/audit-formats.md', () => {
   it('has the built-in policies as they are', () => {
     const rows = tableAfter(formats, 'Built in are:').filter(([name]) => name?.startsWith('`'));
     const listed = (cell: string, all: readonly string[]): readonly string[] => (cell === 'all' ? all : code(cell));
-    const documented = rows.map(([name = '', terms = '', operation = '']) => [
+    const documented = rows.map(([name = '', terms = '', operation = '', journal = '']) => [
       code(name)[0],
-      { terms: listed(terms, termsFields), operation: listed(operation, operationFields) },
+      {
+        terms: listed(terms, termsFields),
+        operation: listed(operation, operationFields),
+        ...(journal === 'yes' ? { journal: true } : {}),
+      },
     ]);
     expect(documented).toEqual(Object.entries(builtInPolicies).map(([name, policy]) => [name, { ...policy }]));
     for (const { operation } of Object.values(builtInPolicies))

@@ -11,12 +11,12 @@ const minimum = ['pair', 'leg', 'operator', 'action', 'asset', 'amount', 'heldAt
 export const builtInPolicies = {
   /** What a supervisor needs to recount everything: of the customer, nothing. */
   'regulator-minimum': { terms: termsFields, operation: minimum },
-  /** The same and whose operation it is: for a complaint about one pair. */
-  dispute: { terms: termsFields, operation: [...minimum, 'subject', 'counterparty'] },
+  /** The same, whose operation it is, and what the journal has of the pair: for a complaint about one pair. */
+  dispute: { terms: termsFields, operation: [...minimum, 'subject', 'counterparty'], journal: true },
   /** What both operators know, and of one's own user nothing: a node's own choice. */
   shared: { terms: termsFields, operation: ['pair', 'leg', 'operator', 'action'] },
   /** Everything: for a party to the pair, or under a court's order. */
-  full: { terms: termsFields, operation: operationFields },
+  full: { terms: termsFields, operation: operationFields, journal: true },
 } as const satisfies Readonly<Record<string, DisclosurePolicy>>;
 
 export const policyName = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'a lower-case name');
@@ -25,7 +25,11 @@ export const policyName = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'a lower-ca
 export const policiesSchema = z
   .record(
     policyName,
-    z.strictObject({ terms: z.array(z.enum(termsFields)), operation: z.array(z.enum(operationFields)) }),
+    z.strictObject({
+      terms: z.array(z.enum(termsFields)),
+      operation: z.array(z.enum(operationFields)),
+      journal: z.boolean().optional(),
+    }),
   )
   .default({});
 

@@ -114,6 +114,16 @@ export const findingCatalogue = {
     severity: 'breach',
     means: 'Two bundles show different values for one field of one pair, or put it in different places.',
   },
+  'journal-invalid': { severity: 'breach', means: 'An excerpt of a journal fails a check; the sentence names it.' },
+  'journal-unanchored': {
+    severity: 'breach',
+    means: 'The path of an excerpt does not end in a head that its operator anchored.',
+  },
+  'journal-misdated': {
+    severity: 'breach',
+    means:
+      'An entry of a journal may be written later than it says: it was anchored later than allowed, or earlier than its time.',
+  },
   'bundle-unpinned': { severity: 'incomplete', means: 'No network file said which chain and contract to ask.' },
 } as const satisfies Readonly<Record<string, Entry>>;
 

@@ -1,0 +1,108 @@
+/** What the journal has of a pair, with its path to a head that the chain has: handed over in a dispute, and journaled. */
+import {
+  encodeExcerpt,
+  excerptFormat,
+  maxPathEntries,
+  payloadDigestOf,
+  type Excerpt,
+} from '../audit/journal/excerpt.ts';
+import { policyOf } from '../audit/disclosures/policies.ts';
+import { journalEntry, journalHead, scanJournal, type JournalEntry } from '../engine/journal.ts';
+import { TandemError } from '../errors.ts';
+import { anchoredFrom } from '../flow/checkpoint.ts';
+import type { FlowContext } from '../flow/context.ts';
+import type { PairSide } from '../flow/pair.ts';
+import type { Disclosing } from './services.ts';
+
+/** A clock may have been set back a little between two entries. */
+const backMillis = 300_000;
+
+/** An order is journaled in the write that begins its pair, before there is a pair to name: its sender and time are that pair's. */
+const isOf = ({ kind, at, payload }: JournalEntry, sides: readonly PairSide[]): boolean =>
+  sides.some(({ side: { pair, leg, userNumber, heldAt } }) =>
+    kind === 'order'
+      ? payload['cancel'] === pair || (leg === 'first' && at === heldAt && payload['from'] === userNumber)
+      : kind !== 'disclosure' && kind !== 'fault' && payload['pair'] === pair,
+  );
+
+const textOf = ({ payload }: JournalEntry): string => JSON.stringify(payload);
+
+/** The first entry that is not earlier; by halves, since entries come in the order of time. */
+function entryAt(flow: FlowContext, at: number): number {
+  const view = flow.engine.newest;
+  let [low, high] = [1, journalHead(view).sequence + 1];
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    if ((journalEntry(view, middle)?.at ?? 0) < at) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+async function entriesOf(
+  flow: FlowContext,
+  sides: readonly PairSide[],
+  from: number,
+): Promise<readonly JournalEntry[]> {
+  const found: JournalEntry[] = [];
+  for await (const entry of scanJournal(flow.engine.store, from)) if (isOf(entry, sides)) found.push(entry);
+  return found;
+}
+
+/** @throws {TandemError} `not-found` for a policy, `unprocessable`, `not-ready` while the entries are not anchored */
+export async function journalExcerpt(
+  flow: FlowContext,
+  sides: readonly PairSide[],
+  auditLog: string | undefined,
+  { policy: name, recipient, reason }: Disclosing,
+): Promise<string> {
+  const policy = policyOf(flow.config.disclosure.policies, name);
+  if (policy === undefined) throw new TandemError('not-found', `This node has no disclosure policy ${name}.`);
+  const refuse = (why: string): TandemError => new TandemError('unprocessable', why);
+  if (policy.journal !== true) throw refuse(`The policy ${name} hands over nothing of the journal.`);
+  if (auditLog === undefined) throw refuse('This network has no AuditLog: no head of a journal is anchored.');
+  const pair = sides[0]?.side.pair;
+  if (pair === undefined) throw refuse('There is no pair.');
+  const begun = Math.min(...sides.map(({ side }) => side.heldAt));
+  const near = await entriesOf(flow, sides, entryAt(flow, begun - backMillis));
+  // A clock that was far off when the pair began: then all of it is looked at.
+  const entries = near.length > 0 ? near : await entriesOf(flow, sides, 1);
+  const [first, last] = [entries[0], entries.at(-1)];
+  if (first === undefined || last === undefined) throw refuse(`The journal has nothing of pair ${pair}.`);
+  const anchor = await anchoredFrom(flow.engine.store, last.sequence);
+  if (anchor === undefined) {
+    const { anchorSeconds } = flow.config.journal;
+    throw new TandemError(
+      'not-ready',
+      `Entry ${last.sequence} is not under an anchored head yet: heads are anchored every ${anchorSeconds} s.`,
+    );
+  }
+  if (anchor.entry - first.sequence > maxPathEntries) {
+    throw refuse(`The path from entry ${first.sequence} to the head of entry ${anchor.entry} is too long.`);
+  }
+  const shown = new Set(entries.map(({ sequence }) => sequence));
+  const path: Excerpt['path'] = [];
+  for await (const entry of scanJournal(flow.engine.store, first.sequence)) {
+    const { sequence, at, kind, salt } = entry;
+    if (sequence > anchor.entry) break;
+    if (!shown.has(sequence)) path.push([sequence, at, kind, payloadDigestOf(salt, textOf(entry))]);
+  }
+  const text = encodeExcerpt({
+    format: excerptFormat,
+    chainId: `${flow.settlement.chainId}`,
+    auditLog: auditLog.toLowerCase(),
+    operator: flow.self,
+    pair,
+    before: first.previous,
+    entries: entries.map((entry) => {
+      const { sequence, at, kind, salt } = entry;
+      return { sequence, at, kind, payload: textOf(entry), salt };
+    }),
+    path,
+    anchor: { entry: anchor.entry, head: anchor.head, block: anchor.block },
+  });
+  await flow.engine.run((work) => {
+    work.journal('disclosure', { pair, what: 'journal excerpt', policy: name, recipient, reason });
+  });
+  return text;
+}
