@@ -20,6 +20,7 @@ import { createDomains, type Domains } from './domains/registry.ts';
 import type { Clock, Random } from './engine/clock.ts';
 import { Engine, type EngineEvent } from './engine/engine.ts';
 import { TandemError } from './errors.ts';
+import { PeerAllowance } from './flow/allowance.ts';
 import { applyBlocks, cursorTable } from './flow/blocks.ts';
 import { JournalAnchor, checkAnchored } from './flow/checkpoint.ts';
 import type { BatchSigner, ChainView, FlowContext } from './flow/context.ts';
@@ -250,6 +251,7 @@ export function composeNode(parts: NodeParts): ComposedNode {
     open: new OpenWork(),
     submitter,
     anchor,
+    allowance: new PeerAllowance(config.maxRememberedPerPeerHour, clock),
     room: new Room(config.disk.minFreeMebibytes * mebibyte, parts.freeBytes),
   };
   const handlers = createHandlers(flow);

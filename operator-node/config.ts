@@ -138,6 +138,8 @@ const schema = z.strictObject({
     .default({}),
   /** Open pairs that one counterparty may keep on hold here. */
   maxOpenPairsPerPeer: z.number().int().min(1).default(50_000),
+  /** Refusals, withdrawals of unknown pairs and faults that one counterparty may have remembered here in an hour. */
+  maxRememberedPerPeerHour: z.number().int().min(1000).default(100_000),
   maxOpenPairsPerUser: z.number().int().min(1).default(50),
 });
 

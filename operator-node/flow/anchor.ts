@@ -236,6 +236,7 @@ export async function answerOffer(
     const check = checkOffer(flow, work, from, request);
     if (!check.ok && 'later' in check) return { answer: 'later', batchId, reason: check.later };
     if (!check.ok) {
+      if (from !== flow.self && !flow.allowance.take(from)) return { answer: 'later', batchId, reason: 'busy' };
       work.put(refusedBatchTable, batchId, check.refusal);
       work.journal('fault', { what: 'batch refused', peer: from, batchId, refusal: check.refusal });
       work.emit({ type: 'alarm', what: 'batch-refused', peer: from, batchId, refusal: check.refusal });

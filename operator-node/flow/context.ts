@@ -12,6 +12,7 @@ import type { Amount, Asset, BatchId, Hash, Hex, Msisdn, OperatorId, UnixSeconds
 import type { SettlementDomain } from '../model/records.ts';
 import type { Room } from '../store/room.ts';
 import type { View } from '../store/store.ts';
+import type { PeerAllowance } from './allowance.ts';
 import type { JournalAnchor } from './checkpoint.ts';
 import type { Table } from './flow.ts';
 import type { Greetings } from './greet.ts';
@@ -80,6 +81,7 @@ export interface FlowContext {
   readonly anchor: JournalAnchor;
   /** Of the store's disk. */
   readonly room: Room;
+  readonly allowance: PeerAllowance;
 }
 
 /** A fault of somebody: kept in the journal, told to staff, and the flow goes on. */

@@ -193,7 +193,7 @@ function answerProposal(flow: FlowContext, work: Work, from: OperatorId, proposa
   const refused = (reason: ProposalRefusal): ProposalAnswer => ({ pair, answer: 'refused', reason });
   if (work.get(withdrawnTable, `${from}!${pair}`) !== undefined) return { pair, answer: 'given-up' };
   if (from !== flow.self && loadSide(work, pair, 'first') !== undefined) {
-    work.journal('fault', { what: 'a pairId of this operator’s own proposed back', pair, peer: from });
+    noteFault(flow, work, from, 'a pairId of this operator’s own proposed back', pair);
     return refused('terms');
   }
   const kept = work.get(refusedTable, pair);
@@ -209,7 +209,7 @@ function answerProposal(flow: FlowContext, work: Work, from: OperatorId, proposa
       known.side.item === proposal.item &&
       known.side.record?.counterparty === proposal.firstSubject;
     if (!same) {
-      work.journal('fault', { what: 'one pairId for two contents', pair, peer: from });
+      noteFault(flow, work, from, 'one pairId for two contents', pair);
       return refused('terms');
     }
     // It lapsed here before any batch came: what the initiator still holds it may give up.
@@ -218,12 +218,21 @@ function answerProposal(flow: FlowContext, work: Work, from: OperatorId, proposa
   }
   const outcome = prepareSecond(flow, work, from, proposal);
   if (typeof outcome === 'string') {
-    // `busy` passes; the others are for good.
-    if (outcome !== 'busy') work.put(refusedTable, pair, { from, reason: outcome });
-    work.emit({ type: 'refused', pair, peer: from, reason: outcome });
-    return refused(outcome);
+    // `busy` passes; the others are for good, and where that much is not remembered any more it is `busy` too.
+    const reason = outcome === 'busy' || mayRemember(flow, from) ? outcome : 'busy';
+    if (reason !== 'busy') work.put(refusedTable, pair, { from, reason });
+    work.emit({ type: 'refused', pair, peer: from, reason });
+    return refused(reason);
   }
   return heldAnswer(flow, work, outcome);
+}
+
+/** What this operator asks itself is bounded where its users ask. */
+const mayRemember = (flow: FlowContext, from: OperatorId, count = 1): boolean =>
+  from === flow.self || flow.allowance.take(from, count);
+
+function noteFault(flow: FlowContext, work: Work, peer: OperatorId, what: string, pair: PairId): void {
+  if (mayRemember(flow, peer)) work.journal('fault', { what, pair, peer });
 }
 
 function heldAnswer(flow: FlowContext, work: Work, side: Side): ProposalAnswer {
@@ -395,6 +404,15 @@ export async function answerWithdraw(
   from: OperatorId,
   request: Request<'withdraw'>,
 ): Promise<Answer<'withdraw'>> {
+  const unknown = request.pairs.filter(
+    (pair) =>
+      loadSide(flow.engine.newest, pair, 'second')?.side.peer !== from &&
+      flow.engine.newest.get(withdrawnTable, `${from}!${pair}`) === undefined,
+  );
+  // A pair that is answered given-up is never held later: so it has to be remembered, or asked again.
+  if (!mayRemember(flow, from, unknown.length)) {
+    throw new TandemError('too-busy', `Operator ${from} has withdrawn too many pairs that are not known here.`);
+  }
   return flow.engine.run((work) => ({
     answers: request.pairs.map((pair) => {
       const found = loadSide(work, pair, 'second');
