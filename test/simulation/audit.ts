@@ -15,6 +15,7 @@ import type { World } from './world.ts';
 
 export function auditStores(world: World): void {
   for (const operator of world.operators) {
+    if (world.monitor.liars.has(operator)) continue;
     const { disk } = world.node(operator);
     const read = <T>(key: string): T => {
       const text = disk.peek(key);
@@ -24,7 +25,7 @@ export function auditStores(world: World): void {
     for (const [key, record] of world.monitor.batches(operator)) {
       auditBatch(world, operator, key, record, read);
     }
-    leftOver(world, operator);
+    if (!world.monitor.robbed.has(operator)) leftOver(world, operator);
   }
 }
 
@@ -38,11 +39,14 @@ function auditBatch(
   const { state } = world.chain.final;
   const state_ = read<{ state: string }>(`batch-state!${key}`);
   const anchored = state.headers.get(batchId);
+  const { liars, robbed } = world.monitor;
+  const astray = [batch.initiator, batch.acceptor].some((party) => liars.has(party) || robbed.has(party));
   if (anchored === undefined) {
+    if (astray) return;
     if (state_.state !== 'refused') throw new Violation('I7', `operator ${operator}: batch ${batchId} is not on chain`);
     return;
   }
-  if (anchored.reconciliation !== 'reconciled') {
+  if (anchored.reconciliation !== 'reconciled' && !astray) {
     throw new Violation('I7', `batch ${batchId} is ${anchored.reconciliation} on chain, not reconciled`);
   }
   const leg = role === 'initiator' ? 'first' : 'second';
@@ -81,7 +85,7 @@ function leftOver(world: World, operator: OperatorId): void {
 /** I2: the positions of two operators mirror each other. */
 function mirrored(world: World, operator: OperatorId, key: string, amount: bigint): void {
   const [, peer = '', asset = ''] = /^position!(\d+)\/(.+)$/.exec(key) ?? [];
-  if (Number(peer) === operator) return;
+  if (Number(peer) === operator || world.monitor.liars.has(Number(peer) as OperatorId)) return;
   const other = world.monitor.ledger(Number(peer) as OperatorId).get(`position!${operator}/${asset}`) ?? 0n;
   if (other !== -amount) {
     throw new Violation('I2', `operator ${operator}: ${key} is ${amount}, the peer’s is ${other}`);

@@ -176,6 +176,17 @@ export const faults = {
       node.chain.slowMillis = 0;
     },
   ),
+  /** Logs missing at one of them, another block at another: nothing can be said until they agree. */
+  'endpoints-disagree': forAWhile(
+    2_000,
+    40_000,
+    (world, node) => {
+      node.chain.disagreeing = world.chance.pick([0.1, 0.5, 0.9]);
+    },
+    (_, node) => {
+      node.chain.disagreeing = 0;
+    },
+  ),
   'reply-lost': forAWhile(
     2_000,
     40_000,

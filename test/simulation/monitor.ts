@@ -16,6 +16,7 @@ import type { ModelBlock } from './chain/model-chain.ts';
 import { Violation, type Invariant } from './violation.ts';
 
 interface ChainBatch {
+  readonly parties: readonly OperatorId[];
   readonly deadline: number;
   readonly committed: bigint[];
   readonly aborted: bigint[];
@@ -49,6 +50,9 @@ export interface MonitorOptions {
   readonly expectedAlarm: (event: EngineEvent) => boolean;
 }
 
+/** A theft shows as alarms, and as postings without a hold: below zero if need be. */
+const bearsTheft: ReadonlySet<Invariant> = new Set<Invariant>(['alarm', 'hold']);
+
 const roleOf = (key: string): Role => (key.endsWith('!first') ? 'initiator' : 'acceptor');
 
 export class Monitor {
@@ -68,6 +72,10 @@ export class Monitor {
   readonly #transactions = new Set<string>();
   pairsBegun = 0;
   pairsCommitted = 0;
+  /** Have lied: what they say and store binds nobody. Their peers keep every promise all the same. */
+  readonly liars = new Set<OperatorId>();
+  /** Had a key stolen: the chain may say what they never decided, or that they never signed (rule 4). */
+  readonly robbed = new Set<OperatorId>();
 
   constructor(options: MonitorOptions) {
     this.#options = options;
@@ -107,10 +115,32 @@ export class Monitor {
     return this.#node(operator).ledger;
   }
 
-  /** Nothing is under way at any node. */
+  /** Somebody acted on purpose: lanes may be blocked for good, and batches wait for what never comes. */
+  get attacked(): boolean {
+    return this.liars.size > 0 || this.robbed.size > 0;
+  }
+
+  /** Nothing is under way at any node; after an attack, no pair and no message of an honest one. */
   get quiet(): boolean {
-    for (const { open, outbox, openBatches } of this.#nodes.values()) {
-      if (open.size > 0 || outbox.size > 0 || openBatches.size > 0) return false;
+    const { attacked } = this;
+    for (const node of this.#nodes.values()) {
+      if (this.liars.has(node.operator)) continue;
+      if (attacked ? !this.#quietUnderAttack(node) : node.open.size + node.outbox.size + node.openBatches.size > 0)
+        return false;
+    }
+    return true;
+  }
+
+  #quietUnderAttack({ operator, open, outbox, openBatches, batches }: Watched): boolean {
+    const robbed = this.robbed.has(operator);
+    for (const state of open.keys()) {
+      // Shown a batch that it does not know, a node gives nothing up (rule 11): what is held stays until staff has looked.
+      if (!robbed || !state.endsWith('|held')) return false;
+    }
+    for (const key of outbox) if (key.startsWith('outbox!message!')) return false;
+    for (const key of openBatches) {
+      const peer = batches.get(key.slice('open-batch!'.length))?.peer;
+      if (!robbed && peer !== undefined && !this.liars.has(peer) && !this.robbed.has(peer)) return false;
     }
     return true;
   }
@@ -118,6 +148,7 @@ export class Monitor {
   /** What keeps it from being quiet. */
   *unfinished(): Iterable<string> {
     for (const { operator, sides, batches, outbox, disk } of this.#nodes.values()) {
+      if (this.liars.has(operator)) continue;
       for (const [key, state] of sides) {
         if (!state.told) yield `operator ${operator}: side ${key} is ${state.state}, not told`;
       }
@@ -192,9 +223,9 @@ export class Monitor {
     const { entries, state, withoutHold } = JSON.parse(text) as PaymentRecord;
     payments.set(key, state);
     const commits = entries.filter(({ kind }) => kind === 'commit').length;
-    if (commits > 1) this.#violated('I3', `operator ${operator} has booked ${key} ${commits} times`);
+    if (commits > 1) this.#violated(operator, 'I3', `operator ${operator} has booked ${key} ${commits} times`);
     if (state === 'committed' && withoutHold) {
-      this.#violated('hold', `operator ${operator} has booked ${key} without a hold`);
+      this.#violated(operator, 'hold', `operator ${operator} has booked ${key} without a hold`);
     }
   }
 
@@ -222,11 +253,11 @@ export class Monitor {
   #checkMove(node: Watched, key: string, role: Role, before: SideState | undefined, state: SideState): void {
     const { operator } = node;
     const said = `operator ${operator}: ${key} went from ${before?.state ?? 'nothing'} to ${state.state}`;
-    if (before?.state === 'committed') this.#violated('I1', said);
+    if (before?.state === 'committed') this.#violated(operator, 'I1', said);
     if (state.state === 'committed') {
       if (role === 'initiator') this.pairsCommitted += 1;
       this.#addPosition(node, key);
-      if (this.#bit(state, 'committed') !== true) this.#violated('I1', `${said} without a final commit bit`);
+      if (this.#bit(state, 'committed') !== true) this.#violated(operator, 'I1', `${said} without a final commit bit`);
     }
     if (state.state !== 'aborted') return;
     if (state.batch === undefined || state.reason === 'batch-refused') return;
@@ -235,8 +266,8 @@ export class Monitor {
     const past = record !== undefined && this.#finalTime > record.batch.deadline;
     const bit = this.#bit(state, 'aborted') === true;
     if (batch !== undefined && this.#bit(state, 'committed') === true)
-      this.#violated('I1', `${said}, committed on chain`);
-    if (!bit && !past) this.#violated('I1', `${said} before any final block says so`);
+      this.#violated(operator, 'I1', `${said}, committed on chain`);
+    if (!bit && !past) this.#violated(operator, 'I1', `${said} before any final block says so`);
   }
 
   #bit({ batch, index }: SideState, which: 'committed' | 'aborted'): boolean | undefined {
@@ -250,7 +281,11 @@ export class Monitor {
     const [pair, leg] = key.split('!');
     const found = node.payments.get(`${pair ?? ''}/${leg ?? ''}`) ?? 'none';
     const wrong = (expected: string): void => {
-      this.#violated('hold', `operator ${node.operator}: ${key} is ${state}, its payment ${found}, not ${expected}`);
+      this.#violated(
+        node.operator,
+        'hold',
+        `operator ${node.operator}: ${key} is ${state}, its payment ${found}, not ${expected}`,
+      );
     };
     const due: Readonly<Record<SideStateName, boolean>> = {
       held: role === 'initiator' || !this.#side(node, key).debits,
@@ -296,12 +331,17 @@ export class Monitor {
       if (!key.startsWith('position!')) continue;
       const expected = node.positions.get(key.slice(cut + 1)) ?? 0n;
       if (expected !== amount) {
-        this.#violated('I2', `operator ${node.operator}: ${key} is ${amount}, its committed pairs make ${expected}`);
+        this.#violated(
+          node.operator,
+          'I2',
+          `operator ${node.operator}: ${key} is ${amount}, its committed pairs make ${expected}`,
+        );
       }
     }
     if (ops.length === 0) return;
     for (const [asset, total] of node.totals) {
-      if (total !== 0n) this.#violated('I2', `operator ${node.operator}: the ledger in ${asset} sums to ${total}`);
+      if (total !== 0n)
+        this.#violated(node.operator, 'I2', `operator ${node.operator}: the ledger in ${asset} sums to ${total}`);
     }
   }
 
@@ -313,17 +353,20 @@ export class Monitor {
       if (log.type === 'BatchPrepared') {
         const words = Math.ceil(log.count / 256);
         const nothing = (): bigint[] => Array.from({ length: words }, () => 0n);
-        this.#chain.set(log.batchId, { deadline: log.deadline, committed: nothing(), aborted: nothing() });
+        const parties = [log.initiator, log.acceptor];
+        this.#chain.set(log.batchId, { parties, deadline: log.deadline, committed: nothing(), aborted: nothing() });
       } else if (log.type === 'PairsDecided') {
         const batch = this.#chain.get(log.batchId);
         if (batch === undefined) continue;
         if (((batch.committed[log.word] ?? 0n) & log.abortMask) !== 0n)
-          this.#violated('I3', 'a bit set twice on chain');
+          this.#violated(undefined, 'I3', 'a bit set twice on chain');
         batch.committed[log.word] = (batch.committed[log.word] ?? 0n) | log.commitMask;
         batch.aborted[log.word] = (batch.aborted[log.word] ?? 0n) | log.abortMask;
         this.#checkNotReleased(log.batchId, log.word, log.commitMask);
       } else if (log.type === 'BatchDiscrepancy') {
-        this.#violated('I7', `the operators attested different digests of ${log.batchId}`);
+        const parties = this.#chain.get(log.batchId)?.parties ?? [];
+        const liar = parties.find((operator) => this.liars.has(operator));
+        this.#violated(liar, 'I7', `the operators attested different digests of ${log.batchId}`);
       }
     }
   }
@@ -334,7 +377,11 @@ export class Monitor {
       for (const { operator, sides } of this.#nodes.values()) {
         for (const leg of ['first', 'second']) {
           if (sides.get(`${pair}!${leg}`)?.state === 'aborted') {
-            this.#violated('I1', `${pair} is committed on chain; operator ${operator} has released its ${leg} leg`);
+            this.#violated(
+              operator,
+              'I1',
+              `${pair} is committed on chain; operator ${operator} has released its ${leg} leg`,
+            );
           }
         }
       }
@@ -346,7 +393,8 @@ export class Monitor {
   asks<M extends Method>(from: OperatorId, method: M, request: Request<M>): void {
     const { disk } = this.#node(from);
     const durable = (key: string, what: string): void => {
-      if (disk.peek(key) === undefined) this.#violated('I5', `operator ${from} sends ${what} that is not on its disk`);
+      if (disk.peek(key) === undefined)
+        this.#violated(from, 'I5', `operator ${from} sends ${what} that is not on its disk`);
     };
     if (method === 'propose') {
       for (const { terms } of (request as Request<'propose'>).proposals)
@@ -356,7 +404,7 @@ export class Monitor {
       for (const { pair } of pairs) {
         const state = this.#node(from).sides.get(`${pair}!first`);
         if (state?.batch === undefined) {
-          this.#violated('I5', `operator ${from} offers ${pair} in batch ${batch.sequence}, unknown to its disk`);
+          this.#violated(from, 'I5', `operator ${from} offers ${pair} in batch ${batch.sequence}, unknown to its disk`);
         }
       }
     } else if (method === 'countersign') {
@@ -365,7 +413,7 @@ export class Monitor {
     } else if (method === 'withdraw') {
       for (const pair of (request as Request<'withdraw'>).pairs) {
         if (this.#node(from).sides.get(`${pair}!first`)?.state !== 'aborted') {
-          this.#violated('I5', `operator ${from} withdraws ${pair}, which it has not given up on disk`);
+          this.#violated(from, 'I5', `operator ${from} withdraws ${pair}, which it has not given up on disk`);
         }
       }
     }
@@ -373,8 +421,10 @@ export class Monitor {
 
   answers<M extends Method>(from: OperatorId, to: OperatorId, method: M, answer: Answer<M>): void {
     const { disk, sides } = this.#node(from);
+    // A liar asks for one pair with two contents: each has an answer of its own. What is signed counts all the same.
+    if (this.liars.has(to) && method !== 'offer') return;
     const mustBe = (there: boolean, what: string): void => {
-      if (!there) this.#violated('I5', `operator ${from} answers ${what}, which is not on its disk`);
+      if (!there) this.#violated(from, 'I5', `operator ${from} answers ${what}, which is not on its disk`);
     };
     if (method === 'propose') {
       for (const each of (answer as Answer<'propose'>).answers) {
@@ -404,7 +454,7 @@ export class Monitor {
     } else if (method === 'withdraw') {
       for (const { pair, answer: said } of (answer as Answer<'withdraw'>).answers) {
         if (said === 'given-up') mustBe(disk.peek(`withdrawn!${to}!${pair}`) !== undefined, `that ${pair} is given up`);
-        else this.#violated('answer', `operator ${to} withdrew ${pair}, which is in a batch of ${from}`);
+        else this.#violated(to, 'answer', `operator ${to} withdrew ${pair}, which is in a batch of ${from}`);
       }
     } else if (method === 'cancel') {
       const { pair, answer: said } = answer as Answer<'cancel'>;
@@ -418,7 +468,7 @@ export class Monitor {
     const key = `${from}!${pair}`;
     const first = this.#answered.get(key);
     if (first === undefined || said === 'given-up') this.#answered.set(key, said);
-    else if (first !== said) this.#violated('answer', `operator ${from} answered ${pair} ${first}, then ${said}`);
+    else if (first !== said) this.#violated(from, 'answer', `operator ${from} answered ${pair} ${first}, then ${said}`);
   }
 
   /** I4: one content for a sequence, one batch for a pair, n+1 only when n is countersigned. */
@@ -431,32 +481,32 @@ export class Monitor {
     const state = stateOf(batchId);
     const stored = role === 'initiator' ? state?.initiatorSignature : state?.acceptorSignature;
     if (stored !== signature)
-      this.#violated('I5', `operator ${from} hands out a signature of ${batchId} before storing it`);
+      this.#violated(from, 'I5', `operator ${from} hands out a signature of ${batchId} before storing it`);
     const record = batches.get(`${batchId}!${role}`);
     if (record === undefined) return;
     const { initiator, acceptor, sequence } = record.batch;
     const lane = `${from}!${role}!${initiator}!${acceptor}`;
-    this.#once(`${lane}!${sequence}`, batchId, `${from} signed two contents for sequence ${sequence}`);
+    this.#once(from, `${lane}!${sequence}`, batchId, `${from} signed two contents for sequence ${sequence}`);
     for (const pair of record.pairs) {
-      this.#once(`${from}!${role}!${pair}`, batchId, `${from} put ${pair} into two batches`);
+      this.#once(from, `${from}!${role}!${pair}`, batchId, `${from} put ${pair} into two batches`);
     }
     // By the node's own list: a signature that came another way may never have left.
     const before = disk.peek(`lane-batch!${role}!${record.peer}!${String(sequence - 1).padStart(12, '0')}`);
     const countersigned = before !== undefined && stateOf(JSON.parse(before) as BatchId)?.state === 'countersigned';
     if (sequence > 1 && !countersigned) {
-      this.#violated('I4', `${from} signed ${sequence} before ${sequence - 1} was countersigned`);
+      this.#violated(from, 'I4', `${from} signed ${sequence} before ${sequence - 1} was countersigned`);
     }
   }
 
-  #once(key: string, batchId: BatchId, what: string): void {
+  #once(from: OperatorId, key: string, batchId: BatchId, what: string): void {
     const known = this.#signed.get(key);
     if (known === undefined) this.#signed.set(key, batchId);
-    else if (known !== batchId) this.#violated('I4', `operator ${what}: ${known} and ${batchId}`);
+    else if (known !== batchId) this.#violated(from, 'I4', `operator ${what}: ${known} and ${batchId}`);
   }
 
   broadcasts(from: OperatorId, raw: Hex): void {
     if (!this.#transactions.has(`${from}!${raw}`)) {
-      this.#violated('I5', `operator ${from} sends a transaction that was never on its disk`);
+      this.#violated(from, 'I5', `operator ${from} sends a transaction that was never on its disk`);
     }
   }
 
@@ -465,17 +515,22 @@ export class Monitor {
       // Passed on for another operator: kept nowhere, by design.
       if (/^\d+-/.test(id)) continue;
       if (!this.#messages.has(`${from}!${id}`)) {
-        this.#violated('I5', `operator ${from} tells a user what is not on its disk: message ${id}`);
+        this.#violated(from, 'I5', `operator ${from} tells a user what is not on its disk: message ${id}`);
       }
     }
   }
 
   event(operator: OperatorId, event: EngineEvent): void {
     if (event.type !== 'alarm' || this.#options.expectedAlarm(event)) return;
-    this.#violated('alarm', `operator ${operator}: ${JSON.stringify(event)}`);
+    // Who is lied to says so.
+    if (this.liars.size > 0) return;
+    this.#violated(operator, 'alarm', `operator ${operator}: ${JSON.stringify(event)}`);
   }
 
-  #violated(invariant: Invariant, what: string): void {
+  /** `operator` has broken it; nobody in particular where undefined. */
+  #violated(operator: OperatorId | undefined, invariant: Invariant, what: string): void {
+    if (operator !== undefined && this.liars.has(operator)) return;
+    if (operator !== undefined && this.robbed.has(operator) && bearsTheft.has(invariant)) return;
     this.#options.violated(new Violation(invariant, what));
   }
 

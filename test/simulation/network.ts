@@ -29,6 +29,20 @@ export interface NetworkOptions {
   /** The process of an operator, while there is one. */
   readonly stationOf: (operator: OperatorId) => Station | undefined;
   readonly fired: (fault: NetworkFault, from: OperatorId, to: OperatorId) => void;
+  /** What is sent of what its node wants to say: an operator may lie, or be of another version of the protocol. */
+  readonly said: <M extends Method>(
+    from: OperatorId,
+    to: OperatorId,
+    method: M,
+    request: Request<M>,
+  ) => readonly Request<M>[];
+  readonly replied: <M extends Method>(
+    from: OperatorId,
+    to: OperatorId,
+    method: M,
+    request: Request<M>,
+    answer: Answer<M>,
+  ) => Answer<M>;
 }
 
 const answerMillis = 5_000;
@@ -75,7 +89,6 @@ export class ModelNetwork {
   #call<M extends Method>(asker: Station, peer: OperatorId, method: M, request: Request<M>): Promise<Answer<M>> {
     return new Promise((resolve, reject) => {
       if (!asker.asks(peer, method, request)) return;
-      const sent = this.#options.checked ? copied(checkRequest(method, copied(request))) : request;
       const end = (settle: () => void): void => {
         cancel();
         asker.gate(settle);
@@ -85,37 +98,57 @@ export class ModelNetwork {
           reject(unavailable(peer, 'no answer in time'));
         });
       });
-      this.#carry(asker.operator, peer, () => {
-        const answerer = this.#options.stationOf(peer);
-        if (answerer === undefined) {
-          end(() => {
-            reject(unavailable(peer, 'connection refused'));
-          });
-          return;
-        }
-        answerer.gate(() => {
-          answerer.handlers[method](asker.operator, sent).then(
-            (answer) => {
-              if (!answerer.answers(asker.operator, method, answer)) return;
-              this.#carry(peer, asker.operator, () => {
-                end(() => {
-                  try {
-                    resolve(this.#options.checked ? checkAnswer(peer, method, request, copied(answer)) : answer);
-                  } catch (error) {
-                    reject(error);
-                  }
-                });
-              });
-            },
-            (error: unknown) => {
-              this.#carry(peer, asker.operator, () => {
-                end(() => {
-                  reject(asRefused(peer, error));
-                });
-              });
-            },
-          );
+      const answered = (answer: Answer<M>): void => {
+        end(() => {
+          try {
+            resolve(this.#options.checked ? checkAnswer(peer, method, request, copied(answer)) : answer);
+          } catch (error) {
+            reject(error);
+          }
         });
+      };
+      const refused = (error: unknown): void => {
+        end(() => {
+          reject(asRefused(peer, error));
+        });
+      };
+      this.#options.said(asker.operator, peer, method, request).forEach((said, index) => {
+        const sent = this.#options.checked ? copied(checkRequest(method, copied(said))) : said;
+        if (index === 0) this.#ask(asker, peer, method, sent, answered, refused);
+        else this.#ask(asker, peer, method, sent, ignored, ignored);
+      });
+    });
+  }
+
+  #ask<M extends Method>(
+    asker: Station,
+    peer: OperatorId,
+    method: M,
+    sent: Request<M>,
+    answered: (answer: Answer<M>) => void,
+    refused: (error: unknown) => void,
+  ): void {
+    this.#carry(asker.operator, peer, () => {
+      const answerer = this.#options.stationOf(peer);
+      if (answerer === undefined) {
+        refused(unavailable(peer, 'connection refused'));
+        return;
+      }
+      answerer.gate(() => {
+        answerer.handlers[method](asker.operator, sent).then(
+          (answer) => {
+            if (!answerer.answers(asker.operator, method, answer)) return;
+            const said = this.#options.replied(peer, asker.operator, method, sent, answer);
+            this.#carry(peer, asker.operator, () => {
+              answered(said);
+            });
+          },
+          (error: unknown) => {
+            this.#carry(peer, asker.operator, () => {
+              refused(error);
+            });
+          },
+        );
       });
     });
   }
@@ -142,6 +175,8 @@ export class ModelNetwork {
     }
   }
 }
+
+const ignored = (): void => undefined;
 
 const copied = <T>(message: T): T => JSON.parse(JSON.stringify(message)) as T;
 

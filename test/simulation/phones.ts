@@ -267,10 +267,10 @@ export class Phones {
     });
   }
 
-  /** Two people of different operators, for a last payment in one direction. */
+  /** Two people, for a last payment in one direction. */
   pairOf(payer: OperatorId, payee: OperatorId): readonly [Person, Person] {
-    const of = (operator: OperatorId): Person | undefined => this.people.find((person) => person.operator === operator);
-    const [from, to] = [of(payer), of(payee)];
+    const from = this.people.find(({ operator }) => operator === payer);
+    const to = this.people.find((person) => person.operator === payee && person !== from);
     if (from === undefined || to === undefined) throw new RangeError('nobody there');
     return [from, to];
   }

@@ -55,6 +55,8 @@ export class SimulatedNode {
   sends = 0;
   /** Do not start a process again by itself. */
   keptDown = false;
+  /** Its transactions reach a pool so much later: it anchors when it likes to. */
+  holdsBackMillis = 0;
   #process: Process | undefined;
   #processes = 0;
   #paused = false;
@@ -184,6 +186,13 @@ export class SimulatedNode {
       },
       fired: (fault) => {
         this.#world.fired(fault, this.operator);
+      },
+      submit: (transaction) => {
+        if (this.holdsBackMillis === 0) return this.#world.chain.submit(transaction);
+        this.#world.time.after(this.holdsBackMillis, () => {
+          this.#world.chain.submit(transaction);
+        });
+        return { outcome: 'held' };
       },
     });
     const failed = (where: string, error: unknown): void => {

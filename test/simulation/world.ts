@@ -5,7 +5,7 @@
 import type { EngineEvent } from '../../operator-node/engine/engine.ts';
 import { batchIdOf } from '../../operator-node/commitment/typedData.ts';
 import type { Config } from '../../operator-node/config.ts';
-import type { Amount, Asset, BatchId, Hash, Hex, OperatorId } from '../../operator-node/model/ids.ts';
+import type { Amount, Asset, BatchId, Hash, Hex, OperatorId, UnixSeconds } from '../../operator-node/model/ids.ts';
 import type { Batch, SettlementDomain } from '../../operator-node/model/records.ts';
 import type { DiskOp } from '../../operator-node/store/disk.ts';
 import { auditStores } from './audit.ts';
@@ -13,7 +13,9 @@ import { Contract, type Call } from './chain/contract.ts';
 import { ModelChain, type ModelTransaction } from './chain/model-chain.ts';
 import { cheapNotary, realNotary, settlementAddress, type Notary } from './chain/notary.ts';
 import type { WriteFate } from './disk.ts';
+import { attackNames, attacks, type AttackName } from './attacks.ts';
 import { beginFault, faultNames, type FaultName } from './faults.ts';
+import { toldAnswer, toldRequests, type Liar, type LieName } from './lies.ts';
 import { Monitor } from './monitor.ts';
 import { ModelNetwork } from './network.ts';
 import { Phones } from './phones.ts';
@@ -31,7 +33,7 @@ export interface RunOptions {
   /** No faults but those that are directed: for the golden run. */
   readonly calm?: boolean;
   /** Begins this fault when a side of one of the nodes first comes to this state. */
-  readonly directed?: { readonly fault: FaultName; readonly state: string };
+  readonly directed?: { readonly fault: FaultName | AttackName; readonly state: string };
   /** What happens at the k-th write or send of a node, counted from the beginning of the orders (1: the first). */
   readonly enumerated?: {
     readonly operator: OperatorId;
@@ -46,7 +48,7 @@ export interface RunOptions {
   readonly orders?: number;
   /** For how long users order and things go wrong. */
   readonly spanMillis?: number;
-  readonly faults?: readonly FaultName[];
+  readonly faults?: readonly (FaultName | AttackName)[];
 }
 
 export interface Scripted {
@@ -100,6 +102,8 @@ export class World {
   stalled = false;
   leftOut = 0.02;
   readonly #options: RunOptions;
+  /** Who lies to whom now, and how: `<liar>!<victim>`. */
+  readonly #lies = new Map<string, LieName>();
   readonly #nodes: ReadonlyMap<OperatorId, SimulatedNode>;
   readonly #coverage = new Set<string>();
   readonly #ends = new Map<number, () => void>();
@@ -185,6 +189,16 @@ export class World {
         }
         this.fired(fault, from);
         this.fired(fault, to);
+      },
+      said: (from, to, method, request) => {
+        const lie = this.#lies.get(`${from}!${to}`);
+        if (lie === undefined) return [request];
+        this.tell(`op${from}`, 'lies', to, lie, method);
+        return toldRequests(lie, this.#liar(from), method, request);
+      },
+      replied: (from, to, method, request, answer) => {
+        const lie = this.#lies.get(`${from}!${to}`);
+        return lie === undefined ? answer : toldAnswer(lie, this.#liar(from), method, request, answer);
       },
     });
     this.network.latencyMillis = chance.pick([5, 5, 50, 300]);
@@ -394,9 +408,12 @@ export class World {
 
   /** In each direction a new pair settles; without this a lane that is blocked for ever passes every other check. */
   async #probe(): Promise<void> {
-    for (const payer of this.operators) {
-      for (const payee of this.operators) {
-        if (payer === payee) continue;
+    const { liars, robbed, attacked } = this.monitor;
+    // A lane with a liar may be blocked for good, and who was robbed begins nothing new: the others go on.
+    const able = this.operators.filter((operator) => !liars.has(operator) && !robbed.has(operator));
+    for (const payer of able) {
+      for (const payee of able) {
+        if (payer === payee && !attacked) continue;
         const before = this.monitor.pairsCommitted;
         const [from, to] = this.phones.pairOf(payer, payee);
         this.phones.send(from, serviceNumberOf(from.operator), 'JOIN');
@@ -417,7 +434,7 @@ export class World {
 
   #planFaults(span: number): void {
     const { chance } = this;
-    const kinds = this.#options.faults ?? Array.from({ length: chance.between(1, 5) }, () => chance.pick(faultNames));
+    const kinds = this.#options.faults ?? this.#anyFaults();
     if (this.#options.directed !== undefined) return;
     const incidents = chance.between(2, 14);
     for (let count = 0; count < incidents; count += 1) {
@@ -429,16 +446,96 @@ export class World {
     }
   }
 
-  begin(fault: FaultName, node: SimulatedNode): void {
+  /** Attacks in one seed of eight: after one, less is asked of those who took part. */
+  #anyFaults(): readonly (FaultName | AttackName)[] {
+    const { chance } = this;
+    const kinds: (FaultName | AttackName)[] = Array.from({ length: chance.between(1, 5) }, () =>
+      chance.pick(faultNames),
+    );
+    if (chance.happens(0.125)) kinds.push(chance.pick(attackNames));
+    return kinds;
+  }
+
+  begin(fault: FaultName | AttackName, node: SimulatedNode): void {
     if (!this.#faulty) return;
     this.tell('fault', fault, node.operator);
     this.fired(fault, node.operator);
-    if (everywhere.has(fault)) for (const operator of this.operators) this.fired(fault, operator);
-    beginFault(fault, this, node);
+    if (fault in attacks) {
+      attacks[fault as AttackName](this, node);
+      return;
+    }
+    if (everywhere.has(fault as FaultName)) for (const operator of this.operators) this.fired(fault, operator);
+    beginFault(fault as FaultName, this, node);
+  }
+
+  get faulty(): boolean {
+    return this.#faulty;
+  }
+
+  // ---- attacks
+
+  /** From now on `liar` says this to `victim`. */
+  lie(name: LieName, liar: SimulatedNode, victim: SimulatedNode): void {
+    this.monitor.liars.add(liar.operator);
+    this.#lies.set(`${liar.operator}!${victim.operator}`, name);
+  }
+
+  lieNoMore(liar: SimulatedNode, victim: SimulatedNode): void {
+    this.#lies.delete(`${liar.operator}!${victim.operator}`);
+  }
+
+  #liar(operator: OperatorId): Liar {
+    const process = this.node(operator).process;
+    if (process === undefined) throw new Error(`operator ${operator} says something and is down`);
+    return { chance: this.chance, store: process.node.engine.store };
+  }
+
+  /** With the account's key: decides pairs that are open, any way; where there are none, uses a nonce up. */
+  stealAccount({ operator }: SimulatedNode): void {
+    this.monitor.robbed.add(operator);
+    const { state, timestamp } = this.chain.newest;
+    const decisions = [...state.headers].flatMap(([batchId, { acceptor, deadline, count, committed, aborted }]) => {
+      if (acceptor !== operator || deadline <= timestamp) return [];
+      const all = (1n << BigInt(Math.min(count, 256))) - 1n;
+      const open = all & ~((committed[0] ?? 0n) | (aborted[0] ?? 0n));
+      const mask = open & BigInt(this.chance.next());
+      const commit = this.chance.happens(0.6);
+      return mask === 0n ? [] : [{ batchId, word: 0, commitMask: commit ? mask : 0n, abortMask: commit ? 0n : mask }];
+    });
+    const call: Call = decisions.length === 0 ? { name: 'nothing' } : { name: 'decide', decisions };
+    this.#asThief(this.notary.accountOf(operator, 'account'), call);
+  }
+
+  /** With the signing keys of both: the lane's next number is used up by a batch that neither has made. */
+  stealSigners({ operator }: SimulatedNode): void {
+    const peer = this.chance.pick(this.operators.filter((other) => other !== operator));
+    this.monitor.robbed.add(operator);
+    this.monitor.robbed.add(peer);
+    const [initiator, acceptor] = this.chance.happens(0.5) ? [operator, peer] : [peer, operator];
+    const { state, timestamp } = this.chain.newest;
+    const batch: Batch = {
+      initiator,
+      acceptor,
+      sequence: state.nextSequence(initiator, acceptor),
+      deadline: (timestamp + 30) as UnixSeconds,
+      count: 2,
+      root: `0x${Buffer.from(this.chance.bytes(32)).toString('hex')}` as Hash,
+    };
+    const batchId = batchIdOf(this.settlement, batch);
+    const [first, second] = [initiator, acceptor].map((signer) => this.notary.batchSigner(signer).sign(batchId));
+    if (first === undefined || second === undefined) return;
+    this.#asThief('0x' + '7f'.repeat(20), { name: 'prepare', batch, first, second });
+  }
+
+  #asThief(from: string, call: Call): void {
+    const nonce = this.chain.newest.nonces.get(from) ?? 0;
+    const hash = `0x${Buffer.from(this.chance.bytes(32)).toString('hex')}` as Hash;
+    this.tell('thief', call.name, from.slice(0, 10), nonce);
+    this.chain.submit({ hash, from, nonce, fee: 1_000_000_000_000_000n, call });
   }
 
   /** Notes which states a fault has met. */
-  fired(fault: FaultName, operator: OperatorId): void {
+  fired(fault: FaultName | AttackName, operator: OperatorId): void {
     for (const state of this.monitor.openStates(operator)) this.#coverage.add(`${fault}|${state}`);
   }
 

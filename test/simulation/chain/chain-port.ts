@@ -14,7 +14,7 @@ import type {
 import { TandemError } from '../../../operator-node/errors.ts';
 import type { BatchId, Hash, Hex, OperatorId, UnixSeconds } from '../../../operator-node/model/ids.ts';
 import type { Chance } from '../random.ts';
-import type { ModelBlock, ModelChain } from './model-chain.ts';
+import type { ModelBlock, ModelChain, ModelTransaction } from './model-chain.ts';
 import type { Notary } from './notary.ts';
 
 /** What is wrong with a node's endpoints now. */
@@ -29,6 +29,8 @@ export interface ChainTrouble {
   lostReplies: number;
   /** Probability that a transaction is said to be taken and is not. */
   swallowed: number;
+  /** Probability that an answer cannot be given: the endpoints disagree, or too few of them have these logs. */
+  disagreeing: number;
 }
 
 export const noTrouble = (): ChainTrouble => ({
@@ -38,6 +40,7 @@ export const noTrouble = (): ChainTrouble => ({
   slowMillis: 0,
   lostReplies: 0,
   swallowed: 0,
+  disagreeing: 0,
 });
 
 export interface ChainPortOptions {
@@ -49,7 +52,11 @@ export interface ChainPortOptions {
   readonly pass: (millis: number) => Promise<void>;
   /** A transaction leaves the node; false: the process is gone before it does. */
   readonly leaves: (raw: Hex) => boolean;
-  readonly fired: (fault: 'reply-lost' | 'transaction-swallowed' | 'endpoint-down' | 'endpoint-behind') => void;
+  readonly fired: (
+    fault: 'reply-lost' | 'transaction-swallowed' | 'endpoint-down' | 'endpoint-behind' | 'endpoints-disagree',
+  ) => void;
+  /** Whoever sends it keeps it back so long. */
+  readonly submit: (transaction: ModelTransaction) => Broadcast;
 }
 
 const noPins: readonly Hash[] = [];
@@ -129,14 +136,14 @@ export class ChainPort implements ChainReader, ChainWriter {
   }
 
   async broadcast(raw: Hex): Promise<Broadcast> {
-    const { chain, notary, trouble, chance, fired, leaves } = this.#options;
+    const { submit, notary, trouble, chance, fired, leaves } = this.#options;
     if (!leaves(raw)) return new Promise(() => undefined);
     return this.#ask(() => {
       if (chance.happens(trouble.swallowed)) {
         fired('transaction-swallowed');
         return { outcome: 'held' };
       }
-      const outcome = chain.submit(notary.read(raw));
+      const outcome = submit(notary.read(raw));
       if (!chance.happens(trouble.lostReplies)) return outcome;
       fired('reply-lost');
       throw unavailable('no reply');
@@ -173,6 +180,10 @@ export class ChainPort implements ChainReader, ChainWriter {
     if (trouble.down) {
       fired('endpoint-down');
       throw unavailable('connection refused');
+    }
+    if (chance.happens(trouble.disagreeing)) {
+      fired('endpoints-disagree');
+      throw unavailable('the endpoints say different things');
     }
     const lag = trouble.flapping ? chance.between(0, trouble.lag) : trouble.lag;
     if (lag > 0) fired('endpoint-behind');
