@@ -5,7 +5,7 @@
  */
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import { faultNames } from '../test/simulation/faults.ts';
+import { everyFault } from '../test/simulation/reachable.ts';
 import type { SeedReport } from '../test/simulation/seed-worker.ts';
 import { runSeeds } from '../test/simulation/seed-workers.ts';
 import { simulate } from '../test/simulation/world.ts';
@@ -82,7 +82,7 @@ async function tellAgain({ seed, hash }: SeedReport): Promise<void> {
 
 function printCoverage(coverage: ReadonlyMap<string, number>): void {
   const states = [...new Set([...coverage.keys()].map((met) => met.slice(met.indexOf('|') + 1)))].sort();
-  for (const fault of faultNames) {
+  for (const fault of everyFault) {
     const counts = states.map((state) => String(coverage.get(`${fault}|${state}`) ?? 0).padStart(6));
     console.log(fault.padEnd(24), counts.join(''));
   }

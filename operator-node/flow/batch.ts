@@ -3,6 +3,7 @@
  * On us there is one of each a role.
  */
 import type { BatchRefusal } from '../channel/messages.ts';
+import type { Work } from '../engine/engine.ts';
 import type { BatchId, Hash, Hex, OperatorId, PairId, Role, UnixMillis } from '../model/ids.ts';
 import type { Batch } from '../model/records.ts';
 import { table, type Tx, type View } from '../store/store.ts';
@@ -93,6 +94,15 @@ export function moveBatch(
 
 /** Why this node begins nothing new. Key: `halt`. Ended by staff only. */
 export const haltTable = table<{ readonly what: string; readonly batchId?: BatchId; readonly at: UnixMillis }>('halt');
+
+/** Nothing new is begun until staff has looked; what is open goes on. The first reason is kept. */
+export function halt(work: Work, open: { halted: boolean }, what: string, batchId?: BatchId): void {
+  if (work.get(haltTable, 'halt') === undefined)
+    work.put(haltTable, 'halt', { what, ...(batchId === undefined ? {} : { batchId }), at: work.now });
+  work.afterwards(() => {
+    open.halted = true;
+  });
+}
 
 /** One direction between two operators, as one of them sees it. */
 export interface Lane {

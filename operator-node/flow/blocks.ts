@@ -9,7 +9,7 @@ import { TandemError } from '../errors.ts';
 import type { BatchId, Hash, Role } from '../model/ids.ts';
 import { table } from '../store/store.ts';
 import { countersigned, freeLane } from './anchor.ts';
-import { haltTable, isOver, laneKey, laneTable, loadBatch, moveBatch, readLane, type KnownBatch } from './batch.ts';
+import { halt, isOver, laneKey, laneTable, loadBatch, moveBatch, readLane, type KnownBatch } from './batch.ts';
 import type { FlowContext } from './context.ts';
 import { advance } from './flow.ts';
 import { isFinal, loadSide } from './pair.ts';
@@ -115,12 +115,9 @@ function haltOnUnknownBatch(
 ): void {
   const what = 'a batch on chain that this node never signed';
   const peer = role === 'initiator' ? acceptor : initiator;
-  if (work.get(haltTable, 'halt') === undefined) work.put(haltTable, 'halt', { what, batchId, at: work.now });
+  halt(work, flow.open, what, batchId);
   const lane = readLane(work, role, peer);
   work.put(laneTable, laneKey(role, peer), { ...lane, next: Math.max(lane.next, sequence + 1) });
-  work.afterwards(() => {
-    flow.open.halted = true;
-  });
   work.journal('fault', { what, role, batchId, peer });
   work.emit({ type: 'alarm', what: 'unknown-batch-on-chain', role, batchId, peer });
 }

@@ -12,7 +12,7 @@ import { TandemError } from '../errors.ts';
 import type { Hash, UnixMillis, UnixSeconds } from '../model/ids.ts';
 import { recoveryOf } from '../recovery/state.ts';
 import { table, type Store, type Tx, type View } from '../store/store.ts';
-import { haltTable } from './batch.ts';
+import { halt } from './batch.ts';
 import type { ChainView, FlowContext } from './context.ts';
 
 /** A head of this operator's journal as a final block has it. */
@@ -213,8 +213,5 @@ function missing(flow: AnchorContext, work: Work, entry: number, head: Hash, blo
   work.journal('fault', { what, entry, head, block });
   work.emit({ type: 'alarm', what: 'foreign-journal-head', entry, head, block });
   if (recoveryOf(work) !== undefined) return;
-  if (work.get(haltTable, 'halt') === undefined) work.put(haltTable, 'halt', { what, at: work.now });
-  work.afterwards(() => {
-    flow.open.halted = true;
-  });
+  halt(work, flow.open, what);
 }

@@ -10,9 +10,10 @@ import { operationSecret } from '../commitment/secrets.ts';
 import { TandemError } from '../errors.ts';
 import type { Work } from '../engine/engine.ts';
 import { toUnixSeconds, type BatchId, type OperatorId, type PairId, type UnixSeconds } from '../model/ids.ts';
+import { recoveryOf } from '../recovery/state.ts';
 import { userTable } from '../users/user.ts';
 import { remember } from './account.ts';
-import { peerCommitmentTable } from './batch.ts';
+import { halt, peerCommitmentTable } from './batch.ts';
 import type { FlowContext } from './context.ts';
 import {
   moveSide,
@@ -316,12 +317,29 @@ export function execute(flow: FlowContext, work: Work, found: PairSide, event: E
     });
     work.emit({ type: 'alarm', what: 'executed-unexpectedly', pair: side.pair, state: state.state, withoutHold });
   }
+  if (side.role === 'acceptor' && !expected) decidedElsewhere(flow, work, found, 'committed');
   if (side.role === 'acceptor') closeQuestion(work, side.user, side.pair, 'over');
   const next = moveSide(work, work.now, found, { state: 'committed', finalBlock: event.block });
   remember(work, next.side);
   tellSide(flow, work, side, { key: `${side.leg}-done`, journal: 'confirmation', ends: true });
   work.emit({ type: 'committed', pair: side.pair, leg: side.leg, role: side.role });
   return 'done';
+}
+
+/**
+ * Only the acceptor's account can decide, and each of this node's decisions is stored before it leaves: somebody else has
+ * the key, or the store is behind. A store that knows so waits for what it has lost; any other begins nothing new.
+ */
+function decidedElsewhere(
+  flow: FlowContext,
+  work: Work,
+  { side, state }: PairSide,
+  decision: 'committed' | 'aborted',
+): void {
+  const what = 'a decision on chain that this node never made';
+  work.journal('fault', { what, pair: side.pair, decision, state: state.state });
+  work.emit({ type: 'alarm', what: 'foreign-decision', pair: side.pair, decision, state: state.state });
+  if (recoveryOf(work) === undefined) halt(work, flow.open, what, state.batch);
 }
 
 /** Committed by the chain though it was released here (a stolen key, a forgotten decision): booked all the same (rule 4). */
@@ -349,6 +367,8 @@ export function release(
   const { state } = found;
   const cancelled = found.side.role === 'initiator' && state.cancelAsked && reason === 'declined';
   const why: EndReason = state.reason ?? (cancelled ? 'cancelled' : reason);
+  if (found.side.role === 'acceptor' && reason === 'declined' && state.state !== 'declined')
+    decidedElsewhere(flow, work, found, 'aborted');
   const aborted = abortSide(flow, work, { ...found, state: { ...state, finalBlock: block } }, why);
   // Who was never asked has nothing to be told; whose yes could not be held has been told so.
   if (aborted.side.role === 'acceptor' && (!state.asked || why === 'not-held')) {

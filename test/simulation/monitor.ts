@@ -256,6 +256,7 @@ export class Monitor {
     if (before?.state === 'committed') this.#violated(operator, 'I1', said);
     if (state.state === 'committed') {
       if (role === 'initiator') this.pairsCommitted += 1;
+      else if (before?.state !== 'accepted') this.#mustHalt(node, said);
       this.#addPosition(node, key);
       if (this.#bit(state, 'committed') !== true) this.#violated(operator, 'I1', `${said} without a final commit bit`);
     }
@@ -265,9 +266,15 @@ export class Monitor {
     const record = node.batches.get(`${state.batch}!${role}`);
     const past = record !== undefined && this.#finalTime > record.batch.deadline;
     const bit = this.#bit(state, 'aborted') === true;
+    if (bit && role === 'acceptor' && before?.state !== 'declined') this.#mustHalt(node, said);
     if (batch !== undefined && this.#bit(state, 'committed') === true)
       this.#violated(operator, 'I1', `${said}, committed on chain`);
     if (!bit && !past) this.#violated(operator, 'I1', `${said} before any final block says so`);
+  }
+
+  /** Somebody else has decided: nothing new may be begun (faults.md 20). */
+  #mustHalt({ operator, disk }: Watched, said: string): void {
+    if (disk.peek('halt!halt') === undefined) this.#violated(operator, 'halt', `${said}, and goes on as before`);
   }
 
   #bit({ batch, index }: SideState, which: 'committed' | 'aborted'): boolean | undefined {
@@ -454,7 +461,9 @@ export class Monitor {
     } else if (method === 'withdraw') {
       for (const { pair, answer: said } of (answer as Answer<'withdraw'>).answers) {
         if (said === 'given-up') mustBe(disk.peek(`withdrawn!${to}!${pair}`) !== undefined, `that ${pair} is given up`);
-        else this.#violated(to, 'answer', `operator ${to} withdrew ${pair}, which is in a batch of ${from}`);
+        // It was refused by a liar who has signed it.
+        else if (!this.liars.has(from))
+          this.#violated(to, 'answer', `operator ${to} withdrew ${pair}, which is in a batch of ${from}`);
       }
     } else if (method === 'cancel') {
       const { pair, answer: said } = answer as Answer<'cancel'>;
