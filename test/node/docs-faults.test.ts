@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { faultNames } from '../simulation/faults.ts';
+import { everyFault } from '../simulation/reachable.ts';
 import { runs } from '../../scripts/model.ts';
 
 const root = join(import.meta.dirname, '..', '..');
@@ -37,12 +37,12 @@ describe('docs/faults.md', () => {
 
   it('names only faults of the simulator that there are', () => {
     const named = sections
-      .flatMap((section) => [...section.matchAll(/`test\/simulation\/directed\.test\.ts`\s+\(([^)]*)\)/g)])
+      .flatMap((section) => [...section.matchAll(/`test\/simulation\/directed\.behavior\.ts`\s+\(([^)]*)\)/g)])
       .flatMap(([, list]) => unique((list ?? '').matchAll(/`([^`]+)`/g)));
     const known = (name: string): boolean =>
       name.endsWith('…')
-        ? faultNames.some((fault) => fault.startsWith(name.slice(0, -1)))
-        : faultNames.some((fault) => fault === name);
+        ? everyFault.some((fault) => fault.startsWith(name.slice(0, -1)))
+        : everyFault.some((fault) => fault === name);
     expect(named.length).toBeGreaterThan(10);
     expect(named.filter((name) => !known(name))).toEqual([]);
   });

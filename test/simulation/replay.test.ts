@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { simulate } from './world.ts';
 
-describe('simulate', () => {
+describe('simulate', { timeout: 120_000 }, () => {
   for (const seed of [7, 13, 21, 50]) {
     it(`tells the same story of seed ${seed} twice, kept or not`, async () => {
       const first = await simulate({ seed });
