@@ -55,6 +55,32 @@ function mutantOf(contract: string): string | undefined {
   return mutant.contract === contract ? mutant.code : undefined;
 }
 
+interface Requests {
+  request(args: { readonly method: string; readonly params?: readonly unknown[] | object }): Promise<unknown>;
+}
+
+const mining: readonly string[] = ['eth_sendRawTransaction', 'eth_sendTransaction', 'evm_mine'];
+
+/** Each block is a second later than the one before, or when the test says: the machine's clock would add its own time. */
+function blocksASecondApart(provider: Requests): void {
+  const request = provider.request.bind(provider);
+  let said = false;
+  provider.request = async (args) => {
+    if (args.method === 'evm_setNextBlockTimestamp') said = true;
+    if (args.method === 'evm_revert') said = false;
+    if (mining.includes(args.method)) {
+      if (!said) {
+        const latest = (await request({ method: 'eth_getBlockByNumber', params: ['latest', false] })) as {
+          readonly timestamp: string;
+        };
+        await request({ method: 'evm_setNextBlockTimestamp', params: [Number(latest.timestamp) + 1] });
+      }
+      said = false;
+    }
+    return request(args);
+  };
+}
+
 export async function openChain(options: ChainOptions = {}): Promise<Chain> {
   const { chainId = 31337, hardfork = 'cancun', startsAt = startTime } = options;
   const coverage = process.env['TANDEM_COVERAGE_DIR'];
@@ -72,6 +98,7 @@ export async function openChain(options: ChainOptions = {}): Promise<Chain> {
       allowUnlimitedContractSize: mutantFile() !== undefined || coverage !== undefined,
     },
   });
+  blocksASecondApart(connection.provider);
   const { provider } = connection.ethers;
   const send = (method: string, ...params: unknown[]): Promise<unknown> => provider.send(method, params);
   const wallet = async (name: string): Promise<Wallet> => {

@@ -22,7 +22,7 @@ export const subjects: readonly Subject[] = [
     contract: 'OperatorRegistry',
     tests: [
       'test/contracts/operator-registry.test.ts',
-      'test/contracts/operator-registry.emergency.test.ts',
+      'test/contracts/operator-registry.standing.test.ts',
       'test/contracts/governance.test.ts',
       'test/contracts/event-log.test.ts',
       'test/contracts/attacks.test.ts',

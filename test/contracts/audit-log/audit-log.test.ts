@@ -270,7 +270,8 @@ describe('an overdue request', () => {
     await receiptOf(byAuditor, 'requestDisclosure', 1, 3, digest, due + 1000);
     await governance.chain.mineAt(due + 1);
     await receiptOf(byAccountOf(2), 'answer', 2, 3, digest);
-    const list = (first: number, last: number): Promise<unknown> => view('overdueRequests', first, last);
+    const list = (first: number | bigint, last: number | bigint): Promise<unknown> =>
+      view('overdueRequests', first, last);
     expect(await list(1, 6)).toEqual([1n, 2n, 4n, 5n]);
     expect(await list(0, 100)).toEqual([1n, 2n, 4n, 5n]);
     expect(await list(2, 4)).toEqual([2n, 4n]);
@@ -279,6 +280,7 @@ describe('an overdue request', () => {
     expect(await list(5, 4)).toEqual([]);
     expect(await list(7, 9)).toEqual([]);
     expect(await list(0, 0)).toEqual([]);
+    expect(await list(2n ** 64n - 1n, 2n ** 64n - 1n)).toEqual([]);
   });
 
   it('is listed for at most 1,000 requests at once', async () => {

@@ -53,6 +53,20 @@ describe('attest', () => {
     expect(refusal).toEqual(['PairSettlementNotParty', 0n, batch.batchId, 1n, 2n, 3n]);
   });
 
+  it.each([1, 255, 256, 257, 511, 512, 4095, 4096])('takes %i pairs as ended once all are decided', async (count) => {
+    const whole = await scene.consortium.prepared({ sequence: 2, count });
+    const decisions = commitAll(whole);
+    const last = decisions.length - 1;
+    await receiptOf(scene.asBorealis, 'decide', decisions.slice(0, last));
+    expect((await refusalOf(scene.asAurora, 'attest', 1, [attestation(whole, same)]))[0]).toBe(
+      'PairSettlementStillOpen',
+    );
+    await receiptOf(scene.asBorealis, 'decide', decisions.slice(last));
+    expect(await eventsOf(scene.asAurora, 'attest', 1, [attestation(whole, same)])).toEqual([
+      ['BatchAttested', whole.batchId, 1n, same],
+    ]);
+  });
+
   it('refuses while a pair is open and the deadline is not past', async () => {
     await receiptOf(scene.asBorealis, 'decide', [decision(batch, allOf(256)), decision(batch, allOf(43), 0n, 1)]);
     await scene.chain.nextBlockAt(deadline);

@@ -1,5 +1,5 @@
-/** Emergencies and standings as the registry keeps them; who may ask for what is in the tables of cells. */
-import type { Contract } from 'ethers';
+/** Emergencies, standings and replaced controllers; who may ask for what is in the tables of cells. */
+import { type Contract, ZeroAddress } from 'ethers';
 import { beforeEach, describe, expect, it } from 'vitest';
 
 import { oneDay } from './chain.ts';
@@ -80,6 +80,9 @@ describe('suspendForEmergency', () => {
   });
 
   it.each([
+    [0, 0n],
+    [1, 0n],
+    [3, 0n],
     [4, 1n],
     [6, 1n],
     [7, 2n],
@@ -158,5 +161,44 @@ describe('standings', () => {
     }
     expect(await view('standingAt', 4, now - 1)).toBe(standing.voter);
     expect(await view('standingAt', 9, now - 1)).toBe(standing.none);
+  });
+});
+
+describe('a controller that is replaced or accepted', () => {
+  const byController = (): Contract => scene.consortium.registryAs(scene.consortium.aurora.controller);
+
+  it('is refused when it is zero or another operator’s', async () => {
+    const { registry, consortium } = scene;
+    const { aurora, borealis } = consortium;
+    const refused = (controller: string): Promise<unknown> => refusalOf(registry, 'replaceController', 1, controller);
+    expect(await refused(ZeroAddress)).toEqual(['OperatorRegistryInvalidController', 1n, ZeroAddress]);
+    for (const { id, controller } of [aurora, borealis]) {
+      const taken = ['OperatorRegistryControllerTaken', 1n, controller.address, BigInt(id)];
+      expect(await refused(controller.address)).toEqual(taken);
+    }
+    await receiptOf(byController(), 'proposeController', 1, borealis.controller.address);
+    expect(await refusalOf(consortium.registryAs(borealis.controller), 'acceptController', 1)).toEqual([
+      'OperatorRegistryControllerTaken',
+      1n,
+      borealis.controller.address,
+      2n,
+    ]);
+  });
+
+  it('ends what the one before proposed, and frees the one before', async () => {
+    const { registry, consortium, chain } = scene;
+    const [proposed, fresh] = [await chain.wallet('a proposed key'), await chain.wallet('a fresh key')];
+    await receiptOf(byController(), 'proposeController', 1, proposed.address);
+    await receiptOf(registry, 'replaceController', 1, fresh.address);
+    expect((await refusalOf(consortium.registryAs(proposed), 'acceptController', 1))[0]).toBe(
+      'OperatorRegistryNotPendingController',
+    );
+    const { address } = consortium.aurora.controller;
+    expect([await view('operatorByController', address), await view('operatorByController', fresh.address)]).toEqual([
+      0n,
+      1n,
+    ]);
+    await receiptOf(registry, 'replaceController', 2, address);
+    expect(await view('operatorByController', address)).toBe(2n);
   });
 });
