@@ -34,6 +34,8 @@ export interface Contracts {
   verifyPair(bundle: EvidenceBundle, leaf: Hex, at: Hash): Promise<boolean | undefined>;
   /** What the registry's state has of an operator's signer; `0x` where it was never admitted. */
   signerOf(operator: number, at: Hash): Promise<RegisteredSigner | undefined>;
+  /** What the registry calls an operator; undefined where it was never admitted. */
+  handleOf(operator: number, at: Hash): Promise<string | undefined>;
   /** What happened to an operator's signer, in order, in blocks from … to. */
   signerEvents(operator: number, from: number, to: number): Promise<readonly SignerEvent[]>;
   finality(at: Hash): Promise<Finality | undefined>;
@@ -165,6 +167,13 @@ export function contractsAt(
         previousSignerUntil: bigint;
       };
       return { signer, previousSigner, previousSignerUntil: Number(previousSignerUntil) };
+    },
+
+    async handleOf(operator, at) {
+      const [entry] = (await view(registry, addresses.OperatorRegistry, 'operator', [operator], at)) ?? [];
+      if (entry === undefined) return undefined;
+      const { handle } = (entry as Result).toObject() as { handle: string };
+      return handle === '' ? undefined : handle;
     },
 
     async signerEvents(operator, from, to) {

@@ -115,6 +115,14 @@ describe('the report', () => {
     expect(page).not.toContain('<script');
     expect(page).toContain('&lt;script&gt;alert(1)&lt;/script&gt; &amp; &quot;more&quot;');
     expect(page).toContain('There are breaches');
+    // Whatever it is called: a handle is text that its operator chose.
+    const [operator] = result.operators;
+    const named = pageOf({
+      ...result,
+      operators: [{ ...operator, handle: '<i>' } as (typeof result.operators)[number]],
+    });
+    expect(named).not.toContain('<i>');
+    expect(named).toContain('&lt;i&gt;');
   });
 
   it('says the same in JSON and in CSV', async () => {

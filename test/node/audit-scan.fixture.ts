@@ -292,6 +292,11 @@ export class Consortium {
         }
         return [true, batch.deadline, batch.pairs.length, masks.commit, masks.abort];
       }
+      if (name === 'operator') {
+        const [zero, none] = [`0x${'00'.repeat(20)}`, `0x${'00'.repeat(32)}`];
+        const handle = `operator-${String(args[0])}`;
+        return [[1, handle, zero, zero, zero, zero, 0, '0x', '0x', 0, none, none, none, 0, '', 0]];
+      }
       throw new Error(`the model has no ${name}`);
     };
     const logs = (from: number, to: number): AuditLog[] =>

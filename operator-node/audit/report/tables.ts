@@ -7,7 +7,12 @@ export interface Table {
   readonly title: string;
   readonly columns: readonly string[];
   readonly rows: readonly (readonly (string | number)[])[];
+  /** Columns whose values are names, though they look like numbers. */
+  readonly names?: readonly string[];
 }
+
+/** Columns of operators: their ids are names, not numbers. */
+const ids = ['operator', 'counterparty', 'initiator', 'acceptor'];
 
 export function tablesOf(result: ScanResult): readonly Table[] {
   const { totals, services, lanes, operators, positions, findings } = result;
@@ -28,6 +33,7 @@ export function tablesOf(result: ScanResult): readonly Table[] {
       name: 'lanes',
       title: 'Lanes',
       columns: ['initiator', 'acceptor', 'last sequence', 'batches', 'pairs', 'committed'],
+      names: ids,
       rows: lanes.map(({ initiator, acceptor, sequence, batches, pairs, committed }) => [
         initiator,
         acceptor,
@@ -42,6 +48,7 @@ export function tablesOf(result: ScanResult): readonly Table[] {
       title: 'Operators: what they disclosed, and how late they were (seconds)',
       columns: [
         'operator',
+        'handle',
         'batches',
         'disclosed',
         'attested',
@@ -51,8 +58,10 @@ export function tablesOf(result: ScanResult): readonly Table[] {
         'attested after, mean',
         'attested after, most',
       ],
+      names: ids,
       rows: operators.map((each) => [
         each.operator,
+        each.handle,
         each.batches,
         each.disclosed,
         each.attested,
@@ -67,6 +76,7 @@ export function tablesOf(result: ScanResult): readonly Table[] {
       name: 'positions',
       title: 'Net positions in minor units: above zero, the operator owes',
       columns: ['operator', 'counterparty', 'asset', 'by signed terms', 'by its postings', 'as it states'],
+      names: ids,
       rows: positions.map(({ operator, counterparty, asset, signed, posted, stated }) => [
         operator,
         counterparty,

@@ -39,6 +39,8 @@ export interface ScanRequest {
 
 export interface OperatorTotals {
   readonly operator: number;
+  /** As the registry calls it at the final block. */
+  readonly handle: string;
   readonly batches: number;
   /** Of these, how many its files have. */
   readonly disclosed: number;
@@ -289,6 +291,9 @@ export async function scan(request: ScanRequest): Promise<ScanResult> {
       ? { batches: [], lanes: range.before }
       : await readChain(chain, contracts, { network, final, ...range }, findings);
   noteAbsent(request, files, batches, sections, range, findings);
+  const handles = new Map<number, string>();
+  for (const operator of new Set(lanes.flatMap(({ initiator, acceptor }) => [initiator, acceptor])))
+    handles.set(operator, (await contracts.handleOf(operator, final.hash)) ?? '');
   const last = range.to === final.number ? final : await chain.block(range.to);
   // What was seen before is not written over with what nobody can stand for.
   const doubtful = doubts.some((code) => code in findings.counts);
@@ -380,6 +385,7 @@ export async function scan(request: ScanRequest): Promise<ScanResult> {
       .sort(([a], [b]) => a - b)
       .map(([operator, tally]) => ({
         operator: operator as OperatorId,
+        handle: handles.get(operator) ?? '',
         batches: tally.batches,
         disclosed: tally.disclosed,
         attested: tally.attested,
