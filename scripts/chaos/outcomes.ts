@@ -207,8 +207,8 @@ export function nothingLeft(nodes: readonly StoredNode[]): Problems {
   ]);
 }
 
-/** Alarms that the faults of a run can be the cause of: the chain's pool and blocks are lost, and a node says so. */
-const ofTheChain = new Set(['nonce-gap', 'reverted', 'refused']);
+/** Alarms that the faults of a run can be the cause of: the chain's pool and blocks are lost, a disk is full, and a node says so. */
+const ofTheFaults = new Set(['nonce-gap', 'reverted', 'refused', 'disk-nearly-full']);
 
 /** Both operators keep the protocol, so nothing may look as if one of them did not. */
 export function nobodyAccused(nodes: readonly StoredNode[], alarms: ReadonlyMap<string, number>): Problems {
@@ -218,6 +218,6 @@ export function nobodyAccused(nodes: readonly StoredNode[], alarms: ReadonlyMap<
         kind === 'fault' ? [`${handle} noted a fault: ${JSON.stringify(payload)}`] : [],
       ),
     ),
-    ...[...alarms].flatMap(([what, count]) => (ofTheChain.has(what) ? [] : [`${count} alarms: ${what}`])),
+    ...[...alarms].flatMap(([what, count]) => (ofTheFaults.has(what) ? [] : [`${count} alarms: ${what}`])),
   ];
 }
