@@ -4,6 +4,7 @@
  */
 import type { Analysis } from './analysis/analysis.ts';
 import type { AuditLogCalls, SettlementCalls } from './chain/calls.ts';
+import type { StatementCalls } from './chain/audit-log.ts';
 import type { ChainReader, ChainWriter, Head, PeerRegistry, SendingKey } from './chain/chain.ts';
 import { ChainPeers } from './chain/peers.ts';
 import { ChainSender, type SenderAlarm } from './chain/sender.ts';
@@ -23,6 +24,7 @@ import { TandemError } from './errors.ts';
 import { PeerAllowance } from './flow/allowance.ts';
 import { applyBlocks, cursorTable } from './flow/blocks.ts';
 import { JournalAnchor, checkAnchored } from './flow/checkpoint.ts';
+import { Caps } from './flow/caps.ts';
 import type { BatchSigner, ChainView, FlowContext } from './flow/context.ts';
 import { table, type Table } from './flow/flow.ts';
 import { Greetings } from './flow/greet.ts';
@@ -32,8 +34,9 @@ import { Receiver } from './flow/receive.ts';
 import { recover } from './flow/recover.ts';
 import { declareQueues, startClocks } from './flow/start.ts';
 import { Submitter } from './flow/submit.ts';
+import { Windows } from './flow/windows/windows.ts';
 import type { MessageGateway } from './messaging/gateway.ts';
-import type { Amount } from './model/ids.ts';
+import type { Amount, OperatorId } from './model/ids.ts';
 import type { SettlementDomain } from './model/records.ts';
 import { Room, type FreeBytes } from './store/room.ts';
 import type { Store } from './store/store.ts';
@@ -43,6 +46,7 @@ export interface NodeDomains {
   readonly payments: PaymentsDomain;
   readonly goods: GoodsDomain;
   readonly domains: Domains;
+  readonly caps: Caps;
 }
 
 export interface NodeParts extends NodeDomains {
@@ -62,6 +66,8 @@ export interface NodeParts extends NodeDomains {
   readonly calls: SettlementCalls;
   /** Absent where the network has no AuditLog. */
   readonly auditLog?: AuditLogCalls | undefined;
+  /** Undefined where the network has no AuditLog: then no window can be settled. */
+  readonly statements: { readonly domain: SettlementDomain; readonly calls: StatementCalls } | undefined;
   readonly signer: BatchSigner;
   readonly transactionSigners: Readonly<Record<SendingKey, TransactionSigner>>;
   readonly analysis: Analysis;
@@ -94,7 +100,7 @@ export interface ComposedNode {
   readonly receiver: Receiver;
   readonly staff: Staff;
   /** As this node greets others. */
-  readonly hello: Request<'hello'>;
+  readonly hello: Greeting;
   /** Reads the operators and the store, then sets everything going. @throws {TandemError} `chain-unavailable`, `config-invalid` */
   start(): Promise<void>;
   /** Lets what is under way end. The store stays open. */
@@ -149,12 +155,18 @@ export class HeadView implements ChainView {
 
 /** The private domains of an operator. @throws {TandemError} `catalogue-invalid` for a service that they do not fit. */
 export function openDomains(
-  { operator, limits }: Config,
+  config: Config,
   analysis: Analysis & { readonly services: readonly string[] },
 ): NodeDomains {
+  const { operator, limits } = config;
+  const caps = new Caps(config);
   const payments = createPayments({
     operator: operator.id,
-    limits: { ...limits, perService: (service, asset) => analysis.plan(service)?.maxAmount[asset] },
+    limits: {
+      ...limits,
+      perService: (service, asset) => analysis.plan(service)?.maxAmount[asset],
+      perCounterparty: (peer, asset) => caps.of(peer, asset),
+    },
   });
   const goods = createGoods(payments);
   const domains = createDomains([payments, goods]);
@@ -162,16 +174,21 @@ export function openDomains(
     const plan = analysis.plan(service);
     if (plan !== undefined) domains.checkPlan(service, plan);
   }
-  return { payments, goods, domains };
+  return { payments, goods, domains, caps };
 }
 
-export const helloOf = ({ operator, assets }: Config, settlement: SettlementDomain): Request<'hello'> => ({
-  version: 1,
-  operator: operator.id,
-  chainId: settlement.chainId.toString(),
-  settlement: settlement.contract.toLowerCase(),
-  assets: [...assets],
-});
+export type Greeting = (peer: OperatorId) => Request<'hello'>;
+
+export const helloOf =
+  ({ operator, assets }: Config, settlement: SettlementDomain, caps: Caps): Greeting =>
+  (peer) => ({
+    version: 1,
+    operator: operator.id,
+    chainId: settlement.chainId.toString(),
+    settlement: settlement.contract.toLowerCase(),
+    assets: [...assets],
+    caps: caps.toldTo(peer),
+  });
 
 /** Builds everything and starts nothing. */
 export function composeNode(parts: NodeParts): ComposedNode {
@@ -197,6 +214,7 @@ export function composeNode(parts: NodeParts): ComposedNode {
     onOutcome: (tx, outcome) => {
       submitter.onOutcome(tx, outcome);
       anchor.onOutcome(tx, outcome, clock.now());
+      windows.onOutcome(tx, outcome);
     },
     onAlarm: parts.onAlarm,
     onTrouble: (trouble) => {
@@ -205,6 +223,7 @@ export function composeNode(parts: NodeParts): ComposedNode {
   });
   const submitter = new Submitter(parts.calls, sender);
   const anchor = new JournalAnchor(parts.auditLog, sender, config.journal);
+  const windows = new Windows(parts.statements?.calls, sender);
 
   const remote = parts.remote(peers);
   /** Set below: the loopback answers with the flow that uses it. */
@@ -222,7 +241,7 @@ export function composeNode(parts: NodeParts): ComposedNode {
     },
     close: () => everyone.close(),
   };
-  const hello = helloOf(config, settlement);
+  const hello = helloOf(config, settlement, parts.caps);
   const flow: FlowContext = {
     self: operator.id,
     handle: operator.handle,
@@ -240,10 +259,15 @@ export function composeNode(parts: NodeParts): ComposedNode {
         payments
           .balances(view, user)
           .map(({ asset, balance, held }) => ({ asset, balance: balance as Amount, held: held as Amount })),
+      moved: (view, pair, leg, operator) => payments.moved(view, pair, leg, operator),
+      discharge: (tx, discharge, now) => payments.discharge(tx, discharge, now),
     },
     peers,
     channel,
-    greetings: new Greetings(hello, channel),
+    greetings: new Greetings(hello, channel, engine, parts.caps),
+    caps: parts.caps,
+    auditLog: parts.statements?.domain,
+    windows,
     gateway: parts.gateway,
     chain: reader,
     chainView: head,
@@ -257,6 +281,7 @@ export function composeNode(parts: NodeParts): ComposedNode {
   const handlers = createHandlers(flow);
   everyone = withLoopback(operator.id, createLoopback(operator.id, handlers), remote);
   submitter.attach(flow);
+  windows.attach(flow);
   declareQueues(flow);
 
   const watcher = new ChainWatcher({

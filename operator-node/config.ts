@@ -67,10 +67,23 @@ const schema = z.strictObject({
     .strictObject({
       perOrder: z.record(z.string(), z.string().regex(/^[1-9][0-9]*$/)).default({}),
       perUserDay: z.record(z.string(), z.string().regex(/^[1-9][0-9]*$/)).default({}),
-      /** How much this operator may owe, and be owed by, one counterparty. */
+      /** How much this operator may owe, and be owed by, one counterparty; `caps` says it for one of them. */
       perCounterparty: z.record(z.string(), z.string().regex(/^[1-9][0-9]*$/)).default({}),
     })
     .default({ perOrder: {}, perUserDay: {}, perCounterparty: {} }),
+  /** By operator id: what that counterparty may owe here, and be owed, as `hello` tells it; the lower of both ideas counts. */
+  caps: z
+    .record(
+      z.string().regex(/^[1-9][0-9]{0,9}$/, 'an operator id'),
+      z.record(z.string(), z.string().regex(/^(?:0|[1-9][0-9]{0,37})$/, 'minor units')),
+    )
+    .default({}),
+  settlement: z
+    .strictObject({
+      /** From when a window was first stored until it should be discharged. */
+      overdueSeconds: z.number().int().min(1).default(86_400),
+    })
+    .prefault({}),
   timing: z
     .strictObject({
       /** From order to deadline; deadlines are rounded up to a multiple of 15 s (protocol §4). */
@@ -205,11 +218,27 @@ export function checkTiming({ timing, chain }: Config, finality: Network['finali
   );
 }
 
+/** A cap that is never looked at would look as if it held. */
+function checkCaps({ caps, assets, operator }: Config): void {
+  const known = new Set<string>(assets.map(({ asset }) => asset));
+  for (const [peer, bounds] of Object.entries(caps)) {
+    if (peer === `${operator.id}`) {
+      throw new TandemError('config-invalid', `caps.${peer}: this operator owes itself nothing`);
+    }
+    const unknown = Object.keys(bounds).find((asset) => !known.has(asset));
+    if (unknown === undefined) continue;
+    throw new TandemError('config-invalid', `caps.${peer}.${unknown}: not one of the assets, ${[...known].join(', ')}`);
+  }
+}
+
 /** Checks a configuration given as a value; `base` is what its paths are relative to. */
 export function parseConfig(input: unknown, base: string): Config {
   const result = schema.safeParse(input);
   if (!result.success) {
-    const issues = result.error.issues.map((issue) => `${issue.path.join('.') || '(top)'}: ${issue.message}`);
+    const issues = result.error.issues.map((issue) => {
+      const inner = issue.code === 'invalid_key' ? issue.issues[0]?.message : undefined;
+      return `${issue.path.join('.') || '(top)'}: ${inner === undefined ? issue.message : `expected ${inner}`}`;
+    });
     throw new TandemError('config-invalid', `The configuration is not valid:\n  ${issues.join('\n  ')}`);
   }
   const { timing } = result.data;
@@ -220,6 +249,7 @@ export function parseConfig(input: unknown, base: string): Config {
     );
   }
   checkAuditors(result.data);
+  checkCaps(result.data);
   return deepFreeze(pathFields(result.data, base));
 }
 

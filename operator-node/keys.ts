@@ -51,9 +51,9 @@ export const addressOf = (secret: Hex): string => computeAddress(secret).toLower
 /** Signs with the key in the file; believes a signature that is by one of the addresses among the signers. */
 export function localSigner({ signer }: Keys): BatchSigner {
   return {
-    sign: (batchId) => signDigest(signer, batchId),
-    verify: (batchId, signature, signers) => {
-      const by = recoverSigner(batchId, signature);
+    sign: (digest) => signDigest(signer, digest),
+    verify: (digest, signature, signers) => {
+      const by = recoverSigner(digest, signature);
       return Promise.resolve(by !== undefined && signers.some((known) => known === by));
     },
   };

@@ -5,9 +5,11 @@ import { loadCatalogue } from './analysis/load.ts';
 import { AuditorGate } from './api/auditor-gate.ts';
 import { createMetrics, type Metrics } from './api/metrics.ts';
 import { createNodeServices } from './api/node-services.ts';
+import { capsUsed } from './api/node-windows.ts';
 import { startApi } from './api/server.ts';
 import type { Readiness } from './api/services.ts';
 import { auditLogCalls, settlementCalls } from './chain/calls.ts';
+import { statementCalls } from './chain/audit-log.ts';
 import { connect } from './chain/connect.ts';
 import { loadNetwork } from './chain/network.ts';
 import { RpcWriter } from './chain/rpc-writer.ts';
@@ -133,6 +135,10 @@ export async function startNode(config: Config, { log, onFatal }: NodeHooks): Pr
     writer: new RpcWriter(endpoints),
     calls: settlementCalls(network.contracts.PairSettlement),
     auditLog: AuditLog === undefined ? undefined : auditLogCalls(AuditLog),
+    statements:
+      AuditLog === undefined
+        ? undefined
+        : { domain: { chainId: settlement.chainId, contract: AuditLog }, calls: statementCalls(AuditLog) },
     signer: localSigner(keys),
     transactionSigners: {
       carrier: localTransactionSigner(keys.carrier),
@@ -180,6 +186,10 @@ export async function startNode(config: Config, { log, onFatal }: NodeHooks): Pr
       freeBytes: flow.room.freeBytes,
       outOfRoom: flow.room.short,
       recovering: recoveryOf(engine.newest) !== undefined,
+      openWindows: [...flow.windows.open()].length,
+      overdueWindows: flow.windows.overdue(now),
+      oldestWindowSeconds: flow.windows.oldestSeconds(now),
+      capsUsed: capsUsed(flow, parts.payments),
     });
     if (flow.anchor.enabled) metrics.setAnchor(anchorStatus(engine.newest, now));
     metrics.setOpenPairs(flow.open.openSides);

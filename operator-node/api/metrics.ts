@@ -49,6 +49,13 @@ export interface Watch {
   readonly freeBytes: number | undefined;
   /** Nothing new is taken for want of room. */
   readonly outOfRoom: boolean;
+  /** Settlement windows that are not discharged. */
+  readonly openWindows: number;
+  readonly overdueWindows: number;
+  /** 0 for none. */
+  readonly oldestWindowSeconds: number;
+  /** By counterparty and asset: the part of the agreed cap that is used, holds counted. */
+  readonly capsUsed: readonly { readonly operator: number; readonly asset: string; readonly share: number }[];
 }
 
 /** Counts by one key of joined labels, which never hold a space. */
@@ -164,6 +171,22 @@ export function createMetrics(nowSeconds: () => number, certificateEnds?: UnixSe
   gauge('tandem_journal_unanchored_seconds', 'For how long the oldest of these waits.', () =>
     anchor === undefined ? undefined : Math.round(anchor.waitingMillis / 1000),
   );
+  gauge('tandem_open_windows', 'Settlement windows that are not discharged.', () => watch?.openWindows);
+  gauge('tandem_overdue_windows', 'Settlement windows that should be discharged by now.', () => watch?.overdueWindows);
+  gauge('tandem_oldest_window_seconds', 'Age of the oldest window that is not discharged.', () =>
+    watch === undefined ? undefined : Math.round(watch.oldestWindowSeconds),
+  );
+  new Gauge({
+    name: 'tandem_cap_used_ratio',
+    help: 'Part of the agreed cap that is used, holds counted; 1 refuses.',
+    labelNames: ['counterparty', 'asset'],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const { operator, asset, share } of watch?.capsUsed ?? [])
+        this.set({ counterparty: operator, asset }, share);
+    },
+  });
   gauge('tandem_certificate_days_left', 'Days until the certificate of the channel ends.', () =>
     certificateEnds === undefined ? undefined : Math.floor((certificateEnds - nowSeconds()) / 86_400),
   );

@@ -22,6 +22,7 @@ import { discrepanciesOf } from './node-discrepancies.ts';
 import { disclosurePage } from './node-disclosures.ts';
 import { journalExcerpt } from './node-journal.ts';
 import { statementOf } from './node-statements.ts';
+import { capsOf, closeFor, compareWith, dischargeFor, paymentOf, setCap, windowsOf } from './node-windows.ts';
 import type { Disclosing, NodeServices, PairView, PhoneInboxes, Readiness } from './services.ts';
 
 export interface NodeServicesParts {
@@ -98,6 +99,13 @@ export function createNodeServices(parts: NodeServicesParts): NodeServices {
             }));
       }),
     positions: () => durably((view) => payments.positions(view)),
+    windows: (counterparty) => windowsOf(flow, counterparty),
+    closeWindow: (counterparty) => closeFor(flow, counterparty),
+    dischargeWindow: (payment) => dischargeFor(flow, payment),
+    compareWindow: (counterparty) => compareWith(flow, counterparty),
+    windowPayment: (payment) => paymentOf(flow, payment),
+    caps: () => capsOf(flow, payments),
+    setCap: (cap) => setCap(flow, cap),
     auditScope: (name) => Promise.resolve(auditScope(flow, name)),
     auditDisclosures: (name, request) => auditorPage(flow, payments, name, request),
     statement: (request) => statementOf(flow, request),

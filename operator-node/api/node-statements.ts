@@ -27,7 +27,7 @@ const writers: Readonly<Record<StatementFormat, (statement: Statement, pair?: Pa
 };
 
 /** An operator by its id or its handle. */
-function counterpartyOf(flow: StatementContext, text: string): OperatorId {
+export function counterpartyOf(flow: Pick<StatementContext, 'self' | 'peers'>, text: string): OperatorId {
   const found = flow.peers.all().find(({ id, handle }) => handle === text || `${id}` === text);
   if (found === undefined) throw new TandemError('not-found', `The registry has no operator ${text}.`);
   if (found.id === flow.self) {
@@ -36,7 +36,7 @@ function counterpartyOf(flow: StatementContext, text: string): OperatorId {
   return found.id;
 }
 
-function institutionOf(flow: StatementContext, operator: OperatorId): Institution {
+export function institutionOf(flow: StatementContext, operator: OperatorId): Institution {
   const { name, bic, lei } = flow.config.institutions[`${operator}`] ?? {};
   const handle = operator === flow.self ? flow.handle : flow.peers.get(operator)?.handle;
   return { operator, name: name ?? handle ?? `${operator}`, bic, lei };

@@ -208,6 +208,94 @@ const discrepancies = route({
   run: async (services, { query }) => ok({ batches: await services.discrepancies(query.batch) }),
 });
 
+const windows = route({
+  operationId: 'windows',
+  method: 'get',
+  path: '/v1/windows',
+  token: 'admin',
+  summary: 'Settlement windows with other operators: their lanes, nets, statements and payments.',
+  query: schemas.windowsQuery,
+  answers: { 200: { description: 'All of them, or those with one operator.', schema: schemas.windows } },
+  refusals: ['bad-request', 'not-found'],
+  run: async (services, { query }) => ok({ windows: await services.windows(query.counterparty) }),
+});
+
+const closeWindow = route({
+  operationId: 'closeWindow',
+  method: 'post',
+  path: '/v1/windows',
+  token: 'admin',
+  summary: 'Closes a window with an operator over all that is final; one that is under way is answered again.',
+  body: { schema: schemas.closeRequest, maxBytes: schemas.maxStaffBodyBytes },
+  answers: { 200: { description: 'The window.', schema: schemas.windowView } },
+  refusals: ['not-found', 'conflict', 'unprocessable', 'not-ready', 'store-failed'],
+  run: async (services, { body }) => ok(await services.closeWindow(body.counterparty)),
+});
+
+const dischargeWindow = route({
+  operationId: 'dischargeWindow',
+  method: 'post',
+  path: '/v1/windows/discharge',
+  token: 'admin',
+  summary: 'The payee says how a window was paid in one asset. The same again has no second effect.',
+  body: { schema: schemas.dischargeRequest, maxBytes: schemas.maxStaffBodyBytes },
+  answers: { 200: { description: 'The window.', schema: schemas.windowView } },
+  refusals: ['not-found', 'conflict', 'unprocessable', 'store-failed'],
+  run: async (services, { body }) => ok(await services.dischargeWindow(body)),
+});
+
+const compareWindow = route({
+  operationId: 'compareWindow',
+  method: 'post',
+  path: '/v1/windows/compare',
+  token: 'admin',
+  summary: 'Compares books with an operator since the last signed window, by digests, down to the pair.',
+  body: { schema: schemas.closeRequest, maxBytes: schemas.maxStaffBodyBytes },
+  answers: { 200: { description: 'Pairs that are booked differently.', schema: schemas.windowComparison } },
+  refusals: ['not-found', 'unprocessable', 'peer-unavailable', 'too-busy', 'not-ready'],
+  run: async (services, { body }) => ok(await services.compareWindow(body.counterparty)),
+});
+
+const windowPayment = route({
+  operationId: 'windowPayment',
+  method: 'get',
+  path: '/v1/windows/pacs009',
+  token: 'admin',
+  summary: 'The payment of a window in one asset, where this operator is the one that pays. Journaled.',
+  query: schemas.windowPaymentQuery,
+  answers: { 200: { description: 'The document.', type: 'application/xml' } },
+  refusals: ['bad-request', 'not-found', 'unprocessable', 'store-failed'],
+  run: async (services, { query }) => ({
+    status: 200,
+    text: await services.windowPayment(query),
+    type: 'application/xml; charset=utf-8',
+  }),
+});
+
+const caps = route({
+  operationId: 'caps',
+  method: 'get',
+  path: '/v1/caps',
+  token: 'admin',
+  summary: 'How much this operator and each other may owe each other, by both, and how much of it is used.',
+  query: schemas.noQuery,
+  answers: { 200: { description: 'One entry a counterparty and asset.', schema: schemas.caps } },
+  refusals: ['bad-request'],
+  run: async (services) => ok({ caps: await services.caps() }),
+});
+
+const setCap = route({
+  operationId: 'setCap',
+  method: 'post',
+  path: '/v1/caps',
+  token: 'admin',
+  summary: 'Sets this operator’s own idea of a cap, in force at once and told to the other operator; journaled.',
+  body: { schema: schemas.capRequest, maxBytes: schemas.maxStaffBodyBytes },
+  answers: { 200: { description: 'What is agreed now, if anything.', schema: schemas.capAnswer } },
+  refusals: ['not-found', 'unprocessable', 'store-failed'],
+  run: async (services, { body }) => ok(await services.setCap(body)),
+});
+
 const users = route({
   operationId: 'users',
   method: 'get',
@@ -378,6 +466,13 @@ export const routes: readonly Route[] = [
   ),
   statement('csv', 'accountStatementCsv', 'text/csv', 'The same account and period as CSV, of any asset. Journaled.'),
   discrepancies,
+  windows,
+  closeWindow,
+  dischargeWindow,
+  compareWindow,
+  windowPayment,
+  caps,
+  setCap,
   auditScope,
   auditDisclosures,
   users,

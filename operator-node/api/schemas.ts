@@ -183,12 +183,13 @@ export const positions = z.strictObject({
   ),
 });
 
+const counterparty = format<string>(
+  /^(?:[1-9][0-9]{0,9}|[a-z][a-z0-9-]{1,31})$/,
+  'the id or the handle of an operator',
+  'borealis',
+);
 export const statementQuery = z.strictObject({
-  counterparty: format<string>(
-    /^(?:[1-9][0-9]{0,9}|[a-z][a-z0-9-]{1,31})$/,
-    'the id or the handle of an operator',
-    'borealis',
-  ),
+  counterparty,
   asset,
   from: timestamp,
   to: timestamp,
@@ -231,6 +232,95 @@ export const discrepancies = z.strictObject({
     }),
   ),
 });
+
+const laneRange = z
+  .strictObject({ from: z.number().int().min(1), to: z.number().int().min(0) })
+  .meta({ description: 'Sequences of a lane; none where `to` is one less than `from`.' });
+const hash = z.string().meta({ description: '0x and 64 hex digits' });
+const windowNumber = z.number().int().min(1);
+export const windowView = z.strictObject({
+  counterparty: operatorId,
+  number: windowNumber,
+  role: z.enum(['proposer', 'answerer']),
+  state: z.enum(['proposed', 'differs', 'signed', 'anchored', 'discharged']),
+  overdue: z.boolean(),
+  opened: timestamp,
+  since: timestamp,
+  refusal: z.string().optional().meta({ description: 'Why the other operator has not signed.' }),
+  operatorA: operatorId,
+  operatorB: operatorId,
+  aToB: laneRange,
+  bToA: laneRange,
+  secret: hash,
+  lines: z.array(
+    z.strictObject({
+      asset,
+      net: signed('above zero: A owes B'),
+      owed: signed('above zero: this operator pays'),
+      payee: operatorId.optional(),
+      statement: hash,
+      endToEndId: z.string(),
+      anchoredBlock: blockNumber.optional(),
+      reference: z.string().optional(),
+      referenceSalt: z.string().optional(),
+      referenceDigest: hash.optional(),
+      dischargedBlock: blockNumber.optional(),
+      booked: timestamp.optional(),
+    }),
+  ),
+});
+export const windowsQuery = z.strictObject({ counterparty: counterparty.optional() });
+export const windows = z.strictObject({ windows: z.array(windowView) });
+export const closeRequest = z.strictObject({ counterparty });
+export const dischargeRequest = z.strictObject({
+  counterparty,
+  number: windowNumber,
+  asset,
+  reference: prose(1, 140),
+});
+export const windowPaymentQuery = z.strictObject({
+  counterparty,
+  number: z
+    .string({ error: say('a number') })
+    .regex(/^[1-9][0-9]{0,14}$/, 'must be the number of a window')
+    .transform(Number),
+  asset,
+});
+export const windowComparison = z.strictObject({
+  differences: z.array(
+    z.strictObject({
+      pair: pairId,
+      role: z.enum(['initiator', 'acceptor']),
+      batchId,
+      sequence: z.number().int().min(1),
+      index: z.number().int().min(0).max(4095),
+      own: z
+        .enum(['as-agreed', 'otherwise'])
+        .meta({ description: 'Whether these books are as decision and terms say.' }),
+    }),
+  ),
+  batches: z.number().int().min(0),
+  more: z.boolean(),
+});
+export const caps = z.strictObject({
+  caps: z.array(
+    z.strictObject({
+      operator: operatorId,
+      asset,
+      own: amount.optional(),
+      peer: amount.optional(),
+      agreed: amount.optional().meta({ description: 'The lower of the two; absent: no bound.' }),
+      mayOwe: z.string(),
+      mayBeOwed: z.string(),
+    }),
+  ),
+});
+export const capRequest = z.strictObject({
+  counterparty,
+  asset,
+  cap: format<Amount | ''>(new RegExp(`${amountPattern.source}|^$`), 'minor units, or "" for no bound', '5000000'),
+});
+export const capAnswer = z.strictObject({ operator: operatorId, asset, agreed: amount.optional() });
 
 export const users = z.strictObject({
   users: z.array(

@@ -144,6 +144,78 @@ export interface Discrepancy {
   readonly pairs: readonly PairFault[];
 }
 
+/** A settlement window (docs/settlement.md). Amounts are signed minor units. */
+export interface WindowView {
+  readonly counterparty: OperatorId;
+  readonly number: number;
+  readonly role: 'proposer' | 'answerer';
+  readonly state: 'proposed' | 'differs' | 'signed' | 'anchored' | 'discharged';
+  readonly overdue: boolean;
+  readonly opened: Timestamp;
+  readonly since: Timestamp;
+  readonly refusal?: string;
+  readonly operatorA: OperatorId;
+  readonly operatorB: OperatorId;
+  readonly aToB: { readonly from: number; readonly to: number };
+  readonly bToA: { readonly from: number; readonly to: number };
+  /** With it the digests recompute. */
+  readonly secret: Hash;
+  readonly lines: readonly {
+    readonly asset: Asset;
+    /** Above zero: A owes B. */
+    readonly net: string;
+    /** The same from this operator's side: above zero, it pays. */
+    readonly owed: string;
+    readonly payee?: OperatorId;
+    readonly statement: Hash;
+    /** Of the payment. */
+    readonly endToEndId: string;
+    readonly anchoredBlock?: number;
+    /** At the payee. */
+    readonly reference?: string;
+    readonly referenceSalt?: string;
+    readonly referenceDigest?: Hash;
+    readonly dischargedBlock?: number;
+    readonly booked?: Timestamp;
+  }[];
+}
+
+export interface WindowPayment {
+  /** Id or handle. */
+  readonly counterparty: string;
+  readonly number: number;
+  readonly asset: Asset;
+  /** Of the bank or the RTGS. */
+  readonly reference: string;
+}
+
+/** Where two operators' books differ. */
+export interface WindowComparison {
+  readonly differences: readonly {
+    readonly pair: PairId;
+    readonly role: Role;
+    readonly batchId: BatchId;
+    readonly sequence: number;
+    readonly index: number;
+    readonly own: 'as-agreed' | 'otherwise';
+  }[];
+  readonly batches: number;
+  readonly more: boolean;
+}
+
+/** How much two operators let each other owe; minor units. An absent cap is no bound. */
+export interface CapState {
+  readonly operator: OperatorId;
+  readonly asset: Asset;
+  readonly own?: Amount;
+  readonly peer?: Amount;
+  /** The lower of the two: what counts. */
+  readonly agreed?: Amount;
+  /** What this operator owes, or is owed, when everything on hold is done. */
+  readonly mayOwe: string;
+  readonly mayBeOwed: string;
+}
+
 /** What an auditor asks: its name comes from its token. */
 export interface AuditRequest extends Omit<DisclosureRequest, 'recipient'> {
   /** The id of the request in the AuditLog that this is about, where one was filed. */
@@ -190,6 +262,23 @@ export interface NodeServices {
    * decided. @throws `not-found` for an unknown batch, `chain-unavailable`
    */
   discrepancies(batch: BatchId | undefined): Promise<readonly Discrepancy[]>;
+  /** All settlement windows, or those with one operator. @throws `not-found` */
+  windows(counterparty: string | undefined): Promise<readonly WindowView[]>;
+  /** @throws `not-found`, `unprocessable` where there is nothing to settle, `not-ready`, `conflict` */
+  closeWindow(counterparty: string): Promise<WindowView>;
+  /** @throws `not-found`, `conflict` for another reference, `unprocessable` where this operator is not the payee */
+  dischargeWindow(payment: WindowPayment): Promise<WindowView>;
+  /** @throws `not-found`, `peer-unavailable`, `not-ready` */
+  compareWindow(counterparty: string): Promise<WindowComparison>;
+  /** ISO 20022 pacs.009. @throws `not-found`, `unprocessable` */
+  windowPayment(payment: Omit<WindowPayment, 'reference'>): Promise<string>;
+  caps(): Promise<readonly CapState[]>;
+  /** `""`: no bound of this operator's own. @throws `not-found` */
+  setCap(cap: {
+    readonly counterparty: string;
+    readonly asset: Asset;
+    readonly cap: Amount | '';
+  }): Promise<{ readonly operator: OperatorId; readonly asset: Asset; readonly agreed?: Amount }>;
   auditScope(auditor: string): Promise<AuditScope>;
   /** As `disclosures`, within the auditor's scope. @throws `forbidden` outside of it */
   auditDisclosures(auditor: string, request: AuditRequest): Promise<DisclosurePage>;

@@ -46,6 +46,21 @@ export type ChainEvent =
     }
   /** The head of an operator's journal was anchored (AuditLog). */
   | { readonly type: 'JournalCheckpoint'; readonly operator: OperatorId; readonly entry: number; readonly head: Hash }
+  /** The AuditLog: both operators have signed a window's statement in one asset. A is the one with the lower id. */
+  | {
+      readonly type: 'StatementAnchored';
+      readonly statement: Hash;
+      readonly operatorA: OperatorId;
+      readonly operatorB: OperatorId;
+    }
+  /** The AuditLog: the payee has signed that it was paid. */
+  | {
+      readonly type: 'StatementDischarged';
+      readonly statement: Hash;
+      readonly payee: OperatorId;
+      readonly payer: OperatorId;
+      readonly reference: Hash;
+    }
   /** Any change of a registry entry: read the operator again. */
   | { readonly type: 'OperatorChanged'; readonly operator: OperatorId };
 

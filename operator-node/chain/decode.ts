@@ -63,7 +63,11 @@ const operatorId = (value: unknown): OperatorId => {
 type EventType = ChainEvent['type'];
 type Decoder = (args: Result) => ChainEvent;
 
-const settlementEvents: Readonly<Record<Exclude<EventType, 'OperatorChanged' | 'JournalCheckpoint'>, Decoder>> = {
+type StatementEvent = 'StatementAnchored' | 'StatementDischarged';
+
+const settlementEvents: Readonly<
+  Record<Exclude<EventType, 'OperatorChanged' | 'JournalCheckpoint' | StatementEvent>, Decoder>
+> = {
   BatchPrepared: (args) => ({
     type: 'BatchPrepared',
     batchId: batchId(args['batchId']),
@@ -101,7 +105,29 @@ const settlementEvents: Readonly<Record<Exclude<EventType, 'OperatorChanged' | '
   }),
 };
 
-const decoderOf: ReadonlyMap<string, Decoder> = new Map(Object.entries(settlementEvents));
+const auditLogEvents: Readonly<Record<StatementEvent | 'JournalCheckpoint', Decoder>> = {
+  JournalCheckpoint: (args) => ({
+    type: 'JournalCheckpoint',
+    operator: operatorId(args['operatorId']),
+    entry: small(args['entry']),
+    head: hash(args['journalHead']),
+  }),
+  StatementAnchored: (args) => ({
+    type: 'StatementAnchored',
+    statement: hash(args['statementDigest']),
+    operatorA: operatorId(args['operatorA']),
+    operatorB: operatorId(args['operatorB']),
+  }),
+  StatementDischarged: (args) => ({
+    type: 'StatementDischarged',
+    statement: hash(args['statementDigest']),
+    payee: operatorId(args['payee']),
+    payer: operatorId(args['payer']),
+    reference: hash(args['referenceDigest']),
+  }),
+};
+
+const decoderOf: ReadonlyMap<string, Decoder> = new Map(Object.entries({ ...settlementEvents, ...auditLogEvents }));
 
 function parse(contract: Interface, log: RpcLog): LogDescription | null {
   try {
@@ -124,21 +150,15 @@ function decodeEvent(log: RpcLog, contracts: Network['contracts']): ChainEvent |
     const found = parse(settlementInterface, log);
     return found === null ? undefined : decoderOf.get(found.name)?.(found.args);
   }
+  if (log.address === contracts.AuditLog?.toLowerCase()) {
+    const found = parse(auditLogInterface, log);
+    return found === null ? undefined : decoderOf.get(found.name)?.(found.args);
+  }
   if (log.address === contracts.OperatorRegistry.toLowerCase()) {
     const found = parse(registryInterface, log);
     // The registry promises it: events that begin so have the operator's id as their first topic.
     if (found === null || !found.name.startsWith('Operator')) return undefined;
     return { type: 'OperatorChanged', operator: operatorId(found.args['operatorId']) };
-  }
-  if (log.address === contracts.AuditLog?.toLowerCase()) {
-    const found = parse(auditLogInterface, log);
-    if (found?.name !== 'JournalCheckpoint') return undefined;
-    return {
-      type: 'JournalCheckpoint',
-      operator: operatorId(found.args['operatorId']),
-      entry: small(found.args['entry']),
-      head: hash(found.args['journalHead']),
-    };
   }
   return undefined;
 }

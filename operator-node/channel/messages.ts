@@ -96,12 +96,36 @@ export const batchSchema = z.strictObject({
   root: hash,
 });
 
+const sequence = (min: number) => z.number().int().min(min).max(Number.MAX_SAFE_INTEGER);
+/** Minor units, below zero with `-`. */
+const signedAmount = z.string().regex(/^(?:0|-?[1-9][0-9]{0,37})$/, 'an amount in minor units, decimal');
+/** Batches of a lane; none where `to` is one less than `from`. */
+const laneRange = z.strictObject({ from: sequence(1), to: sequence(0) });
+
+export const maxWindowAssets = 1000;
+export const maxComparedRanges = 64;
+
+export const windowSchema = z.strictObject({
+  number: sequence(1),
+  operatorA: operatorId,
+  operatorB: operatorId,
+  aToB: laneRange,
+  bToA: laneRange,
+  nets: z
+    .array(z.strictObject({ asset, net: signedAmount }))
+    .min(1)
+    .max(maxWindowAssets),
+  secret: hash,
+});
+
 const hello = z.strictObject({
   version: z.literal(1),
   operator: operatorId,
   chainId: decimal,
   settlement: z.string().regex(/^0x[0-9a-f]{40}$/),
   assets: z.array(z.strictObject({ asset, exponent: z.number().int().min(0).max(18) })).max(1000),
+  /** The most that either of the two may owe the other, as the one who says it sees it; an absent asset has no bound. */
+  caps: z.array(z.strictObject({ asset, cap: amount })).max(1000),
 });
 
 const proposal = z.strictObject({
@@ -149,6 +173,12 @@ const batchRefusal = z.enum([
   'terms',
   'lane',
 ]);
+
+/** `form`: it is no window of these two. `lanes`: the last one ended elsewhere. `audit-log`: it has no AuditLog to anchor in. */
+const windowRefusal = z.enum(['form', 'lanes', 'audit-log']);
+/** `previous`: the one before is not anchored. `own`: it has proposed this number itself. */
+const windowLater = z.enum(['number', 'previous', 'own', 'not-final', 'busy']);
+const comparedBatch = format<BatchId | ''>(new RegExp(`${hashPattern.source}|^$`), 'a batchId, or nothing');
 
 export const maxProposals = 512;
 export const maxBatchPairs = 4096;
@@ -204,6 +234,47 @@ export const methods = {
     request: z.strictObject({ pair: pairId }),
     answer: z.strictObject({ pair: pairId, answer: z.enum(['declined', 'too-late', 'unknown-pair']) }),
   },
+  /** What moved between the two since their last window, to be signed by the one that is asked. */
+  window: {
+    request: z.strictObject({ window: windowSchema }),
+    answer: z.discriminatedUnion('answer', [
+      /** The window that it has signed under this number, with a signature for each of its assets, in their order. */
+      z.strictObject({
+        answer: z.literal('signed'),
+        number: sequence(1),
+        window: windowSchema,
+        signatures: z.array(signature).min(1).max(maxWindowAssets),
+      }),
+      /** Its postings make other nets. Nothing is signed. */
+      z.strictObject({ answer: z.literal('differs'), number: sequence(1) }),
+      z.strictObject({ answer: z.literal('refused'), number: sequence(1), reason: windowRefusal }),
+      /** No refusal: ask again. */
+      z.strictObject({ answer: z.literal('later'), number: sequence(1), reason: windowLater }),
+    ]),
+  },
+  /** Digests of what moved in ranges of batches of a lane, or of pairs of a batch: finds where two operators differ. */
+  compare: {
+    request: z.strictObject({
+      initiator: operatorId,
+      acceptor: operatorId,
+      /** `""`: the ranges are of sequences of the lane; otherwise of leaves of this batch. */
+      batchId: comparedBatch,
+      /** Both ends included. */
+      ranges: z
+        .array(z.strictObject({ from: sequence(0), to: sequence(0) }))
+        .min(1)
+        .max(maxComparedRanges),
+    }),
+    answer: z.discriminatedUnion('answer', [
+      z.strictObject({
+        answer: z.literal('digests'),
+        batchId: comparedBatch,
+        digests: z.array(hash).max(maxComparedRanges),
+      }),
+      /** A batch that is not there, or not final, or not of these two. */
+      z.strictObject({ answer: z.literal('unknown'), batchId: comparedBatch }),
+    ]),
+  },
   /** An ordinary message, passed on unchanged; its text is kept nowhere. */
   forward: {
     request: z.strictObject({ id: messageId, from: msisdn, to: msisdn, text: text(4096) }),
@@ -222,4 +293,5 @@ export type Answer<M extends Method> = z.output<(typeof methods)[M]['answer']>;
 export type Proposal = z.output<typeof proposal>;
 export type ProposalAnswer = z.output<typeof proposalAnswer>;
 export type ProposalRefusal = z.output<typeof refusal>;
+export type WindowRefusal = z.output<typeof windowRefusal>;
 export type BatchRefusal = z.output<typeof batchRefusal>;

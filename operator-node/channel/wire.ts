@@ -91,6 +91,18 @@ const mismatches: {
       answer.answers,
     ),
   cancel: (request, answer) => echo('pair', request.pair, answer.pair),
+  window: ({ window }, answer) => {
+    if (answer.number !== window.number) return echo('window', `${window.number}`, `${answer.number}`);
+    if (answer.answer !== 'signed') return undefined;
+    if (answer.window.number !== window.number) return echo('window', `${window.number}`, `${answer.window.number}`);
+    const [assets, signatures] = [answer.window.nets.length, answer.signatures.length];
+    return assets === signatures ? undefined : `${signatures} signatures of ${assets} assets`;
+  },
+  compare: ({ batchId, ranges }, answer) => {
+    if (answer.batchId !== batchId) return echo('batch', batchId, answer.batchId);
+    if (answer.answer === 'unknown' || answer.digests.length === ranges.length) return undefined;
+    return `${answer.digests.length} digests of ${ranges.length} ranges`;
+  },
   forward: (request, answer) => echo('message', request.id, answer.id),
 };
 

@@ -1,6 +1,7 @@
 /** A node's HTTP API as the command line, the devnet and the bench call it: connections are kept, answers are typed. */
 import { Agent, request } from 'node:http';
 import type {
+  CapState,
   CashMovement,
   Disclosing,
   Discrepancy,
@@ -11,6 +12,9 @@ import type {
   NodeServices,
   PairView,
   Readiness,
+  WindowComparison,
+  WindowPayment,
+  WindowView,
 } from '../api/services.ts';
 import type { Diagnosis } from '../recovery/doctor.ts';
 import type { Doubt } from '../recovery/doubt.ts';
@@ -171,6 +175,31 @@ export class NodeClient {
       'admin',
     );
     return answer.positions;
+  }
+
+  async windows(counterparty?: string): Promise<WindowView[]> {
+    const path = `/v1/windows${counterparty === undefined ? '' : `?counterparty=${encodeURIComponent(counterparty)}`}`;
+    return (await this.json<{ windows: WindowView[] }>('GET', path, 'admin')).windows;
+  }
+
+  closeWindow(counterparty: string): Promise<WindowView> {
+    return this.json('POST', '/v1/windows', 'admin', { counterparty });
+  }
+
+  dischargeWindow(payment: Readonly<Record<Exclude<keyof WindowPayment, 'number'>, string>> & { number: number }) {
+    return this.json<WindowView>('POST', '/v1/windows/discharge', 'admin', payment);
+  }
+
+  compareWindow(counterparty: string): Promise<WindowComparison> {
+    return this.json('POST', '/v1/windows/compare', 'admin', { counterparty });
+  }
+
+  async caps(): Promise<CapState[]> {
+    return (await this.json<{ caps: CapState[] }>('GET', '/v1/caps', 'admin')).caps;
+  }
+
+  setCap(cap: { counterparty: string; asset: string; cap: string }): Promise<{ operator: number; agreed?: string }> {
+    return this.json('POST', '/v1/caps', 'admin', cap);
   }
 
   async users(): Promise<Awaited<ReturnType<NodeServices['users']>>> {

@@ -8,6 +8,7 @@ import { createHttpsChannel } from '../channel/https.ts';
 import { helloOf } from '../compose.ts';
 import { systemClock } from '../engine/clock.ts';
 import { TandemError } from '../errors.ts';
+import { Caps } from '../flow/caps.ts';
 import { addressOf, loadKeys } from '../keys.ts';
 import { examine, type Diagnosis } from '../recovery/doctor.ts';
 import { isInUse } from '../recovery/lock.ts';
@@ -77,6 +78,8 @@ async function offline({ config }: StaffNode): Promise<Diagnosis> {
     if (!(error instanceof TandemError)) throw error;
     chain.push(error.message);
   }
+  const caps = new Caps(config);
+  await caps.load(store);
   const channel = createHttpsChannel({
     operator: operator.id,
     key: readFileSync(config.channel.keyFile, 'utf8'),
@@ -93,7 +96,7 @@ async function offline({ config }: StaffNode): Promise<Diagnosis> {
       reader,
       peers,
       channel,
-      hello: helloOf(config, settlement),
+      hello: helloOf(config, settlement, caps),
       signer: addressOf(keys.signer),
       account: addressOf(keys.account),
     });

@@ -2,6 +2,7 @@
 import { TandemError } from '../errors.ts';
 import { accounts } from './accounts.ts';
 import { audit } from './audit.ts';
+import { cap } from './cap.ts';
 import { catalogue } from './catalogue.ts';
 import { ApiError } from './client.ts';
 import { conformance } from './conformance.ts';
@@ -19,6 +20,7 @@ import { pair } from './pair.ts';
 import { send } from './send.ts';
 import { statement } from './statement.ts';
 import { verify } from './verify.ts';
+import { window } from './window.ts';
 
 type Command = (args: readonly string[], out: Output) => Promise<number>;
 
@@ -44,6 +46,11 @@ const commands: Readonly<Record<string, { readonly run: Command; readonly summar
     run: statement,
     summary: '--counterparty B --asset SEK --from DAY --to DAY   camt.053, pacs.009 or CSV',
   },
+  window: {
+    run: window,
+    summary: 'list | close | discharge | payment | compare | settle   settlement with another operator',
+  },
+  cap: { run: cap, summary: '[set …]                   how much two operators let each other owe' },
   conformance: { run: conformance, summary: 'FILE                      the commitments of a file of vectors' },
   catalogue: {
     run: catalogue,

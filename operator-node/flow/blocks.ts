@@ -14,6 +14,7 @@ import type { FlowContext } from './context.ts';
 import { advance } from './flow.ts';
 import { isFinal, loadSide } from './pair.ts';
 import type { SideEvent } from './steps.ts';
+import { applyStatement } from './windows/apply.ts';
 
 /** The last final block that is applied. Key: `chain`. */
 export const cursorTable = table<Pick<Block, 'number' | 'hash' | 'timestamp'>>('cursor');
@@ -59,6 +60,10 @@ function applyLog(flow: FlowContext, work: Work, block: Block, log: ChainLog): v
       break;
     case 'JournalCheckpoint':
       if (log.operator === flow.self) flow.anchor.applied(flow, work, block, log);
+      break;
+    case 'StatementAnchored':
+    case 'StatementDischarged':
+      applyStatement(flow, work, block, log);
       break;
     case 'OperatorChanged':
       break;

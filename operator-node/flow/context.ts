@@ -4,26 +4,42 @@ import type { ChainReader, PeerRegistry } from '../chain/chain.ts';
 import type { Channel } from '../channel/channel.ts';
 import type { Config } from '../config.ts';
 import type { Directory } from '../directory/directory.ts';
+import type { Discharge } from '../domains/payments/discharge.ts';
 import type { Domains } from '../domains/registry.ts';
 import type { Engine } from '../engine/engine.ts';
 import { TandemError } from '../errors.ts';
 import type { MessageGateway } from '../messaging/gateway.ts';
-import type { Amount, Asset, BatchId, Hash, Hex, Msisdn, OperatorId, UnixSeconds, UserId } from '../model/ids.ts';
+import type {
+  Amount,
+  Asset,
+  BatchId,
+  Hash,
+  Hex,
+  Leg,
+  Msisdn,
+  OperatorId,
+  PairId,
+  UnixMillis,
+  UnixSeconds,
+  UserId,
+} from '../model/ids.ts';
 import type { SettlementDomain } from '../model/records.ts';
 import type { Room } from '../store/room.ts';
-import type { View } from '../store/store.ts';
+import type { Tx, View } from '../store/store.ts';
 import type { PeerAllowance } from './allowance.ts';
+import type { Caps } from './caps.ts';
 import type { JournalAnchor } from './checkpoint.ts';
 import type { Table } from './flow.ts';
 import type { Greetings } from './greet.ts';
 import type { OpenWork } from './open.ts';
 import type { Submitter } from './submit.ts';
+import type { Windows } from './windows/windows.ts';
 
-/** Signs and checks batch digests. A port: the simulator may sign cheaply. */
+/** Signs and checks digests of batches and of windows' statements. A port: the simulator may sign cheaply. */
 export interface BatchSigner {
-  sign(batchId: BatchId): Hex;
-  /** True if `signature` of `batchId` is by one of `signers` (ERC-7913 bytes, as the registry lists them). */
-  verify(batchId: BatchId, signature: Hex, signers: readonly Hex[]): Promise<boolean>;
+  sign(digest: BatchId | Hash): Hex;
+  /** True if `signature` of `digest` is by one of `signers` (ERC-7913 bytes, as the registry lists them). */
+  verify(digest: BatchId | Hash, signature: Hex, signers: readonly Hex[]): Promise<boolean>;
 }
 
 /** What the node knows of the chain's newest block; written by the watcher. */
@@ -52,6 +68,15 @@ export interface AccountBook {
     readonly balance: Amount;
     readonly held: Amount;
   }[];
+  /** What an operation's bookings have made of the position with that operator; above zero: this operator owes more. */
+  moved(
+    view: View,
+    pair: PairId,
+    leg: Leg,
+    operator: OperatorId,
+  ): readonly { readonly asset: Asset; readonly amount: bigint }[];
+  /** A position that was paid outside: booked once a statement; true if by this call. */
+  discharge(tx: Tx, discharge: Discharge, now: UnixMillis): boolean;
 }
 
 export interface FlowContext {
@@ -82,6 +107,10 @@ export interface FlowContext {
   /** Of the store's disk. */
   readonly room: Room;
   readonly allowance: PeerAllowance;
+  readonly caps: Caps;
+  /** Where statements of windows are anchored; undefined where the network has no AuditLog. */
+  readonly auditLog: SettlementDomain | undefined;
+  readonly windows: Windows;
 }
 
 /** A fault of somebody: kept in the journal, told to staff, and the flow goes on. */

@@ -1,11 +1,15 @@
 /**
  * Before two operators do anything together they compare what they are and what their assets' minor units mean: an
- * amount is a number, and the exponent that it has on the other side must be the same (protocol §4).
+ * amount is a number, and the exponent that it has on the other side must be the same (protocol §4). Here they also agree
+ * how much they let each other owe: `caps.ts`.
  */
 import type { Channel } from '../channel/channel.ts';
 import type { Answer, Request } from '../channel/messages.ts';
 import { TandemError } from '../errors.ts';
-import type { Asset, OperatorId } from '../model/ids.ts';
+import type { Engine } from '../engine/engine.ts';
+import type { Amount, Asset, OperatorId } from '../model/ids.ts';
+import type { Caps } from './caps.ts';
+import type { FlowContext } from './context.ts';
 
 type Hello = Request<'hello'>;
 
@@ -13,14 +17,21 @@ export class Greetings {
   /** The other side's exponents, by operator. Asked again after a restart. */
   private readonly known = new Map<OperatorId, ReadonlyMap<Asset, number>>();
   private readonly underWay = new Map<OperatorId, Promise<void>>();
+  private readonly greeting: (peer: OperatorId) => Hello;
   private readonly own: Hello;
   private readonly exponents: ReadonlyMap<Asset, number>;
   private readonly channel: Channel;
+  private readonly engine: Engine;
+  private readonly caps: Caps;
 
-  constructor(own: Hello, channel: Channel) {
-    this.own = own;
+  constructor(greeting: (peer: OperatorId) => Hello, channel: Channel, engine: Engine, caps: Caps) {
+    this.greeting = greeting;
+    // Of what does not depend on the peer.
+    this.own = greeting(0 as OperatorId);
     this.channel = channel;
-    this.exponents = new Map(own.assets.map(({ asset, exponent }) => [asset, exponent]));
+    this.engine = engine;
+    this.caps = caps;
+    this.exponents = new Map(this.own.assets.map(({ asset, exponent }) => [asset, exponent]));
   }
 
   /** @throws {TandemError} `peer-unavailable`, or `unprocessable` when the peer is on another network. */
@@ -34,11 +45,12 @@ export class Greetings {
     await greeting;
   }
 
-  private async greet(peer: OperatorId): Promise<void> {
-    this.take(peer, await this.channel.call(peer, 'hello', this.own));
+  /** Says hello again: what this operator says of itself has changed. */
+  async greet(peer: OperatorId): Promise<void> {
+    await this.take(peer, await this.channel.call(peer, 'hello', this.greeting(peer)));
   }
 
-  private take(peer: OperatorId, hello: Hello): void {
+  private async take(peer: OperatorId, hello: Hello): Promise<void> {
     const { chainId, settlement } = this.own;
     if (hello.operator !== peer || hello.chainId !== chainId || hello.settlement !== settlement) {
       throw new TandemError(
@@ -46,12 +58,18 @@ export class Greetings {
         `Operator ${peer} greets as operator ${hello.operator} of contract ${hello.settlement} on chain ${hello.chainId}; expected contract ${settlement} on chain ${chainId}.`,
       );
     }
+    if (this.caps.isNews(peer, hello.caps)) {
+      await this.engine.run((work) => {
+        work.afterwards(this.caps.hear(work, peer, hello.caps));
+        work.journal('staff', { what: 'caps of a peer', peer, caps: hello.caps });
+      });
+    }
     this.known.set(peer, new Map(hello.assets.map(({ asset, exponent }) => [asset, exponent])));
   }
 
-  answer(from: OperatorId, hello: Hello): Answer<'hello'> {
-    if (from !== this.own.operator) this.take(from, hello);
-    return this.own;
+  async answer(from: OperatorId, hello: Hello): Promise<Answer<'hello'>> {
+    if (from !== this.own.operator) await this.take(from, hello);
+    return this.greeting(from);
   }
 
   /** True if both operators know the asset and mean the same by its minor unit. */
@@ -59,5 +77,40 @@ export class Greetings {
     const exponent = this.exponents.get(asset);
     if (exponent === undefined) return false;
     return peer === this.own.operator || this.known.get(peer)?.get(asset) === exponent;
+  }
+}
+
+export const greetQueue = 'greet';
+
+export interface GreetItem {
+  readonly peer: OperatorId;
+}
+
+/** By staff: what this operator lets a peer owe, and owes it at most; in force here at once, and told to the peer. */
+export async function changeCap(
+  flow: FlowContext,
+  peer: OperatorId,
+  asset: Asset,
+  cap: Amount | undefined,
+): Promise<void> {
+  await flow.engine.run((work) => {
+    work.afterwards(flow.caps.change(work, peer, asset, cap));
+    work.journal('staff', { what: 'cap', peer, asset, cap: cap ?? 'none' });
+    const item: GreetItem = { peer };
+    work.enqueue(greetQueue, String(peer), item);
+    work.emit({ type: 'cap-changed', peer, asset });
+  });
+}
+
+/** Worker of the greet queue: the peer is told until it has answered. */
+export async function greetAgain(
+  flow: FlowContext,
+  group: readonly (readonly [key: string, item: GreetItem])[],
+): Promise<void> {
+  for (const [key, { peer }] of group) {
+    await flow.greetings.greet(peer);
+    await flow.engine.run((work) => {
+      work.done(greetQueue, key);
+    });
   }
 }

@@ -4,16 +4,20 @@ import { answerCountersign, answerOffer } from './anchor.ts';
 import type { FlowContext } from './context.ts';
 import { answerCancel, answerProposals, answerQuote, answerWithdraw } from './propose.ts';
 import { deliverForwarded } from './receive.ts';
+import { answerWindow } from './windows/answer.ts';
+import { answerCompare } from './windows/locate.ts';
 
 export function createHandlers(flow: FlowContext): PeerHandlers {
   return {
-    hello: async (from, request) => flow.greetings.answer(from, request),
+    hello: (from, request) => flow.greetings.answer(from, request),
     quote: (from, request) => answerQuote(flow, from, request),
     propose: (from, request) => answerProposals(flow, from, request),
     offer: (from, request) => answerOffer(flow, from, request),
     countersign: (from, request) => answerCountersign(flow, from, request),
     withdraw: (from, request) => answerWithdraw(flow, from, request),
     cancel: (from, request) => answerCancel(flow, from, request),
+    window: (from, request) => answerWindow(flow, from, request),
+    compare: (from, request) => answerCompare(flow, from, request),
     forward: (from, request) => deliverForwarded(flow, from, request),
   };
 }

@@ -11,5 +11,7 @@ export async function recover(flow: FlowContext): Promise<void> {
     flow.submitter.sideFound(side, state);
   });
   await flow.submitter.load(flow);
+  await flow.caps.load(flow.engine.store);
+  await flow.windows.load(flow);
   await flow.engine.recover();
 }

@@ -1,10 +1,13 @@
 /** The flow's queues and clocks: what is done outside the node, in which groups, and how long until it is tried again. */
 import type { FlowContext } from './context.ts';
 import { countersignQueue, formBatches, handOver, offerBatches, offerQueue, type BatchItem } from './anchor.ts';
+import { greetAgain, greetQueue, type GreetItem } from './greet.ts';
 import { cancel, propose, withdraw } from './propose.ts';
 import { cancelQueue, proposeQueue, withdrawQueue, type PairItem } from './steps.ts';
 import { lapseProposals } from './sweep.ts';
 import { deliverMessages, messageQueue, type MessageItem } from './tell.ts';
+import { askForSignatures, windowQueue, type WindowItem } from './windows/close.ts';
+import { locateForStaff, locateQueue, type LocateItem } from './windows/locate.ts';
 
 /** Waits between attempts, in milliseconds; the last repeats. Everything retried here is idempotent. */
 const retryMillis = [50, 100, 250, 500, 1000, 2000, 5000] as const;
@@ -31,6 +34,9 @@ export function declareQueues(flow: FlowContext): void {
   engine.queue<PairItem>(cancelQueue, { ...peerQueue, maxGroup: 1 }, (group) => cancel(flow, group));
   engine.queue<BatchItem>(offerQueue, { ...peerQueue, maxGroup: 1 }, (group) => offerBatches(flow, group));
   engine.queue<BatchItem>(countersignQueue, { ...peerQueue, maxGroup: 1 }, (group) => handOver(flow, group));
+  engine.queue<WindowItem>(windowQueue, { ...peerQueue, maxGroup: 1 }, (group) => askForSignatures(flow, group));
+  engine.queue<LocateItem>(locateQueue, { ...peerQueue, maxGroup: 1 }, (group) => locateForStaff(flow, group));
+  engine.queue<GreetItem>(greetQueue, { ...peerQueue, maxGroup: 1 }, (group) => greetAgain(flow, group));
   engine.queue<MessageItem>(
     messageQueue,
     { lane: () => 'gateway', gatherMillis: config.timing.proposeMillis, maxGroup: 500, retryMillis },
@@ -43,6 +49,7 @@ export function startClocks(flow: FlowContext): void {
   const { engine, config } = flow;
   engine.every(config.timing.batchMillis, 'batches', () => formBatches(flow));
   engine.every(config.timing.decideMillis, 'submit', () => flow.submitter.round());
+  engine.every(config.timing.decideMillis, 'windows', () => flow.windows.round());
   engine.every(sweepMillis, 'proposals', () => lapseProposals(flow));
   engine.every(anchorMillis, 'journal anchor', () => flow.anchor.round(flow));
   engine.every(roomMillis, 'disk', async () => {

@@ -76,6 +76,28 @@ export interface SettlementDomain {
   readonly contract: string;
 }
 
+/** Batches of one lane, from sequence to sequence; none where `to` is one less than `from`. */
+export interface LaneRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** What two operators settle at once, as both sign it (protocol §3). */
+export interface WindowContent {
+  /** 1, 2, 3 … between the two. */
+  readonly number: number;
+  /** The one with the lower id. */
+  readonly operatorA: OperatorId;
+  readonly operatorB: OperatorId;
+  /** Batches that A has initiated. */
+  readonly aToB: LaneRange;
+  readonly bToA: LaneRange;
+  /** By code unit of the asset; each asset that moved. Signed minor units; above zero: A owes B. */
+  readonly nets: readonly { readonly asset: Asset; readonly net: string }[];
+  /** 32 bytes: salts hang on it. */
+  readonly secret: Hash;
+}
+
 export interface SignedBatch {
   readonly batchId: BatchId;
   readonly batch: Batch;
@@ -91,7 +113,7 @@ export interface Network {
   readonly contracts: {
     readonly OperatorRegistry: string;
     readonly PairSettlement: string;
-    /** Absent in a consortium without one: then journals are not anchored. */
+    /** Absent in a consortium without one: then journals are not anchored, and no window is settled. */
     readonly AuditLog?: string;
   };
   /** keccak-256 of the deployed code at each address. */

@@ -7,6 +7,7 @@ import type { Channel } from '../channel/channel.ts';
 import type { Request } from '../channel/messages.ts';
 import { checkBooks } from '../domains/payments/books.ts';
 import { journalEntry, verifyJournal } from '../engine/journal.ts';
+import { dischargeTable, type DischargeRecord } from '../domains/payments/records.ts';
 import { TandemError } from '../errors.ts';
 import {
   batchStateTable,
@@ -20,6 +21,7 @@ import {
 import { cursorTable } from '../flow/blocks.ts';
 import { anchoredAt, checkpointTable } from '../flow/checkpoint.ts';
 import { isFinal, loadSide, openSideTable, sideStateTable, sideTable } from '../flow/pair.ts';
+import { owedBy, windowTable } from '../flow/windows/window.ts';
 import type { BatchId, Hash, Leg, OperatorId, PairId, Role } from '../model/ids.ts';
 import type { Room } from '../store/room.ts';
 import type { Store } from '../store/store.ts';
@@ -48,7 +50,7 @@ export interface DoctorParts {
   readonly reader: ChainReader;
   readonly peers: PeerRegistry;
   readonly channel: Channel;
-  readonly hello: Request<'hello'>;
+  readonly hello: (peer: OperatorId) => Request<'hello'>;
   /** Lower case. */
   readonly signer: string;
   readonly account: string;
@@ -89,6 +91,7 @@ export async function examine(parts: DoctorParts): Promise<Diagnosis> {
   await notes.look('store', 'journal', () => wholeJournal(parts.store, notes));
   await notes.look('store', 'books', () => books(parts.store, notes));
   await notes.look('store', 'pairs', () => pairsAndBatches(parts.store, notes));
+  await notes.look('store', 'windows', () => windows(parts, notes));
   await notes.look('chain', 'registry', () => ownEntry(parts, notes));
   await notes.look('chain', 'journal', () => anchoredJournal(parts, notes));
   await notes.look('chain', 'lanes', () => lanes(parts, notes));
@@ -163,6 +166,34 @@ async function pairsAndBatches(store: Store, notes: Notes): Promise<void> {
     // The last one may be refused, and its number free again.
     if (expected > next + 1) notes.add('store', `Lane ${key} is at ${next} and holds batch ${expected - 1}`);
   }
+}
+
+/** Windows against the ledger: what is discharged is booked once, and what is not stays in the position. */
+async function windows({ self, store }: DoctorParts, notes: Notes): Promise<void> {
+  const booked = new Map<string, DischargeRecord>();
+  for await (const [statement, record] of store.scan(dischargeTable)) booked.set(statement, record);
+  for await (const [key, window] of store.scan(windowTable)) {
+    notes.count('windows');
+    const { content, lines, state, refusal } = window;
+    if (state === 'differs') {
+      notes.add('store', `Window ${key} is not signed by the other operator (${refusal ?? ''}): tandem window compare`);
+    }
+    for (const line of lines) {
+      const found = booked.get(line.statement);
+      const owed = owedBy(self, content, line).toString();
+      if (line.discharged !== undefined && found?.amount !== owed) {
+        notes.add(
+          'store',
+          `Window ${key} is discharged in ${line.asset} and booked with ${found?.amount ?? 'nothing'}, not ${owed}`,
+        );
+      }
+      if (line.discharged === undefined && found !== undefined) {
+        notes.add('store', `Window ${key} is booked in ${line.asset} and not discharged`);
+      }
+      booked.delete(line.statement);
+    }
+  }
+  for (const statement of booked.keys()) notes.add('store', `The discharge of ${statement} is of no window`);
 }
 
 async function ownEntry({ peers, self, signer, account }: DoctorParts, notes: Notes): Promise<void> {
@@ -276,11 +307,12 @@ function compareSides(store: Store, record: BatchRecord, outcome: BatchOutcome, 
   });
 }
 
-async function everyPeer({ self, peers, channel, hello }: DoctorParts, notes: Notes): Promise<void> {
+async function everyPeer({ self, peers, channel, hello: greeting }: DoctorParts, notes: Notes): Promise<void> {
   for (const { id, status } of peers.all()) {
     if (id === self || (status !== 'active' && status !== 'suspended')) continue;
     notes.count('peers');
     await notes.look('peers', `Operator ${id}`, async () => {
+      const hello = greeting(id);
       const answer = await channel.call(id, 'hello', hello);
       if (answer.operator !== id || answer.chainId !== hello.chainId || answer.settlement !== hello.settlement) {
         notes.add(

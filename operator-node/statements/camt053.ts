@@ -1,6 +1,6 @@
 /** ISO 20022 `camt.053.001.08`, bank to customer statement: the servicer of a position account tells its owner. */
 import type { PositionEntry } from './entries.ts';
-import { referenceOf, uetrOf } from './ids.ts';
+import { uetrOf } from './ids.ts';
 import { agent, party } from './institution.ts';
 import { checkCurrency, isoAmount } from './money.ts';
 import { accountOf, instant, lastInstant, type Statement } from './statement.ts';
@@ -53,8 +53,7 @@ const transactionCode = (amount: bigint, service: string): Xml =>
     node('Prtry', [leaf('Cd', service), leaf('Issr', 'tandem')]),
   ]);
 
-function entryOf(money: Money, { pair, leg, number, service, at, amount }: PositionEntry): Xml {
-  const reference = referenceOf(pair);
+function entryOf(money: Money, { reference, number, service, text, at, amount }: PositionEntry): Xml {
   return node('Ntry', [
     leaf('NtryRef', `${reference}.${number}`),
     amountOf(money, amount),
@@ -69,7 +68,7 @@ function entryOf(money: Money, { pair, leg, number, service, at, amount }: Posit
         node('Refs', [leaf('EndToEndId', reference), leaf('UETR', uetrOf(reference)), leaf('TxId', reference)]),
         amountOf(money, amount),
         leaf('CdtDbtInd', side(amount)),
-        leaf('AddtlTxInf', `${service}, ${leg} operation`),
+        leaf('AddtlTxInf', text),
       ]),
     ]),
   ]);

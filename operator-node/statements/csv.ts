@@ -1,6 +1,6 @@
 /** The same statement as CSV (RFC 4180), of any asset: one row an entry, with the balance after it. */
 import { decimalOf } from './money.ts';
-import { referenceOf, uetrOf } from './ids.ts';
+import { uetrOf } from './ids.ts';
 import { accountOf, instant, lastInstant, type Statement } from './statement.ts';
 
 export const csvColumns = [
@@ -31,9 +31,8 @@ export function* csv(statement: Statement): Generator<string> {
   let running = opening;
   yield `${csvColumns.join(',')}\r\n`;
   yield balanceRow('opening', instant(from), opening);
-  for (const { pair, leg, number, service, at, amount } of entries) {
+  for (const { reference: endToEndId, pair, leg, number, service, at, amount } of entries) {
     running += amount;
-    const endToEndId = referenceOf(pair);
     yield row({
       type: 'entry',
       account,

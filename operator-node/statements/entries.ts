@@ -2,17 +2,23 @@
  * What moved the position with a counterparty: one entry a booking of the payments ledger. Read from the journal inside
  * the payment records, by a scan of all of them: bookings cost nothing more, statements are staff's and can wait.
  */
-import { paymentTable, type PaymentRecord } from '../domains/payments/records.ts';
+import { dischargeTable, paymentTable, type PaymentRecord } from '../domains/payments/records.ts';
 import { TandemError } from '../errors.ts';
-import type { Asset, Leg, OperatorId, PairId, UnixMillis } from '../model/ids.ts';
+import type { Asset, Hash, Leg, OperatorId, PairId, UnixMillis } from '../model/ids.ts';
 import type { Store } from '../store/store.ts';
+import { referenceOf, windowReference, type Reference } from './ids.ts';
 
 export interface PositionEntry {
-  readonly pair: PairId;
-  readonly leg: Leg;
-  /** Its place in the journal of (pair, leg): with pair and leg, the name of the booking. */
+  /** Of the pair, or of the window's statement that was discharged. */
+  readonly reference: Reference;
+  /** `""` for a discharge. */
+  readonly pair: PairId | '';
+  readonly leg: Leg | '';
+  /** Its place in the journal of what it belongs to: with the reference, the name of the booking. */
   readonly number: number;
+  /** The service of the pair; `settlement` for a discharge. */
   readonly service: string;
+  readonly text: string;
   readonly at: UnixMillis;
   /** Minor units. Above zero: this operator owes the counterparty more. */
   readonly amount: bigint;
@@ -24,7 +30,9 @@ function* entriesOf(key: string, record: PaymentRecord, account: string): Genera
     if (kind !== 'commit') continue;
     const line = lines.find(([name]) => name === account);
     if (line === undefined) continue;
-    yield { pair, leg, number, service: record.content.service, at, amount: BigInt(line[1]) };
+    const { service } = record.content;
+    const text = `${service}, ${leg} operation`;
+    yield { reference: referenceOf(pair), pair, leg, number, service, text, at, amount: BigInt(line[1]) };
   }
 }
 
@@ -52,20 +60,34 @@ export async function readPeriod(
   const entries: PositionEntry[] = [];
   let opening = 0n;
   let later = 0n;
+  const take = (entry: PositionEntry): void => {
+    if (entry.at < from) opening += entry.amount;
+    else if (entry.at >= to) later += entry.amount;
+    else if (entries.length < maxStatementEntries) entries.push(entry);
+    else {
+      throw new TandemError(
+        'unprocessable',
+        `The period has more than ${maxStatementEntries} entries: ask for a shorter one.`,
+      );
+    }
+  };
   for await (const [key, record] of store.scan(paymentTable)) {
     const { content } = record;
     if (content.counterparty !== operator || content.asset !== asset) continue;
-    for (const entry of entriesOf(key, record, account)) {
-      if (entry.at < from) opening += entry.amount;
-      else if (entry.at >= to) later += entry.amount;
-      else if (entries.length < maxStatementEntries) entries.push(entry);
-      else {
-        throw new TandemError(
-          'unprocessable',
-          `The period has more than ${maxStatementEntries} entries: ask for a shorter one.`,
-        );
-      }
-    }
+    for (const entry of entriesOf(key, record, account)) take(entry);
+  }
+  for await (const [statement, discharge] of store.scan(dischargeTable)) {
+    if (discharge.operator !== operator || discharge.asset !== asset) continue;
+    take({
+      reference: windowReference(statement as Hash),
+      pair: '',
+      leg: '',
+      number: 0,
+      service: 'settlement',
+      text: `window ${discharge.window}, discharged`,
+      at: discharge.at,
+      amount: -BigInt(discharge.amount),
+    });
   }
   // The scan is in the order of the keys, and a stable sort keeps it.
   entries.sort((a, b) => a.at - b.at);

@@ -1,11 +1,14 @@
 /** Names of ISO 20022 messages, made from the 128 bits of a pairId or of a statement. */
 import { hash } from 'node:crypto';
-import type { Asset, OperatorId, PairId, UnixMillis } from '../model/ids.ts';
+import type { Asset, Hash, OperatorId, PairId, UnixMillis } from '../model/ids.ts';
 
 /** 32 lower-case hex digits: what fits into every `Max35Text` reference, such as EndToEndId. */
 export type Reference = string;
 
 export const referenceOf = (pair: PairId): Reference => pair.replaceAll('-', '');
+
+/** Of a window's statement in one asset: the first half of its digest, salted, so that it says nothing. */
+export const windowReference = (statement: Hash): Reference => statement.slice(2, 34);
 
 export interface StatementKey {
   /** Decimal. */

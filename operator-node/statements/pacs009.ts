@@ -4,11 +4,11 @@
  * payment: where the net is the other way, it is the other's.
  */
 import { TandemError } from '../errors.ts';
-import type { PairId } from '../model/ids.ts';
+import type { Asset, PairId, UnixMillis } from '../model/ids.ts';
 import { referenceOf, uetrOf, type Reference } from './ids.ts';
 import { agent } from './institution.ts';
 import { checkCurrency, isoAmount } from './money.ts';
-import { accountOf, instant, lastInstant, type Statement } from './statement.ts';
+import { accountOf, instant, lastInstant, type Institution, type Statement } from './statement.ts';
 import { document, leaf, node } from './xml.ts';
 
 export const pacs009Namespace = 'urn:iso:std:iso:20022:tech:xsd:pacs.009.001.08';
@@ -48,6 +48,50 @@ export function pacs009(statement: Statement, pair?: PairId): Generator<string> 
       facts: { net: `${net}`, asset },
     });
   }
+  return payment({
+    reference,
+    payer: servicer,
+    payee: owner,
+    asset,
+    exponent,
+    amount: net,
+    created,
+    text: `${accountOf(statement)} ${told}`,
+  });
+}
+
+/** What a settlement window comes to in one asset: the net that both operators have signed. */
+export interface WindowNet extends Omit<Payment, 'text'> {
+  readonly window: number;
+}
+
+/** @throws {TandemError} `unprocessable` as `pacs009`: for an amount that is not above zero the other operator pays */
+export function pacs009OfWindow({ window, ...net }: WindowNet): Generator<string> {
+  const { asset, exponent, amount, payer, payee } = net;
+  checkCurrency(asset, exponent);
+  if (amount <= 0n) {
+    const found =
+      amount === 0n ? 'Nothing is to be paid' : `${payee.name} is to pay ${isoAmount(amount, exponent)} ${asset}`;
+    throw new TandemError('unprocessable', `${found} for window ${window}: only the operator that pays instructs it.`, {
+      facts: { net: `${amount}`, asset },
+    });
+  }
+  return payment({ ...net, text: `tandem:${payer.operator}:${payee.operator}:${asset} window ${window}` });
+}
+
+interface Payment {
+  readonly reference: Reference;
+  readonly payer: Institution;
+  readonly payee: Institution;
+  readonly asset: Asset;
+  readonly exponent: number;
+  /** Above zero. */
+  readonly amount: bigint;
+  readonly created: UnixMillis;
+  readonly text: string;
+}
+
+function payment({ reference, payer, payee, asset, exponent, amount, created, text }: Payment): Generator<string> {
   const at = instant(created);
   return document(pacs009Namespace, 'FICdtTrf', () => [
     node('GrpHdr', [
@@ -63,11 +107,11 @@ export function pacs009(statement: Statement, pair?: PairId): Generator<string> 
         leaf('TxId', reference),
         leaf('UETR', uetrOf(reference)),
       ]),
-      leaf('IntrBkSttlmAmt', isoAmount(net, exponent), { Ccy: asset }),
+      leaf('IntrBkSttlmAmt', isoAmount(amount, exponent), { Ccy: asset }),
       leaf('IntrBkSttlmDt', at.slice(0, 10)),
-      agent('Dbtr', servicer),
-      agent('Cdtr', owner),
-      node('RmtInf', [leaf('Ustrd', `${accountOf(statement)} ${told}`)]),
+      agent('Dbtr', payer),
+      agent('Cdtr', payee),
+      node('RmtInf', [leaf('Ustrd', text)]),
     ]),
   ]);
 }

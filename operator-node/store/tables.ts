@@ -16,6 +16,7 @@ const journal = 'engine/journal.ts';
 const checkpoint = 'flow/checkpoint.ts';
 const users = 'users/user.ts';
 const payments = 'domains/payments/records.ts';
+const window = 'flow/windows/window.ts';
 const goods = 'domains/goods/records.ts';
 
 export const tables: Readonly<Record<string, TableEntry>> = {
@@ -38,6 +39,22 @@ export const tables: Readonly<Record<string, TableEntry>> = {
   'refused-batch': { key: '<batchId>', owner: 'flow/anchor.ts', holds: 'why a batch was refused for good' },
   submission: { key: '<tag>', owner: 'flow/submit.ts', holds: 'what a transaction under way is for' },
   cursor: { key: 'chain', owner: 'flow/blocks.ts', holds: 'the last final block that is applied' },
+  'peer-cap': { key: '<peer>', owner: 'flow/caps.ts', holds: 'what a peer has said last of what the two may owe' },
+  'own-cap': {
+    key: '<peer>/<asset>',
+    owner: 'flow/caps.ts',
+    holds: 'what staff has set in place of the configuration',
+  },
+  window: { key: '<peer>!<number, 8 digits>', owner: window, holds: 'a settlement window' },
+  'open-window': { key: '<peer>!<number, 8 digits>', owner: window, holds: 'that a window is not discharged' },
+  'window-head': { key: '<peer>', owner: window, holds: 'the number of the last window with an operator' },
+  statement: { key: '<statement digest>', owner: window, holds: 'the window and asset that a statement is of' },
+  'statement-seen': { key: '<statement digest>', owner: window, holds: 'what the chain has of an unknown statement' },
+  'window-submission': {
+    key: '<tag>',
+    owner: 'flow/windows/windows.ts',
+    holds: 'what a transaction under way is for',
+  },
   inbound: { key: '<gateway’s message id>', owner: 'flow/receive.ts', holds: 'that a message was taken, and as what' },
   question: { key: '<userId>', owner: 'flow/question.ts', holds: 'open questions and the last closed ones' },
   counter: { key: 'message', owner: 'flow/tell.ts', holds: 'the number of messages that have left' },
@@ -65,11 +82,12 @@ export const tables: Readonly<Record<string, TableEntry>> = {
   position: { key: '<operatorId>/<asset>', owner: payments, holds: 'what is owed to a counterparty, and on hold' },
   'position-list': { key: 'all', owner: payments, holds: 'the keys of all positions' },
   internal: {
-    key: 'fees/<asset>, cash/<asset>',
+    key: 'fees/<asset>, cash/<asset>, settlement/<asset>',
     owner: payments,
     holds: 'balance of an account of the operator’s own',
   },
   cash: { key: '<movement id>', owner: payments, holds: 'a deposit or withdrawal with its journal entry' },
+  discharge: { key: '<statement digest>', owner: payments, holds: 'a position that was paid outside, with its entry' },
 
   item: { key: '<userId>/<item>', owner: goods, holds: 'what a seller sells, its price, what is in stock' },
   'item-name': { key: '<userId>/<label>', owner: goods, holds: 'the item that a name means' },

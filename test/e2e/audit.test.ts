@@ -436,3 +436,41 @@ describe('nobody is named', () => {
     expect(opened((await cli(audit, args)).out)).toContain(notes[0]);
   });
 });
+
+describe('settlement', () => {
+  const settle = (...args: string[]) =>
+    cli(main, ['window', 'settle', '--operator', 'aurora', '--peer', 'borealis', '--devnet', net.dir, ...args]);
+  const reference = 'RIX 2026112300047110';
+
+  it('closes, anchors and discharges in one command, and both operators end at zero', async () => {
+    const settled = await settle('--reference', reference, '--json');
+    expect(settled.errors).toBe('');
+    expect(settled.code).toBe(0);
+    const { windows } = JSON.parse(settled.out) as { windows: { state: string; lines: { net: string }[] }[] };
+    expect(windows.map(({ state }) => state)).toEqual(['discharged', 'discharged']);
+    // 120 paid by Anna, 20 that she asked of Ida; what the machine sold was on her own operator or not: by the postings.
+    expect(windows[0]?.lines.map(({ net: found }) => found)).toEqual(windows[1]?.lines.map(({ net: found }) => found));
+    for (const name of ['anna', 'elin']) {
+      const between = (await net.node(name).positions()).filter(({ operator }) => operator <= 2);
+      expect(between.length).toBeGreaterThan(0);
+      expect(between.every(({ balance }) => balance === '0')).toBe(true);
+    }
+  });
+
+  it('shows in the account, and not on chain', async () => {
+    const csv = await net
+      .node('anna')
+      .text(
+        `/v1/statements/csv?counterparty=borealis&asset=SEK&from=2026-01-01T00:00:00Z&to=${new Date().toISOString().slice(0, 19)}Z`,
+      );
+    expect(csv).toMatch(/,settlement,/);
+    toBlock = Number(await rpc<string>(net.file.rpcUrl, 'eth_blockNumber'));
+    expect((await chainText()).includes(Buffer.from(reference).toString('hex'))).toBe(false);
+  });
+
+  it('has nothing left to settle', async () => {
+    const again = await settle('--reference', reference);
+    expect(again.code).toBe(1);
+    expect(again.errors).toContain('Nothing has moved between this operator and operator 2');
+  });
+});

@@ -4,10 +4,10 @@ import { afterEach } from 'vitest';
 import { AuditorGate, type Auditor } from '../../operator-node/api/auditor-gate.ts';
 import type { ApiHooks } from '../../operator-node/api/app.ts';
 import { apiLimits, startApi, type ApiLimits, type RunningApi } from '../../operator-node/api/server.ts';
-import type { NodeServices, PairView } from '../../operator-node/api/services.ts';
+import type { NodeServices, PairView, WindowView } from '../../operator-node/api/services.ts';
 import type { Doubt } from '../../operator-node/recovery/doubt.ts';
 import type { OutboundMessage } from '../../operator-node/messaging/gateway.ts';
-import type { Amount, Asset, Msisdn, OperatorId, PairId, Timestamp } from '../../operator-node/model/ids.ts';
+import type { Amount, Asset, Hash, Msisdn, OperatorId, PairId, Timestamp } from '../../operator-node/model/ids.ts';
 
 export const gatewayToken = 'gateway-token-0123456789';
 export const adminToken = 'admin-token-0123456789';
@@ -67,6 +67,34 @@ const view: PairView = {
   ],
 };
 
+const digest = (byte: string): Hash => `0x${byte.repeat(32)}` as Hash;
+
+export const window: WindowView = {
+  counterparty: 2 as OperatorId,
+  number: 1,
+  role: 'proposer',
+  state: 'anchored',
+  overdue: false,
+  opened: '2026-11-23T10:00:00Z' as Timestamp,
+  since: '2026-11-23T10:00:05Z' as Timestamp,
+  operatorA: 1 as OperatorId,
+  operatorB: 2 as OperatorId,
+  aToB: { from: 1, to: 3 },
+  bToA: { from: 1, to: 0 },
+  secret: digest('5e'),
+  lines: [
+    {
+      asset: sek,
+      net: '12000',
+      owed: '12000',
+      payee: 2 as OperatorId,
+      statement: digest('ab'),
+      endToEndId: 'ab'.repeat(16),
+      anchoredBlock: 40,
+    },
+  ],
+};
+
 export const noDoubt: Doubt = {
   format: 'tandem/doubt/1',
   operator: 1 as OperatorId,
@@ -115,6 +143,16 @@ export function fakeServices(replace: Partial<NodeServices> = {}): NodeServices 
       note('auditDisclosures', { auditor, ...input }),
       { text: disclosureText, batches: 0, pairs: 0, next: 'initiator!2!000000000001' }
     ),
+    windows: async (input) => (note('windows', input), [window]),
+    closeWindow: async (input) => (note('closeWindow', input), window),
+    dischargeWindow: async (input) => (note('dischargeWindow', input), window),
+    compareWindow: async (input) => (note('compareWindow', input), { differences: [], batches: 3, more: false }),
+    windowPayment: async (input) => (note('windowPayment', input), '<Document/>'),
+    caps: async () => (
+      note('caps'),
+      [{ operator: 2 as OperatorId, asset: sek, own: amount('500000'), mayOwe: '0', mayBeOwed: '12000' }]
+    ),
+    setCap: async (input) => (note('setCap', input), { operator: 2 as OperatorId, asset: sek }),
     statement: async (input) => (note('statement', input), statementText),
     users: async () => (
       note('users'),

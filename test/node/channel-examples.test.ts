@@ -10,9 +10,11 @@ import { errorAnswer, methods, type Answer, type Method, type Request } from '..
 import { errorBody } from '../../operator-node/channel/wire.ts';
 import { encodeLeaf } from '../../operator-node/commitment/leaf.ts';
 import { merkleTree } from '../../operator-node/commitment/merkle.ts';
+import { statementToSign } from '../../operator-node/commitment/auditLogData.ts';
 import { operationCommitment, subjectDigest, termsCommitment } from '../../operator-node/commitment/record.ts';
 import { batchIdOf, recoverSigner } from '../../operator-node/commitment/typedData.ts';
-import type { Hash } from '../../operator-node/model/ids.ts';
+import { statementDigest } from '../../operator-node/commitment/window.ts';
+import type { Hash, Hex } from '../../operator-node/model/ids.ts';
 import type { Batch, OperationRecord, Terms } from '../../operator-node/model/records.ts';
 import { schemaFiles } from '../../scripts/channel/schemas.ts';
 import { aurora, borealis, newCertificate, now, TestRegistry } from './channel-fixtures.ts';
@@ -249,6 +251,7 @@ describe('the scenario behind the examples', () => {
     pairs: { terms: Terms; termsSecret: Hash; termsCommitment: Hash; first: Leg; second: Leg }[];
     batch: Batch;
     batchId: string;
+    window: { auditLog: string; statements: string[] };
   };
   const exampleOf = <M extends Method>(method: M, name: string): { request: Request<M>; answer: Answer<M> } => {
     const example = examplesOf(method).find((candidate) => candidate.name.startsWith(name));
@@ -291,5 +294,25 @@ describe('the scenario behind the examples', () => {
     const acceptorSignature = answer.answer === 'signed' ? answer.signature : countersign.signature;
     expect(recoverSigner(batchId, countersign.signature)?.toLowerCase()).toBe(signers[0]);
     expect(recoverSigner(batchId, acceptorSignature)?.toLowerCase()).toBe(signers[1]);
+  });
+
+  test('gives the statement of a window and the signature of the operator that is asked', () => {
+    const { request, answer } = exampleOf('window', 'signed');
+    if (answer.answer !== 'signed') throw new Error('the first example of window is signed');
+    const auditLog = { chainId: BigInt(scenario.settlement.chainId), contract: scenario.window.auditLog };
+    const statements = request.window.nets.map(({ asset }) => statementDigest(auditLog, request.window, asset));
+    expect(statements).toEqual(scenario.window.statements);
+    // What a pair moves goes from the payer's operator to the other one.
+    const net = scenario.pairs.reduce((sum, { terms }) => {
+      const amount = BigInt(terms.secondAmount);
+      return sum + (terms.service === 'request' ? -amount : amount);
+    }, 0n);
+    expect(request.window.nets).toEqual([{ asset: 'SEK', net: `${net}` }]);
+    const { operatorA, operatorB } = request.window;
+    for (const [index, statement] of statements.entries()) {
+      const digest = statementToSign(auditLog, operatorA, operatorB, statement);
+      const by = recoverSigner(digest, answer.signatures[index] as Hex);
+      expect(by).toBe(scenario.operators[1]?.signer.toLowerCase());
+    }
   });
 });

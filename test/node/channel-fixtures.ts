@@ -101,6 +101,7 @@ export const helloOf = (operator: OperatorId): Answer<'hello'> =>
     chainId: '20261123',
     settlement: `0x${'c'.repeat(40)}`,
     assets: [{ asset: 'SEK', exponent: 2 }],
+    caps: [],
   });
 
 export const forwardRequest = (text: string): Request<'forward'> =>
@@ -151,6 +152,14 @@ export function handlersOf(
     async cancel(from, { pair }) {
       note(from, 'cancel');
       return { pair, answer: 'declined' };
+    },
+    async window(from, { window: { number } }) {
+      note(from, 'window');
+      return { answer: 'later', number, reason: 'busy' };
+    },
+    async compare(from, { batchId }) {
+      note(from, 'compare');
+      return { answer: 'unknown', batchId };
     },
     async forward(from, { id }) {
       note(from, 'forward');

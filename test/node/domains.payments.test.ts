@@ -4,7 +4,8 @@ import { checkBooks } from '../../operator-node/domains/payments/books.ts';
 import { book } from '../../operator-node/domains/payments/ledger.ts';
 import type { Limits } from '../../operator-node/domains/payments/limits.ts';
 import { accountTable, positionTable } from '../../operator-node/domains/payments/records.ts';
-import type { Asset, UnixMillis, UserId } from '../../operator-node/model/ids.ts';
+import { TandemError } from '../../operator-node/errors.ts';
+import type { Asset, Hash, UnixMillis, UserId } from '../../operator-node/model/ids.ts';
 import { domainBehavior } from './domains.behavior.ts';
 import { ada, amount, eur, later, makeWorld, now, operation, own, pairId, peer, sek } from './domains.fixtures.ts';
 import type { World } from './domains.fixtures.ts';
@@ -114,7 +115,7 @@ describe('limits', () => {
       perOrder: { SEK: '100' },
       perUserDay: { SEK: '90' },
       perService: () => '80',
-      perCounterparty: { SEK: '70' },
+      perCounterparty: () => '70',
     });
     const refusals = await Promise.all([1001, 101, 91, 81, 71].map((value, n) => hold(debit(n, value))));
     expect(refusals.map((outcome) => (outcome.ok ? 'ok' : outcome.code))).toEqual([
@@ -190,7 +191,7 @@ describe('limits', () => {
   });
 
   describe('per counterparty', () => {
-    beforeEach(() => renew({ perCounterparty: { SEK: '300' } }));
+    beforeEach(() => renew({ perCounterparty: () => '300' }));
 
     it('counts what is owed and on hold in the direction of the operation', async () => {
       await commit(debit(1, 100));
@@ -223,6 +224,42 @@ describe('limits', () => {
   });
 });
 
+describe('discharge', () => {
+  const statement = `0x${'ab'.repeat(32)}` as Hash;
+  const discharge = (value: bigint, changes: object = {}) =>
+    world.store.transact((tx) =>
+      world.payments.discharge(
+        tx,
+        { statement, operator: peer, asset: sek, amount: value, window: 1, ...changes },
+        now,
+      ),
+    );
+
+  it('refuses a statement that was discharged with another amount', async () => {
+    await discharge(100n);
+    await expect(discharge(101n)).rejects.toThrow(TandemError);
+    expect(positions()).toEqual(owed(-100));
+  });
+
+  it('takes what was paid off the position, once a statement, against the operator’s own money', async () => {
+    await commit(debit(1, 120));
+    expect(await discharge(100n)).toBe(true);
+    expect(await discharge(100n)).toBe(false);
+    expect(positions()).toEqual(owed(20));
+    const { totals, faults } = await checkBooks(world.store);
+    expect(faults).toEqual([]);
+    expect(totals.get(sek)).toMatchObject({ positions: 20n, settlement: 100n });
+  });
+
+  it('makes room under the cap again', async () => {
+    await renew({ perCounterparty: () => '300' });
+    await commit(debit(1, 300));
+    expect(await hold(debit(2, 1))).toMatchObject({ ok: false, code: 'over-counterparty-limit' });
+    await discharge(300n);
+    expect(await hold(debit(2, 1))).toMatchObject({ ok: true });
+  });
+});
+
 describe('check', () => {
   it('tells neither balance nor what was spent', async () => {
     await renew({ perUserDay: { SEK: '100' } });
@@ -231,7 +268,7 @@ describe('check', () => {
   });
 
   it('refuses what is refused to everyone', async () => {
-    await renew({ perOrder: { SEK: '100' }, perCounterparty: { SEK: '90' } });
+    await renew({ perOrder: { SEK: '100' }, perCounterparty: () => '90' });
     expect(check(debit(1, 101))).toMatchObject({ ok: false, code: 'over-order-limit' });
     expect(check(debit(1, 91))).toMatchObject({ ok: false, code: 'over-counterparty-limit' });
     expect(check(debit(1, 10, { asset: eur }))).toMatchObject({ ok: false, code: 'no-account' });
@@ -256,6 +293,7 @@ describe('commit', () => {
       positions: 120n,
       fees: 3n,
       cash: -2000n,
+      settlement: 0n,
     });
     expect(world.payments.payment(world.store.newest, given.pair, given.leg)?.entries).toEqual([
       {

@@ -169,7 +169,7 @@ describe('any history of the domains', () => {
     const reached = new Map<string, number>();
     await fc.assert(
       fc.asyncProperty(history, fc.boolean(), async (steps, disciplined) => {
-        const world = await makeWorld({ perUserDay: { SEK: '450' }, perCounterparty: { SEK: '900' } });
+        const world = await makeWorld({ perUserDay: { SEK: '450' }, perCounterparty: () => '900' });
         for (const [index, drawn] of steps.entries()) {
           const given = disciplined ? holdFirst(world, drawn) : drawn;
           // A step is six hours: a history sees several days.

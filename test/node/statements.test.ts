@@ -15,10 +15,12 @@ import { ada, amount, later, makeWorld, now, operation, own, pairId, peer, sek, 
 import { arithmeticFaults, schemaFaults, texts } from './statements.fixtures.ts';
 
 const entry = (number: number, value: bigint, at: UnixMillis = now): PositionEntry => ({
+  reference: referenceOf(pairId(number)),
   pair: pairId(number),
   leg: 'first',
   number: 1,
   service: 'pay',
+  text: 'pay, first operation',
   at,
   amount: value,
 });

@@ -11,7 +11,7 @@ import type { OutboundMessage } from '../../operator-node/messaging/gateway.ts';
 import type { BatchId, Hex, OperatorId, PairId, Role } from '../../operator-node/model/ids.ts';
 import type { DiskOp } from '../../operator-node/store/disk.ts';
 import type { SimulatedDisk } from '../../operator-node/store/memory.ts';
-import type { PaymentRecord } from '../../operator-node/domains/payments/records.ts';
+import type { DischargeRecord, PaymentRecord } from '../../operator-node/domains/payments/records.ts';
 import type { ModelBlock } from './chain/model-chain.ts';
 import { Violation, type Invariant } from './violation.ts';
 
@@ -193,6 +193,9 @@ export class Monitor {
         case 'sent':
           if (op.type === 'put') this.#transactions.add(`${operator}!${/"raw":"([^"]+)"/.exec(op.value)?.[1] ?? ''}`);
           break;
+        case 'discharge':
+          if (op.type === 'put') this.#discharged(node, JSON.parse(op.value) as DischargeRecord);
+          break;
         case 'payment':
           if (op.type === 'put') this.#paymentStored(node, op.key.slice(cut + 1), op.value);
           else node.payments.delete(op.key.slice(cut + 1));
@@ -325,7 +328,12 @@ export class Monitor {
     node.positions.set(position, (node.positions.get(position) ?? 0n) + amount);
   }
 
-  /** I2: every asset sums to zero, and a position is what the committed pairs make of it. */
+  #discharged(node: Watched, { operator, asset, amount }: DischargeRecord): void {
+    const position = `${operator}/${asset}`;
+    node.positions.set(position, (node.positions.get(position) ?? 0n) - BigInt(amount));
+  }
+
+  /** I2: every asset sums to zero, and a position is what the committed pairs and the discharged windows make of it. */
   #checkLedger(node: Watched, ops: readonly DiskOp[]): void {
     for (const { key, ...op } of ops) {
       const cut = key.indexOf('!');

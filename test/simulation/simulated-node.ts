@@ -11,6 +11,7 @@ import type { OutboundMessage } from '../../operator-node/messaging/gateway.ts';
 import type { OperatorId, UnixMillis } from '../../operator-node/model/ids.ts';
 import { GroupCommitStore } from '../../operator-node/store/group-commit.ts';
 import { SimulatedDisk } from '../../operator-node/store/memory.ts';
+import { auditLogDomain } from './chain/audit-log.ts';
 import { ChainPort, noTrouble, type ChainTrouble } from './chain/chain-port.ts';
 import { processDisk, type WriteFate } from './disk.ts';
 import type { Station } from './network.ts';
@@ -215,6 +216,7 @@ export class SimulatedNode {
       writer: chain,
       calls: notary.calls,
       auditLog: notary.auditLog,
+      statements: { domain: auditLogDomain, calls: notary.statementCalls },
       signer: notary.batchSigner(this.operator),
       transactionSigners: {
         carrier: notary.transactionSigner(this.operator, 'carrier'),

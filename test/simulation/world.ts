@@ -25,6 +25,7 @@ import { SimulatedNode, type Plant, type SendFate } from './simulated-node.ts';
 import { Story } from './story.ts';
 import { Time } from './time.ts';
 import { Violation, type Invariant } from './violation.ts';
+import { planWindows, settleWindows } from './windows.ts';
 
 export interface RunOptions {
   readonly seed: number;
@@ -42,6 +43,8 @@ export interface RunOptions {
   };
   /** These orders and no others; everybody who is asked says yes. */
   readonly script?: readonly Scripted[];
+  /** What staff does and when, after the beginning of the orders; in the end every window is settled. Else by chance. */
+  readonly staff?: readonly { readonly atMillis: number; readonly act: (world: World) => void }[];
   readonly plant?: Plant;
   /** Invariants that are not checked. */
   readonly deaf?: readonly Invariant[];
@@ -275,6 +278,9 @@ export class World {
     const bound = last + (commitMarginSeconds + 100) * 1000 + this.#finalityMillis() - this.time.now;
     await this.#until(bound, () => this.quiet, 'every pair is final and every user told (I6)');
     await this.#probe();
+    if (this.#options.script === undefined || this.#options.staff !== undefined) {
+      await settleWindows(this, (done, what) => this.#until(60_000 + 4 * this.#finalityMillis(), done, what));
+    }
     auditStores(this);
     this.#check();
   }
@@ -287,7 +293,13 @@ export class World {
   }
 
   #order(span: number): void {
-    const { script, seed } = this.#options;
+    const { script, seed, staff } = this.#options;
+    for (const { atMillis, act } of staff ?? []) {
+      this.time.after(atMillis, () => {
+        act(this);
+      });
+    }
+    if (script === undefined && staff === undefined) planWindows(this, span);
     if (script !== undefined) {
       this.phones.lively = false;
       for (const line of script) {

@@ -8,19 +8,21 @@ import {
   accountKey,
   accountTable,
   cashTable,
+  dischargeTable,
   internalTable,
   paymentTable,
   positionTable,
   type Entry,
 } from './records.ts';
 
-/** Minor units. The sum of all five is zero. */
+/** Minor units. The sum of all six is zero. */
 export interface Totals {
   accounts: bigint;
   held: bigint;
   positions: bigint;
   fees: bigint;
   cash: bigint;
+  settlement: bigint;
 }
 
 export interface Books {
@@ -34,7 +36,7 @@ export async function checkBooks(store: Store): Promise<Books> {
   const at = (asset: Asset): Totals => {
     let found = totals.get(asset);
     if (found === undefined) {
-      found = { accounts: 0n, held: 0n, positions: 0n, fees: 0n, cash: 0n };
+      found = { accounts: 0n, held: 0n, positions: 0n, fees: 0n, cash: 0n, settlement: 0n };
       totals.set(asset, found);
     }
     return found;
@@ -62,7 +64,7 @@ export async function checkBooks(store: Store): Promise<Books> {
   }
   for await (const [key, balance] of store.scan(internalTable)) {
     const { owner, asset } = split(key);
-    at(asset)[owner === 'fees' ? 'fees' : 'cash'] += BigInt(balance);
+    at(asset)[owner === 'fees' || owner === 'settlement' ? owner : 'cash'] += BigInt(balance);
     add(said, `${owner} ${asset}`, BigInt(balance));
   }
 
@@ -77,10 +79,11 @@ export async function checkBooks(store: Store): Promise<Books> {
     if (action === 'debit') add(meant, `on hold of ${accountKey(user, asset)}`, BigInt(amount) + BigInt(fee));
   }
   for await (const [, { asset, entry }] of store.scan(cashTable)) journal(asset, [entry]);
+  for await (const [, { asset, entry }] of store.scan(dischargeTable)) journal(asset, [entry]);
 
   const faults: string[] = [];
-  for (const [asset, { accounts, held, positions, fees, cash }] of totals) {
-    const sum = accounts + held + positions + fees + cash;
+  for (const [asset, { accounts, held, positions, fees, cash, settlement }] of totals) {
+    const sum = accounts + held + positions + fees + cash + settlement;
     if (sum !== 0n) faults.push(`${asset} sums to ${sum}, not to 0`);
   }
   for (const name of new Set([...said.keys(), ...meant.keys()])) {

@@ -19,7 +19,7 @@ import {
 export type Bucket =
   | { readonly of: 'user' | 'held'; readonly user: UserId }
   | { readonly of: 'position'; readonly operator: OperatorId }
-  | { readonly of: 'fees' | 'cash' };
+  | { readonly of: 'fees' | 'cash' | 'settlement' };
 
 export type Movement = readonly [bucket: Bucket, amount: bigint];
 
@@ -105,7 +105,8 @@ function move(tx: Tx, bucket: Bucket, asset: Asset, amount: bigint): void {
       }));
       break;
     case 'fees':
-    case 'cash': {
+    case 'cash':
+    case 'settlement': {
       const key = `${bucket.of}/${asset}`;
       tx.put(internalTable, key, add(tx.get(internalTable, key) ?? '0', amount));
     }
@@ -123,6 +124,7 @@ function nameOf(bucket: Bucket): string {
       return `position:${bucket.operator}`;
     case 'fees':
     case 'cash':
+    case 'settlement':
       return bucket.of;
   }
 }

@@ -15,9 +15,9 @@ export interface Limits {
   readonly perService?: (service: string, asset: Asset) => string | undefined;
   /**
    * How much this operator may owe, and be owed by, one counterparty, when everything on hold in that direction is
-   * counted as done. Does not apply between users of this operator.
+   * counted as done; undefined: no bound. Does not apply between users of this operator.
    */
-  readonly perCounterparty?: Bounds;
+  readonly perCounterparty?: (operator: OperatorId, asset: Asset) => string | undefined;
 }
 
 export interface Refusal {
@@ -58,6 +58,6 @@ export function overCounterparty(
     operation.action === 'debit'
       ? BigInt(position.balance) + BigInt(position.debits)
       : BigInt(position.credits) - BigInt(position.balance);
-  const limit = limits.perCounterparty?.[operation.asset];
+  const limit = limits.perCounterparty?.(operation.counterparty, operation.asset);
   return over('over-counterparty-limit', limit, reach + BigInt(operation.amount));
 }

@@ -17,6 +17,7 @@ import type { Asset, Leg, OperatorId, PairId, UnixMillis, UserId } from '../../m
 import type { Tx, View } from '../../store/store.ts';
 import type { HoldOutcome, Operation, PrivateDomain } from '../domain.ts';
 import { moveCash, type Movement, type MovementResult } from './cash.ts';
+import { bookDischarge, type Discharge } from './discharge.ts';
 import { accountOf, changeAccount, openAccount, positionOf } from './ledger.ts';
 import { overCounterparty, overDay, overOrder, overService, refuse, type Limits, type Refusal } from './limits.ts';
 import { execute, giveBack, paymentOf, postingOf, samePaymentOf, setAside } from './operations.ts';
@@ -42,6 +43,20 @@ export interface PositionView {
   readonly balance: SignedAmount;
 }
 
+export interface Exposure {
+  readonly operator: OperatorId;
+  readonly asset: Asset;
+  /** What this operator may come to owe, and to be owed. */
+  readonly owes: bigint;
+  readonly owed: bigint;
+}
+
+/** Minor units; above zero: this operator owes more. */
+export interface Moved {
+  readonly asset: Asset;
+  readonly amount: bigint;
+}
+
 export interface PaymentsDomain extends PrivateDomain {
   /** Opens an account, or a closed one again; an open one stays as it is. */
   openAccount(tx: Tx, user: UserId, asset: Asset): void;
@@ -54,6 +69,12 @@ export interface PaymentsDomain extends PrivateDomain {
   balances(view: View, user: UserId): readonly Balance[];
   /** With every other operator that there was ever anything with. */
   positions(view: View): readonly PositionView[];
+  /** How far a position can go when everything on hold is done, in minor units; never below zero. */
+  exposures(view: View): readonly Exposure[];
+  /** What an operation's bookings have made of the position with that operator: as the journal has them, one a booking. */
+  moved(view: View, pair: PairId, leg: Leg, operator: OperatorId): readonly Moved[];
+  /** See `discharge.ts`; true if this call booked it. */
+  discharge(tx: Tx, discharge: Discharge, now: UnixMillis): boolean;
   /** The operation with its journal entries. */
   payment(view: View, pair: PairId, leg: Leg): PaymentRecord | undefined;
 }
@@ -90,6 +111,31 @@ export function createPayments(config: PaymentsConfig): PaymentsDomain {
 
     posting: (view, pair, leg) => postingOf(pair, leg, paymentOf(view, pair, leg)),
     payment: paymentOf,
+    moved: (view, pair, leg, operator) => {
+      const record = paymentOf(view, pair, leg);
+      const account = `position:${operator}`;
+      return (record?.entries ?? []).flatMap(({ kind, lines }) =>
+        kind !== 'commit' || record === undefined
+          ? []
+          : lines.flatMap(([name, amount]) =>
+              name === account ? [{ asset: record.content.asset, amount: BigInt(amount) }] : [],
+            ),
+      );
+    },
+    discharge: bookDischarge,
+    exposures: (view) =>
+      (view.get(positionListTable, 'all') ?? [])
+        .filter(([operator]) => operator !== config.operator)
+        .map(([operator, asset]) => {
+          const { balance, debits, credits } = positionOf(view, operator, asset);
+          const atLeastNothing = (amount: bigint): bigint => (amount > 0n ? amount : 0n);
+          return {
+            operator,
+            asset,
+            owes: atLeastNothing(BigInt(balance) + BigInt(debits)),
+            owed: atLeastNothing(BigInt(credits) - BigInt(balance)),
+          };
+        }),
 
     openAccount: (tx, user, asset) => void openAccount(tx, user, asset),
     closeAccount: (tx, user, asset) => {

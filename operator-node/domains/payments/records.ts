@@ -33,13 +33,14 @@ export interface Position {
 
 /**
  * One change of an account in the journal. Accounts: `user:<userId>` (balance), `held:<userId>`, `position:<operator>`,
- * `fees` (income), `cash` (counter-account of deposits and withdrawals).
+ * `fees` (income), `cash` (counter-account of deposits and withdrawals), `settlement` (this operator's money at banks, out of
+ * which and into which positions are paid).
  */
 export type Line = readonly [account: string, amount: SignedAmount];
 
 /** Lines of one asset; at least two; their sum is zero. */
 export interface Entry {
-  readonly kind: 'hold' | 'release' | 'commit' | 'fee' | 'deposit' | 'withdrawal';
+  readonly kind: 'hold' | 'release' | 'commit' | 'fee' | 'deposit' | 'withdrawal' | 'discharge';
   readonly at: UnixMillis;
   readonly lines: readonly Line[];
 }
@@ -73,6 +74,18 @@ export interface CashRecord {
   readonly entry: Entry;
 }
 
+/** A position paid outside, as a window's statement says; the statement is its key, so it is booked once. */
+export interface DischargeRecord {
+  readonly operator: OperatorId;
+  readonly asset: Asset;
+  /** What came off the position: above zero where this operator paid. */
+  readonly amount: SignedAmount;
+  /** Of the window. */
+  readonly window: number;
+  readonly at: UnixMillis;
+  readonly entry: Entry;
+}
+
 export const accountTable = table<Account>('account');
 export const accountListTable = table<readonly Asset[]>('account-list');
 export const paymentTable = table<PaymentRecord>('payment');
@@ -80,6 +93,8 @@ export const positionTable = table<Position>('position');
 export const positionListTable = table<readonly (readonly [OperatorId, Asset])[]>('position-list');
 export const internalTable = table<SignedAmount>('internal');
 export const cashTable = table<CashRecord>('cash');
+/** Key: the digest of the window's statement. */
+export const dischargeTable = table<DischargeRecord>('discharge');
 
 /** Also the account's name in operation records. */
 export const accountKey = (user: UserId, asset: Asset): string => `${user}/${asset}`;

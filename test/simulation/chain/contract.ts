@@ -7,6 +7,10 @@ import type { Decision, Attestation } from '../../../operator-node/chain/calls.t
 import type { BatchOutcome, ChainEvent, Checkpoint, OperatorStatus } from '../../../operator-node/chain/chain.ts';
 import type { BatchId, Hash, Hex, OperatorId, UnixSeconds } from '../../../operator-node/model/ids.ts';
 import type { Batch } from '../../../operator-node/model/records.ts';
+import { ModelAuditLog } from './audit-log.ts';
+import { Revert } from './revert.ts';
+
+export { Revert };
 
 export type Call =
   | { readonly name: 'prepare'; readonly batch: Batch; readonly first: Hex; readonly second: Hex }
@@ -22,21 +26,25 @@ export type Call =
   /** Of AuditLog: the model has one contract for all three. */
   | { readonly name: 'checkpoint'; readonly operator: OperatorId; readonly entry: number; readonly head: Hash }
   | { readonly name: 'multicall'; readonly calls: readonly Call[] }
+  | {
+      readonly name: 'anchorStatement';
+      readonly operatorA: OperatorId;
+      readonly operatorB: OperatorId;
+      readonly statement: Hash;
+      readonly first: Hex;
+      readonly second: Hex;
+    }
+  | {
+      readonly name: 'discharge';
+      readonly payee: OperatorId;
+      readonly statement: Hash;
+      readonly reference: Hash;
+      readonly signature: Hex;
+    }
   | { readonly name: 'suspend' | 'reinstate'; readonly operator: OperatorId }
   | { readonly name: 'rotateAccount'; readonly operator: OperatorId; readonly account: string; readonly until: number }
   | { readonly name: 'rotateSigner'; readonly operator: OperatorId; readonly signer: Hex; readonly until: number }
   | { readonly name: 'nothing' };
-
-/** A call that the contract takes back whole. */
-export class Revert extends Error {
-  readonly args: readonly unknown[];
-
-  constructor(name: string, ...args: readonly unknown[]) {
-    super(name);
-    this.name = 'Revert';
-    this.args = args;
-  }
-}
 
 export interface Context {
   readonly sender: string;
@@ -70,7 +78,7 @@ export interface RegistryEntry {
 }
 
 /** Who signed is the world's affair: cheap marks, or real keys. */
-export type SignatureCheck = (signer: Hex, batchId: BatchId, signature: Hex) => boolean;
+export type SignatureCheck = (signer: Hex, digest: BatchId | Hash, signature: Hex) => boolean;
 
 export interface ContractRules {
   readonly batchIdOf: (batch: Batch) => BatchId;
@@ -96,6 +104,7 @@ export class Contract {
   readonly #last: Map<string, number>;
   readonly #registry: Map<OperatorId, RegistryEntry>;
   readonly #checkpoints: Map<OperatorId, Checkpoint>;
+  readonly #log: ModelAuditLog;
 
   constructor(rules: ContractRules, registry: ReadonlyMap<OperatorId, RegistryEntry>, from?: Contract) {
     this.#rules = rules;
@@ -103,6 +112,7 @@ export class Contract {
     this.#last = new Map(from === undefined ? [] : from.#last);
     this.#registry = new Map(registry);
     this.#checkpoints = new Map(from === undefined ? [] : from.#checkpoints);
+    this.#log = new ModelAuditLog(from === undefined ? undefined : from.#log);
   }
 
   get headers(): ReadonlyMap<BatchId, Header> {
@@ -147,6 +157,11 @@ export class Contract {
       }
       case 'checkpoint':
         return this.#checkpoint(context, call.operator, call.entry, call.head);
+      case 'anchorStatement':
+      case 'discharge':
+        return this.#log.call(call, (operator, digest, signature) =>
+          this.#isSignature(context.timestamp, operator, digest, signature),
+        );
       case 'multicall':
         return call.calls.flatMap((inner) => this.call(context, inner));
       case 'suspend':
@@ -435,12 +450,17 @@ export class Contract {
   }
 
   #requireSignature(timestamp: number, batchId: BatchId, operator: OperatorId, signature: Hex): void {
+    const valid = this.#isSignature(timestamp, operator, batchId, signature);
+    if (!valid) throw new Revert('PairSettlementInvalidSignature', batchId, BigInt(operator), signature);
+  }
+
+  #isSignature(timestamp: number, operator: OperatorId, digest: BatchId | Hash, signature: Hex): boolean {
     const entry = this.#registry.get(operator);
     const { signed } = this.#rules;
-    const valid =
+    return (
       entry !== undefined &&
-      (signed(entry.signer, batchId, signature) ||
-        (timestamp <= entry.previousSignerUntil && signed(entry.previousSigner, batchId, signature)));
-    if (!valid) throw new Revert('PairSettlementInvalidSignature', batchId, BigInt(operator), signature);
+      (signed(entry.signer, digest, signature) ||
+        (timestamp <= entry.previousSignerUntil && signed(entry.previousSigner, digest, signature)))
+    );
   }
 }

@@ -13,6 +13,7 @@ import {
 } from '../../../operator-node/chain/calls.ts';
 import type { ContractCall, Fees, SendingKey } from '../../../operator-node/chain/chain.ts';
 import { auditLogInterface, settlementInterface } from '../../../operator-node/chain/decode.ts';
+import { statementCalls, type StatementCalls } from '../../../operator-node/chain/audit-log.ts';
 import { ceiling } from '../../../operator-node/chain/fees.ts';
 import {
   localTransactionSigner,
@@ -23,6 +24,7 @@ import {
 import { recoverSigner, signDigest } from '../../../operator-node/commitment/typedData.ts';
 import type { BatchSigner } from '../../../operator-node/flow/context.ts';
 import type { Hash, Hex, OperatorId } from '../../../operator-node/model/ids.ts';
+import { auditLogDomain } from './audit-log.ts';
 import { Revert, type Call, type SignatureCheck } from './contract.ts';
 import type { ModelTransaction } from './model-chain.ts';
 
@@ -31,6 +33,7 @@ export const settlementAddress = `0x${'5e'.repeat(20)}`;
 export interface Notary {
   readonly calls: SettlementCalls;
   readonly auditLog: AuditLogCalls;
+  readonly statementCalls: StatementCalls;
   readonly signed: SignatureCheck;
   signerOf(operator: OperatorId): Hex;
   accountOf(operator: OperatorId, key: SendingKey): string;
@@ -80,6 +83,12 @@ export function cheapNotary(chainId: bigint): Notary {
     },
     auditLog: {
       checkpoint: (operator, entry, head) => callOf({ name: 'checkpoint', operator, entry, head }),
+    },
+    statementCalls: {
+      anchorStatement: ({ operatorA, operatorB, statement, signatureA: first, signatureB: second }) =>
+        callOf({ name: 'anchorStatement', operatorA, operatorB, statement, first, second }),
+      discharge: ({ payee, statement, reference, signature }) =>
+        callOf({ name: 'discharge', payee, statement, reference, signature }),
     },
     signerOf: (operator) => address(operator, 'signer'),
     accountOf: address,
@@ -149,6 +158,7 @@ export function realNotary(): Notary {
     signed,
     calls: settlementCalls(settlementAddress),
     auditLog: auditLogCalls(settlementAddress),
+    statementCalls: statementCalls(auditLogDomain.contract),
     signerOf: (operator) => keyOf(operator, 'signer').address as Hex,
     accountOf: (operator, key) => keyOf(operator, key).address,
     batchSigner: (operator) => ({
@@ -223,6 +233,23 @@ function callOf(data: Hex): Call {
       };
     case 'checkpoint':
       return { name: 'checkpoint', operator: Number(first) as OperatorId, entry: Number(second), head: third as Hash };
+    case 'anchorStatement':
+      return {
+        name: 'anchorStatement',
+        operatorA: Number(first) as OperatorId,
+        operatorB: Number(second) as OperatorId,
+        statement: third as Hash,
+        first: fourth as Hex,
+        second: args[4] as Hex,
+      };
+    case 'discharge':
+      return {
+        name: 'discharge',
+        payee: Number(first) as OperatorId,
+        statement: second as Hash,
+        reference: third as Hash,
+        signature: fourth as Hex,
+      };
     case 'multicall':
       return { name: 'multicall', calls: (first as readonly Hex[]).map(callOf) };
     default:

@@ -1,0 +1,143 @@
+/** `tandem window`: settlement windows with another operator (docs/settlement.md). */
+import { writeFileSync } from 'node:fs';
+import type { WindowComparison, WindowView } from '../api/services.ts';
+import { accessOptions, accessUsage, withNode } from './access.ts';
+import { parseCommand, print } from './arguments.ts';
+import type { NodeClient } from './client.ts';
+import { UsageError } from './devnet-file.ts';
+import { decimalText, table } from './format.ts';
+import type { Output } from './output.ts';
+import { settle } from './settle.ts';
+
+const usage = `usage: tandem window list [--peer HANDLE|ID]
+       tandem window close --peer HANDLE|ID
+       tandem window discharge --peer HANDLE|ID --window N --asset CODE --reference TEXT
+       tandem window payment --peer HANDLE|ID --window N --asset CODE [--out FILE]
+       tandem window compare --peer HANDLE|ID
+       tandem window settle --peer HANDLE|ID --operator HANDLE --reference TEXT [--devnet DIR]
+       each with [--json] [${accessUsage}]
+
+close       signs with the other operator what has moved since the last window, and anchors it
+discharge   by the operator that was paid: how, with the reference of the bank or the RTGS
+payment     ISO 20022 pacs.009, by the operator that pays
+compare     where the two operators' books differ: digests of batches, halved down to the pair
+settle      on a devnet, for both operators: close, anchor, discharge every asset, until all is booked`;
+
+const options = {
+  ...accessOptions,
+  peer: { type: 'string' },
+  window: { type: 'string' },
+  asset: { type: 'string' },
+  reference: { type: 'string' },
+  out: { type: 'string' },
+} as const;
+
+type Values = ReturnType<typeof parseCommand<typeof options>>['values'];
+
+function needed(values: Values, name: 'peer' | 'window' | 'asset' | 'reference'): string {
+  const value = values[name];
+  if (value === undefined) throw new UsageError(`--${name} is needed.\n${usage}`);
+  return value;
+}
+
+function windowNumber(values: Values): number {
+  const text = needed(values, 'window');
+  if (!/^[1-9][0-9]{0,14}$/.test(text)) throw new UsageError(`"${text}" is no number of a window.\n${usage}`);
+  return Number(text);
+}
+
+const laneText = ({ from, to }: WindowView['aToB']): string =>
+  to < from ? 'none' : from === to ? `${from}` : `${from}–${to}`;
+
+export function windowText(window: WindowView): string {
+  const { counterparty, number, state, overdue, opened, operatorA, operatorB, aToB, bToA, refusal, lines } = window;
+  const head = `Window ${number} with operator ${counterparty}: ${state}${overdue ? ', OVERDUE' : ''}, since ${opened}`;
+  const rows = lines.map(({ asset, owed, anchoredBlock, reference, dischargedBlock, statement }) => [
+    asset,
+    owed === '0' ? 'nothing to pay' : owed.startsWith('-') ? 'is paid' : 'pays',
+    decimalText(owed.replace('-', '')),
+    dischargedBlock !== undefined
+      ? `discharged in block ${dischargedBlock}`
+      : anchoredBlock !== undefined
+        ? `anchored in block ${anchoredBlock}`
+        : 'not anchored',
+    reference ?? '',
+    statement,
+  ]);
+  return [
+    head,
+    `Batches ${operatorA} to ${operatorB}: ${laneText(aToB)}; ${operatorB} to ${operatorA}: ${laneText(bToA)}`,
+    ...(refusal === undefined ? [] : [`The other operator has not signed: ${refusal}. See tandem window compare.`]),
+    table(rows, [2]),
+  ].join('\n');
+}
+
+function comparisonText({ differences, batches, more }: WindowComparison): string {
+  if (differences.length === 0) return `${batches} batches compared: both books say the same.`;
+  const rows = differences.map(({ pair, role, sequence, index, own }) => [
+    pair,
+    `batch ${sequence} as ${role}`,
+    `leaf ${index}`,
+    own === 'as-agreed' ? 'these books are as agreed: the other’s are not' : 'these books are not as agreed',
+  ]);
+  return `${table(rows)}${more ? '\nThere are more.' : ''}\n${batches} batches compared.`;
+}
+
+const verbs: Readonly<Record<string, (values: Values, client: NodeClient, out: Output) => Promise<number>>> = {
+  async list(values, client, out) {
+    const windows = await client.windows(values.peer);
+    print(out, values.json, { windows }, () =>
+      windows.length === 0 ? 'There is no window yet.' : windows.map(windowText).join('\n\n'),
+    );
+    return windows.some(({ overdue }) => overdue) ? 3 : 0;
+  },
+  async close(values, client, out) {
+    const window = await client.closeWindow(needed(values, 'peer'));
+    print(out, values.json, window, () => windowText(window));
+    return 0;
+  },
+  async discharge(values, client, out) {
+    const window = await client.dischargeWindow({
+      counterparty: needed(values, 'peer'),
+      number: windowNumber(values),
+      asset: needed(values, 'asset'),
+      reference: needed(values, 'reference'),
+    });
+    print(out, values.json, window, () => windowText(window));
+    return 0;
+  },
+  async payment(values, client, out) {
+    const query = new URLSearchParams({
+      counterparty: needed(values, 'peer'),
+      number: `${windowNumber(values)}`,
+      asset: needed(values, 'asset'),
+    });
+    const text = await client.text(`/v1/windows/pacs009?${query.toString()}`);
+    if (values.out === undefined) out.stdout.write(text);
+    else {
+      writeFileSync(values.out, text);
+      out.stderr.write(`${values.out}: ${Buffer.byteLength(text)} bytes\n`);
+    }
+    return 0;
+  },
+  async compare(values, client, out) {
+    const found = await client.compareWindow(needed(values, 'peer'));
+    print(out, values.json, found, () => comparisonText(found));
+    return found.differences.length === 0 ? 0 : 3;
+  },
+};
+
+export async function window(args: readonly string[], out: Output): Promise<number> {
+  const { values, positionals } = parseCommand(usage, args, options, { min: 1, max: 1 });
+  if (values.help) {
+    out.stdout.write(`${usage}\n`);
+    return 0;
+  }
+  const [verb = ''] = positionals;
+  if (verb === 'settle') {
+    return settle({ ...values, peer: needed(values, 'peer'), reference: needed(values, 'reference') }, out);
+  }
+  const run = Object.hasOwn(verbs, verb) ? verbs[verb] : undefined;
+  if (run === undefined) throw new UsageError(`There is no "tandem window ${verb}".\n${usage}`);
+  return withNode(values, (client) => run(values, client, out), values.peer);
+}

@@ -1,0 +1,80 @@
+/** Staff of the operators: closes windows now and then and says that they were paid; at the end everything is settled. */
+import { TandemError } from '../../operator-node/errors.ts';
+import { closeWindow } from '../../operator-node/flow/windows/close.ts';
+import { dischargeWindow } from '../../operator-node/flow/windows/discharge.ts';
+import { payeeOf, type WindowRecord } from '../../operator-node/flow/windows/window.ts';
+import type { OperatorId } from '../../operator-node/model/ids.ts';
+import type { World } from './world.ts';
+
+/** What staff is refused it tries another time. */
+const tried = (work: Promise<unknown>): void => {
+  work.catch((error: unknown) => {
+    if (!(error instanceof TandemError)) throw error;
+  });
+};
+
+export function close(world: World, operator: OperatorId, peer: OperatorId): void {
+  const flow = world.node(operator).serving?.node.flow;
+  if (flow !== undefined) tried(closeWindow(flow, peer));
+}
+
+/** Every payee of an anchored statement says that it was paid. */
+export function pay(world: World): void {
+  for (const operator of world.operators) {
+    const flow = world.node(operator).serving?.node.flow;
+    for (const { peer, content, lines } of flow?.windows.open() ?? []) {
+      for (const line of lines) {
+        if (flow === undefined || line.anchored === undefined || line.order !== undefined) continue;
+        if (payeeOf(content, line) !== operator) continue;
+        const reference = `bank ${operator} ${content.number}`;
+        tried(dischargeWindow(flow, { peer, number: content.number, asset: line.asset, reference }));
+      }
+    }
+  }
+}
+
+export function planWindows(world: World, span: number): void {
+  const chance = world.chance.fork('windows');
+  for (let count = chance.below(6); count > 0; count -= 1) {
+    world.time.after(chance.below(span), () => {
+      const operator = chance.pick(world.operators);
+      const peer = chance.pick(world.operators);
+      if (operator !== peer) close(world, operator, peer);
+      if (chance.happens(0.6)) pay(world);
+    });
+  }
+}
+
+const openWindows = (world: World): WindowRecord[] =>
+  world.operators.flatMap((operator) => [...(world.node(operator).serving?.node.flow.windows.open() ?? [])]);
+
+const owed = (world: World): string[] =>
+  world.operators.flatMap((operator) =>
+    [...world.monitor.ledger(operator)].flatMap(([key, amount]) =>
+      key.startsWith('position!') && !key.startsWith(`position!${operator}/`) && amount !== 0n
+        ? [`operator ${operator}: ${key} is ${amount}`]
+        : [],
+    ),
+  );
+
+/** Closes and pays until nobody owes anybody anything. */
+export async function settleWindows(
+  world: World,
+  until: (done: () => boolean, what: string) => Promise<void>,
+): Promise<void> {
+  // Asked again as staff would: a window that was under way has to end before the next one.
+  const again = (): void => {
+    for (const operator of world.operators) {
+      for (const peer of world.operators) if (operator < peer) close(world, operator, peer);
+    }
+    pay(world);
+    if (!over) world.time.after(2_000, again);
+  };
+  let over = false;
+  again();
+  await until(
+    () => openWindows(world).length === 0 && owed(world).length === 0 && world.quiet,
+    'every window is discharged and every position is zero (I6)',
+  );
+  over = true;
+}
