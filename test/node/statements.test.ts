@@ -208,18 +208,18 @@ describe('pacs009', () => {
   it('pays one pair alone, under the digits of its id, and a UETR made of them', () => {
     const [one, other] = [entry(1, 250n), entry(2, -7n)];
     const period = statement({ entries: [one, other, entry(3, 1n)] });
-    const xml = whole((given) => pacs009Pieces(given, one.pair))(period);
+    const xml = whole((given) => pacs009Pieces(given, pairId(1)))(period);
     expect(schemaFaults('pacs.009.001.08', xml)).toEqual([]);
     const of = (path: string) => texts('pacs.009.001.08', xml, path);
-    const digits = one.pair.replaceAll('-', '');
+    const digits = pairId(1).replaceAll('-', '');
     expect(of('//d:IntrBkSttlmAmt')).toEqual(['2.50']);
     expect(of('//d:EndToEndId | //d:InstrId | //d:TxId | //d:MsgId')).toEqual([digits, digits, digits, digits]);
     expect(of('//d:UETR')).toEqual([uetrOf(digits)]);
     expect(of('//d:UETR')[0]).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
-    expect(refusal(() => whole((given) => pacs009Pieces(given, other.pair))(period))).toMatch(
+    expect(refusal(() => whole((given) => pacs009Pieces(given, pairId(2)))(period))).toMatch(
       /is to pay 0.07 SEK for pair .*only the operator that pays/,
     );
-    expect(refusal(() => whole((given) => pacs009Pieces(given, entry(9, 1n).pair))(period))).toMatch(/^not-found: /);
+    expect(refusal(() => whole((given) => pacs009Pieces(given, pairId(9)))(period))).toMatch(/^not-found: /);
   });
 });
 
