@@ -61,7 +61,7 @@ export class Greetings {
     if (this.caps.isNews(peer, hello.caps)) {
       await this.engine.run((work) => {
         work.afterwards(this.caps.hear(work, peer, hello.caps));
-        work.journal('staff', { what: 'caps of a peer', peer, caps: hello.caps });
+        work.emit({ type: 'caps-heard', peer });
       });
     }
     this.known.set(peer, new Map(hello.assets.map(({ asset, exponent }) => [asset, exponent])));

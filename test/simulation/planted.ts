@@ -16,7 +16,7 @@ import { advance, table as shippedTable, type Table } from '../../operator-node/
 import { loadSide, moveSide, withdrawnTable } from '../../operator-node/flow/pair.ts';
 import { refusedTable } from '../../operator-node/flow/propose.ts';
 import * as steps from '../../operator-node/flow/steps.ts';
-import { toUnixSeconds, type Leg, type PairId } from '../../operator-node/model/ids.ts';
+import { toUnixSeconds, type Leg, type OperatorId, type PairId } from '../../operator-node/model/ids.ts';
 import type { Store, Table as StoreTable, Tx } from '../../operator-node/store/store.ts';
 import type { FaultName } from './faults.ts';
 import type { Plant } from './simulated-node.ts';

@@ -41,6 +41,7 @@ export async function answerWindow(
   const judgement = await flow.windows.judging.of(flow, from, content);
   if (judgement === undefined) return { answer: 'later', number, reason: 'busy' };
   if (judgement === 'not-final') return { answer: 'later', number, reason: 'not-final' };
+  if (judgement !== 'agrees' && !flow.allowance.take(from)) return { answer: 'later', number, reason: 'busy' };
   return engine.run((work): WindowAnswer => {
     if (judgement === 'form' || judgement === 'lanes') {
       told(work, from, content, judgement);
