@@ -93,7 +93,10 @@ describe('the log of the registry', () => {
     await receiptOf(consortium.registryAs(key), 'acceptController', 2);
     const replacement = await chain.wallet('a replaced controller');
     await receiptOf(registry, 'replaceController', 1, replacement.address);
-    await admitMore(scene, ['delta', 'eos', 'fauna', 'gaia']);
+    const controllers = await admitMore(scene, ['delta', 'eos', 'fauna', 'gaia']);
+    const asGaia = consortium.registryAs(controllers[3] ?? stranger);
+    await receiptOf(asGaia, 'rotateAccount', 7, key.address, 0);
+    await receiptOf(asGaia, 'rotatePin', 7, id('another pin of gaia'), 0);
     await receiptOf(registry, 'setGuardian', stranger.address);
     const asGuardian = consortium.registryAs(stranger);
     await receiptOf(asGuardian, 'suspendForEmergency', 4, now + 5000);

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 
 import { startTime } from './chain.ts';
 import { type Action, type Member, governanceScene, settings } from './governance.ts';
-import { deployRefusalOf, eventsOf, receiptOf, refusalOf } from './outcome.ts';
+import { eventsOf, receiptOf, refusalOf } from './outcome.ts';
 import { operatorStatus, standing } from './scene.ts';
 
 const scene = governanceScene();
@@ -543,43 +543,6 @@ describe('what could lock the consortium out', () => {
     await receiptOf(governor, 'queue', ...operations);
     await pass(settings.timelockSeconds);
     expect(await refusalOf(governor, 'execute', ...operations)).toEqual(['OperatorRegistryLastOperator', 7n]);
-  });
-
-  it('changes the delay within its bound', async () => {
-    const { timelock, decide } = scene();
-    await decide([1, 2, 3, 4], { target: timelock, method: 'updateDelay', args: [300] });
-    expect(await timelock.getFunction('getMinDelay')()).toBe(300n);
-    expect(await refusalOf(timelock, 'updateDelay', 1)).toEqual([
-      'TimelockUnauthorizedCaller',
-      scene().founder.address,
-    ]);
-  });
-});
-
-describe('the constructor', () => {
-  const deploy = async (change: Partial<typeof settings>): Promise<unknown> => {
-    const { chain, registry } = scene();
-    try {
-      await chain.deploy('ConsortiumGovernor', await registry.getAddress(), { ...settings, ...change });
-      return undefined;
-    } catch (error) {
-      return (await deployRefusalOf(Promise.reject(error)))[0];
-    }
-  };
-
-  it.each([
-    { votingPeriodSeconds: 59 },
-    { votingPeriodSeconds: 2_592_001, emergencySeconds: 2_592_000 },
-    { votingDelaySeconds: 2_592_001 },
-    { emergencySeconds: 2_592_001 },
-    { emergencySeconds: 1299 },
-    { timelockSeconds: 2_592_001 },
-  ])('refuses %o', async (change) => {
-    expect(await deploy(change)).toMatch(/PeriodOutOfRange|EmergencyTooShort|DelayTooLong/);
-  });
-
-  it('takes an emergency as long as a vote', async () => {
-    expect(await deploy({ emergencySeconds: 1300 })).toBeUndefined();
   });
 });
 

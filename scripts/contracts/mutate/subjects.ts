@@ -14,6 +14,12 @@ const settlementTests = [
   'test/contracts/vectors.test.ts',
 ];
 
+const governorTests = [
+  'test/contracts/governance.test.ts',
+  'test/contracts/governance.bounds.test.ts',
+  'test/contracts/event-log.governor.test.ts',
+];
+
 export const subjects: readonly Subject[] = [
   { file: 'contracts/PairSettlement.sol', contract: 'PairSettlement', tests: settlementTests },
   { file: 'contracts/libraries/InclusionProof.sol', contract: 'PairSettlement', tests: settlementTests },
@@ -32,11 +38,11 @@ export const subjects: readonly Subject[] = [
   {
     file: 'contracts/ConsortiumGovernor.sol',
     contract: 'ConsortiumGovernor',
-    tests: ['test/contracts/governance.test.ts', 'test/contracts/event-log.governor.test.ts'],
+    tests: governorTests,
   },
   {
     file: 'contracts/ConsortiumTimelock.sol',
     contract: 'ConsortiumGovernor',
-    tests: ['test/contracts/governance.test.ts', 'test/contracts/event-log.governor.test.ts'],
+    tests: governorTests,
   },
 ];
