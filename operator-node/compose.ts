@@ -20,6 +20,8 @@ import { createPayments, type PaymentsDomain } from './domains/payments/payments
 import { createDomains, type Domains } from './domains/registry.ts';
 import type { Clock, Random } from './engine/clock.ts';
 import { Engine, type EngineEvent } from './engine/engine.ts';
+import { Eraser } from './erasure/erase.ts';
+import { noShelf, type TombstoneShelf } from './erasure/tombstones.ts';
 import { TandemError } from './errors.ts';
 import { PeerAllowance } from './flow/allowance.ts';
 import { applyBlocks, cursorTable } from './flow/blocks.ts';
@@ -59,6 +61,10 @@ export interface NodeParts extends NodeDomains {
   readonly store: Store;
   /** Absent: the disk has no end. */
   readonly freeBytes?: FreeBytes;
+  /** Where tombstones of erased users go; nowhere unless given. */
+  readonly shelf?: TombstoneShelf;
+  /** Takes deleted keys off the disk; nothing to do unless given. */
+  readonly purge?: () => Promise<void>;
   readonly clock: Clock;
   readonly random: Random;
   readonly reader: ChainReader;
@@ -99,6 +105,7 @@ export interface ComposedNode {
   readonly handlers: PeerHandlers;
   readonly receiver: Receiver;
   readonly staff: Staff;
+  readonly eraser: Eraser;
   /** As this node greets others. */
   readonly hello: Greeting;
   /** Reads the operators and the store, then sets everything going. @throws {TandemError} `chain-unavailable`, `config-invalid` */
@@ -307,9 +314,17 @@ export function composeNode(parts: NodeParts): ComposedNode {
     },
   });
 
+  const eraser = new Eraser({
+    flow,
+    payments,
+    shelf: parts.shelf ?? noShelf,
+    purge: parts.purge ?? (() => Promise.resolve()),
+  });
+
   return {
     flow,
     engine,
+    eraser,
     head,
     peers,
     sender,
@@ -334,6 +349,9 @@ export function composeNode(parts: NodeParts): ComposedNode {
       watcher.start(store.newest.get(cursorTable, 'chain'));
       engine.start();
       startClocks(flow);
+      void eraser.resume().catch((error: unknown) => {
+        onFailure('erasure', error);
+      });
     },
     async stop() {
       await watcher.stop();

@@ -28,8 +28,14 @@ const schema = z.strictObject({
       dir: z.string().optional(),
       /** A second copy of the store: each write is synced there too before it counts. On another disk than `dataDir`. */
       followDir: z.string().optional(),
+      /** The keys of users in step with `followDir`: in a folder of its own, of which an erased key is gone at once. */
+      followKeysDir: z.string().optional(),
+      /** Where `tandem backup --keys` puts the keys of users. On another disk than `dir`, and copied nowhere for long. */
+      keysDir: z.string().optional(),
+      /** A key backup is removed, and not restored from, when it is older. */
+      keysDays: z.number().int().min(1).max(365).default(30),
     })
-    .default({}),
+    .prefault({}),
   api: listen.extend({
     /** For the message gateway: `/v1/messages` and the devnet's phones. */
     gatewayToken: token,
@@ -114,6 +120,15 @@ const schema = z.strictObject({
   batch: z.strictObject({ maxPairs: z.number().int().min(1).max(4096).default(1024) }).prefault({}),
   /** Which fields go to whom, by name: added to the built-in policies (docs/audit-formats.md), or in their place. */
   disclosure: z.strictObject({ policies: policiesSchema }).prefault({}),
+  /** For how long law requires what is about a user to be kept after its last day: it is not erased before. */
+  retention: z
+    .strictObject({
+      /** Accounts, pairs and their records. */
+      ledgerDays: z.number().int().min(0).max(36_525).default(2_557),
+      /** What was said: orders, questions, answers, confirmations. */
+      messagesDays: z.number().int().min(0).max(36_525).default(90),
+    })
+    .prefault({}),
   /** Who may fetch disclosure files by itself, and which (docs/audit-access.md). */
   auditors: z
     .array(
@@ -163,7 +178,10 @@ const pathFields = (config: Config, base: string): Config => ({
   dataDir: resolve(base, config.dataDir),
   backup: {
     ...(config.backup.dir === undefined ? {} : { dir: resolve(base, config.backup.dir) }),
+    keysDays: config.backup.keysDays,
     ...(config.backup.followDir === undefined ? {} : { followDir: resolve(base, config.backup.followDir) }),
+    ...(config.backup.followKeysDir === undefined ? {} : { followKeysDir: resolve(base, config.backup.followKeysDir) }),
+    ...(config.backup.keysDir === undefined ? {} : { keysDir: resolve(base, config.backup.keysDir) }),
   },
   channel: {
     ...config.channel,

@@ -2,10 +2,14 @@
 import { readFileSync, statSync } from 'node:fs';
 import { computeAddress } from 'ethers';
 import { z } from 'zod';
+import { fromHex } from './commitment/bytes.ts';
 import { recoverSigner, signDigest } from './commitment/typedData.ts';
+import type { Random } from './engine/clock.ts';
 import { TandemError } from './errors.ts';
 import type { BatchSigner } from './flow/context.ts';
 import { isHex, type Hex } from './model/ids.ts';
+import type { Codec } from './store/codec.ts';
+import { personalCodec } from './store/personal.ts';
 
 const secret = z
   .string()
@@ -44,6 +48,10 @@ export function loadKeys(file: string): Keys {
   const fields = result.error.issues.map(({ path, message }) => `${path.join('.') || '(top)'}: ${message}`);
   throw new TandemError('config-invalid', `The keys file ${file} is not valid:\n  ${fields.join('\n  ')}`);
 }
+
+/** What is personal in this operator's store is sealed under its users' keys, and numbers are looked up by their MAC. */
+export const codecOf = ({ operatorKey }: Keys, random: Random): Codec =>
+  personalCodec({ indexKey: fromHex(operatorKey), random });
 
 /** The address of a secret, lower case. */
 export const addressOf = (secret: Hex): string => computeAddress(secret).toLowerCase();

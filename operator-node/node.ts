@@ -24,9 +24,12 @@ import { loadDirectory } from './directory/file.ts';
 import { systemClock, systemRandom } from './engine/clock.ts';
 import type { EngineEvent } from './engine/engine.ts';
 import { checkJournalEnd, checkJournalFurther } from './engine/journal.ts';
+import { KeyLog } from './erasure/key-backup.ts';
+import { followKeysDirOf, tombstoneFolders } from './erasure/restoring.ts';
+import { fileShelf } from './erasure/tombstones.ts';
 import { TandemError } from './errors.ts';
 import { anchorStatus } from './flow/checkpoint.ts';
-import { addressOf, loadKeys, localSigner } from './keys.ts';
+import { addressOf, codecOf, loadKeys, localSigner } from './keys.ts';
 import { FanoutGateway } from './messaging/fanout.ts';
 import type { MessageGateway } from './messaging/gateway.ts';
 import { Phones } from './messaging/phones.ts';
@@ -36,6 +39,7 @@ import { Backups, headerOf } from './recovery/backup.ts';
 import { FollowLog } from './recovery/follow.ts';
 import { holdsBefore } from './recovery/holds.ts';
 import { recoveryOf } from './recovery/state.ts';
+import { checkFormat } from './store/format.ts';
 import { openLevelStore } from './store/level.ts';
 import { freeBytesOf, type Room } from './store/room.ts';
 
@@ -92,12 +96,14 @@ export async function startNode(config: Config, { log, onFatal }: NodeHooks): Pr
   const { followDir } = config.backup;
   const followed: { log: FollowLog | undefined } = { log: undefined };
   const store = await openLevelStore(config.dataDir, {
+    codec: codecOf(keys, systemRandom),
     ...(followDir === undefined
       ? {}
       : {
           follow: async (mark, records) => {
             const header = () => headerOf(config, settlement, systemClock.now());
-            return (followed.log = await FollowLog.open({ dir: followDir, header }, mark, records));
+            const keys = await KeyLog.open(followKeysDirOf(config.backup) ?? followDir, mark.store, records());
+            return (followed.log = await FollowLog.open({ dir: followDir, header, keys }, mark, records));
           },
         }),
     onFlush: ({ millis, transactions }) => {
@@ -112,6 +118,7 @@ export async function startNode(config: Config, { log, onFatal }: NodeHooks): Pr
       `The store in ${config.dataDir} was restored and may be behind what this operator has signed: it must not be started.`,
     );
   }
+  await checkFormat(store);
   await checkJournalEnd(store);
   const phones = config.gateway.phonesDir === undefined ? undefined : await Phones.open(config.gateway.phonesDir);
   const gateway = gatewayOf(config, phones);
@@ -120,6 +127,8 @@ export async function startNode(config: Config, { log, onFatal }: NodeHooks): Pr
     if (error instanceof TandemError && storeFaults.has(error.code)) onFatal(error);
     else log({ level: 'warn', where, message: error instanceof Error ? error.message : String(error) });
   };
+  /** Set below: made of the engine. */
+  const kept: { backups: Backups | undefined } = { backups: undefined };
   const common = { operator: operator.id, ...tls, now: () => systemClock.now() };
   const node = composeNode({
     ...parts,
@@ -129,6 +138,11 @@ export async function startNode(config: Config, { log, onFatal }: NodeHooks): Pr
     firstBlock: network.firstBlock,
     store,
     freeBytes: freeBytesOf(config.dataDir),
+    shelf: fileShelf(tombstoneFolders(config)),
+    purge: async () => {
+      await store.purge();
+      await kept.backups?.renewKeys();
+    },
     clock: systemClock,
     random: systemRandom,
     reader,
@@ -201,7 +215,13 @@ export async function startNode(config: Config, { log, onFatal }: NodeHooks): Pr
     await checkJournalFurther(store, journalEntries);
   });
 
-  const backups = new Backups({ config, settlement, engine, records: () => store.records(), follow: followed.log });
+  const backups = (kept.backups = new Backups({
+    config,
+    settlement,
+    engine,
+    records: () => store.records(),
+    follow: followed.log,
+  }));
   engine.every(tidyMillis, 'backup', () => backups.tidy());
 
   const channelServer = await startChannelServer({
@@ -220,6 +240,7 @@ export async function startNode(config: Config, { log, onFatal }: NodeHooks): Pr
     flow,
     receiver: node.receiver,
     staff: node.staff,
+    eraser: node.eraser,
     payments: parts.payments,
     readiness,
     metrics: () => metrics.text(),

@@ -8,11 +8,11 @@ import { alwaysDisclosed } from '../audit/records.ts';
 import type { DisclosurePolicy } from '../audit/bundle.ts';
 import { disclosureFormat, encodeLine, type PairLine, type PostingLine } from '../audit/disclosures/lines.ts';
 import { policyOf } from '../audit/disclosures/policies.ts';
-import { disclosureDigest } from '../commitment/disclosure.ts';
-import { discloseOperation, discloseTerms } from '../commitment/record.ts';
+import { discloseTerms } from '../commitment/record.ts';
 import { operationFields, termsFields } from '../commitment/schema.ts';
-import { batchSecret, operationSecret } from '../commitment/secrets.ts';
+import { batchSecret } from '../commitment/secrets.ts';
 import type { PaymentsDomain } from '../domains/payments/payments.ts';
+import { digestOfEntry, entriesOf } from '../erasure/records.ts';
 import { TandemError } from '../errors.ts';
 import { laneBatchTable, loadBatch, peerCommitmentTable, type KnownBatch } from '../flow/batch.ts';
 import { cursorTable } from '../flow/blocks.ts';
@@ -21,7 +21,6 @@ import { loadSide, type Side } from '../flow/pair.ts';
 import { leafHashes } from '../flow/propose.ts';
 import { toTimestamp, type Hash, type Leg, type OperatorId, type PairId, type Role } from '../model/ids.ts';
 import type { View } from '../store/store.ts';
-import { userTable } from '../users/user.ts';
 import type { DisclosurePage, DisclosureRequest } from './services.ts';
 
 /** A page ends with the batch that passes this. */
@@ -36,7 +35,7 @@ const hidden = <Field extends string>(
 ): string[] =>
   fields.map((field, at) => {
     const disclosure = disclosures[at] ?? '';
-    return shown.has(field) ? disclosure : disclosureDigest(disclosure);
+    return shown.has(field) ? disclosure : digestOfEntry(disclosure);
   });
 
 interface Shown {
@@ -85,13 +84,7 @@ function pairLine(
     throw new TandemError('internal', `Pair ${pair} has lost its leaf.`);
   }
   const records = Object.fromEntries(
-    sides.map((side) => {
-      const user = view.get(userTable, side.user);
-      if (user === undefined || side.record === undefined)
-        throw new TandemError('internal', `Pair ${pair} has lost its record.`);
-      const disclosures = discloseOperation(operationSecret(user.key, pair, side.leg), side.record);
-      return [side.leg, hidden(operationFields, disclosures, shown.operation)];
-    }),
+    sides.map((side) => [side.leg, hidden(operationFields, entriesOf(view, side), shown.operation)]),
   );
   const line: PairLine = {
     type: 'pair',

@@ -1,31 +1,26 @@
 /** What the journal has of a pair, with its path to a head that the chain has: handed over in a dispute, and journaled. */
-import {
-  encodeExcerpt,
-  excerptFormat,
-  maxPathEntries,
-  payloadDigestOf,
-  type Excerpt,
-} from '../audit/journal/excerpt.ts';
+import { encodeExcerpt, excerptFormat, maxPathEntries, type Excerpt } from '../audit/journal/excerpt.ts';
 import { policyOf } from '../audit/disclosures/policies.ts';
-import { journalEntry, journalHead, scanJournal, type JournalEntry } from '../engine/journal.ts';
+import { isReadable, journalEntry, journalHead, scanJournal, type OpenEntry } from '../engine/journal.ts';
 import { TandemError } from '../errors.ts';
 import { anchoredFrom } from '../flow/checkpoint.ts';
 import type { FlowContext } from '../flow/context.ts';
 import type { PairSide } from '../flow/pair.ts';
+import { hasKeys } from '../users/keys.ts';
 import type { Disclosing } from './services.ts';
 
 /** A clock may have been set back a little between two entries. */
 const backMillis = 300_000;
 
 /** An order is journaled in the write that begins its pair, before there is a pair to name: its sender and time are that pair's. */
-const isOf = ({ kind, at, payload }: JournalEntry, sides: readonly PairSide[]): boolean =>
+const isOf = ({ kind, at, payload }: OpenEntry, sides: readonly PairSide[]): boolean =>
   sides.some(({ side: { pair, leg, userNumber, heldAt } }) =>
     kind === 'order'
       ? payload['cancel'] === pair || (leg === 'first' && at === heldAt && payload['from'] === userNumber)
       : kind !== 'disclosure' && kind !== 'fault' && payload['pair'] === pair,
   );
 
-const textOf = ({ payload }: JournalEntry): string => JSON.stringify(payload);
+const textOf = ({ payload }: OpenEntry): string => JSON.stringify(payload);
 
 /** The first entry that is not earlier; by halves, since entries come in the order of time. */
 function entryAt(flow: FlowContext, at: number): number {
@@ -39,13 +34,10 @@ function entryAt(flow: FlowContext, at: number): number {
   return low;
 }
 
-async function entriesOf(
-  flow: FlowContext,
-  sides: readonly PairSide[],
-  from: number,
-): Promise<readonly JournalEntry[]> {
-  const found: JournalEntry[] = [];
-  for await (const entry of scanJournal(flow.engine.store, from)) if (isOf(entry, sides)) found.push(entry);
+async function entriesOf(flow: FlowContext, sides: readonly PairSide[], from: number): Promise<readonly OpenEntry[]> {
+  const found: OpenEntry[] = [];
+  for await (const entry of scanJournal(flow.engine.store, from))
+    if (isReadable(entry) && isOf(entry, sides)) found.push(entry);
   return found;
 }
 
@@ -68,7 +60,8 @@ export async function journalExcerpt(
   // A clock that was far off when the pair began: then all of it is looked at.
   const entries = near.length > 0 ? near : await entriesOf(flow, sides, 1);
   const [first, last] = [entries[0], entries.at(-1)];
-  if (first === undefined || last === undefined) throw refuse(`The journal has nothing of pair ${pair}.`);
+  if (first === undefined || last === undefined)
+    throw refuse(`The journal has nothing of pair ${pair}, or it is erased.`);
   const anchor = await anchoredFrom(flow.engine.store, last.sequence);
   if (anchor === undefined) {
     const { anchorSeconds } = flow.config.journal;
@@ -83,9 +76,9 @@ export async function journalExcerpt(
   const shown = new Set(entries.map(({ sequence }) => sequence));
   const path: Excerpt['path'] = [];
   for await (const entry of scanJournal(flow.engine.store, first.sequence)) {
-    const { sequence, at, kind, salt } = entry;
+    const { sequence, at, kind, payloadDigest } = entry;
     if (sequence > anchor.entry) break;
-    if (!shown.has(sequence)) path.push([sequence, at, kind, payloadDigestOf(salt, textOf(entry))]);
+    if (!shown.has(sequence)) path.push([sequence, at, kind, payloadDigest]);
   }
   const text = encodeExcerpt({
     format: excerptFormat,
@@ -102,7 +95,9 @@ export async function journalExcerpt(
     anchor: { entry: anchor.entry, head: anchor.head, block: anchor.block },
   });
   await flow.engine.run((work) => {
-    work.journal('disclosure', { pair, what: 'journal excerpt', policy: name, recipient, reason });
+    // The reason of a dispute may name the person whom it is about.
+    const about = sides.find(({ side }) => hasKeys(work, side.user))?.side.user;
+    work.journal('disclosure', { pair, what: 'journal excerpt', policy: name, recipient, reason }, about);
   });
   return text;
 }

@@ -2,8 +2,9 @@
 import { buildBundle } from '../audit/bundle.ts';
 import { policyOf } from '../audit/disclosures/policies.ts';
 import { readFacts } from '../audit/facts.ts';
-import { operationSecret } from '../commitment/secrets.ts';
 import type { PaymentsDomain } from '../domains/payments/payments.ts';
+import type { Eraser } from '../erasure/erase.ts';
+import { entriesOf } from '../erasure/records.ts';
 import { TandemError } from '../errors.ts';
 import { loadBatch, peerCommitmentTable } from '../flow/batch.ts';
 import type { FlowContext } from '../flow/context.ts';
@@ -16,6 +17,7 @@ import { examine, type DoctorParts } from '../recovery/doctor.ts';
 import { exportDoubt, listDoubt } from '../recovery/doubt.ts';
 import type { View } from '../store/store.ts';
 import type { Staff } from '../users/staff.ts';
+import { hasKeys } from '../users/keys.ts';
 import { userByNumber, userTable, type User } from '../users/user.ts';
 import { auditorPage, auditScope } from './node-auditors.ts';
 import { discrepanciesOf } from './node-discrepancies.ts';
@@ -29,6 +31,7 @@ export interface NodeServicesParts {
   readonly flow: FlowContext;
   readonly receiver: Receiver;
   readonly staff: Staff;
+  readonly eraser: Eraser;
   readonly payments: PaymentsDomain;
   readonly readiness: () => Readiness;
   readonly metrics: () => Promise<string>;
@@ -113,7 +116,14 @@ export function createNodeServices(parts: NodeServicesParts): NodeServices {
     users: async () => {
       const found: User[] = [];
       for await (const [, user] of engine.store.scan(userTable)) found.push(user);
-      return found.map(({ number, name, language, kind, joined }) => ({ number, name, language, kind, joined }));
+      return found.map(({ id, number, name, language, kind, joined }) => ({
+        id,
+        number,
+        name,
+        language,
+        kind,
+        joined,
+      }));
     },
     createUser: (user) => staff.createUser(user),
     deposit: (movement) => staff.move('deposit', movement),
@@ -127,6 +137,9 @@ export function createNodeServices(parts: NodeServicesParts): NodeServices {
       return exportDoubt(doubt, parts.sign);
     },
     backup: (kind) => parts.backups.make(kind),
+    backupKeys: () => parts.backups.makeKeys(),
+    erase: (who, what) => parts.eraser.erase(who, what),
+    erasures: () => parts.eraser.list(),
     doctor: () => examine(parts.doctor),
     readiness: () => Promise.resolve(parts.readiness()),
     metrics: parts.metrics,
@@ -176,14 +189,7 @@ async function evidenceOf(
     if (side === undefined || other === undefined) throw new TandemError('internal', `Pair ${pair} has lost its leaf.`);
     return { pair, ...leafHashes(side, other) };
   });
-  const operations = Object.fromEntries(
-    sides.map(({ side }) => {
-      const user = view.get(userTable, side.user);
-      if (user === undefined || side.record === undefined)
-        throw new TandemError('internal', `Pair ${side.pair} has lost its record.`);
-      return [side.leg, { record: side.record, secret: operationSecret(user.key, side.pair, side.leg) }];
-    }),
-  );
+  const operations = Object.fromEntries(sides.map(({ side }) => [side.leg, { entries: entriesOf(view, side) }]));
   const text = buildBundle({
     domain: flow.settlement,
     signed,
@@ -195,7 +201,10 @@ async function evidenceOf(
     policy,
   });
   await flow.engine.run((work) => {
-    work.journal('disclosure', { pair: own.side.pair, what: 'evidence bundle', policy: name, recipient, reason });
+    // The reason of a dispute may name the person whom it is about.
+    const about = hasKeys(work, own.side.user) ? own.side.user : undefined;
+    const payload = { pair: own.side.pair, what: 'evidence bundle', policy: name, recipient, reason };
+    work.journal('disclosure', payload, about);
   });
   return text;
 }

@@ -346,6 +346,42 @@ const cash = (operationId: 'deposit' | 'withdraw', path: string, summary: string
     },
   });
 
+const erase = route({
+  operationId: 'erase',
+  method: 'post',
+  path: '/v1/erasures',
+  token: 'admin',
+  summary: 'Erases a user, or what was said to and by it. The same again is answered with what was done.',
+  body: { schema: schemas.erasureRequest, maxBytes: schemas.maxStaffBodyBytes },
+  answers: { 200: { description: 'Erased here; the counterparties are being told.', schema: schemas.erasure } },
+  refusals: ['not-found', 'unprocessable', 'not-ready', 'store-failed'],
+  run: async (services, { body }) => ok(await services.erase(body.user, body.what)),
+});
+
+const erasures = route({
+  operationId: 'erasures',
+  method: 'get',
+  path: '/v1/erasures',
+  token: 'admin',
+  summary: 'Every erasure there was, by user id: there is nothing else of an erased user.',
+  query: schemas.noQuery,
+  answers: { 200: { description: 'All of them.', schema: schemas.erasures } },
+  refusals: ['bad-request'],
+  run: async (services) => ok({ erasures: await services.erasures() }),
+});
+
+const keyBackup = route({
+  operationId: 'keyBackup',
+  method: 'post',
+  path: '/v1/key-backup',
+  token: 'admin',
+  summary: 'Writes the keys of users to a file of their own in `backup.keysDir`, which is removed when it expires.',
+  body: { schema: schemas.nothing, maxBytes: schemas.maxStaffBodyBytes },
+  answers: { 200: { description: 'What was written, and until when it can be used.', schema: schemas.madeKeyBackup } },
+  refusals: ['unprocessable', 'not-ready', 'store-failed'],
+  run: async (services) => ok(await services.backupKeys()),
+});
+
 const doubt = route({
   operationId: 'doubt',
   method: 'get',
@@ -487,8 +523,11 @@ export const routes: readonly Route[] = [
     '/v1/withdrawals',
     'Money out of a user’s account, by staff. The same id and content again: the same answer.',
   ),
+  erase,
+  erasures,
   doubt,
   backup,
+  keyBackup,
   doctor,
   health,
   readiness,

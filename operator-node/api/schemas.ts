@@ -84,6 +84,8 @@ export const inboundMessage = z.strictObject({ id, from: msisdn, to: msisdn, tex
 export const disposition = z.strictObject({ id, disposition: z.enum(['forwarded', 'intercepted', 'answered']) });
 
 export const byNumber = z.strictObject({ number: msisdn });
+const userId = z.string().regex(/^u_[0-9a-f]{24}$/, 'a user id');
+
 export const byPair = z.strictObject({ id: pairId });
 
 export const phoneQuery = z.strictObject({
@@ -324,9 +326,37 @@ export const capAnswer = z.strictObject({ operator: operatorId, asset, agreed: a
 
 export const users = z.strictObject({
   users: z.array(
-    z.strictObject({ number: msisdn, name: z.string(), language: z.string(), kind: z.string(), joined: z.boolean() }),
+    z.strictObject({
+      id: userId,
+      number: msisdn,
+      name: z.string(),
+      language: z.string(),
+      kind: z.string(),
+      joined: z.boolean(),
+    }),
   ),
 });
+
+export const erasureRequest = z.strictObject({
+  user: z.string().min(1).max(64).meta({ description: 'The user’s id, or its number.' }),
+  what: z
+    .enum(['all', 'messages'], { error: say('"all" or "messages"') })
+    .default('all')
+    .meta({ description: '`messages`: only what was said to and by the user, who stays.' }),
+});
+export const erasure = z.strictObject({
+  user: userId,
+  what: z.enum(['all', 'messages']),
+  phase: z.enum(['begun', 'erased', 'purged']),
+  begun: z.number().int(),
+  generation: z.number().int().optional(),
+  erased: z.number().int().optional(),
+  records: z.number().int().optional(),
+  told: z.array(operatorId).optional(),
+});
+export const erasures = z.strictObject({ erasures: z.array(erasure) });
+export const nothing = z.strictObject({});
+export const madeKeyBackup = z.strictObject({ file: z.string(), records: z.number().int(), expires: z.number().int() });
 
 export const doubtQuery = z.strictObject({
   signed: z

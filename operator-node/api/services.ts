@@ -1,5 +1,18 @@
 /** What the HTTP API needs of a node. Every read is of durable state. */
-import type { Amount, Asset, BatchId, Hash, Msisdn, OperatorId, PairId, Role, Timestamp } from '../model/ids.ts';
+import type {
+  Amount,
+  Asset,
+  BatchId,
+  Hash,
+  Msisdn,
+  OperatorId,
+  PairId,
+  Role,
+  Timestamp,
+  UserId,
+} from '../model/ids.ts';
+import type { KeyBackupSummary } from '../erasure/key-backup.ts';
+import type { ErasureScope, ErasureState } from '../erasure/state.ts';
 import type { Diagnosis } from '../recovery/doctor.ts';
 import type { Doubt } from '../recovery/doubt.ts';
 import type { SnapshotSummary } from '../recovery/snapshot.ts';
@@ -282,7 +295,9 @@ export interface NodeServices {
   auditScope(auditor: string): Promise<AuditScope>;
   /** As `disclosures`, within the auditor's scope. @throws `forbidden` outside of it */
   auditDisclosures(auditor: string, request: AuditRequest): Promise<DisclosurePage>;
-  users(): Promise<readonly { number: Msisdn; name: string; language: string; kind: string; joined: boolean }[]>;
+  users(): Promise<
+    readonly { id: UserId; number: Msisdn; name: string; language: string; kind: string; joined: boolean }[]
+  >;
   createUser(user: NewUser): Promise<{ readonly number: Msisdn; readonly created: boolean }>;
   deposit(movement: CashMovement): Promise<{ readonly asset: Asset; readonly balance: Amount }>;
   withdraw(movement: CashMovement): Promise<{ readonly asset: Asset; readonly balance: Amount }>;
@@ -292,6 +307,14 @@ export interface NodeServices {
   doubtFile(): Promise<string>;
   /** A backup while the node runs; `follow`: a new base of the followed copy. @throws `unprocessable`, `too-busy` */
   backup(kind: 'file' | 'follow'): Promise<SnapshotSummary>;
+  /** The keys of users by themselves (docs/erasure.md). @throws `unprocessable` */
+  backupKeys(): Promise<KeyBackupSummary>;
+  /**
+   * Erases a user, or what was said to and by it (docs/erasure.md); journaled. The same again is answered as before.
+   * @throws `not-found`, `unprocessable` with what stands in the way and until when
+   */
+  erase(who: string, what: ErasureScope): Promise<ErasureState>;
+  erasures(): Promise<readonly ErasureState[]>;
   /** Store, chain and peers compared; each difference named. Reads everything. */
   doctor(): Promise<Diagnosis>;
   readiness(): Promise<Readiness>;

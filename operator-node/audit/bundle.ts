@@ -6,7 +6,7 @@ import { disclosureDigest } from '../commitment/disclosure.ts';
 import { encodeLeaf, type LeafParts } from '../commitment/leaf.ts';
 import { merkleTree } from '../commitment/merkle.ts';
 import { toHash } from '../commitment/bytes.ts';
-import { discloseOperation, discloseTerms, operationCommitment, termsCommitment } from '../commitment/record.ts';
+import { discloseOperation, discloseTerms, operationCommitmentOf, termsCommitment } from '../commitment/record.ts';
 import { operationFields, termsFields, type OperationField, type TermsField } from '../commitment/schema.ts';
 import { TandemError } from '../errors.ts';
 import type { Hash, Hex, Leg } from '../model/ids.ts';
@@ -14,11 +14,17 @@ import type { OperationRecord, SettlementDomain, SignedBatch, Terms } from '../m
 import { bundleFormat, encodeBundle, type Decision, type EvidenceBundle } from './format.ts';
 import { alwaysDisclosed } from './records.ts';
 
-/** One operation's record: with its secret its fields can be disclosed; the leaf has the commitment of the other one. */
-export interface OwnOperation {
-  readonly record: OperationRecord;
-  readonly secret: Hash;
-}
+/**
+ * One operation's record: with its secret its fields can be disclosed; the leaf has the commitment of the other one. Or its
+ * twelve entries, a disclosure or a digest each, where its user was erased.
+ */
+export type OwnOperation =
+  { readonly record: OperationRecord; readonly secret: Hash } | { readonly entries: readonly string[] };
+
+const entriesOf = (own: OwnOperation): readonly string[] =>
+  'entries' in own ? own.entries : discloseOperation(own.secret, own.record);
+
+const digestOf = (entry: string): Hash => (entry.startsWith('0x') ? (entry as Hash) : disclosureDigest(entry));
 
 /** Which fields are handed over, beside those that always are. */
 export interface DisclosurePolicy {
@@ -66,7 +72,7 @@ function entries<Field extends string>(
 ): string[] {
   return fields.map((field, position) => {
     const disclosure = disclosures[position] ?? '';
-    return shown.includes(field) || always.includes(field) ? disclosure : disclosureDigest(disclosure);
+    return shown.includes(field) || always.includes(field) ? disclosure : digestOf(disclosure);
   });
 }
 
@@ -95,8 +101,8 @@ export function buildBundle(input: BundleInput): string {
   const operationEntries = (leg: Leg): { [leg: string]: string[] } => {
     const own = operations[leg];
     if (own === undefined) return {};
-    expect(`${leg} operation’s fields`, operationCommitment(own.secret, own.record), leaf[leg]);
-    const disclosures = discloseOperation(own.secret, own.record);
+    const disclosures = entriesOf(own);
+    expect(`${leg} operation’s fields`, operationCommitmentOf(disclosures.map(digestOf)), leaf[leg]);
     return { [leg]: entries(operationFields, disclosures, policy.operation, alwaysDisclosed.operation) };
   };
   const { initiator, acceptor, sequence, deadline, count, root } = signed.batch;

@@ -275,6 +275,18 @@ export const methods = {
       z.strictObject({ answer: z.literal('unknown'), batchId: comparedBatch }),
     ]),
   },
+  /** A user of the asking operator is erased: what was told of it beside these pairs is to be forgotten. */
+  erased: {
+    request: z.strictObject({
+      at: unixSeconds,
+      pairs: z
+        .array(z.strictObject({ pair: pairId, leg: z.enum(['first', 'second']) }))
+        .min(1)
+        .max(maxProposals),
+      signature,
+    }),
+    answer: z.strictObject({ answer: z.enum(['erased', 'wrong-signature', 'later']) }),
+  },
   /** An ordinary message, passed on unchanged; its text is kept nowhere. */
   forward: {
     request: z.strictObject({ id: messageId, from: msisdn, to: msisdn, text: text(4096) }),

@@ -103,6 +103,7 @@ const mismatches: {
     if (answer.answer === 'unknown' || answer.digests.length === ranges.length) return undefined;
     return `${answer.digests.length} digests of ${ranges.length} ranges`;
   },
+  erased: () => undefined,
   forward: (request, answer) => echo('message', request.id, answer.id),
 };
 

@@ -2,31 +2,48 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadNetwork } from '../chain/network.ts';
+import { keyFileName, writeKeyBackup, type KeyBackupSummary } from '../erasure/key-backup.ts';
 import { TandemError } from '../errors.ts';
 import { headerOf } from '../recovery/backup.ts';
 import { writeSnapshot, type SnapshotSummary } from '../recovery/snapshot.ts';
 import { openLevelStore } from '../store/level.ts';
 import { parseCommand, print } from './arguments.ts';
 import { ApiError, NodeClient } from './client.ts';
+import { UsageError } from './devnet-file.ts';
 import type { Output } from './output.ts';
 import { staffNode, staffOptions, staffUsage, type StaffNode } from './staff.ts';
 
-const usage = `usage: tandem backup (--config FILE | --operator HANDLE) [--follow] [--json]
+const usage = `usage: tandem backup (--config FILE | --operator HANDLE) [--follow | --keys] [--json]
 ${staffUsage}
   --follow           a new base of the copy in backup.followDir, to which the running node adds each of its writes before
-                     anything is told of it; without it a file in backup.dir`;
+                     anything is told of it; without it a file in backup.dir
+  --keys             the users' keys, which are in no other backup, to a file in backup.keysDir that expires after
+                     backup.keysDays; restored with tandem restore --keys FILE`;
 
 const slowMillis = 3_600_000;
 
 export async function backup(args: readonly string[], out: Output): Promise<number> {
-  const options = { ...staffOptions, follow: { type: 'boolean', default: false } } as const;
+  const options = {
+    ...staffOptions,
+    follow: { type: 'boolean', default: false },
+    keys: { type: 'boolean', default: false },
+  } as const;
   const { values } = parseCommand(usage, args, options, { min: 0, max: 0 });
   if (values.help) {
     out.stdout.write(`${usage}\n`);
     return 0;
   }
+  if (values.follow && values.keys) throw new UsageError(`--follow and --keys are two backups.\n${usage}`);
   const node = staffNode(values);
-  const made = await online(node, values.follow);
+  if (values.keys) {
+    const made = (await online(node, (client) => client.backupKeys())) ?? (await offlineKeys(node));
+    print(out, values.json, made, () => {
+      const day = new Date(made.expires).toISOString().slice(0, 10);
+      return `${made.records} records of keys, to be restored from until ${day} and then removed: ${made.file}`;
+    });
+    return 0;
+  }
+  const made = await online(node, (client) => client.backup(values.follow ? 'follow' : 'file'));
   const { file, mark, records, bytes } = made ?? (await offline(node, values.follow));
   print(
     out,
@@ -38,10 +55,10 @@ export async function backup(args: readonly string[], out: Output): Promise<numb
 }
 
 /** Undefined where no node answers. */
-async function online({ access }: StaffNode, follow: boolean): Promise<SnapshotSummary | undefined> {
+async function online<R>({ access }: StaffNode, ask: (client: NodeClient) => Promise<R>): Promise<R | undefined> {
   const client = new NodeClient(access, { timeoutMillis: slowMillis });
   try {
-    return await client.backup(follow ? 'follow' : 'file');
+    return await ask(client);
   } catch (error) {
     if (error instanceof ApiError && error.status === 0) return undefined;
     throw error;
@@ -61,4 +78,15 @@ async function offline({ config }: StaffNode, follow: boolean): Promise<Snapshot
   const now = Date.now();
   const name = `${config.operator.handle}-${new Date(now).toISOString().replaceAll(/[-:.]/g, '')}.tandem`;
   return await writeSnapshot(join(dir, name), headerOf(config, settlement, now), store.records());
+}
+
+async function offlineKeys({ config }: StaffNode): Promise<KeyBackupSummary> {
+  const { keysDir, keysDays } = config.backup;
+  if (keysDir === undefined) throw new TandemError('unprocessable', 'The configuration names no backup.keysDir.');
+  const network = loadNetwork(config.chain.networkFile);
+  const settlement = { chainId: BigInt(network.chainId), contract: network.contracts.PairSettlement };
+  await using store = await openLevelStore(config.dataDir);
+  const header = headerOf(config, settlement, Date.now());
+  const file = join(keysDir, keyFileName(config.operator.handle, header.at));
+  return await writeKeyBackup(file, { ...header, expires: header.at + keysDays * 86_400_000 }, store.records());
 }

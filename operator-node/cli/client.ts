@@ -16,6 +16,8 @@ import type {
   WindowPayment,
   WindowView,
 } from '../api/services.ts';
+import type { KeyBackupSummary } from '../erasure/key-backup.ts';
+import type { ErasureScope, ErasureState } from '../erasure/state.ts';
 import type { Diagnosis } from '../recovery/doctor.ts';
 import type { Doubt } from '../recovery/doubt.ts';
 import type { SnapshotSummary } from '../recovery/snapshot.ts';
@@ -128,6 +130,18 @@ export class NodeClient {
 
   backup(kind: 'file' | 'follow'): Promise<SnapshotSummary> {
     return this.json('POST', '/v1/backup', 'admin', { kind });
+  }
+
+  backupKeys(): Promise<KeyBackupSummary> {
+    return this.json('POST', '/v1/key-backup', 'admin', {});
+  }
+
+  erase(user: string, what: ErasureScope): Promise<ErasureState> {
+    return this.json('POST', '/v1/erasures', 'admin', { user, what });
+  }
+
+  async erasures(): Promise<ErasureState[]> {
+    return (await this.json<{ erasures: ErasureState[] }>('GET', '/v1/erasures', 'admin')).erasures;
   }
 
   doctor(): Promise<Diagnosis> {

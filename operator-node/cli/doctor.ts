@@ -6,10 +6,10 @@ import { ChainPeers } from '../chain/peers.ts';
 import { RpcReader } from '../chain/rpc.ts';
 import { createHttpsChannel } from '../channel/https.ts';
 import { helloOf } from '../compose.ts';
-import { systemClock } from '../engine/clock.ts';
+import { systemClock, systemRandom } from '../engine/clock.ts';
 import { TandemError } from '../errors.ts';
 import { Caps } from '../flow/caps.ts';
-import { addressOf, loadKeys } from '../keys.ts';
+import { addressOf, codecOf, loadKeys } from '../keys.ts';
 import { examine, type Diagnosis } from '../recovery/doctor.ts';
 import { isInUse } from '../recovery/lock.ts';
 import { inspectLevelStore, openLevelStore } from '../store/level.ts';
@@ -68,7 +68,7 @@ async function offline({ config }: StaffNode): Promise<Diagnosis> {
   const settlement = { chainId: BigInt(network.chainId), contract: network.contracts.PairSettlement };
   const endpoints = connect({ network, urls: config.chain.rpcUrls, clock: systemClock });
   const reader = new RpcReader({ endpoints, network, extraDepth: config.chain.extraDepth });
-  await using store = await openLevelStore(dataDir);
+  await using store = await openLevelStore(dataDir, { codec: codecOf(keys, systemRandom) });
   const peers = new ChainPeers({ reader, clock: systemClock, onTrouble: () => undefined });
   const chain: string[] = [];
   try {

@@ -14,6 +14,7 @@ import { UsageError } from './devnet-file.ts';
 import { doubt } from './doubt.ts';
 import { discrepancies } from './discrepancies.ts';
 import { disclose } from './disclose.ts';
+import { erase } from './erase.ts';
 import { inbox } from './inbox.ts';
 import type { Output } from './output.ts';
 import { pair } from './pair.ts';
@@ -35,6 +36,7 @@ const commands: Readonly<Record<string, { readonly run: Command; readonly summar
   doctor: { run: doctor, summary: '--operator HANDLE         store, chain and peers compared' },
   backup: { run: backup, summary: '--operator HANDLE [--follow]        a backup, while the node runs' },
   restore: { run: restore, summary: '--operator HANDLE --from PATH       the store anew, from a backup' },
+  erase: { run: erase, summary: '--operator HANDLE --user ID [--messages]   a user, for good' },
   verify: { run: verify, summary: 'BUNDLE --network FILE --rpc URL   an evidence bundle against the chain alone' },
   audit: { run: audit, summary: 'scan | positions | report | verify   everything against the chain, with no node' },
   disclose: { run: disclose, summary: '--from A --to B --out FILE   an operator’s disclosure file, for an auditor' },

@@ -8,19 +8,20 @@ import { UsageError } from './devnet-file.ts';
 import type { Output } from './output.ts';
 import { staffNode, staffOptions, staffUsage } from './staff.ts';
 
-const usage = `usage: tandem restore (--config FILE | --operator HANDLE) --from PATH [--json]
+const usage = `usage: tandem restore (--config FILE | --operator HANDLE) --from PATH [--keys FILE] [--json]
 ${staffUsage}
   --from PATH        a backup file, or the folder of a followed backup
+  --keys FILE        the users' keys (tandem backup --keys); for a followed backup its own are found by themselves
   The node must be stopped. The store that is there is set aside. Make sure that no other machine runs on the old store.`;
 
 export async function restore(args: readonly string[], out: Output): Promise<number> {
-  const options = { ...staffOptions, from: { type: 'string' } } as const;
+  const options = { ...staffOptions, from: { type: 'string' }, keys: { type: 'string' } } as const;
   const { values } = parseCommand(usage, args, options, { min: 0, max: 0 });
   if (values.help) {
     out.stdout.write(`${usage}\n`);
     return 0;
   }
-  const { from } = values;
+  const { from, keys } = values;
   if (from === undefined || !existsSync(from))
     throw new UsageError(`--from: there is no ${from ?? 'backup named'}.\n${usage}`);
   const { config } = staffNode(values);
@@ -28,6 +29,7 @@ export async function restore(args: readonly string[], out: Output): Promise<num
   const done = await restoreStore({
     config,
     from,
+    ...(keys === undefined ? {} : { keys }),
     now: Date.now() as UnixMillis,
     network: { chainId, settlement: contracts.PairSettlement.toLowerCase() },
   });
@@ -35,6 +37,7 @@ export async function restore(args: readonly string[], out: Output): Promise<num
     [
       `Restored as of write ${done.mark.write}. ${done.why}`,
       ...(done.setAside === undefined ? [] : [`The store that was there is in ${done.setAside}.`]),
+      ...(done.erased === 0 ? [] : [`${done.erased} users are erased: nothing of them can be opened.`]),
       done.recovery
         ? 'The node will start in recovery: it signs, releases, gives up, tells and takes nothing until its keys are rotated. Start it and run tandem recover.'
         : 'Start the node: it goes on as if nothing had been.',

@@ -4,7 +4,7 @@
  * outside it puts into a queue; a queue sees an item only when it is on disk, and forgets it only when the removal is.
  */
 import { TandemError } from '../errors.ts';
-import type { UnixMillis } from '../model/ids.ts';
+import type { UnixMillis, UserId } from '../model/ids.ts';
 import { table, type Store, type Table, type Tx, type View } from '../store/store.ts';
 import type { Clock, Random } from './clock.ts';
 import { appendJournal, type JournalKind } from './journal.ts';
@@ -23,7 +23,8 @@ export interface Work extends Tx {
   enqueue(queue: string, key: string, item: object): void;
   /** The item of that key is done with, or not wanted any more. */
   done(queue: string, key: string): void;
-  journal(kind: JournalKind, payload: Readonly<Record<string, unknown>>): void;
+  /** @param about the user whom the payload is about: its key seals it. Nothing personal goes without. */
+  journal(kind: JournalKind, payload: Readonly<Record<string, unknown>>, about?: UserId): void;
   emit(event: EngineEvent): void;
   /** Runs when everything of this transaction is on disk. */
   afterwards(action: () => void): void;
@@ -102,8 +103,8 @@ export class Engine {
           queue.remove(key);
         });
       },
-      journal(kind, payload) {
-        appendJournal(tx, now, random, kind, payload);
+      journal(kind, payload, about) {
+        appendJournal(tx, now, random, kind, payload, about);
       },
       emit(event) {
         after.push(() => {

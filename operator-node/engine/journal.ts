@@ -1,26 +1,34 @@
 /**
  * What users were asked and said, and what staff did, in one chain of entries (protocol §7). An entry commits to its
- * payload by a salted digest, so payloads can be sealed or erased and the chain still recomputes:
+ * payload by a salted digest. Payload and salt of an entry about a user are sealed at rest under that user's key; when it
+ * is erased they are gone, and the chain, which is over digests, still recomputes:
  *
  *   payloadDigest = SHA-256(salt || UTF-8(JSON of payload))
  *   hash          = SHA-256(UTF-8("tandem/journal/1") || 0x00 || previous hash || UTF-8(JSON [sequence, at, kind, payloadDigest]))
  */
 import { hash } from 'node:crypto';
 import { TandemError } from '../errors.ts';
-import type { UnixMillis } from '../model/ids.ts';
+import type { UnixMillis, UserId } from '../model/ids.ts';
+import { kindOfEntry } from '../store/personal.ts';
 import { table, type Store, type Tx, type View } from '../store/store.ts';
+import { touch } from '../users/activity.ts';
 import type { Random } from './clock.ts';
 
 export type JournalKind =
-  'order' | 'question' | 'answer' | 'confirmation' | 'receipt' | 'disclosure' | 'staff' | 'fault';
+  'order' | 'question' | 'answer' | 'confirmation' | 'receipt' | 'disclosure' | 'erasure' | 'staff' | 'fault';
 
 export interface JournalEntry {
   readonly sequence: number;
   readonly at: UnixMillis;
   readonly kind: JournalKind;
-  readonly payload: Readonly<Record<string, unknown>>;
+  /** The user whom it is about, and whose key seals it. */
+  readonly user?: UserId;
+  /** Absent where it is erased, and with it the salt: a digest with its salt could be tried against guesses. */
+  readonly payload?: Readonly<Record<string, unknown>>;
   /** Hex. */
-  readonly salt: string;
+  readonly salt?: string;
+  /** Hex. */
+  readonly payloadDigest: string;
   /** Hex of the entry before; 64 zeros for the first. */
   readonly previous: string;
   readonly hash: string;
@@ -44,39 +52,56 @@ const keyOf = (sequence: number): string => String(sequence).padStart(12, '0');
 const emptyHead: JournalHead = { sequence: 0, hash: '0'.repeat(64) };
 const prefix = Buffer.from('tandem/journal/1\0');
 
-export function entryHash(entry: Omit<JournalEntry, 'hash'>): string {
-  const payload = Buffer.concat([Buffer.from(entry.salt, 'hex'), Buffer.from(JSON.stringify(entry.payload))]);
-  const payloadDigest = hash('sha256', payload, 'hex');
-  return hash(
-    'sha256',
-    Buffer.concat([
-      prefix,
-      Buffer.from(entry.previous, 'hex'),
-      Buffer.from(JSON.stringify([entry.sequence, entry.at, entry.kind, payloadDigest])),
-    ]),
-    'hex',
-  );
+/** An entry that can be shown: nothing of it is erased. */
+export type OpenEntry = JournalEntry & Required<Pick<JournalEntry, 'payload' | 'salt'>>;
+
+export const isReadable = (entry: JournalEntry): entry is OpenEntry =>
+  entry.payload !== undefined && entry.salt !== undefined;
+
+const digestOf = (salt: string, payload: Readonly<Record<string, unknown>>): string =>
+  hash('sha256', Buffer.concat([Buffer.from(salt, 'hex'), Buffer.from(JSON.stringify(payload))]), 'hex');
+
+export function entryHash({
+  sequence,
+  at,
+  kind,
+  payloadDigest,
+  previous,
+}: Omit<JournalEntry, 'hash' | 'payload' | 'salt'>): string {
+  const told = Buffer.from(JSON.stringify([sequence, at, kind, payloadDigest]));
+  return hash('sha256', Buffer.concat([prefix, Buffer.from(previous, 'hex'), told]), 'hex');
 }
 
+/** As it was written: its hash is of its digest, and its payload, where there is one, has that digest. */
+export const isWhole = (entry: JournalEntry): boolean =>
+  entryHash(entry) === entry.hash &&
+  (!isReadable(entry) || digestOf(entry.salt, entry.payload) === entry.payloadDigest);
+
+/** @param about the user whom the payload is about: its key seals it */
 export function appendJournal(
   tx: Tx,
   now: UnixMillis,
   random: Random,
   kind: JournalKind,
   payload: Readonly<Record<string, unknown>>,
+  about?: UserId,
 ): void {
   const head = tx.get(journalHeadTable, 'head') ?? emptyHead;
+  const salt = Buffer.from(random.bytes(16)).toString('hex');
   const body = {
     sequence: head.sequence + 1,
     at: now,
     kind,
+    ...(about === undefined ? {} : { user: about }),
     payload,
-    salt: Buffer.from(random.bytes(16)).toString('hex'),
+    salt,
+    payloadDigest: digestOf(salt, payload),
     previous: head.hash,
   };
   const entry = { ...body, hash: entryHash(body) };
   tx.put(journalTable, keyOf(entry.sequence), entry);
   tx.put(journalHeadTable, 'head', { sequence: entry.sequence, hash: entry.hash });
+  if (about !== undefined) touch(tx, about, kindOfEntry(kind), now);
 }
 
 /** The newest head, durable or not; of an empty journal the one before the first entry. */
@@ -125,7 +150,7 @@ export async function verifyJournal(
       return stop(`Entry ${expected} is missing: ${entry.sequence} follows ${to.sequence}`);
     }
     if (entry.previous !== to.hash) return stop(`Entry ${expected} follows another entry than ${to.sequence}`);
-    if (entryHash(entry) !== entry.hash) return stop(`Entry ${expected} is not as it was written`);
+    if (!isWhole(entry)) return stop(`Entry ${expected} is not as it was written`);
     to = { sequence: expected, hash: entry.hash };
     entries += 1;
   }

@@ -33,7 +33,7 @@ export function takeAnswer(flow: FlowContext, work: Work, user: User, yes: boole
   const { question } = match;
   const found = loadSide(work, question.pair, question.leg);
   if (found === undefined) return say('no-open-question');
-  work.journal('answer', { pair: question.pair, from: user.number, yes, code: code ?? '' });
+  work.journal('answer', { pair: question.pair, from: user.number, yes, code: code ?? '' }, user.id);
   if (yes && tooLate(flow, work, question.deadline)) {
     closeQuestion(work, user.id, question.pair, 'over');
     return say('too-late');

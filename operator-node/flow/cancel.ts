@@ -22,7 +22,7 @@ export function cancelPair(flow: FlowContext, work: Work, user: User, ref: strin
     return refuse(found.state.state === 'committed' ? 'cancel-too-late' : 'cancel-none', { ref: found.side.ref });
   }
   const before = found.state.state;
-  work.journal('order', { cancel: found.side.pair, from: user.number });
+  work.journal('order', { cancel: found.side.pair, from: user.number }, user.id);
   advance(flow, work, found, { type: 'cancel' });
   if (before !== 'held') notify(flow, work, user, 'cancel-asked', { ref: found.side.ref });
   return true;

@@ -1,6 +1,7 @@
 /** What this operator answers its peers: each method of the channel, and the step that answers it. */
 import type { PeerHandlers } from '../channel/channel.ts';
 import { answerCountersign, answerOffer } from './anchor.ts';
+import { answerErased } from '../erasure/notice.ts';
 import type { FlowContext } from './context.ts';
 import { answerCancel, answerProposals, answerQuote, answerWithdraw } from './propose.ts';
 import { deliverForwarded } from './receive.ts';
@@ -18,6 +19,7 @@ export function createHandlers(flow: FlowContext): PeerHandlers {
     cancel: (from, request) => answerCancel(flow, from, request),
     window: (from, request) => answerWindow(flow, from, request),
     compare: (from, request) => answerCompare(flow, from, request),
+    erased: (from, request) => answerErased(flow, from, request),
     forward: (from, request) => deliverForwarded(flow, from, request),
   };
 }

@@ -10,6 +10,8 @@ import { newPairId } from '../engine/clock.ts';
 import type { Work } from '../engine/engine.ts';
 import { toAmount, toTimestamp, toUnixSeconds, type OperatorId, type PairId, type UnixSeconds } from '../model/ids.ts';
 import type { OperationRecord, Terms } from '../model/records.ts';
+import type { View } from '../store/store.ts';
+import { userKeyOf } from '../users/keys.ts';
 import { userTable, type User } from '../users/user.ts';
 import { newRef, refTable } from './account.ts';
 import type { FlowContext } from './context.ts';
@@ -166,5 +168,5 @@ function firstSide(
 }
 
 /** The digest of this side's `subject` disclosure: what the other record names as its counterparty. */
-export const ownSubjectDigest = (user: User, pair: PairId, leg: Side['leg']): string =>
-  subjectDigest(operationSecret(user.key, pair, leg), user.number);
+export const ownSubjectDigest = (view: View, user: User, pair: PairId, leg: Side['leg']): string =>
+  subjectDigest(operationSecret(userKeyOf(view, user.id), pair, leg), user.number);

@@ -18,6 +18,7 @@ import type {
 } from '../model/ids.ts';
 import type { OperationRecord, Terms } from '../model/records.ts';
 import { table, type Tx, type View } from '../store/store.ts';
+import { touch } from '../users/activity.ts';
 
 export interface Side {
   readonly pair: PairId;
@@ -117,6 +118,9 @@ export const sealedTable = table<{ readonly from: OperatorId; readonly sealed: s
 /** Key: `<initiator>!<pairId>`. A pair that was withdrawn by its initiator is given up for ever, also when its proposal comes after. */
 export const withdrawnTable = table<true>('withdrawn');
 
+/** Every side of a user, in the order of their pairs: what an erasure has to write out. Key: `<userId>!<pairId>!<leg>`. */
+export const userSideTable = table<true>('user-side');
+
 export const sideKey = (pair: PairId, leg: Leg): string => `${pair}!${leg}`;
 
 export function loadSide(view: View, pair: PairId, leg: Leg): PairSide | undefined {
@@ -151,5 +155,7 @@ export function createSide(tx: Tx, now: UnixMillis, side: Side): PairSide {
   tx.put(sideTable, key, side);
   tx.put(sideStateTable, key, state);
   tx.put(openSideTable, key, side.deadline);
+  tx.put(userSideTable, `${side.user}!${key}`, true);
+  touch(tx, side.user, 'ledger', now);
   return { side, state };
 }

@@ -21,6 +21,7 @@ import {
 } from '../model/ids.ts';
 import type { OperationRecord } from '../model/records.ts';
 import { table, type View } from '../store/store.ts';
+import { hasKeys, userKeyOf } from '../users/keys.ts';
 import { userByNumber, userTable, type User } from '../users/user.ts';
 import { newRef, refTable } from './account.ts';
 import { assertCaughtUp, type FlowContext } from './context.ts';
@@ -43,7 +44,7 @@ type Group = readonly (readonly [key: string, item: PairItem])[];
 // ---- initiator ----
 
 /** What the other side needs to prepare; the sealed copy is enough to rebuild this side from (rule 10). */
-function proposalOf(flow: FlowContext, side: Side, user: User): Proposal {
+function proposalOf(flow: FlowContext, view: View, side: Side, user: User): Proposal {
   return {
     terms: side.terms,
     termsSecret: side.termsSecret,
@@ -52,14 +53,14 @@ function proposalOf(flow: FlowContext, side: Side, user: User): Proposal {
     to: side.otherNumber,
     note: side.note,
     item: side.item,
-    firstSubject: ownSubjectDigest(user, side.pair, side.leg),
-    sealed: sealSide(flow, side, user),
+    firstSubject: ownSubjectDigest(view, user, side.pair, side.leg),
+    sealed: sealSide(flow, view, side),
   };
 }
 
-const sealSide = (flow: FlowContext, side: Side, user: User): string =>
+const sealSide = (flow: FlowContext, view: View, side: Side): string =>
   seal(
-    user.key,
+    userKeyOf(view, side.user),
     { peer: side.peer, pair: side.pair, leg: side.leg },
     { record: side.record, fee: side.operation.fee, ref: side.ref, user: side.user },
     flow.engine.random,
@@ -72,7 +73,8 @@ export async function propose(flow: FlowContext, group: Group): Promise<void> {
   for (const [key, { pair }] of group) {
     const found = loadSide(flow.engine.newest, pair, 'first');
     const user = found === undefined ? undefined : flow.engine.newest.get(userTable, found.side.user);
-    if (found?.state.state === 'held' && user !== undefined) proposals.push(proposalOf(flow, found.side, user));
+    if (found?.state.state === 'held' && user !== undefined)
+      proposals.push(proposalOf(flow, flow.engine.newest, found.side, user));
     else gone.push(key);
   }
   const peer = group[0]?.[1].peer;
@@ -200,6 +202,8 @@ function answerProposal(flow: FlowContext, work: Work, from: OperatorId, proposa
   if (kept !== undefined) return refused(kept.from === from ? kept.reason : 'terms');
   const known = loadSide(work, pair, 'second');
   if (known !== undefined) {
+    // One of its users is erased: what would be compared and answered is gone.
+    if ((known.side.otherNumber as string) === '' || !hasKeys(work, known.side.user)) return refused('not-available');
     const same =
       known.side.peer === from &&
       known.side.termsCommitment === termsCommitment(proposal.termsSecret, proposal.terms) &&
@@ -244,10 +248,10 @@ function heldAnswer(flow: FlowContext, work: Work, side: Side): ProposalAnswer {
     pair: side.pair,
     answer: 'held',
     secondCommitment: side.ownCommitment,
-    secondSubject: ownSubjectDigest(user, side.pair, 'second'),
+    secondSubject: ownSubjectDigest(work, user, side.pair, 'second'),
     toName: side.userName,
     delivers: side.delivers,
-    sealed: sealSide(flow, side, user),
+    sealed: sealSide(flow, work, side),
   };
 }
 
@@ -391,7 +395,7 @@ function secondSide(
     operation,
     debits,
     record,
-    ownCommitment: operationCommitment(operationSecret(user.key, pair, 'second'), record),
+    ownCommitment: operationCommitment(operationSecret(userKeyOf(work, user.id), pair, 'second'), record),
     heldAt: work.now,
     deadline: Number(terms.deadline) as UnixSeconds,
     delivers: held.delivers ?? '',

@@ -41,13 +41,14 @@ export function openQuestion(
   tx: Tx,
   random: Random,
   user: UserId,
-  about: Pick<Question, 'pair' | 'leg' | 'debits' | 'deadline'>,
+  // These four alone: a whole side would fit, and must not be kept here.
+  { pair, leg, debits, deadline }: Pick<Question, 'pair' | 'leg' | 'debits' | 'deadline'>,
 ): Question {
   const questions = read(tx, user);
   let code: string;
   do code = String(drawBelow(10_000, random)).padStart(4, '0');
   while (questions.some((question) => question.code === code));
-  const question: Question = { ...about, code, wrong: 0 };
+  const question: Question = { pair, leg, debits, deadline, code, wrong: 0 };
   write(tx, user, [...questions, question]);
   return question;
 }

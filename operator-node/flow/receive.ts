@@ -11,6 +11,7 @@ import type { Work } from '../engine/engine.ts';
 import { TandemError } from '../errors.ts';
 import { toAmount, toTimestamp, type OperatorId } from '../model/ids.ts';
 import { table } from '../store/store.ts';
+import { messagesKeyOf } from '../users/keys.ts';
 import { userByNumber, type User } from '../users/user.ts';
 import { join, leave, mainAsset, recentTable, refsOf, refTable, tellBalance, tellHistory } from './account.ts';
 import { takeAnswer } from './answer.ts';
@@ -58,8 +59,12 @@ export class Receiver {
     }
   }
 
+  /** Under the sender's own key: who has only the operator's cannot try guesses against it once the sender is erased. */
   private digest({ from, to, text }: InboundMessage): string {
-    return hmac(this.flow.operatorKey, hash('sha256', JSON.stringify([from, to, text]), 'buffer'));
+    const { newest } = this.flow.engine;
+    const user = userByNumber(newest, from);
+    const key = user === undefined ? this.flow.operatorKey : messagesKeyOf(newest, user.id);
+    return hmac(key, hash('sha256', JSON.stringify([from, to, text]), 'buffer'));
   }
 
   private async take(message: InboundMessage, content: string): Promise<Taken> {
@@ -129,7 +134,7 @@ export class Receiver {
       order.money === undefined ? await this.price(user, order, peer) : { ...order, money: order.money, peer };
     if (typeof priced === 'function') return priced;
     return (work) => {
-      work.journal('order', { id: message.id, from: message.from, to: message.to, text: message.text });
+      work.journal('order', { id: message.id, from: message.from, to: message.to, text: message.text }, user.id);
       return beginPair(flow, work, user, priced) ? 'intercepted' : 'answered';
     };
   }
@@ -166,7 +171,7 @@ export class Receiver {
         return (work) => (cancelPair(flow, work, user, reading.code) ? 'intercepted' : 'answered');
       case 'refund':
         return (work) => {
-          work.journal('order', { id: message.id, from: message.from, to: message.to, text: message.text });
+          work.journal('order', { id: message.id, from: message.from, to: message.to, text: message.text }, user.id);
           return this.refund(work, user, reading) ? 'intercepted' : 'answered';
         };
       case 'command':

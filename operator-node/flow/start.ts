@@ -1,4 +1,5 @@
 /** The flow's queues and clocks: what is done outside the node, in which groups, and how long until it is tried again. */
+import { erasedQueue, tellErased, type ErasedItem } from '../erasure/notice.ts';
 import type { FlowContext } from './context.ts';
 import { countersignQueue, formBatches, handOver, offerBatches, offerQueue, type BatchItem } from './anchor.ts';
 import { greetAgain, greetQueue, type GreetItem } from './greet.ts';
@@ -11,6 +12,9 @@ import { locateForStaff, locateQueue, type LocateItem } from './windows/locate.t
 
 /** Waits between attempts, in milliseconds; the last repeats. Everything retried here is idempotent. */
 const retryMillis = [50, 100, 250, 500, 1000, 2000, 5000] as const;
+
+/** A notice of an erasure is in no hurry, and a peer may be away for days. */
+const noticeMillis = [1_000, 5_000, 60_000, 600_000] as const;
 
 const sweepMillis = 500;
 const pokeMillis = 5_000;
@@ -37,6 +41,9 @@ export function declareQueues(flow: FlowContext): void {
   engine.queue<WindowItem>(windowQueue, { ...peerQueue, maxGroup: 1 }, (group) => askForSignatures(flow, group));
   engine.queue<LocateItem>(locateQueue, { ...peerQueue, maxGroup: 1 }, (group) => locateForStaff(flow, group));
   engine.queue<GreetItem>(greetQueue, { ...peerQueue, maxGroup: 1 }, (group) => greetAgain(flow, group));
+  engine.queue<ErasedItem>(erasedQueue, { ...peerQueue, maxGroup: 1, retryMillis: noticeMillis }, (group) =>
+    tellErased(flow, group),
+  );
   engine.queue<MessageItem>(
     messageQueue,
     { lane: () => 'gateway', gatherMillis: config.timing.proposeMillis, maxGroup: 500, retryMillis },

@@ -11,6 +11,7 @@ import { TandemError } from '../errors.ts';
 import type { Work } from '../engine/engine.ts';
 import { toUnixSeconds, type BatchId, type OperatorId, type PairId, type UnixSeconds } from '../model/ids.ts';
 import { recoveryOf } from '../recovery/state.ts';
+import { userKeyOf } from '../users/keys.ts';
 import { userTable } from '../users/user.ts';
 import { remember } from './account.ts';
 import { halt, peerCommitmentTable } from './batch.ts';
@@ -129,7 +130,7 @@ export function agree(flow: FlowContext, work: Work, found: PairSide, { answer }
     otherName: answer.toName === '' ? side.otherNumber : answer.toName,
     delivers: answer.delivers,
     record,
-    ownCommitment: operationCommitment(operationSecret(user.key, side.pair, side.leg), record),
+    ownCommitment: operationCommitment(operationSecret(userKeyOf(work, user.id), side.pair, side.leg), record),
   };
   work.put(peerCommitmentTable, `${side.pair}!${side.role}`, answer.secondCommitment);
   work.put(sideTable, sideKey(side.pair, side.leg), agreed);

@@ -4,7 +4,7 @@ import { newPairId } from '../engine/clock.ts';
 import type { JournalKind } from '../engine/journal.ts';
 import type { Work } from '../engine/engine.ts';
 import type { OutboundMessage } from '../messaging/gateway.ts';
-import { toTimestamp, type Leg, type Msisdn, type PairId } from '../model/ids.ts';
+import { toTimestamp, type Leg, type Msisdn, type PairId, type UserId } from '../model/ids.ts';
 import { table, type View } from '../store/store.ts';
 import { userTable, type User } from '../users/user.ts';
 import type { FlowContext } from './context.ts';
@@ -14,7 +14,10 @@ import { originalRef } from './refund.ts';
 export const messageQueue = 'message';
 
 export interface MessageItem {
-  readonly message: OutboundMessage;
+  /** To whom: the key of this user seals the message while it waits. */
+  readonly user: UserId;
+  /** Absent where the user was erased before it left. */
+  readonly message?: OutboundMessage;
   /** The side that is over when the gateway has taken this message. */
   readonly ends?: { readonly pair: PairId; readonly leg: Leg };
 }
@@ -34,7 +37,7 @@ interface About {
   readonly ends: boolean;
 }
 
-function enqueueMessage(flow: FlowContext, work: Work, to: Msisdn, text: string, about?: About): void {
+function enqueueMessage(flow: FlowContext, work: Work, user: UserId, to: Msisdn, text: string, about?: About): void {
   const message: OutboundMessage = {
     id: newPairId(work.now, flow.engine.random),
     from: flow.serviceNumber,
@@ -44,7 +47,7 @@ function enqueueMessage(flow: FlowContext, work: Work, to: Msisdn, text: string,
     at: toTimestamp(work.now),
   };
   const item: MessageItem =
-    about?.ends === true ? { message, ends: { pair: about.pair, leg: about.leg } } : { message };
+    about?.ends === true ? { user, message, ends: { pair: about.pair, leg: about.leg } } : { user, message };
   work.enqueue(messageQueue, String(nextNumber(work, 'message')).padStart(12, '0'), item);
 }
 
@@ -59,9 +62,9 @@ export function notify(
 ): void {
   const words = flow.analysis.notice(key, user.language, params);
   const about = ends === undefined ? undefined : { pair: ends.pair, leg: ends.leg, ends: true };
-  enqueueMessage(flow, work, user.number, words, about);
+  enqueueMessage(flow, work, user.id, user.number, words, about);
   if (ends !== undefined)
-    work.journal('confirmation', { pair: ends.pair, leg: ends.leg, to: user.number, text: words });
+    work.journal('confirmation', { pair: ends.pair, leg: ends.leg, to: user.number, text: words }, user.id);
   work.emit({ type: 'notice', key });
 }
 
@@ -99,8 +102,8 @@ export function tellSide(flow: FlowContext, work: Work, side: Side, text: PairTe
     ...textParams(work, side),
     ...text.params,
   });
-  work.journal(text.journal, { pair: side.pair, leg: side.leg, to: side.userNumber, text: words });
-  enqueueMessage(flow, work, side.userNumber, words, { pair: side.pair, leg: side.leg, ends: text.ends });
+  work.journal(text.journal, { pair: side.pair, leg: side.leg, to: side.userNumber, text: words }, side.user);
+  enqueueMessage(flow, work, side.user, side.userNumber, words, { pair: side.pair, leg: side.leg, ends: text.ends });
 }
 
 /** Hands messages to the gateway; what it has taken is receipted, and a side whose last word it was is over. */
@@ -108,9 +111,10 @@ export async function deliverMessages(
   flow: FlowContext,
   group: readonly (readonly [key: string, item: MessageItem])[],
 ): Promise<void> {
-  await flow.gateway.deliver(group.map(([, item]) => item.message));
+  const messages = group.flatMap(([, { message }]) => message ?? []);
+  await flow.gateway.deliver(messages);
   await flow.engine.run((work) => {
-    work.journal('receipt', { messages: group.map(([, item]) => item.message.id) });
+    work.journal('receipt', { messages: messages.map(({ id }) => id) });
     for (const [key, { ends }] of group) {
       work.done(messageQueue, key);
       if (ends === undefined) continue;

@@ -1,8 +1,10 @@
 /** Backups of a node while it runs, as staff asks for them. */
+import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Config } from '../config.ts';
 import type { Engine } from '../engine/engine.ts';
+import { keyFileName, removeKeyBackups, writeKeyBackup, type KeyBackupSummary } from '../erasure/key-backup.ts';
 import { TandemError } from '../errors.ts';
 import type { SettlementDomain } from '../model/records.ts';
 import type { FollowLog } from './follow.ts';
@@ -26,6 +28,8 @@ export const headerOf = (config: Config, settlement: SettlementDomain, at: numbe
 
 /** A new base is made by itself when the logs after the last one are longer, and longer than the base. */
 const longestLogsBytes = 512 * 1024 * 1024;
+
+const dayMillis = 86_400_000;
 
 export class Backups {
   readonly #parts: BackupParts;
@@ -75,9 +79,38 @@ export class Backups {
     return made;
   }
 
-  /** Called now and then: keeps what a restore would have to read within bounds. */
+  /** The keys of users, without which no backup says anything of a person. @throws `unprocessable` without a folder */
+  async makeKeys(): Promise<KeyBackupSummary> {
+    const { config, engine } = this.#parts;
+    const { keysDir } = config.backup;
+    if (keysDir === undefined) throw new TandemError('unprocessable', 'The configuration names no backup.keysDir.');
+    const made = await this.#writeKeys(keysDir);
+    await engine.run((work) => {
+      work.journal('staff', { did: 'backup', kind: 'keys', records: made.records, expires: made.expires });
+    });
+    return made;
+  }
+
+  /** After an erasure: a key backup without the key that went takes the place of those there are. */
+  async renewKeys(): Promise<void> {
+    const { keysDir } = this.#parts.config.backup;
+    if (keysDir === undefined || !existsSync(keysDir)) return;
+    const { file } = await this.#writeKeys(keysDir);
+    await removeKeyBackups(keysDir, 0, file);
+  }
+
+  async #writeKeys(dir: string): Promise<KeyBackupSummary> {
+    const { config, engine, settlement, records } = this.#parts;
+    const header = headerOf(config, settlement, engine.clock.now());
+    const expires = header.at + config.backup.keysDays * dayMillis;
+    return writeKeyBackup(join(dir, keyFileName(config.operator.handle, header.at)), { ...header, expires }, records());
+  }
+
+  /** Called now and then: keeps what a restore would have to read within bounds, and no keys beyond their time. */
   async tidy(): Promise<void> {
-    const { follow } = this.#parts;
+    const { follow, config, engine } = this.#parts;
+    const { keysDir } = config.backup;
+    if (keysDir !== undefined && existsSync(keysDir)) await removeKeyBackups(keysDir, engine.clock.now());
     if (follow === undefined || this.#running) return;
     if (follow.bytesSinceBase > Math.max(longestLogsBytes, this.#baseBytes)) await this.make('follow');
   }

@@ -5,10 +5,12 @@
  */
 import { mkdir, open, readdir, readFile, rename, rm, stat, truncate, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { KeyLog } from '../erasure/key-backup.ts';
 import { TandemError } from '../errors.ts';
 import type { DiskOp } from '../store/disk.ts';
 import type { Follower } from '../store/guard.ts';
 import type { Mark } from '../store/mark.ts';
+import { isKeyRecord } from '../store/personal.ts';
 import { damagedBackup, lineOf, openLine, opOf, opText, readLines } from './lines.ts';
 import { readSnapshot, writeSnapshot, type SnapshotHeader, type SnapshotSummary } from './snapshot.ts';
 
@@ -87,6 +89,8 @@ export interface FollowOptions {
   readonly dir: string;
   /** Of a base, when one is made; `at` is when. */
   readonly header: () => Omit<SnapshotHeader, 'format'>;
+  /** Where the keys of users go, which are not in the copy. */
+  readonly keys?: Pick<KeyLog, 'append' | 'close'>;
 }
 
 export class FollowLog implements Follower {
@@ -167,7 +171,10 @@ export class FollowLog implements Follower {
       this.#handle = handle;
       this.#bytes = bytes;
     }
-    const line = Buffer.from(lineOf(`{"write":${write},"ops":[${ops.map(opText).join(',')}]}`));
+    // First the keys: what they seal is never without them.
+    await this.#options.keys?.append(ops);
+    const ordinary = ops.filter(({ key }) => !isKeyRecord(key));
+    const line = Buffer.from(lineOf(`{"write":${write},"ops":[${ordinary.map(opText).join(',')}]}`));
     await this.#handle.appendFile(line);
     await this.#handle.datasync();
     this.#bytes += line.length;
@@ -196,8 +203,9 @@ export class FollowLog implements Follower {
     }
   }
 
-  close(): Promise<void> {
-    return this.#handle.close();
+  async close(): Promise<void> {
+    await this.#options.keys?.close();
+    await this.#handle.close();
   }
 }
 

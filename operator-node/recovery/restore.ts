@@ -7,6 +7,7 @@ import { existsSync, rmSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Config } from '../config.ts';
+import { RestoredPersons } from '../erasure/restoring.ts';
 import { TandemError } from '../errors.ts';
 import type { UnixMillis } from '../model/ids.ts';
 import type { DiskOp } from '../store/disk.ts';
@@ -21,6 +22,8 @@ export interface RestoreOptions {
   readonly config: Config;
   /** A backup file, or the folder of a followed backup. */
   readonly from: string;
+  /** A key backup; without one the keys that were followed are taken. */
+  readonly keys?: string;
   readonly now: UnixMillis;
   readonly network: { readonly chainId: string; readonly settlement: string };
 }
@@ -32,11 +35,13 @@ export interface Restored {
   readonly setAside?: string;
   /** Why the node starts in recovery, or why it need not. */
   readonly recovery: boolean;
+  /** Users who were erased after the backup was made, or before: nothing of them can be opened. */
+  readonly erased: number;
   readonly why: string;
 }
 
 /** @throws {TandemError} `store-failed` while the store is in use, `store-damaged` or `unprocessable` for the backup */
-export async function restore({ config, from, now, network }: RestoreOptions): Promise<Restored> {
+export async function restore({ config, from, keys, now, network }: RestoreOptions): Promise<Restored> {
   const { dataDir, operator } = config;
   if (await isInUse(dataDir)) {
     throw new TandemError('store-failed', `${dataDir} is in use by another process: stop the node first`);
@@ -49,14 +54,17 @@ export async function restore({ config, from, now, network }: RestoreOptions): P
   const known = markOf(dataDir);
   let reading: SnapshotReading | undefined;
   let completeness = { complete: false, why: '' };
+  const persons = await RestoredPersons.read({ config, from, now, network, ...(keys === undefined ? {} : { keys }) });
   async function* changes(): AsyncGenerator<DiskOp> {
     for (;;) {
       const step = await source.next();
       if (step.done === true) {
         reading = step.value;
+        yield* persons.rest();
         return;
       }
-      yield step.value;
+      const change = persons.take(step.value);
+      if (change !== undefined) yield change;
     }
   }
   const read = (): SnapshotReading => {
@@ -97,6 +105,7 @@ export async function restore({ config, from, now, network }: RestoreOptions): P
     taken: from,
     ...(aside === undefined ? {} : { setAside: aside }),
     recovery: !completeness.complete,
+    erased: persons.erased,
     why: completeness.why,
   };
 }

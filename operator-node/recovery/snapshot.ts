@@ -1,6 +1,7 @@
 /**
  * A backup file: all records of a store as of one of its writes. A header, a line a record, and a trailer that counts and
- * hashes them; a file without its trailer is none. Values are as the store has them, so the file is as secret as the store.
+ * hashes them; a file without its trailer is none. Values are as the store has them: what is personal is sealed, and the keys
+ * of users are not among them. What is between operators is in the clear.
  */
 import { createHash } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
@@ -8,6 +9,7 @@ import { dirname } from 'node:path';
 import { guardKey } from '../store/guard.ts';
 import type { DiskOp } from '../store/disk.ts';
 import type { Mark } from '../store/mark.ts';
+import { isKeyRecord } from '../store/personal.ts';
 import { damagedBackup, lineOf, opOf, opText, readLines } from './lines.ts';
 
 const format = 'tandem/backup/1';
@@ -56,6 +58,8 @@ export async function writeSnapshot(
       await handle.writeFile(data);
     };
     for await (const [key, text] of records) {
+      // The keys of users have a backup of their own.
+      if (isKeyRecord(key)) continue;
       if (key === guardKey) mark = JSON.parse(text) as Mark;
       const json = opText({ type: 'put', key, value: text });
       sum.update(json);

@@ -20,5 +20,7 @@ export interface Disk {
   write(ops: DiskOp[]): Promise<void>;
   /** A snapshot as of the first `next()`. */
   entries(range: DiskRange): AsyncIterable<readonly [key: string, text: string]>;
+  /** Takes what was deleted or replaced under these prefixes off the disk itself, where the disk keeps such things. */
+  purge?(prefixes: readonly string[]): Promise<void>;
   close(): Promise<void>;
 }

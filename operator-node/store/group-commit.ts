@@ -7,8 +7,10 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { TandemError } from '../errors.ts';
+import { plainCodec, type Codec, type KeysOf } from './codec.ts';
 import type { Disk, DiskOp } from './disk.ts';
 import { diskKey, diskRange, everything } from './keys.ts';
+import { keyTables, userKeyTable } from './personal.ts';
 import { Recent } from './recent.ts';
 import type { Range, Store, Table, Tx, View } from './store.ts';
 
@@ -23,6 +25,8 @@ export interface FlushStats {
 export interface StoreOptions {
   /** Bound of the cache of decoded values, by the length of their JSON text. */
   readonly cacheBytes?: number;
+  /** How keys and values look on disk; as they are unless given. */
+  readonly codec?: Codec;
   /** For tests: freezes every value and refuses one that storing would change. */
   readonly freeze?: boolean;
   readonly onFlush?: (stats: FlushStats) => void;
@@ -56,7 +60,10 @@ export class GroupCommitStore implements Store {
   readonly #freeze: boolean;
   readonly #onFlush: ((stats: FlushStats) => void) | undefined;
   readonly #schedule: (flush: () => void) => void;
-  readonly #cache: Recent;
+  readonly #cacheBytes: number;
+  readonly #codec: Codec;
+  readonly #keysOf: KeysOf;
+  #cache: Recent;
   #pending = new Group();
   #writing: Group | undefined;
   #scheduled = false;
@@ -70,8 +77,14 @@ export class GroupCommitStore implements Store {
     this.#freeze = options.freeze ?? false;
     this.#onFlush = options.onFlush;
     this.#schedule = options.schedule ?? setImmediate;
-    this.#cache = new Recent(options.cacheBytes ?? 64 * 1024 * 1024);
-    this.newest = { get: <V>(table: Table<V>, key: string) => this.#read(diskKey(table.name, key)) as V | undefined };
+    this.#cacheBytes = options.cacheBytes ?? 64 * 1024 * 1024;
+    this.#cache = new Recent(this.#cacheBytes);
+    this.#codec = options.codec ?? plainCodec;
+    this.newest = {
+      get: <V>(table: Table<V>, key: string) =>
+        this.#read(diskKey(table.name, this.#codec.key(table.name, key, this.#keysOf))) as V | undefined,
+    };
+    this.#keysOf = (user) => this.newest.get(userKeyTable, user);
   }
 
   transact<R>(body: (tx: Tx) => R): Promise<R> {
@@ -79,7 +92,7 @@ export class GroupCommitStore implements Store {
     if (this.#inBody) throw new TandemError('internal', 'transact was called inside the body of a transaction');
     const refusal = this.#refusal();
     if (refusal !== undefined) return Promise.reject(refusal);
-    const tx = new Transaction((key) => this.#read(key), this.#freeze);
+    const tx = new Transaction((key) => this.#read(key), this.#codec, this.#freeze);
     this.#inBody = true;
     try {
       const result = body(tx);
@@ -104,6 +117,16 @@ export class GroupCommitStore implements Store {
     for await (const [key, text] of this.#disk.entries(diskRange(table.name, range))) {
       yield [key.slice(skip), this.#decode(key, text) as V];
     }
+  }
+
+  /**
+   * After keys have been deleted: what they opened is forgotten here, and they are taken off the disk itself. Resolves when
+   * both are done.
+   */
+  async purge(): Promise<void> {
+    await this.#whenDurable(undefined);
+    this.#cache = new Recent(this.#cacheBytes);
+    await this.#disk.purge?.(keyTables.map((name) => `${name}!`));
   }
 
   /** Every record as it is on disk at one moment, in key order: whole keys (`<table>!<key>`) and JSON texts. For backups. */
@@ -155,9 +178,10 @@ export class GroupCommitStore implements Store {
 
   #decode(key: string, text: string): unknown {
     try {
-      const value: unknown = JSON.parse(text);
+      const value: unknown = this.#codec.decode(key, text, this.#keysOf);
       return this.#freeze ? deepFreeze(value) : value;
     } catch (cause) {
+      if (cause instanceof TandemError) throw cause;
       throw new TandemError('store-failed', `The record ${key} is not JSON: the disk or the store is damaged`, {
         cause,
         facts: { key },
@@ -233,24 +257,32 @@ class Transaction implements Tx {
   /** undefined: deleted. */
   readonly #changes = new Map<string, unknown>();
   readonly #under: (key: string) => unknown;
+  readonly #codec: Codec;
+  readonly #keysOf: KeysOf;
   readonly #freeze: boolean;
   #ended = false;
 
-  constructor(under: (key: string) => unknown, freeze: boolean) {
+  constructor(under: (key: string) => unknown, codec: Codec, freeze: boolean) {
     this.#under = under;
+    this.#codec = codec;
+    this.#keysOf = (user) => this.get(userKeyTable, user);
     this.#freeze = freeze;
+  }
+
+  #full(table: string, key: string): string {
+    return diskKey(table, this.#codec.key(table, key, this.#keysOf));
   }
 
   get<V>(table: Table<V>, key: string): V | undefined {
     this.#assertOpen();
-    const full = diskKey(table.name, key);
+    const full = this.#full(table.name, key);
     const own = this.#changes.get(full);
     return (own === undefined && !this.#changes.has(full) ? this.#under(full) : own) as V | undefined;
   }
 
   put<V>(table: Table<V>, key: string, value: V): void {
     this.#assertOpen();
-    const full = diskKey(table.name, key);
+    const full = this.#full(table.name, key);
     if (value === undefined || value === null) {
       throw new TandemError('internal', `${full} was put as ${String(value)}, which is no record; use del`);
     }
@@ -266,7 +298,7 @@ class Transaction implements Tx {
 
   del<V>(table: Table<V>, key: string): void {
     this.#assertOpen();
-    this.#changes.set(diskKey(table.name, key), undefined);
+    this.#changes.set(this.#full(table.name, key), undefined);
   }
 
   /**
@@ -276,7 +308,7 @@ class Transaction implements Tx {
   encoded(): (readonly [key: string, change: Change])[] {
     return Array.from(this.#changes, ([key, value]) => [
       key,
-      value === undefined ? deletion : { value, text: JSON.stringify(value) },
+      value === undefined ? deletion : { value, text: this.#codec.encode(key, value, this.#keysOf) },
     ]);
   }
 

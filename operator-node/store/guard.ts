@@ -81,6 +81,10 @@ export class GuardedDisk implements Disk {
     for await (const [key, sealed] of this.#disk.entries(range)) yield [key, openRecord(key, sealed)];
   }
 
+  async purge(prefixes: readonly string[]): Promise<void> {
+    await this.#disk.purge?.(prefixes);
+  }
+
   async close(): Promise<void> {
     await this.#disk.close();
     this.#marker.close();

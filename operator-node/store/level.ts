@@ -49,6 +49,26 @@ export class LevelDisk implements Disk {
     }
   }
 
+  /**
+   * LevelDB keeps what was deleted until it merges the files that hold it. A record at each end of the range makes every
+   * one of them part of a merge; two rounds, since the first may leave its own outcome a level above the older one.
+   */
+  async purge(prefixes: readonly string[]): Promise<void> {
+    for (const prefix of prefixes) {
+      const ends = [prefix, `${prefix}~`];
+      for (let round = 0; round < 2; round += 1) {
+        const puts = ends.map((key) => ({ type: 'put' as const, key, value: sealRecord(key, '0') }));
+        await this.#db.batch(puts, { sync: true });
+        await this.#db.compactRange(prefix, `${prefix}~`);
+        await this.#db.batch(
+          ends.map((key) => ({ type: 'del' as const, key })),
+          { sync: true },
+        );
+      }
+      await this.#db.compactRange(prefix, `${prefix}~`);
+    }
+  }
+
   close(): Promise<void> {
     return this.#db.close();
   }

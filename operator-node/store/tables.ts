@@ -1,6 +1,6 @@
 /**
  * Every table of the node's store: the format of its keys, the module that declares and writes it, what a record is.
- * A key on disk is `<table>!<key>`. A test compares this list with the declarations in the source, both ways.
+ * A key on disk is `<table>!<key>`. What of a record is sealed at rest is in `store/personal.ts`. A test compares this list with the declarations in the source, both ways.
  */
 export interface TableEntry {
   readonly key: string;
@@ -21,9 +21,22 @@ const goods = 'domains/goods/records.ts';
 
 export const tables: Readonly<Record<string, TableEntry>> = {
   user: { key: '<userId>', owner: users, holds: 'a customer of this operator' },
-  number: { key: '<msisdn>', owner: users, holds: 'the user id that a phone number is an alias of' },
+  alias: {
+    key: '<MAC of the number under the operator’s key>',
+    owner: users,
+    holds: 'the user id that a phone number is an alias of',
+  },
+  'user-key': { key: '<userId>', owner: 'store/personal.ts', holds: 'the keys that seal what is about a user' },
+  activity: { key: '<userId>', owner: 'users/activity.ts', holds: 'the last day on which something was written' },
+  erasure: { key: '<userId>', owner: 'erasure/state.ts', holds: 'an erasure that was begun, or is done' },
+  'written-out': {
+    key: '<pairId>!<leg>',
+    owner: 'erasure/records.ts',
+    holds: 'what an erased user’s record can still show',
+  },
 
   side: { key: '<pairId>!<leg>', owner: pair, holds: 'a pair as one of this operator’s users has it' },
+  'user-side': { key: '<userId>!<pairId>!<leg>', owner: pair, holds: 'that the side is of that user' },
   'side-state': { key: '<pairId>!<leg>', owner: pair, holds: 'the state of a side' },
   'open-side': { key: '<pairId>!<leg>', owner: pair, holds: 'the deadline of a side that has not ended' },
   sealed: { key: '<pairId>!<leg of the peer>', owner: pair, holds: 'the peer’s sealed record of its own leg' },
@@ -69,6 +82,7 @@ export const tables: Readonly<Record<string, TableEntry>> = {
   'checkpoint-state': { key: 'now', owner: checkpoint, holds: 'the newest of them, and what is under way' },
 
   recovery: { key: 'mark', owner: 'recovery/state.ts', holds: 'that this store may be behind, and since when' },
+  format: { key: 'store', owner: 'store/format.ts', holds: 'the version of this list and of how it is sealed' },
   guard: { key: 'head', owner: 'store/guard.ts', holds: 'which store this is, and how many writes it has seen' },
 
   outbox: { key: '<queue>!<item key>', owner: 'engine/engine.ts', holds: 'an effect that is still to be done' },
@@ -86,13 +100,17 @@ export const tables: Readonly<Record<string, TableEntry>> = {
     owner: payments,
     holds: 'balance of an account of the operator’s own',
   },
-  cash: { key: '<movement id>', owner: payments, holds: 'a deposit or withdrawal with its journal entry' },
   discharge: { key: '<statement digest>', owner: payments, holds: 'a position that was paid outside, with its entry' },
+  cash: { key: '<MAC of the movement id>', owner: payments, holds: 'a deposit or withdrawal with its journal entry' },
 
-  item: { key: '<userId>/<item>', owner: goods, holds: 'what a seller sells, its price, what is in stock' },
-  'item-name': { key: '<userId>/<label>', owner: goods, holds: 'the item that a name means' },
+  item: { key: '<userId>/<MAC of the item>', owner: goods, holds: 'what a seller sells, its price, what is in stock' },
+  'item-name': { key: '<userId>/<MAC of the label>', owner: goods, holds: 'the item that a name means' },
   'item-list': { key: '<userId>', owner: goods, holds: 'a seller’s items' },
-  'item-code': { key: '<userId>/<item>/<index>', owner: goods, holds: 'the code of one piece in stock' },
+  'item-code': { key: '<userId>/<MAC of item and index>', owner: goods, holds: 'the code of one piece in stock' },
   sale: { key: '<pairId>/<leg>', owner: goods, holds: 'the item of a sale and its code' },
-  stock: { key: '<stock id>', owner: goods, holds: 'that a delivery has been added' },
+  stock: {
+    key: '<stock id>, of which what is behind <userId>/ as a MAC',
+    owner: goods,
+    holds: 'that a delivery has been added',
+  },
 };

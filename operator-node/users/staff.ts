@@ -4,7 +4,8 @@ import type { GoodsDomain } from '../domains/goods/goods.ts';
 import type { PaymentsDomain } from '../domains/payments/payments.ts';
 import type { Engine, Work } from '../engine/engine.ts';
 import { TandemError } from '../errors.ts';
-import type { Amount, Asset, Hash, Msisdn, UserId } from '../model/ids.ts';
+import type { Amount, Asset, Msisdn, UserId } from '../model/ids.ts';
+import { createKeys } from './keys.ts';
 import { numberTable, userByNumber, userTable, type User } from './user.ts';
 
 export interface StaffParts {
@@ -56,8 +57,8 @@ export class Staff {
   private open(work: Work, { number, name, language, kind, assets, joined, autoAccept, goods }: NewUser): void {
     const { random } = this.parts.engine;
     const id = `u_${hex(random.bytes(12))}` as UserId;
-    const key = `0x${hex(random.bytes(32))}` as Hash;
-    const user: User = { id, number, name, language, kind, assets, joined, autoAccept, key, since: work.now };
+    const user: User = { id, number, name, language, kind, assets, joined, autoAccept, since: work.now };
+    createKeys(work, random, id);
     work.put(userTable, id, user);
     work.put(numberTable, number, id);
     for (const asset of assets) this.parts.payments.openAccount(work, id, asset);
@@ -65,7 +66,7 @@ export class Staff {
       this.parts.goods.putItem(work, { user: id, item, label, asset, price });
       if (codes.length > 0) this.parts.goods.addStock(work, { id: `${id}/${item}`, user: id, item, codes });
     }
-    work.journal('staff', { did: 'create-user', user: id, number });
+    work.journal('staff', { did: 'create-user', user: id, number }, id);
   }
 
   async move(
@@ -78,7 +79,7 @@ export class Staff {
       if (user === undefined) throw new TandemError('not-found', `${movement.number} is no customer of this operator.`);
       const { id, asset, amount, reason } = movement;
       const result = payments[kind](work, { id, user: user.id, asset, amount, reason }, work.now);
-      work.journal('staff', { did: kind, id, user: user.id, asset, amount, reason });
+      work.journal('staff', { did: kind, id, user: user.id, asset, amount, reason }, user.id);
       return { asset: result.asset, balance: result.balance as Amount };
     });
   }

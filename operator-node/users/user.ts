@@ -1,5 +1,5 @@
 /** An operator's customer: an id of its own, for which a phone number is an alias (protocol §2). */
-import type { Asset, Hash, Msisdn, UnixMillis, UserId } from '../model/ids.ts';
+import type { Asset, Msisdn, UnixMillis, UserId } from '../model/ids.ts';
 import { table, type View } from '../store/store.ts';
 
 export interface User {
@@ -14,13 +14,12 @@ export interface User {
   readonly joined: boolean;
   /** Credits and sales are accepted without asking: machines, and merchants who have set it. */
   readonly autoAccept: boolean;
-  /** 32 random bytes: salts and seals of everything about this user hang on it (protocol §4). */
-  readonly key: Hash;
   readonly since: UnixMillis;
 }
 
 export const userTable = table<User>('user');
-export const numberTable = table<UserId>('number');
+/** Key: the number; on disk its MAC under the operator’s key. */
+export const numberTable = table<UserId>('alias');
 
 export function userByNumber(view: View, number: Msisdn): User | undefined {
   const id = view.get(numberTable, number);

@@ -107,7 +107,7 @@ export function journaled(nodes: Nodes, gateway: Gateway): Problems {
   for (const { handle, journal } of nodes) {
     const texts = new Map<string, number>();
     const receipted = new Set<string>();
-    for (const { kind, payload } of journal) {
+    for (const { kind, payload = {} } of journal) {
       if (kind === 'receipt') for (const id of payload['messages'] as string[]) receipted.add(id);
       if (kind !== 'question' && kind !== 'confirmation') continue;
       const key = JSON.stringify([payload['pair'], payload['to'], payload['text']]);

@@ -3,7 +3,7 @@ import { encodeLeaf } from '../../operator-node/commitment/leaf.ts';
 import { merkleTree } from '../../operator-node/commitment/merkle.ts';
 import { operationCommitment, termsCommitment } from '../../operator-node/commitment/record.ts';
 import { operationSecret } from '../../operator-node/commitment/secrets.ts';
-import { entryHash } from '../../operator-node/engine/journal.ts';
+import { isWhole } from '../../operator-node/engine/journal.ts';
 import type { KnownBatch } from '../../operator-node/flow/batch.ts';
 import type { Anchored, AnchoredHead, OnChain } from './anchored.ts';
 import type { Audited } from './audit.ts';
@@ -122,11 +122,11 @@ function rootOf(node: StoredNode, { record }: KnownBatch): string {
   const leg = record.role === 'initiator' ? 'first' : 'second';
   const leaves = record.pairs.map((pair) => {
     const side = node.sides.get(`${pair}!${leg}`)?.side;
-    const user = side === undefined ? undefined : node.users.get(side.user);
+    const keys = side === undefined ? undefined : node.userKeys.get(side.user);
     const other = node.peerCommitments.get(`${pair}!${record.role}`);
-    if (side?.record === undefined || user === undefined || other === undefined)
+    if (side?.record === undefined || keys === undefined || other === undefined)
       throw new Error(`${pair} cannot be opened`);
-    const own = operationCommitment(operationSecret(user.key, pair, leg), side.record);
+    const own = operationCommitment(operationSecret(keys.ledger, pair, leg), side.record);
     const terms = termsCommitment(side.termsSecret, side.terms);
     return encodeLeaf({ pair, terms, first: leg === 'first' ? own : other, second: leg === 'first' ? other : own });
   });
@@ -188,8 +188,7 @@ export function journals(nodes: readonly StoredNode[], heads: readonly AnchoredH
     }
     let before = { sequence: 0, hash: '0'.repeat(64) };
     for (const entry of journal) {
-      const fits =
-        entry.sequence === before.sequence + 1 && entry.previous === before.hash && entryHash(entry) === entry.hash;
+      const fits = entry.sequence === before.sequence + 1 && entry.previous === before.hash && isWhole(entry);
       if (!fits) problems.push(`${handle}: journal entry ${entry.sequence} does not follow ${before.sequence}`);
       before = entry;
     }

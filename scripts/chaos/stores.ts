@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { checkBooks, type Books } from '../../operator-node/domains/payments/books.ts';
 import { paymentTable, positionTable, type PaymentRecord } from '../../operator-node/domains/payments/records.ts';
 import { outboxTable } from '../../operator-node/engine/engine.ts';
+import { systemRandom } from '../../operator-node/engine/clock.ts';
 import { journalTable, type JournalEntry } from '../../operator-node/engine/journal.ts';
 import {
   batchStateTable,
@@ -16,7 +17,9 @@ import { openSideTable, sideStateTable, sideTable, type PairSide } from '../../o
 import { inboundTable } from '../../operator-node/flow/receive.ts';
 import { sentTable } from '../../operator-node/chain/sent.ts';
 import type { Hash } from '../../operator-node/model/ids.ts';
+import type { UserKeys } from '../../operator-node/store/codec.ts';
 import { openLevelStore } from '../../operator-node/store/level.ts';
+import { personalCodec, userKeyTable } from '../../operator-node/store/personal.ts';
 import type { Store, Table } from '../../operator-node/store/store.ts';
 import { userTable, type User } from '../../operator-node/users/user.ts';
 
@@ -37,6 +40,7 @@ export interface StoredNode {
   readonly journal: readonly JournalEntry[];
   readonly users: ReadonlyMap<string, User>;
   /** Key: `<pairId>!<role>`. */
+  readonly userKeys: ReadonlyMap<string, UserKeys>;
   readonly peerCommitments: ReadonlyMap<string, Hash>;
   readonly books: Books;
   /** What is still to be done, by table: keys. */
@@ -54,7 +58,9 @@ export async function readStore(place: {
   readonly id: number;
   readonly dataDir: string;
 }): Promise<StoredNode> {
-  await using store = await openLevelStore(place.dataDir);
+  // No number is looked up here, so the key of their index is not needed.
+  const codec = personalCodec({ indexKey: new Uint8Array(32), random: systemRandom });
+  await using store = await openLevelStore(place.dataDir, { codec });
   const keys = async <V>(table: Table<V>): Promise<string[]> => [...(await all(store, table)).keys()];
   const states = await all(store, sideStateTable);
   const sides = new Map<string, PairSide>();
@@ -80,6 +86,7 @@ export async function readStore(place: {
     inbound: await all(store, inboundTable),
     journal: [...(await all(store, journalTable)).values()],
     users: await all(store, userTable),
+    userKeys: await all(store, userKeyTable),
     peerCommitments: await all(store, peerCommitmentTable),
     books: await checkBooks(store),
     leftOver: {

@@ -91,6 +91,9 @@ export function writeConfig(layout: Layout, operator: Operator, options: ConfigO
     ],
     // Once a minute, so that whoever tries it out sees it on the chain.
     journal: { anchorSeconds: 60 },
+    backup: { dir: 'backups', keysDir: 'key-backups' },
+    // No law asks for a devnet's books.
+    retention: { ledgerDays: 0, messagesDays: 0 },
     ...(typeof options.overrides === 'function' ? options.overrides(place.handle) : options.overrides),
   };
   const head = `# ${place.handle} on the devnet. Written at each start.\n`;

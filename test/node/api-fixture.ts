@@ -6,8 +6,19 @@ import type { ApiHooks } from '../../operator-node/api/app.ts';
 import { apiLimits, startApi, type ApiLimits, type RunningApi } from '../../operator-node/api/server.ts';
 import type { NodeServices, PairView, WindowView } from '../../operator-node/api/services.ts';
 import type { Doubt } from '../../operator-node/recovery/doubt.ts';
+import type { ErasureState } from '../../operator-node/erasure/state.ts';
 import type { OutboundMessage } from '../../operator-node/messaging/gateway.ts';
-import type { Amount, Asset, Hash, Msisdn, OperatorId, PairId, Timestamp } from '../../operator-node/model/ids.ts';
+import type {
+  Amount,
+  Asset,
+  Hash,
+  Msisdn,
+  OperatorId,
+  PairId,
+  Timestamp,
+  UnixMillis,
+  UserId,
+} from '../../operator-node/model/ids.ts';
 
 export const gatewayToken = 'gateway-token-0123456789';
 export const adminToken = 'admin-token-0123456789';
@@ -36,6 +47,16 @@ export const statementText = 'type,account\r\n';
 
 const sek = 'SEK' as Asset;
 const amount = (text: string) => text as Amount;
+
+const erasedUser: ErasureState = {
+  user: 'u_0123456789abcdef01234567' as UserId,
+  what: 'all',
+  phase: 'purged',
+  begun: 1_795_428_000_000 as UnixMillis,
+  erased: 1_795_428_001_000 as UnixMillis,
+  records: 3,
+  told: [2 as OperatorId],
+};
 
 export const received: OutboundMessage = {
   id: 'out-1',
@@ -156,7 +177,16 @@ export function fakeServices(replace: Partial<NodeServices> = {}): NodeServices 
     statement: async (input) => (note('statement', input), statementText),
     users: async () => (
       note('users'),
-      [{ number: alice, name: 'Alice', language: 'en', kind: 'person', joined: true }]
+      [
+        {
+          id: 'u_0123456789abcdef01234567' as UserId,
+          number: alice,
+          name: 'Alice',
+          language: 'en',
+          kind: 'person',
+          joined: true,
+        },
+      ]
     ),
     createUser: async (user) => (note('createUser', user), { number: user.number, created: true }),
     deposit: async (input) => (note('deposit', input), { asset: input.asset, balance: amount('100000') }),
@@ -167,6 +197,12 @@ export function fakeServices(replace: Partial<NodeServices> = {}): NodeServices 
       note('backup', kind),
       { file: '/b/one.tandem', mark: { store: '0'.repeat(32), write: 7 }, records: 3, bytes: 99 }
     ),
+    backupKeys: async () => (
+      note('backupKeys'),
+      { file: '/k/one.keys.tandem', records: 4, expires: 1_795_500_000_000 }
+    ),
+    erase: async (user, what) => (note('erase', { user, what }), erasedUser),
+    erasures: async () => (note('erasures'), [erasedUser]),
     doctor: async () => (note('doctor'), { findings: [], looked: { records: 3 } }),
     readiness: async () => ({ ready: true, checks: { store: 'ok', chain: 'ok' } }),
     metrics: async () => 'tandem_open_pairs 0\n',

@@ -159,7 +159,16 @@ describe('GET /v1/users', () => {
     const { url } = await serve();
     const answer = await fetch(`${url}/v1/users`, { headers: asStaff });
     expect(await answer.json()).toEqual({
-      users: [{ number: alice, name: 'Alice', language: 'en', kind: 'person', joined: true }],
+      users: [
+        {
+          id: 'u_0123456789abcdef01234567',
+          number: alice,
+          name: 'Alice',
+          language: 'en',
+          kind: 'person',
+          joined: true,
+        },
+      ],
     });
   });
 });

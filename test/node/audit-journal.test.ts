@@ -100,7 +100,7 @@ async function journal(): Promise<readonly JournalEntry[]> {
   return entries;
 }
 
-const digestOf = ({ salt, payload }: JournalEntry): string => payloadDigestOf(salt, JSON.stringify(payload));
+const digestOf = ({ salt = '', payload }: JournalEntry): string => payloadDigestOf(salt, JSON.stringify(payload));
 
 function excerptOf(entries: readonly JournalEntry[], anchorBlock = 30): Excerpt {
   const own = [3, 5, 6];
@@ -113,7 +113,7 @@ function excerptOf(entries: readonly JournalEntry[], anchorBlock = 30): Excerpt 
     operator: 1 as OperatorId,
     pair,
     before: shown[0]?.previous ?? '',
-    entries: shown.map(({ sequence, at, kind, payload, salt }) => {
+    entries: shown.map(({ sequence, at, kind, payload, salt = '' }) => {
       return { sequence, at, kind, payload: JSON.stringify(payload), salt };
     }),
     path: hidden.map((entry) => [entry.sequence, entry.at, entry.kind, digestOf(entry)]),

@@ -108,7 +108,8 @@ describe('form', () => {
 
 describe('disclosures', () => {
   const { terms, termsSecret, operations } = committed.input;
-  const secret = operations.first?.secret ?? termsSecret;
+  const { first } = operations;
+  const secret = first !== undefined && 'secret' in first ? first.secret : termsSecret;
 
   it.each([
     [

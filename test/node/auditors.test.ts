@@ -30,6 +30,7 @@ import {
   type Role,
   type UnixSeconds,
 } from '../../operator-node/model/ids.ts';
+import { userKeyTable } from '../../operator-node/store/personal.ts';
 import { userTable } from '../../operator-node/users/user.ts';
 import { parseConfig } from '../../operator-node/config.ts';
 import { configOf } from '../simulation/setting.ts';
@@ -190,6 +191,7 @@ async function build(scope: Partial<Auditor>): Promise<void> {
   world = await makeWorld();
   const { store, payments, goods } = world;
   await store.transact((tx) => {
+    tx.put(userKeyTable, ada, { ledger: digest(99), messages: digest(98), generation: 1 });
     tx.put(userTable, ada, {
       id: ada,
       number: '+46701234567' as Msisdn,
@@ -199,7 +201,6 @@ async function build(scope: Partial<Auditor>): Promise<void> {
       assets: [sek],
       joined: true,
       autoAccept: false,
-      key: digest(99),
       since: now,
     });
     tx.put(cursorTable, 'chain', { number: 50, hash: digest(50), timestamp: 1_795_428_000 as UnixSeconds });

@@ -161,6 +161,10 @@ export function handlersOf(
       note(from, 'compare');
       return { answer: 'unknown', batchId };
     },
+    async erased(from) {
+      note(from, 'erased');
+      return { answer: 'erased' };
+    },
     async forward(from, { id }) {
       note(from, 'forward');
       return { id, answer: 'delivered' };

@@ -40,7 +40,7 @@ const network = { chainId: header.chainId, settlement: header.settlement };
 const configAt = (dataDir: string, followDir?: string): Config => ({
   ...configOf(1 as Config['operator']['id'], {}),
   dataDir,
-  backup: followDir === undefined ? {} : { followDir },
+  backup: { keysDays: 30, ...(followDir === undefined ? {} : { followDir }) },
 });
 
 const following = (dir: string): FollowOptions => ({ dir, header: () => header });

@@ -9,7 +9,7 @@ import { operationSecret } from '../../operator-node/commitment/secrets.ts';
 import type { BatchRecord } from '../../operator-node/flow/batch.ts';
 import type { Side } from '../../operator-node/flow/pair.ts';
 import type { Hash, OperatorId } from '../../operator-node/model/ids.ts';
-import type { User } from '../../operator-node/users/user.ts';
+import type { UserKeys } from '../../operator-node/store/codec.ts';
 import { Violation } from './violation.ts';
 import type { World } from './world.ts';
 
@@ -52,9 +52,9 @@ function auditBatch(
   const leg = role === 'initiator' ? 'first' : 'second';
   const leaves = pairs.map((pair) => {
     const side = read<Side>(`side!${pair}!${leg}`);
-    const user = read<User>(`user!${side.user}`);
+    const keys = read<UserKeys>(`user-key!${side.user}`);
     if (side.record === undefined) throw new Violation('I7', `operator ${operator} has no record of ${pair}`);
-    const own = operationCommitment(operationSecret(user.key, pair, leg), side.record);
+    const own = operationCommitment(operationSecret(keys.ledger, pair, leg), side.record);
     const others = read<Hash>(`peer-commitment!${pair}!${role}`);
     const terms = termsCommitment(side.termsSecret, side.terms);
     return encodeLeaf({ pair, terms, first: leg === 'first' ? own : others, second: leg === 'first' ? others : own });

@@ -213,7 +213,7 @@ export class Monitor {
     outbox.add(op.key);
     if (!op.key.startsWith('outbox!message!')) return;
     const { message } = JSON.parse(op.value) as MessageItem;
-    this.#messages.add(`${operator}!${message.id}`);
+    if (message !== undefined) this.#messages.add(`${operator}!${message.id}`);
   }
 
   #batchStored(node: Watched, key: string, record: BatchRecord): void {

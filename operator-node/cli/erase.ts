@@ -1,0 +1,54 @@
+/** `tandem erase`: erases a user, or what was said to and by it, through the running node (docs/erasure.md). */
+import type { ErasureState } from '../erasure/state.ts';
+import { parseCommand, print } from './arguments.ts';
+import { NodeClient } from './client.ts';
+import { UsageError } from './devnet-file.ts';
+import type { Output } from './output.ts';
+import { staffNode, staffOptions, staffUsage } from './staff.ts';
+
+const usage = `usage: tandem erase (--config FILE | --operator HANDLE) --user ID [--messages] [--json]
+       tandem erase (--config FILE | --operator HANDLE) --list [--json]
+${staffUsage}
+  --user ID          the user's id, or its number; what was begun or done before is found by the id
+  --messages         only what was said to and by the user, who stays a customer
+  --list             every erasure there was
+  It cannot be undone. Open pairs, balances and what law requires to be kept (retention in the configuration) refuse it.`;
+
+const slowMillis = 3_600_000;
+
+export async function erase(args: readonly string[], out: Output): Promise<number> {
+  const options = {
+    ...staffOptions,
+    user: { type: 'string' },
+    messages: { type: 'boolean', default: false },
+    list: { type: 'boolean', default: false },
+  } as const;
+  const { values } = parseCommand(usage, args, options, { min: 0, max: 0 });
+  if (values.help) {
+    out.stdout.write(`${usage}\n`);
+    return 0;
+  }
+  const { user, messages, list, json } = values;
+  if (list === (user !== undefined)) throw new UsageError(`Name one user (--user ID), or --list.\n${usage}`);
+  const client = new NodeClient(staffNode(values).access, { timeoutMillis: slowMillis });
+  try {
+    if (user === undefined) {
+      const erasures = await client.erasures();
+      print(out, json, erasures, () => erasures.map(lineOf).join('\n') || 'Nobody was erased.');
+      return 0;
+    }
+    const done = await client.erase(user, messages ? 'messages' : 'all');
+    print(out, json, done, () => lineOf(done));
+    return 0;
+  } finally {
+    client.close();
+  }
+}
+
+function lineOf({ user, what, phase, erased, records = 0, told = [] }: ErasureState): string {
+  const whom = what === 'all' ? user : `what was said to and by ${user}`;
+  if (phase === 'begun' || erased === undefined) return `${whom}: being erased`;
+  const when = new Date(erased).toISOString().slice(0, 19);
+  const peers = told.length === 0 ? '' : `; operators ${told.join(', ')} are told`;
+  return `${whom}: erased at ${when}Z, ${records} records written out${peers}`;
+}
