@@ -7,7 +7,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { createHardhatRuntimeEnvironment } from 'hardhat/hre';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -58,9 +58,11 @@ async function measure(): Promise<Readonly<Record<string, Reached>>> {
     await hre.tasks.getTask('build').run({ noTests: true });
     const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
     // Gas and code sizes are not those of the build: these tests are left out.
-    const names = ['gas', 'snapshots', 'deploy', 'bindings', 'mutation', 'coverage'];
-    const omitted = names.map((name) => `--exclude=test/contracts/${name}.test.ts`);
-    const { status } = spawnSync(process.execPath, [vitest, 'run', 'test/contracts', ...omitted], {
+    const omitted = ['gas', 'snapshots', 'deploy', 'bindings', 'mutation'].map((name) => `${name}.test.ts`);
+    const tests = readdirSync(join(root, 'test', 'contracts'), { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.test.ts') && !omitted.includes(name))
+      .map((name) => `test/contracts/${name}`);
+    const { status } = spawnSync(process.execPath, [vitest, 'run', ...tests], {
       cwd: root,
       stdio: ['ignore', 'ignore', 'inherit'],
       env: { ...process.env, TANDEM_COVERAGE_DIR: folder },
@@ -88,11 +90,9 @@ async function measure(): Promise<Readonly<Record<string, Reached>>> {
   }
 }
 
-/** @throws when the mutation report is of another source. */
 function branchesOf(file: string): string {
   const { sources, survivors } = readReport();
-  if (sources[file] !== hashOf(file))
-    throw new Error(`the mutation report is not of this ${file}: npm run mutate first`);
+  if (sources[file] !== hashOf(file)) return 'not counted: its mutants were not judged';
   const ways = mutantsOf(file).filter(({ operator }) => operator === 'guard');
   const unnoticed = ways.filter(({ line, original, mutated }) =>
     survivors.some(
