@@ -45,6 +45,7 @@ In place of FILE, the nodes’ endpoints for auditors:
   --policy NAME        what is to be disclosed (${defaultPolicyName})
   --keep FOLDER        keeps the files that were fetched
 Further:
+  --windows FILE       settlement windows (tandem window export), to be compared; more than once
   --threads N          threads that check batches (as many as there are cores)
   --post-seconds N     allowed from decision to posting (${defaultTolerance.postSeconds})
   --attest-seconds N   allowed from the end of a batch to its attestation (${defaultTolerance.attestSeconds})
@@ -68,6 +69,7 @@ const options = {
   filed: { type: 'string' },
   policy: { type: 'string', default: defaultPolicyName },
   keep: { type: 'string' },
+  windows: { type: 'string', multiple: true },
   threads: { type: 'string' },
   'post-seconds': { type: 'string' },
   'attest-seconds': { type: 'string' },
@@ -162,6 +164,7 @@ async function scanned(files: readonly string[], values: Values, out: Output): P
       ...(from === undefined ? {} : { from }),
       ...(to === undefined ? {} : { to }),
       ...(state === undefined ? {} : { state }),
+      ...(values.windows === undefined ? {} : { windows: values.windows }),
       ...(earlier === undefined ? {} : { earlier }),
       tolerance: {
         clockSeconds: wholeNumber('clock-seconds', values['clock-seconds']) ?? defaultTolerance.clockSeconds,
@@ -213,8 +216,15 @@ async function runScan(files: readonly string[], values: Values, out: Output): P
 async function runPositions(files: readonly string[], values: Values, out: Output): Promise<number> {
   const result = await scanned(files, values, out);
   if (values.json)
-    out.stdout.write(`${JSON.stringify({ positions: result.positions, counts: result.findings.counts })}\n`);
-  else out.stdout.write(`${[tableText(result, 'positions'), ...findingLines(result.findings)].join('\n')}\n`);
+    out.stdout.write(
+      `${JSON.stringify({ positions: result.positions, windows: result.windows, counts: result.findings.counts })}\n`,
+    );
+  else {
+    const tables = ['positions', ...(result.windows.length > 0 ? ['windows'] : [])].map((name) =>
+      tableText(result, name),
+    );
+    out.stdout.write(`${[...tables, ...findingLines(result.findings)].join('\n')}\n`);
+  }
   return exitCodeOf(result.findings);
 }
 

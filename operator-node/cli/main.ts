@@ -50,7 +50,7 @@ const commands: Readonly<Record<string, { readonly run: Command; readonly summar
   },
   window: {
     run: window,
-    summary: 'list | close | discharge | payment | compare | settle   settlement with another operator',
+    summary: 'list | close | discharge | payment | compare | export | settle   settlement with others',
   },
   cap: { run: cap, summary: '[set …]                   how much two operators let each other owe' },
   conformance: { run: conformance, summary: 'FILE                      the commitments of a file of vectors' },

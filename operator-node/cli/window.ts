@@ -1,6 +1,7 @@
 /** `tandem window`: settlement windows with another operator (docs/settlement.md). */
 import { writeFileSync } from 'node:fs';
 import type { WindowComparison, WindowView } from '../api/services.ts';
+import { windowsFormat } from '../audit/scan/windows.ts';
 import { accessOptions, accessUsage, withNode } from './access.ts';
 import { parseCommand, print } from './arguments.ts';
 import type { NodeClient } from './client.ts';
@@ -14,6 +15,7 @@ const usage = `usage: tandem window list [--peer HANDLE|ID]
        tandem window discharge --peer HANDLE|ID --window N --asset CODE --reference TEXT
        tandem window payment --peer HANDLE|ID --window N --asset CODE [--out FILE]
        tandem window compare --peer HANDLE|ID
+       tandem window export [--peer HANDLE|ID] [--out FILE]
        tandem window settle --peer HANDLE|ID --operator HANDLE --reference TEXT [--devnet DIR]
        each with [--json] [${accessUsage}]
 
@@ -21,6 +23,7 @@ close       signs with the other operator what has moved since the last window, 
 discharge   by the operator that was paid: how, with the reference of the bank or the RTGS
 payment     ISO 20022 pacs.009, by the operator that pays
 compare     where the two operators' books differ: digests of batches, halved down to the pair
+export      what auditors compare: contents with their secrets, references of payments to this operator (--windows)
 settle      on a devnet, for both operators: close, anchor, discharge every asset, until all is booked`;
 
 const options = {
@@ -83,6 +86,23 @@ function comparisonText({ differences, batches, more }: WindowComparison): strin
   return `${table(rows)}${more ? '\nThere are more.' : ''}\n${batches} batches compared.`;
 }
 
+const exported = ({ number, operatorA, operatorB, aToB, bToA, secret, lines }: WindowView) => ({
+  window: {
+    number,
+    operatorA,
+    operatorB,
+    aToB,
+    bToA,
+    nets: lines.map(({ asset, net }) => ({ asset, net })),
+    secret,
+  },
+  references: lines.flatMap(({ asset, reference, referenceSalt, dischargedBlock }) =>
+    reference === undefined || referenceSalt === undefined || dischargedBlock === undefined
+      ? []
+      : [{ asset, reference, salt: referenceSalt }],
+  ),
+});
+
 const verbs: Readonly<Record<string, (values: Values, client: NodeClient, out: Output) => Promise<number>>> = {
   async list(values, client, out) {
     const windows = await client.windows(values.peer);
@@ -117,6 +137,18 @@ const verbs: Readonly<Record<string, (values: Values, client: NodeClient, out: O
     else {
       writeFileSync(values.out, text);
       out.stderr.write(`${values.out}: ${Buffer.byteLength(text)} bytes\n`);
+    }
+    return 0;
+  },
+  async export(values, client, out) {
+    const windows = (await client.windows(values.peer)).filter(
+      ({ state }) => state !== 'proposed' && state !== 'differs',
+    );
+    const text = `${JSON.stringify({ format: windowsFormat, windows: windows.map(exported) }, undefined, 2)}\n`;
+    if (values.out === undefined) out.stdout.write(text);
+    else {
+      writeFileSync(values.out, text);
+      out.stderr.write(`${values.out}: ${windows.length} windows\n`);
     }
     return 0;
   },

@@ -473,6 +473,64 @@ describe('settlement', () => {
     expect((await chainText()).includes(Buffer.from(reference).toString('hex'))).toBe(false);
   });
 
+  it('is compared by an auditor with the pairs and with the chain', async () => {
+    const file = join(net.dir, 'windows.json');
+    const exported = await cli(main, [
+      'window',
+      'export',
+      '--operator',
+      'borealis',
+      '--out',
+      file,
+      '--devnet',
+      net.dir,
+    ]);
+    expect(exported.code).toBe(0);
+    interface Windows {
+      format: string;
+      windows: { window: { nets: { net: string }[]; aToB: { to: number } }; references: { reference: string }[] }[];
+    }
+    const audited = async (change: (windows: Windows) => void) => {
+      const windows = JSON.parse(readFileSync(file, 'utf8')) as Windows;
+      change(windows);
+      writeFileSync(`${file}.changed`, JSON.stringify(windows));
+      const files = operators.map((operator) => fileOf(operator));
+      const { code, out } = await cli(audit, [
+        ...['positions', ...files, ...against(), '--json', '--threads', '0', '--windows', `${file}.changed`],
+      ]);
+      const { counts } = JSON.parse(out) as { counts: Record<string, number> };
+      return { code, found: Object.keys(counts) };
+    };
+    const first = ({ windows }: Windows) => {
+      if (windows[0] === undefined) throw new Error('no window was exported');
+      return windows[0];
+    };
+    expect(first(JSON.parse(readFileSync(file, 'utf8')) as Windows).references).toHaveLength(1);
+    expect(await audited(() => undefined)).toEqual({ code: 0, found: [] });
+    const lied = await audited((windows) => {
+      for (const line of first(windows).window.nets) line.net = `${BigInt(line.net) + 1n}`;
+    });
+    expect(lied).toEqual({
+      code: 1,
+      found: ['reference-differs', 'statement-unexplained', 'window-differs', 'window-unanchored'],
+    });
+    const renamed = await audited((windows) => {
+      for (const each of first(windows).references) each.reference = 'RIX 1';
+    });
+    expect(renamed).toEqual({ code: 1, found: ['reference-differs'] });
+    const longer = await audited((windows) => {
+      const copy = structuredClone(first(windows));
+      copy.window.aToB.to += 1;
+      windows.windows.push(copy);
+    });
+    expect(longer.found).toContain('window-gap');
+    expect(longer.found).toContain('window-unchecked');
+    expect(await audited((windows) => void windows.windows.splice(0))).toEqual({
+      code: 3,
+      found: ['statement-unexplained'],
+    });
+  });
+
   it('has nothing left to settle', async () => {
     const again = await settle('--reference', reference);
     expect(again.code).toBe(1);

@@ -256,6 +256,7 @@ describe('tandem audit', () => {
       'services.csv',
       'summary.csv',
       'totals.csv',
+      'windows.csv',
     ]);
     expect(existsSync(join(folder, 'state.json'))).toBe(false);
   });

@@ -143,7 +143,7 @@ export function pageOf(result: ScanResult): string {
 <body><h1>Audit of blocks ${from} to ${to}</h1><p>${escaped(facts)}</p><p class="verdict ${kind}">${escaped(verdict)}</p>
 ${shown('totals', 'summary')}
 ${findingsHtml(result)}
-${shown('positions', 'operators', 'lanes', 'services')}
+${shown('positions', ...(result.windows.length > 0 ? ['windows'] : []), 'operators', 'lanes', 'services')}
 ${chartsOf(result)}
 </body></html>
 `;

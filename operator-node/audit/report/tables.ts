@@ -15,7 +15,7 @@ export interface Table {
 const ids = ['operator', 'counterparty', 'initiator', 'acceptor'];
 
 export function tablesOf(result: ScanResult): readonly Table[] {
-  const { totals, services, lanes, operators, positions, findings } = result;
+  const { totals, services, lanes, operators, positions, windows, findings } = result;
   return [
     {
       name: 'totals',
@@ -85,6 +85,24 @@ export function tablesOf(result: ScanResult): readonly Table[] {
         posted,
         stated ?? '',
       ]),
+    },
+    {
+      name: 'windows',
+      title: 'Settlement windows in minor units: above zero, operator A owes B',
+      columns: ['A', 'B', 'window', 'asset', 'both signed', 'pairs add up to', 'anchored', 'discharged'],
+      names: ids,
+      rows: windows.map(
+        ({ operatorA, operatorB, number, asset, signed, recomputed, anchoredBlock, dischargedBlock }) => [
+          operatorA,
+          operatorB,
+          number,
+          asset,
+          signed,
+          recomputed ?? '',
+          anchoredBlock ?? '',
+          dischargedBlock ?? '',
+        ],
+      ),
     },
     {
       name: 'services',

@@ -104,6 +104,27 @@ export const findingCatalogue = {
     severity: 'incomplete',
     means: 'The original of a refund is not in what this scan and those before it read.',
   },
+  'window-unanchored': {
+    severity: 'breach',
+    means: 'No statement that both operators signed is anchored for a window that is handed over.',
+  },
+  'window-differs': {
+    severity: 'breach',
+    means: 'What both signed for a window is not what the pairs of its batches add up to.',
+  },
+  'window-gap': {
+    severity: 'breach',
+    means: 'Windows of two operators overlap, leave batches out, or are handed over with two contents.',
+  },
+  'reference-differs': {
+    severity: 'breach',
+    means: 'The reference of a payment is not the one that its payee anchored.',
+  },
+  'window-unchecked': { severity: 'incomplete', means: 'A window covers batches that are not in this scan.' },
+  'statement-unexplained': {
+    severity: 'incomplete',
+    means: 'A statement of two operators is on chain and in none of the files of windows.',
+  },
   'position-differs': {
     severity: 'breach',
     means: 'A position by an operator’s postings or statement is not the one by the signed terms.',

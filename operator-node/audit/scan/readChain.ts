@@ -36,7 +36,7 @@ export async function eachAtOnce<T, R>(items: readonly T[], work: (item: T) => P
   return results;
 }
 
-async function logsBetween(chain: RangeChain, address: string, from: number, to: number): Promise<AuditLog[]> {
+export async function logsBetween(chain: RangeChain, address: string, from: number, to: number): Promise<AuditLog[]> {
   const logs: AuditLog[] = [];
   let step = blocksPerRequest;
   for (let at = from; at <= to;) {

@@ -18,6 +18,7 @@ import { Pool } from './pool.ts';
 import { readChain, type LaneHead } from './readChain.ts';
 import { Refunds } from './refunds.ts';
 import type { ScanState } from './state.ts';
+import { BatchNets, checkWindows, type AuditedNet } from './windows.ts';
 
 export interface ScanRequest {
   readonly network: AuditNetwork;
@@ -32,6 +33,8 @@ export interface ScanRequest {
   /** What the scans before saw, with `state`: this one adds what it sees. */
   readonly earlier?: EarlierScans;
   readonly tolerance?: Tolerance;
+  /** Files of settlement windows (`tandem window export`). */
+  readonly windows?: readonly string[];
   /** 0: no threads. */
   readonly threads: number;
   readonly onProgress?: (done: number, all: number) => void;
@@ -73,6 +76,8 @@ export interface ScanResult {
   })[];
   readonly operators: readonly OperatorTotals[];
   readonly positions: readonly NetPosition[];
+  /** Of the files of windows, where there are any. */
+  readonly windows: readonly AuditedNet[];
   readonly findings: Findings;
   /** Absent where it is in doubt what was read. */
   readonly state?: ScanState;
@@ -317,10 +322,12 @@ export async function scan(request: ScanRequest): Promise<ScanResult> {
   const laneTotals = new Map<string, { batches: number; pairs: number; committed: number }>();
   const stillOpen = new Set<number>();
   let done = 0;
+  const nets = new BatchNets();
   const take = (batch: ChainBatch, result: BatchResult): void => {
     for (const finding of result.findings) findings.take(finding);
     for (const [code, more] of Object.entries(result.more)) findings.count(code as FindingCode, more);
     across.add(result);
+    nets.add(batch, result.positions);
     refunds.add(result.refunds);
     totals.pairs += result.pairs;
     totals.committed += result.committed;
@@ -367,6 +374,7 @@ export async function scan(request: ScanRequest): Promise<ScanResult> {
   await Promise.all(running);
   await refunds.check(across, pool, jobOf, earlier, findings);
   const positions = across.positions(files, checked);
+  const windows = await checkWindows(request.windows ?? [], chain, network, final, nets, findings);
   const state = doubtful || last === undefined ? undefined : stateAfter(request, batches, stillOpen, lanes, last);
   if (state !== undefined) await earlier?.finish(state.last);
   return {
@@ -396,6 +404,7 @@ export async function scan(request: ScanRequest): Promise<ScanResult> {
         attestSecondsMost: tally.attestMost,
       })),
     positions,
+    windows,
     findings,
     ...(state === undefined ? {} : { state }),
   };

@@ -1,0 +1,243 @@
+/**
+ * Settlement windows that operators hand over (`tandem window export`), against the chain and against what the scan has
+ * recomputed: both signed each statement, its net is what the pairs of its batches add up to, no batch is in two windows
+ * or in none between them, and a reference is the one that the payee has anchored.
+ */
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+import { auditLogInterface } from '../../chain/decode.ts';
+import { windowSchema } from '../../channel/messages.ts';
+import { referenceDigest, statementDigest } from '../../commitment/window.ts';
+import { TandemError } from '../../errors.ts';
+import { isAsset, type Hash } from '../../model/ids.ts';
+import type { RangeChain } from '../auditChain.ts';
+import type { AuditNetwork } from '../network.ts';
+import type { ChainBatch, PositionPart } from './batch.ts';
+import type { Findings } from './findings.ts';
+import { logsBetween } from './readChain.ts';
+
+export const windowsFormat = 'tandem/windows/1';
+
+const fileSchema = z.strictObject({
+  format: z.literal(windowsFormat),
+  windows: z.array(
+    z.strictObject({
+      window: windowSchema,
+      /** What the file's operator knows of the payments to it. */
+      references: z.array(
+        z.strictObject({
+          asset: z.string().refine(isAsset, 'expected an asset'),
+          reference: z.string().max(1000),
+          salt: z.string().regex(/^[0-9a-f]{32}$/, 'expected 32 hex digits'),
+        }),
+      ),
+    }),
+  ),
+});
+
+type DisclosedWindow = z.output<typeof fileSchema>['windows'][number];
+
+export interface AuditedNet {
+  readonly operatorA: number;
+  readonly operatorB: number;
+  readonly number: number;
+  readonly asset: string;
+  /** What both signed: above zero, A owes B. */
+  readonly signed: string;
+  /** By the signed terms of the committed pairs; absent where a batch is not in this scan. */
+  readonly recomputed?: string;
+  readonly anchoredBlock?: number;
+  readonly dischargedBlock?: number;
+}
+
+/** Per batch, what A owes B by the terms of its pairs: A is the operator with the lower id. */
+export class BatchNets {
+  readonly #byLane = new Map<string, ReadonlyMap<string, bigint>>();
+
+  add({ initiator, acceptor, sequence }: ChainBatch, positions: readonly PositionPart[]): void {
+    const a = Math.min(initiator, acceptor);
+    const nets = new Map<string, bigint>();
+    for (const { operator, asset, signed } of positions) {
+      if (operator === a) nets.set(asset, (nets.get(asset) ?? 0n) + signed);
+    }
+    this.#byLane.set(`${initiator}/${acceptor}/${sequence}`, nets);
+  }
+
+  /** Undefined where a batch of the window was not scanned. */
+  of({ operatorA, operatorB, aToB, bToA }: DisclosedWindow['window']): ReadonlyMap<string, bigint> | undefined {
+    const sums = new Map<string, bigint>();
+    for (const [initiator, acceptor, { from, to }] of [
+      [operatorA, operatorB, aToB],
+      [operatorB, operatorA, bToA],
+    ] as const) {
+      for (let sequence = from; sequence <= to; sequence += 1) {
+        const nets = this.#byLane.get(`${initiator}/${acceptor}/${sequence}`);
+        if (nets === undefined) return undefined;
+        for (const [asset, net] of nets) sums.set(asset, (sums.get(asset) ?? 0n) + net);
+      }
+    }
+    return sums;
+  }
+}
+
+function readWindows(file: string): readonly DisclosedWindow[] {
+  let value: unknown;
+  try {
+    value = JSON.parse(readFileSync(file, 'utf8'));
+  } catch (cause) {
+    throw new TandemError('config-invalid', `${file}: ${(cause as Error).message}`, { cause });
+  }
+  const parsed = fileSchema.safeParse(value);
+  if (parsed.success) return parsed.data.windows;
+  const [issue] = parsed.error.issues;
+  throw new TandemError(
+    'config-invalid',
+    `${file} is no file of windows: ${issue?.path.join('.') || '(top)'}: ${issue?.message ?? ''}`,
+  );
+}
+
+interface Anchored {
+  readonly operatorA: number;
+  readonly operatorB: number;
+  readonly block: number;
+  discharge?: { readonly reference: Hash; readonly block: number };
+}
+
+async function statementsOf(
+  chain: RangeChain,
+  address: string,
+  from: number,
+  to: number,
+): Promise<Map<Hash, Anchored>> {
+  const statements = new Map<Hash, Anchored>();
+  for (const { topics, data, blockNumber: block } of await logsBetween(chain, address, from, to)) {
+    const event = auditLogInterface.parseLog({ topics, data });
+    if (event === null) continue;
+    const statement = event.args.getValue.bind(event.args);
+    if (event.name === 'StatementAnchored') {
+      const [operatorA, operatorB] = [Number(statement('operatorA')), Number(statement('operatorB'))];
+      statements.set(statement('statementDigest') as Hash, { operatorA, operatorB, block });
+    } else if (event.name === 'StatementDischarged') {
+      const found = statements.get(statement('statementDigest') as Hash);
+      if (found !== undefined) found.discharge = { reference: statement('referenceDigest') as Hash, block };
+    }
+  }
+  return statements;
+}
+
+const nameOf = ({ operatorA, operatorB, number }: DisclosedWindow['window']): string =>
+  `window ${number} of operators ${operatorA} and ${operatorB}`;
+
+/** @throws {TandemError} `config-invalid` for a file that is none, or a network without an AuditLog */
+export async function checkWindows(
+  files: readonly string[],
+  chain: RangeChain,
+  network: AuditNetwork,
+  final: { readonly number: number },
+  nets: BatchNets,
+  findings: Findings,
+): Promise<readonly AuditedNet[]> {
+  if (files.length === 0) return [];
+  const { AuditLog } = network.contracts;
+  if (AuditLog === undefined) throw new TandemError('config-invalid', 'The network file names no AuditLog.');
+  const domain = { chainId: BigInt(network.chainId), contract: AuditLog };
+  const statements = await statementsOf(chain, AuditLog, network.firstBlock, final.number);
+  const opened = new Set<Hash>();
+  const audited = new Map<string, AuditedNet>();
+  /** By the two operators and number: the first that was seen, and all that differ from it. */
+  const contents = new Map<string, DisclosedWindow['window'][]>();
+  for (const { window, references } of files.flatMap(readWindows)) {
+    const { operatorA, operatorB, number } = window;
+    const key = `${operatorA}/${operatorB}/${number}`;
+    const seen = contents.get(key) ?? [];
+    contents.set(key, seen);
+    if (!seen.some((other) => JSON.stringify(other) === JSON.stringify(window))) seen.push(window);
+    const recomputed = nets.of(window);
+    for (const { asset, net } of window.nets) {
+      const digest = statementDigest(domain, window, asset);
+      opened.add(digest);
+      const anchored = statements.get(digest);
+      const evidence = { operatorA, operatorB, window: number, asset, statement: digest };
+      const fits = anchored?.operatorA === operatorA && anchored.operatorB === operatorB;
+      if (!fits) {
+        findings.add(
+          'window-unanchored',
+          `${nameOf(window)}: no statement of ${asset} is anchored that both signed`,
+          evidence,
+        );
+      }
+      const given = references.find((each) => each.asset === asset);
+      const discharge = fits ? anchored.discharge : undefined;
+      if (given !== undefined && discharge?.reference !== referenceDigest(given.salt, given.reference)) {
+        findings.add(
+          'reference-differs',
+          `${nameOf(window)}: the reference of the payment in ${asset} is not the one that is anchored`,
+          evidence,
+        );
+      }
+      audited.set(`${key}/${asset}`, {
+        operatorA,
+        operatorB,
+        number,
+        asset,
+        signed: net,
+        ...(recomputed === undefined ? {} : { recomputed: `${recomputed.get(asset) ?? 0n}` }),
+        ...(fits ? { anchoredBlock: anchored.block } : {}),
+        ...(discharge === undefined ? {} : { dischargedBlock: discharge.block }),
+      });
+    }
+    compare(window, recomputed, findings);
+  }
+  checkOrder(contents, findings);
+  for (const [statement, { operatorA, operatorB, block }] of statements) {
+    if (opened.has(statement)) continue;
+    findings.add(
+      'statement-unexplained',
+      `a statement of operators ${operatorA} and ${operatorB} in block ${block} is in no file`,
+      { operatorA, operatorB, statement, block },
+    );
+  }
+  return [...audited.values()].sort(
+    (a, b) =>
+      a.operatorA - b.operatorA || a.operatorB - b.operatorB || a.number - b.number || (a.asset < b.asset ? -1 : 1),
+  );
+}
+
+function compare(
+  window: DisclosedWindow['window'],
+  recomputed: ReadonlyMap<string, bigint> | undefined,
+  findings: Findings,
+): void {
+  const evidence = { operatorA: window.operatorA, operatorB: window.operatorB, window: window.number };
+  if (recomputed === undefined) {
+    findings.add('window-unchecked', `${nameOf(window)} covers batches that this scan has not`, evidence);
+    return;
+  }
+  const signed = new Map(window.nets.map(({ asset, net }) => [asset as string, BigInt(net)]));
+  for (const asset of new Set([...signed.keys(), ...recomputed.keys()])) {
+    const [said, found] = [signed.get(asset), recomputed.get(asset) ?? 0n];
+    // What moved and came back to nothing is in a window, and no committed pair in that asset is not.
+    if ((said ?? 0n) === found) continue;
+    findings.add(
+      'window-differs',
+      `${nameOf(window)}: both signed ${said ?? 'nothing'} in ${asset}, its pairs add up to ${found}`,
+      { ...evidence, asset, signed: `${said ?? ''}`, recomputed: `${found}` },
+    );
+  }
+}
+
+function checkOrder(contents: ReadonlyMap<string, readonly DisclosedWindow['window'][]>, findings: Findings): void {
+  const gap = (window: DisclosedWindow['window'], how: string): void => {
+    const { operatorA, operatorB, number } = window;
+    findings.add('window-gap', `${nameOf(window)} ${how}`, { operatorA, operatorB, window: number });
+  };
+  for (const [window, another] of contents.values()) {
+    if (window === undefined) continue;
+    if (another !== undefined) gap(window, 'is given with two contents');
+    const { operatorA, operatorB, number, aToB, bToA } = window;
+    const [before] = contents.get(`${operatorA}/${operatorB}/${number - 1}`) ?? [];
+    if (before === undefined && number > 1) gap(window, 'is given without the one before');
+    const follows = aToB.from === (before?.aToB.to ?? 0) + 1 && bToA.from === (before?.bToA.to ?? 0) + 1;
+    if ((before !== undefined || number === 1) && !follows) gap(window, 'does not begin where the one before ended');
+  }
+}
