@@ -5,10 +5,11 @@ import type { Engine } from '../../operator-node/engine/engine.ts';
 import { changeCap } from '../../operator-node/flow/greet.ts';
 import { closeWindow } from '../../operator-node/flow/windows/close.ts';
 import { dischargeWindow } from '../../operator-node/flow/windows/discharge.ts';
+import { isOverdue } from '../../operator-node/flow/windows/windows.ts';
 import { locate } from '../../operator-node/flow/windows/locate.ts';
 import { lastWindow, loadWindow, type WindowRecord } from '../../operator-node/flow/windows/window.ts';
 import { paymentTable } from '../../operator-node/domains/payments/records.ts';
-import type { Amount, Asset, OperatorId } from '../../operator-node/model/ids.ts';
+import type { Amount, Asset, OperatorId, UnixMillis } from '../../operator-node/model/ids.ts';
 import { crashPoints } from './golden.ts';
 import { close, pay as payAll } from './windows.ts';
 import { simulate, type RunOptions, type RunResult, type Scripted, type World } from './world.ts';
@@ -202,6 +203,50 @@ describe('dischargeWindow', () => {
       'nothing was refused',
       expect.stringContaining('is discharged with reference "RIX 4711", not "RIX 4712"'),
       'nothing was refused',
+    ]);
+  });
+});
+
+describe('a peer that is silent', () => {
+  it('leaves the window as it is, overdue in time; it goes on when the peer is back', async () => {
+    const seen: unknown[] = [];
+    const look = (world: World): void => {
+      const flow = flowOf(world, aurora);
+      const window = recordOf(world, aurora);
+      const now = flow.engine.clock.now();
+      const later = (now + (flow.config.settlement.overdueSeconds + 60) * 1000) as UnixMillis;
+      seen.push([window.state, isOverdue(flow, window, now), isOverdue(flow, window, later)]);
+    };
+    const { violation } = await run({
+      spanMillis: 30_000,
+      staff: [
+        {
+          atMillis: 11_500,
+          act: (world) => {
+            world.node(borealis).keptDown = true;
+            world.node(borealis).die('its operator says nothing');
+          },
+        },
+        {
+          atMillis: 12_000,
+          act: (world) => {
+            close(world, aurora, borealis);
+          },
+        },
+        { atMillis: 18_000, act: look },
+        {
+          atMillis: 18_100,
+          act: (world) => {
+            world.node(borealis).start();
+          },
+        },
+        { atMillis: 29_000, act: look },
+      ],
+    });
+    expect(violation).toBeUndefined();
+    expect(seen).toEqual([
+      ['proposed', false, true],
+      ['anchored', false, true],
     ]);
   });
 });

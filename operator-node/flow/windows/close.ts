@@ -178,8 +178,10 @@ async function notSigned(flow: FlowContext, { peer, content }: WindowRecord, ref
     const next = putWindow(work, work.now, { ...now, state: 'differs', refusal });
     work.journal('fault', { what: 'window not signed', peer, number: content.number, refusal });
     work.emit({ type: 'alarm', what: 'window-differs', peer, number: content.number, refusal });
-    const item: LocateItem = { peer };
-    work.enqueue(locateQueue, String(peer), item);
+    if (refusal === 'differs') {
+      const item: LocateItem = { peer };
+      work.enqueue(locateQueue, String(peer), item);
+    }
     work.afterwards(() => {
       flow.windows.moved(next);
     });
@@ -211,17 +213,14 @@ async function takeSignatures(
   const { peer } = asked;
   const { window: content, signatures } = answer;
   if (!(await signaturesHold(flow, peer, content, signatures))) {
-    await flow.engine.run((work) => {
-      work.journal('fault', { what: 'wrong signature of a window', peer, number: content.number });
-      work.emit({ type: 'alarm', what: 'wrong-signature', peer, number: content.number });
-    });
-    throw new TandemError('unprocessable', `Operator ${peer} answered window ${content.number} with wrong signatures.`);
+    await notSigned(flow, asked, 'wrong signature');
+    return;
   }
   // What it has signed under this number before counts, if this operator's books say the same.
   if (!sameContent(content, asked.content)) {
     const judgement = await judge(flow, peer, content);
     if (judgement !== 'agrees') {
-      await notSigned(flow, asked, judgement === 'differs' ? 'signed otherwise' : judgement);
+      await notSigned(flow, asked, judgement === 'differs' ? judgement : `signed otherwise: ${judgement}`);
       return;
     }
   }

@@ -151,13 +151,23 @@ async function differencesIn(
   return { differences, more };
 }
 
+/** What the peer cannot answer now staff can ask again. */
+async function located(flow: FlowContext, peer: OperatorId): Promise<Located['differences']> {
+  try {
+    return (await locate(flow, peer)).differences;
+  } catch (error) {
+    if (error instanceof TandemError && error.code === 'not-ready') return [];
+    throw error;
+  }
+}
+
 /** Worker of the queue: after a window that the peer found other than its own books. */
 export async function locateForStaff(
   flow: FlowContext,
   group: readonly (readonly [key: string, item: LocateItem])[],
 ): Promise<void> {
   for (const [key, { peer }] of group) {
-    const { differences } = await locate(flow, peer);
+    const differences = await located(flow, peer);
     await flow.engine.run((work) => {
       work.done(locateQueue, key);
       if (differences.length === 0) return;

@@ -108,7 +108,8 @@ export class Windows {
       const digest = statementToSign(auditLog, operatorA, operatorB, statement);
       const signers = peers.get(peer)?.signers ?? [];
       if (peerSignature !== undefined && (await signer.verify(digest, peerSignature, signers))) continue;
-      // The peer has another signer since: the same content, signed again.
+      // The peer has another signer since: the same content, signed again. One that has none is not asked all the time.
+      this.backOff(`statement!${statement}`);
       await engine.run((work) => {
         repropose(work, peer, content.number);
       });
@@ -181,10 +182,14 @@ export class Windows {
       this.reverted.delete(name);
       return;
     }
+    this.backOff(name);
+    this.underWay.delete(name);
+  }
+
+  private backOff(name: string): void {
     const times = (this.reverted.get(name)?.times ?? 0) + 1;
     const wait = Math.min(retryAfterRevertMillis * 2 ** (times - 1), longestRetryMillis);
     this.reverted.set(name, { times, notBefore: (this.flow?.engine.clock.now() ?? 0) + wait });
-    this.underWay.delete(name);
   }
 
   /** The event is in a final block that is applied: nothing of it is under way any more. */
