@@ -46,6 +46,8 @@ const schema = z.strictObject({
   gateway: z.strictObject({
     /** Where messages to users go: POSTed in groups with an HMAC of the body. */
     webhook: z.strictObject({ url: z.url(), secret: token }).optional(),
+    /** A message that is refused so often, while others are taken, is set aside for staff. */
+    tries: z.number().int().min(1).default(200),
     /** Folder of the devnet's phones, served under `/v1/phones`; absent on a real node. */
     phonesDir: z.string().optional(),
   }),

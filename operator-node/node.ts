@@ -29,6 +29,7 @@ import { followKeysDirOf, tombstoneFolders } from './erasure/restoring.ts';
 import { fileShelf } from './erasure/tombstones.ts';
 import { TandemError } from './errors.ts';
 import { anchorStatus } from './flow/checkpoint.ts';
+import { listSetAside } from './flow/deliver.ts';
 import { addressOf, codecOf, loadKeys, localSigner } from './keys.ts';
 import { FanoutGateway } from './messaging/fanout.ts';
 import type { MessageGateway } from './messaging/gateway.ts';
@@ -183,7 +184,7 @@ export async function startNode(config: Config, { log, onFatal }: NodeHooks): Pr
   });
   const { flow, engine, head, peers, watcher, handlers } = node;
   await node.start();
-  engine.every(metricsMillis, 'metrics', () => {
+  engine.every(metricsMillis, 'metrics', async () => {
     const now = systemClock.now();
     for (const name of engine.queueNames) {
       metrics.setOutboxDepth(name, engine.depth(name));
@@ -199,6 +200,7 @@ export async function startNode(config: Config, { log, onFatal }: NodeHooks): Pr
       halted: flow.open.halted,
       freeBytes: flow.room.freeBytes,
       outOfRoom: flow.room.short,
+      setAside: (await listSetAside(engine)).length,
       recovering: recoveryOf(engine.newest) !== undefined,
       openWindows: [...flow.windows.open()].length,
       overdueWindows: flow.windows.overdue(now),

@@ -47,6 +47,8 @@ export interface Watch {
   readonly recovering: boolean;
   /** On the store's disk; undefined before the first look. */
   readonly freeBytes: number | undefined;
+  /** Messages that the gateway would not take. */
+  readonly setAside: number;
   /** Nothing new is taken for want of room. */
   readonly outOfRoom: boolean;
   /** Settlement windows that are not discharged. */
@@ -158,6 +160,7 @@ export function createMetrics(nowSeconds: () => number, certificateEnds?: UnixSe
   gauge('tandem_endpoints_disagreeing', 'Questions on which the RPC endpoints disagree.', () => watch?.disagreements);
   gauge('tandem_halted', '1: nothing new is begun until staff has looked.', () => flag(watch?.halted));
   gauge('tandem_recovering', '1: the store may be behind (tandem recover).', () => flag(watch?.recovering));
+  gauge('tandem_messages_set_aside', 'Messages that the gateway refused for good.', () => watch?.setAside);
   gauge('tandem_disk_free_bytes', 'Free on the disk of the store.', () => watch?.freeBytes);
   gauge('tandem_out_of_room', '1: no orders are taken until the disk has room again.', () => flag(watch?.outOfRoom));
   gauge('tandem_journal_anchor_age_seconds', 'Age of the newest anchored head of the journal.', () =>

@@ -8,6 +8,7 @@ import { entriesOf } from '../erasure/records.ts';
 import { TandemError } from '../errors.ts';
 import { loadBatch, peerCommitmentTable } from '../flow/batch.ts';
 import type { FlowContext } from '../flow/context.ts';
+import { listSetAside, sendAgain } from '../flow/deliver.ts';
 import { isFinal, loadSide, type PairSide } from '../flow/pair.ts';
 import { leafHashes } from '../flow/propose.ts';
 import type { Receiver } from '../flow/receive.ts';
@@ -141,6 +142,13 @@ export function createNodeServices(parts: NodeServicesParts): NodeServices {
     erase: (who, what) => parts.eraser.erase(who, what),
     erasures: () => parts.eraser.list(),
     doctor: () => examine(parts.doctor),
+    setAside: async () =>
+      (await listSetAside(engine)).flatMap(([, { message, at, tries, reason }]) => {
+        if (message === undefined) return [];
+        const { id, to, text, pair } = message;
+        return [{ id, to, text, ...(pair === undefined ? {} : { pair }), at: toTimestamp(at), tries, reason }];
+      }),
+    sendAgain: (id) => sendAgain(engine, id),
     readiness: () => Promise.resolve(parts.readiness()),
     metrics: parts.metrics,
     ...(parts.phones === undefined ? {} : { phones: parts.phones }),

@@ -421,6 +421,33 @@ const doctor = route({
   run: async (services) => ok(await services.doctor()),
 });
 
+const setAside = route({
+  operationId: 'setAside',
+  method: 'get',
+  path: '/v1/set-aside',
+  token: 'admin',
+  summary: 'Messages to users that the gateway has refused for good, oldest first; nothing of them is lost.',
+  query: schemas.noQuery,
+  answers: { 200: { description: 'The messages, and why.', schema: schemas.setAside } },
+  refusals: ['bad-request'],
+  run: async (services) => ok({ messages: await services.setAside() }),
+});
+
+const sendSetAside = route({
+  operationId: 'sendSetAside',
+  method: 'post',
+  path: '/v1/set-aside/send',
+  token: 'admin',
+  summary: 'Puts a message that was set aside back into the queue, for another try.',
+  body: { schema: schemas.byMessage, maxBytes: schemas.maxStaffBodyBytes },
+  answers: { 200: { description: 'It is in the queue.', schema: schemas.byMessage } },
+  refusals: ['not-found', 'store-failed'],
+  run: async (services, { body }) => {
+    if (!(await services.sendAgain(body.id))) throw missing(`No message ${body.id} is set aside.`);
+    return ok({ id: body.id });
+  },
+});
+
 const health = route({
   operationId: 'health',
   method: 'get',
@@ -529,6 +556,8 @@ export const routes: readonly Route[] = [
   backup,
   keyBackup,
   doctor,
+  setAside,
+  sendSetAside,
   health,
   readiness,
   metrics,

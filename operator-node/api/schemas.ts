@@ -102,6 +102,21 @@ export const phoneMessages = z.strictObject({
   cursor: z.string(),
 });
 
+export const byMessage = z.strictObject({ id });
+export const setAside = z.strictObject({
+  messages: z.array(
+    z.strictObject({
+      id,
+      to: msisdn,
+      text: z.string(),
+      pair: pairId.optional(),
+      at: timestamp,
+      tries: z.number().int().min(1),
+      reason: z.string(),
+    }),
+  ),
+});
+
 export const pairView = z.strictObject({
   id: pairId,
   legs: z.array(

@@ -317,11 +317,26 @@ export interface NodeServices {
   erasures(): Promise<readonly ErasureState[]>;
   /** Store, chain and peers compared; each difference named. Reads everything. */
   doctor(): Promise<Diagnosis>;
+  setAside(): Promise<readonly SetAsideMessage[]>;
+  /** False where no message of that id is set aside. */
+  sendAgain(id: string): Promise<boolean>;
   readiness(): Promise<Readiness>;
   /** Prometheus text. */
   metrics(): Promise<string>;
   /** Only on a devnet. */
   readonly phones?: PhoneInboxes;
+}
+
+/** A message that the gateway would not take. */
+export interface SetAsideMessage {
+  readonly id: string;
+  readonly to: Msisdn;
+  readonly text: string;
+  readonly pair?: PairId;
+  /** When it was set aside. */
+  readonly at: Timestamp;
+  readonly tries: number;
+  readonly reason: string;
 }
 
 export interface PhoneInboxes {

@@ -12,6 +12,7 @@ import type {
   NodeServices,
   PairView,
   Readiness,
+  SetAsideMessage,
   WindowComparison,
   WindowPayment,
   WindowView,
@@ -122,6 +123,14 @@ export class NodeClient {
     const answer = await this.raw('GET', path, 'admin');
     if (answer.status !== 200) throw errorOf(answer, `GET ${path}`);
     return answer.body;
+  }
+
+  async setAside(): Promise<readonly SetAsideMessage[]> {
+    return (await this.json<{ messages: readonly SetAsideMessage[] }>('GET', '/v1/set-aside', 'admin')).messages;
+  }
+
+  sendAgain(id: string): Promise<{ id: string }> {
+    return this.json('POST', '/v1/set-aside/send', 'admin', { id });
   }
 
   doubt(): Promise<Doubt> {

@@ -19,6 +19,7 @@ import { inbox } from './inbox.ts';
 import type { Output } from './output.ts';
 import { pair } from './pair.ts';
 import { send } from './send.ts';
+import { setAside } from './set-aside.ts';
 import { statement } from './statement.ts';
 import { verify } from './verify.ts';
 import { window } from './window.ts';
@@ -33,6 +34,10 @@ const commands: Readonly<Record<string, { readonly run: Command; readonly summar
   deposit: { run: deposit, summary: 'NUMBER AMOUNT ASSET       money into a user’s account, by staff' },
   withdraw: { run: withdraw, summary: 'NUMBER AMOUNT ASSET       money out of a user’s account, by staff' },
   doubt: { run: doubt, summary: '--operator HANDLE [--export FILE]   pairs that are not final, and the next step' },
+  'set-aside': {
+    run: setAside,
+    summary: '--operator HANDLE [--send ID]       messages that the gateway would not take',
+  },
   doctor: { run: doctor, summary: '--operator HANDLE         store, chain and peers compared' },
   backup: { run: backup, summary: '--operator HANDLE [--follow]        a backup, while the node runs' },
   restore: { run: restore, summary: '--operator HANDLE --from PATH       the store anew, from a backup' },

@@ -127,6 +127,11 @@ export class Engine {
     return queue;
   }
 
+  /** Whether something of that queue waits in that lane. */
+  hasLane(queue: string, lane: string): boolean {
+    return this.queues.get(queue)?.hasLane(lane) ?? false;
+  }
+
   depth(name: string): number {
     return this.queues.get(name)?.depth ?? 0;
   }

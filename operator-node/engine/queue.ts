@@ -53,9 +53,16 @@ export class WorkQueue<Item> {
     return this.laneOfKey.values().next().value?.since;
   }
 
+  /** Whether something waits there. */
+  hasLane(name: string): boolean {
+    return (this.lanes.get(name)?.waiting.size ?? 0) > 0;
+  }
+
   /** Called only when the item is durable. */
   add(key: string, item: Item): void {
     const name = this.options.lane(item);
+    const before = this.laneOfKey.get(key)?.lane;
+    if (before !== undefined && before !== name) this.lanes.get(before)?.waiting.delete(key);
     let lane = this.lanes.get(name);
     if (lane === undefined) {
       lane = { waiting: new Map(), running: false, attempts: 0, cancelTimer: undefined };

@@ -1,12 +1,13 @@
 /** The flow's queues and clocks: what is done outside the node, in which groups, and how long until it is tried again. */
 import { erasedQueue, tellErased, type ErasedItem } from '../erasure/notice.ts';
 import type { FlowContext } from './context.ts';
+import { Deliveries, laneOf } from './deliver.ts';
 import { countersignQueue, formBatches, handOver, offerBatches, offerQueue, type BatchItem } from './anchor.ts';
 import { greetAgain, greetQueue, type GreetItem } from './greet.ts';
 import { cancel, propose, withdraw } from './propose.ts';
 import { cancelQueue, proposeQueue, withdrawQueue, type PairItem } from './steps.ts';
 import { lapseProposals } from './sweep.ts';
-import { deliverMessages, messageQueue, type MessageItem } from './tell.ts';
+import { messageQueue, type MessageItem } from './tell.ts';
 import { askForSignatures, windowQueue, type WindowItem } from './windows/close.ts';
 import { locateForStaff, locateQueue, type LocateItem } from './windows/locate.ts';
 
@@ -28,6 +29,7 @@ const perPeer = ({ peer }: { readonly peer: number }): string => String(peer);
 /** Declares the queues; before `recover`, which fills them. */
 export function declareQueues(flow: FlowContext): void {
   const { engine, config } = flow;
+  const deliveries = new Deliveries(flow, config.gateway.tries);
   const peerQueue = { lane: perPeer, gatherMillis: 0, retryMillis };
   engine.queue<PairItem>(
     proposeQueue,
@@ -46,8 +48,8 @@ export function declareQueues(flow: FlowContext): void {
   );
   engine.queue<MessageItem>(
     messageQueue,
-    { lane: () => 'gateway', gatherMillis: config.timing.proposeMillis, maxGroup: 500, retryMillis },
-    (group) => deliverMessages(flow, group),
+    { lane: laneOf, gatherMillis: config.timing.proposeMillis, maxGroup: 500, retryMillis },
+    (group) => deliveries.run(group),
   );
 }
 

@@ -8,7 +8,7 @@ import { toTimestamp, type Leg, type Msisdn, type PairId, type UserId } from '..
 import { table, type View } from '../store/store.ts';
 import { userTable, type User } from '../users/user.ts';
 import type { FlowContext } from './context.ts';
-import { loadSide, moveSide, type Side } from './pair.ts';
+import type { Side } from './pair.ts';
 import { originalRef } from './refund.ts';
 
 export const messageQueue = 'message';
@@ -18,6 +18,8 @@ export interface MessageItem {
   readonly user: UserId;
   /** Absent where the user was erased before it left. */
   readonly message?: OutboundMessage;
+  /** It was refused, or waits behind one that was, for the same user (`deliver.ts`). */
+  readonly apart?: true;
   /** The side that is over when the gateway has taken this message. */
   readonly ends?: { readonly pair: PairId; readonly leg: Leg };
 }
@@ -104,27 +106,4 @@ export function tellSide(flow: FlowContext, work: Work, side: Side, text: PairTe
   });
   work.journal(text.journal, { pair: side.pair, leg: side.leg, to: side.userNumber, text: words }, side.user);
   enqueueMessage(flow, work, side.user, side.userNumber, words, { pair: side.pair, leg: side.leg, ends: text.ends });
-}
-
-/** Hands messages to the gateway; what it has taken is receipted, and a side whose last word it was is over. */
-export async function deliverMessages(
-  flow: FlowContext,
-  group: readonly (readonly [key: string, item: MessageItem])[],
-): Promise<void> {
-  const messages = group.flatMap(([, { message }]) => message ?? []);
-  await flow.gateway.deliver(messages);
-  await flow.engine.run((work) => {
-    work.journal('receipt', { messages: messages.map(({ id }) => id) });
-    for (const [key, { ends }] of group) {
-      work.done(messageQueue, key);
-      if (ends === undefined) continue;
-      const side = loadSide(work, ends.pair, ends.leg);
-      if (side === undefined || side.state.told) continue;
-      moveSide(work, work.now, side, { told: true });
-      work.afterwards(() => {
-        flow.open.sideEnded(side.side);
-      });
-      work.emit({ type: 'told', pair: ends.pair, leg: ends.leg, state: side.state.state, role: side.side.role });
-    }
-  });
 }

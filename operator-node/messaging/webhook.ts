@@ -78,15 +78,21 @@ export class WebhookGateway implements MessageGateway {
     // A kept connection that the receiver was just closing says nothing of the receiver: once more on another.
     const result = first === 'stale-connection' ? await this.#send(headers, body) : first;
     if (result === 'taken') return;
-    const why = result === 'stale-connection' ? 'it closes its connections unanswered' : result;
+    const why =
+      result === 'stale-connection'
+        ? 'it closes its connections unanswered'
+        : typeof result === 'number'
+          ? `it answered ${result}`
+          : result;
     throw new TandemError(
       'gateway-unavailable',
       `The webhook at ${this.#url.host} has not taken the messages: ${why}.`,
+      { facts: typeof result === 'number' ? { status: result } : {} },
     );
   }
 
-  /** `taken`, `stale-connection`, or why it was not taken. */
-  #send(headers: http.OutgoingHttpHeaders, body: Buffer): Promise<string> {
+  /** `taken`, `stale-connection`, the status of another answer, or why there was none. */
+  #send(headers: http.OutgoingHttpHeaders, body: Buffer): Promise<string | number> {
     return new Promise((resolve) => {
       const signal = AbortSignal.timeout(this.#options.timeoutMillis);
       const request = this.#request(this.#url, { method: 'POST', agent: this.#agent, headers, signal });
@@ -105,7 +111,7 @@ export class WebhookGateway implements MessageGateway {
         });
         response.on('error', () => resolve('its answer was cut off'));
         response.once('close', () => {
-          if (status < 200 || status > 299) resolve(`it answered ${status}`);
+          if (status < 200 || status > 299) resolve(status);
           else resolve(response.complete || size > maxAnswerBytes ? 'taken' : 'its answer was cut off');
         });
       });

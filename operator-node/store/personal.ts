@@ -78,6 +78,7 @@ export const personalTables: ReadonlyMap<string, Rule> = new Map<string, Rule>([
   ['stock', { kind: 'ledger', owner: ofUser, fields: ['item', 'hash'], erased: '' }],
   ['journal', { kind: ({ kind }) => kindOfEntry(String(kind)), owner: ofUser, fields: ['payload', 'salt'] }],
   ['outbox', { kind: 'messages', owner: ofUser, fields: ['message'] }],
+  ['set-aside', { kind: 'messages', owner: ofUser, fields: ['message'] }],
 ]);
 
 /** Tables whose keys hold text behind `<userId>/`. */

@@ -50,6 +50,11 @@ export const tables: Readonly<Record<string, TableEntry>> = {
   'lane-batch': { key: '<role>!<peer>!<sequence, 12 digits>', owner: batch, holds: 'the batch of a number in a lane' },
   'peer-commitment': { key: '<pairId>!<role>', owner: batch, holds: 'the other operator’s commitment in the leaf' },
   'refused-batch': { key: '<batchId>', owner: 'flow/anchor.ts', holds: 'why a batch was refused for good' },
+  'set-aside': {
+    key: '<number of the message>',
+    owner: 'flow/deliver.ts',
+    holds: 'a message that the gateway would not take',
+  },
   submission: { key: '<tag>', owner: 'flow/submit.ts', holds: 'what a transaction under way is for' },
   cursor: { key: 'chain', owner: 'flow/blocks.ts', holds: 'the last final block that is applied' },
   'peer-cap': { key: '<peer>', owner: 'flow/caps.ts', holds: 'what a peer has said last of what the two may owe' },

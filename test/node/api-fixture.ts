@@ -191,6 +191,20 @@ export function fakeServices(replace: Partial<NodeServices> = {}): NodeServices 
     createUser: async (user) => (note('createUser', user), { number: user.number, created: true }),
     deposit: async (input) => (note('deposit', input), { asset: input.asset, balance: amount('100000') }),
     withdraw: async (input) => (note('withdraw', input), { asset: input.asset, balance: amount('50000') }),
+    setAside: async () => (
+      note('setAside'),
+      [
+        {
+          id: 'msg-1',
+          to: alice,
+          text: 'Hello',
+          at: '2026-11-23T10:00:00Z' as Timestamp,
+          tries: 200,
+          reason: 'The webhook at gateway.example has not taken the messages: it answered 400.',
+        },
+      ]
+    ),
+    sendAgain: async (id) => (note('sendAgain', id), id === 'msg-1'),
     doubt: async () => (note('doubt'), noDoubt),
     doubtFile: async () => (note('doubtFile'), '{"doubt":{},"signature":"0x"}\n'),
     backup: async (kind) => (

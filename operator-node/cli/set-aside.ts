@@ -1,0 +1,39 @@
+/** `tandem set-aside`: messages to users that the gateway refused for good, and another try for one of them. */
+import { parseCommand, print } from './arguments.ts';
+import { withClient } from './devnet-file.ts';
+import { table } from './format.ts';
+import type { Output } from './output.ts';
+import { staffNode, staffOptions, staffUsage } from './staff.ts';
+
+const usage = `usage: tandem set-aside (--config FILE | --operator HANDLE) [--send ID] [--json]
+${staffUsage}
+  --send ID          puts that message back into the queue`;
+
+export async function setAside(args: readonly string[], out: Output): Promise<number> {
+  const { values } = parseCommand(usage, args, { ...staffOptions, send: { type: 'string' } } as const, {
+    min: 0,
+    max: 0,
+  });
+  if (values.help) {
+    out.stdout.write(`${usage}\n`);
+    return 0;
+  }
+  const { send } = values;
+  return withClient(staffNode(values).access, async (client) => {
+    if (send !== undefined) {
+      const sent = await client.sendAgain(send);
+      print(out, values.json, sent, () => `Message ${sent.id} is in the queue again.`);
+      return 0;
+    }
+    const messages = await client.setAside();
+    print(out, values.json, { messages }, () =>
+      messages.length === 0
+        ? 'No message is set aside.'
+        : table([
+            ['message', 'to', 'set aside', 'tries', 'text', 'why'],
+            ...messages.map(({ id, to, at, tries, text, reason }) => [id, to, at, String(tries), text, reason]),
+          ]),
+    );
+    return 0;
+  });
+}
