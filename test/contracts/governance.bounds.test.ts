@@ -3,7 +3,7 @@ import { ZeroAddress, ZeroHash, id } from 'ethers';
 import { describe, expect, it } from 'vitest';
 
 import { governanceScene, settings } from './governance.ts';
-import { type Line, deployRefusalOf, receiptOf, refusalOf } from './outcome.ts';
+import { type Line, deployRefusalOf, linesOf, receiptOf, refusalOf } from './outcome.ts';
 
 const scene = governanceScene();
 /** 30 days. */
@@ -64,6 +64,15 @@ describe('the timelock', () => {
       [false, false, true, false],
     ]);
     for (const role of roles) expect(await timelock.getFunction('getRoleAdmin')(role)).toBe(ZeroHash);
+    const log = linesOf(await scene().chain.provider.getLogs({ address: self, fromBlock: 0 }));
+    const granted = log.filter(([name]) => name === 'RoleGranted').map(([, role, account]) => [role, account]);
+    const [administrator, proposer, canceller, executor] = roles;
+    expect(granted).toEqual([
+      [administrator, self],
+      [proposer, ofGovernor],
+      [canceller, ofGovernor],
+      [executor, ZeroAddress],
+    ]);
   });
 
   it.each([0, longest])('takes a delay of %i s by vote', async (delay) => {
