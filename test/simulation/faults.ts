@@ -263,6 +263,18 @@ export const faults = {
       world.phones.doubled = 0;
     },
   ),
+  /** With an overlap; without one, see docs/faults.md, 15. */
+  'keys-rotated': (world, node) => {
+    world.rotateKeys(node);
+  },
+  /** One of two operators has gone over to another version of the messages, the other not yet. */
+  'version-differs': (world, node) => {
+    const peer = other(world, node);
+    world.network.differ(node.operator, peer);
+    world.untilHealed(world.chance.between(2_000, 40_000), () => {
+      world.network.agree(node.operator, peer);
+    });
+  },
   suspended: forAWhile(
     5_000,
     60_000,

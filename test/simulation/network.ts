@@ -56,7 +56,10 @@ export class ModelNetwork {
   late = 0;
   lateMillis = 20_000;
   latencyMillis = 5;
+  /** Two versions were spoken at some time. */
+  versionsDiffered = false;
   readonly #cut = new Set<string>();
+  readonly #differing = new Set<string>();
   readonly #options: NetworkOptions;
 
   constructor(options: NetworkOptions) {
@@ -72,8 +75,20 @@ export class ModelNetwork {
     this.#cut.delete(`${from}!${to}`);
   }
 
+  /** Each refuses whatever the other asks, since it is of another version. */
+  differ(a: OperatorId, b: OperatorId): void {
+    this.versionsDiffered = true;
+    this.#differing.add(`${a}!${b}`).add(`${b}!${a}`);
+  }
+
+  agree(a: OperatorId, b: OperatorId): void {
+    this.#differing.delete(`${a}!${b}`);
+    this.#differing.delete(`${b}!${a}`);
+  }
+
   heal(): void {
     this.#cut.clear();
+    this.#differing.clear();
     this.loss = 0;
     this.doubled = 0;
     this.late = 0;
@@ -132,6 +147,12 @@ export class ModelNetwork {
       const answerer = this.#options.stationOf(peer);
       if (answerer === undefined) {
         refused(unavailable(peer, 'connection refused'));
+        return;
+      }
+      if (this.#differing.has(`${asker.operator}!${peer}`)) {
+        this.#carry(peer, asker.operator, () => {
+          refused(new TandemError('bad-request', 'The request is of version 2; this operator speaks version 1'));
+        });
         return;
       }
       answerer.gate(() => {

@@ -56,6 +56,8 @@ export class SimulatedNode {
   sends = 0;
   /** Do not start a process again by itself. */
   keptDown = false;
+  /** How often `signer` and `account` were rotated; a process has the keys of when it was started. */
+  keys = 0;
   /** Its transactions reach a pool so much later: it anchors when it likes to. */
   holdsBackMillis = 0;
   #process: Process | undefined;
@@ -217,10 +219,10 @@ export class SimulatedNode {
       calls: notary.calls,
       auditLog: notary.auditLog,
       statements: { domain: auditLogDomain, calls: notary.statementCalls },
-      signer: notary.batchSigner(this.operator),
+      signer: notary.batchSigner(this.operator, this.keys),
       transactionSigners: {
-        carrier: notary.transactionSigner(this.operator, 'carrier'),
-        account: notary.transactionSigner(this.operator, 'account'),
+        carrier: notary.transactionSigner(this.operator, 'carrier', 0),
+        account: notary.transactionSigner(this.operator, 'account', this.keys),
       },
       analysis,
       directory,

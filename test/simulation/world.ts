@@ -83,6 +83,8 @@ export interface RunResult {
 
 export const authority = '0x' + 'aa'.repeat(20);
 const maxWindow = 86_400;
+/** Longer than any run. */
+const overlapSeconds = 1_800;
 
 export class World {
   readonly chance: Chance;
@@ -108,6 +110,7 @@ export class World {
   /** Who lies to whom now, and how: `<liar>!<victim>`. */
   readonly #lies = new Map<string, LieName>();
   readonly #nodes: ReadonlyMap<OperatorId, SimulatedNode>;
+  readonly #rotated = new Set<OperatorId>();
   readonly #coverage = new Set<string>();
   readonly #ends = new Map<number, () => void>();
   readonly #nextWrite = new Map<OperatorId, WriteFate>();
@@ -159,10 +162,10 @@ export class World {
           {
             status: 'active',
             controller: authority,
-            account: notary.accountOf(operator, 'account'),
+            account: notary.accountOf(operator, 0),
             previousAccount: '',
             previousAccountUntil: 0,
-            signer: notary.signerOf(operator),
+            signer: notary.signerOf(operator, 0),
             previousSigner: '0x' as Hex,
             previousSignerUntil: 0,
           },
@@ -503,7 +506,7 @@ export class World {
   }
 
   /** With the account's key: decides pairs that are open, any way; where there are none, uses a nonce up. */
-  stealAccount({ operator }: SimulatedNode): void {
+  stealAccount({ operator, keys }: SimulatedNode): void {
     this.monitor.robbed.add(operator);
     const { state, timestamp } = this.chain.newest;
     const decisions = [...state.headers].flatMap(([batchId, { acceptor, deadline, count, committed, aborted }]) => {
@@ -515,7 +518,7 @@ export class World {
       return mask === 0n ? [] : [{ batchId, word: 0, commitMask: commit ? mask : 0n, abortMask: commit ? 0n : mask }];
     });
     const call: Call = decisions.length === 0 ? { name: 'nothing' } : { name: 'decide', decisions };
-    this.#asThief(this.notary.accountOf(operator, 'account'), call);
+    this.#asThief(this.notary.accountOf(operator, keys), call);
   }
 
   /** With the signing keys of both: the lane's next number is used up by a batch that neither has made. */
@@ -534,7 +537,9 @@ export class World {
       root: `0x${Buffer.from(this.chance.bytes(32)).toString('hex')}` as Hash,
     };
     const batchId = batchIdOf(this.settlement, batch);
-    const [first, second] = [initiator, acceptor].map((signer) => this.notary.batchSigner(signer).sign(batchId));
+    const [first, second] = [initiator, acceptor].map((signer) => {
+      return this.notary.batchSigner(signer, this.node(signer).keys).sign(batchId);
+    });
     if (first === undefined || second === undefined) return;
     this.#asThief('0x' + '7f'.repeat(20), { name: 'prepare', batch, first, second });
   }
@@ -612,6 +617,30 @@ export class World {
     this.tell('chain', 'replaces', replaced);
   }
 
+  /**
+   * New `signer` and `account`, the old ones good for so long that everything under way can finish; the node is started
+   * again with its new keys when they are final. Once an operator: a second rotation would end the first overlap.
+   */
+  rotateKeys(node: SimulatedNode): void {
+    const { operator } = node;
+    if (this.#rotated.has(operator)) return;
+    this.#rotated.add(operator);
+    const until = Math.floor(this.time.now / 1000) + overlapSeconds;
+    const account = this.notary.accountOf(operator, 1);
+    this.asAuthority({ name: 'rotateAccount', operator, account, until });
+    this.asAuthority({ name: 'rotateSigner', operator, signer: this.notary.signerOf(operator, 1), until });
+    const look = (): void => {
+      const entry = this.chain.final.state.registry.get(operator);
+      if (entry?.account !== account || entry.signer !== this.notary.signerOf(operator, 1)) {
+        this.time.after(1_000, look);
+        return;
+      }
+      node.keys = 1;
+      node.die('to be started with its new keys');
+    };
+    look();
+  }
+
   asAuthority(call: Call): void {
     const nonce = this.#authorityNonce;
     this.#authorityNonce += 1;
@@ -666,9 +695,10 @@ export class World {
     return this.#slowDisk === 0 ? 0 : this.chance.below(this.#slowDisk + 1);
   }
 
-  /** A clock that is an hour wrong makes an honest peer's batch look too far away, or its own pairs unknown. */
+  /** A clock that is an hour wrong makes an honest peer's batch look too far away; another version takes no proposal. */
   #expectedAlarm(event: EngineEvent): boolean {
-    return event['what'] === 'batch-refused' && event['refusal'] === 'deadline';
+    if (event['what'] === 'batch-refused') return event['refusal'] === 'deadline';
+    return event['what'] === 'proposal-not-taken' && this.network.versionsDiffered;
   }
 }
 

@@ -35,10 +35,11 @@ export interface Notary {
   readonly auditLog: AuditLogCalls;
   readonly statementCalls: StatementCalls;
   readonly signed: SignatureCheck;
-  signerOf(operator: OperatorId): Hex;
-  accountOf(operator: OperatorId, key: SendingKey): string;
-  batchSigner(operator: OperatorId): BatchSigner;
-  transactionSigner(operator: OperatorId, key: SendingKey): TransactionSigner;
+  /** `version` counts an operator's rotations. */
+  signerOf(operator: OperatorId, version: number): Hex;
+  accountOf(operator: OperatorId, version: number): string;
+  batchSigner(operator: OperatorId, version: number): BatchSigner;
+  transactionSigner(operator: OperatorId, key: SendingKey, version: number): TransactionSigner;
   /** @throws {Error} for bytes that nobody of this world has signed. */
   read(raw: Hex): ModelTransaction;
 }
@@ -90,14 +91,14 @@ export function cheapNotary(chainId: bigint): Notary {
       discharge: ({ payee, statement, reference, signature }) =>
         callOf({ name: 'discharge', payee, statement, reference, signature }),
     },
-    signerOf: (operator) => address(operator, 'signer'),
-    accountOf: address,
-    batchSigner: (operator) => ({
-      sign: (batchId) => `${address(operator, 'signer')}${batchId.slice(2)}` as Hex,
+    signerOf: (operator, version) => address(operator, `signer ${version}`),
+    accountOf: (operator, version) => address(operator, `account ${version}`),
+    batchSigner: (operator, version) => ({
+      sign: (batchId) => `${address(operator, `signer ${version}`)}${batchId.slice(2)}` as Hex,
       verify: verifying(signed),
     }),
-    transactionSigner: (operator, key) => {
-      const from = address(operator, key);
+    transactionSigner: (operator, key, version) => {
+      const from = address(operator, `${key} ${version}`);
       return {
         address: from,
         sign: (fields) => {
@@ -148,9 +149,9 @@ export function realNotary(): Notary {
     return signers.get(asked) === signer;
   };
   const keys = new Map<string, TransactionSigner>();
-  const keyOf = (operator: OperatorId, key: string): TransactionSigner => {
-    const name = `${operator} ${key}`;
-    const known = keys.get(name) ?? localTransactionSigner(privateKey(operator, key));
+  const keyOf = (operator: OperatorId, key: string, version: number): TransactionSigner => {
+    const name = `${operator} ${key} ${version}`;
+    const known = keys.get(name) ?? localTransactionSigner(privateKey(operator, `${key} ${version}`));
     keys.set(name, known);
     return known;
   };
@@ -159,10 +160,10 @@ export function realNotary(): Notary {
     calls: settlementCalls(settlementAddress),
     auditLog: auditLogCalls(settlementAddress),
     statementCalls: statementCalls(auditLogDomain.contract),
-    signerOf: (operator) => keyOf(operator, 'signer').address as Hex,
-    accountOf: (operator, key) => keyOf(operator, key).address,
-    batchSigner: (operator) => ({
-      sign: (batchId) => signDigest(privateKey(operator, 'signer'), batchId),
+    signerOf: (operator, version) => keyOf(operator, 'signer', version).address as Hex,
+    accountOf: (operator, version) => keyOf(operator, 'account', version).address,
+    batchSigner: (operator, version) => ({
+      sign: (batchId) => signDigest(privateKey(operator, `signer ${version}`), batchId),
       verify: verifying(signed),
     }),
     transactionSigner: keyOf,
