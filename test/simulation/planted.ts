@@ -10,7 +10,7 @@ import type { ComposedNode, NodeParts } from '../../operator-node/compose.ts';
 import type { PrivateDomain } from '../../operator-node/domains/domain.ts';
 import { createDomains } from '../../operator-node/domains/registry.ts';
 import type { Work } from '../../operator-node/engine/engine.ts';
-import { laneTable, loadBatch, type Lane } from '../../operator-node/flow/batch.ts';
+import { haltTable, laneTable, loadBatch, type Lane } from '../../operator-node/flow/batch.ts';
 import { cursorTable } from '../../operator-node/flow/blocks.ts';
 import { advance, table as shippedTable, type Table } from '../../operator-node/flow/flow.ts';
 import { loadSide, moveSide, withdrawnTable } from '../../operator-node/flow/pair.ts';
@@ -18,7 +18,7 @@ import { refusedTable } from '../../operator-node/flow/propose.ts';
 import * as steps from '../../operator-node/flow/steps.ts';
 import { toUnixSeconds, type Leg, type OperatorId, type PairId } from '../../operator-node/model/ids.ts';
 import type { Store, Table as StoreTable, Tx } from '../../operator-node/store/store.ts';
-import type { FaultName } from './faults.ts';
+import type { AnyFault } from './reachable.ts';
 import type { Plant } from './simulated-node.ts';
 import type { Invariant } from './violation.ts';
 
@@ -26,7 +26,7 @@ export interface PlantedBug {
   readonly name: string;
   readonly plant: Plant;
   /** What the generator is told to do; all faults where absent. */
-  readonly faults?: readonly FaultName[];
+  readonly faults?: readonly AnyFault[];
   readonly spanMillis?: number;
   /** Caught within so many seeds, counted from 1. */
   readonly within: number;
@@ -135,6 +135,33 @@ const forgetting = (...tables: readonly StoreTable<unknown>[]): NonNullable<Plan
     },
   }));
 };
+
+/** What a peer answers to a cancellation ends the pair here, whatever the chain says later. */
+function releasingOnWord(): Plant {
+  const nodes = new Map<OperatorId, ComposedNode>();
+  return {
+    started: (node, _, operator) => nodes.set(operator, node),
+    parts: (parts, _, operator) => ({
+      ...parts,
+      remote: (peers) => {
+        const channel = parts.remote(peers);
+        return {
+          ...channel,
+          call: async (peer, method, request) => {
+            const answer = await channel.call(peer, method, request);
+            const node = nodes.get(operator);
+            if (method === 'cancel' && node !== undefined && 'pair' in answer && answer.answer === 'declined') {
+              await node.engine.run((work) => {
+                release(node, work, answer.pair, 'first');
+              });
+            }
+            return answer;
+          },
+        };
+      },
+    }),
+  };
+}
 
 // ---- the bugs
 
@@ -439,6 +466,34 @@ export const plantedBugs: readonly PlantedBug[] = [
     },
     faults: ['crash', 'crash-before-write', 'crash-write-lost'],
     within: 30,
+  },
+  {
+    name: 'a second content signed for a peer that lies',
+    plant: { parts: forgetting(laneTable) },
+    faults: ['lie-two-batches'],
+    within: 10,
+    says: /I4/,
+  },
+  {
+    name: 'a release on the word of a peer that lies',
+    plant: releasingOnWord(),
+    faults: ['lie-denial'],
+    within: 20,
+    says: /I1/,
+  },
+  {
+    name: 'going on as before when a thief decides',
+    plant: { parts: forgetting(haltTable) },
+    faults: ['stolen-account'],
+    within: 5,
+    says: /halt/,
+  },
+  {
+    name: 'a decision read from a block that is not final',
+    plant: { parts: wrapReader((reader) => ({ finalHead: () => reader.head() })) },
+    faults: ['reorganised'],
+    within: 10,
+    says: /I1/,
   },
   {
     name: 'an unsynced batch',
