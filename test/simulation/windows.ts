@@ -45,16 +45,19 @@ export function planWindows(world: World, span: number): void {
   }
 }
 
+/** With a liar nothing need be settled; who was robbed begins no window. */
 const openWindows = (world: World): WindowRecord[] =>
-  world.operators.flatMap((operator) => [...(world.node(operator).serving?.node.flow.windows.open() ?? [])]);
+  world.able.flatMap((operator) =>
+    [...(world.node(operator).serving?.node.flow.windows.open() ?? [])].filter(({ peer }) => world.able.includes(peer)),
+  );
 
 const owed = (world: World): string[] =>
-  world.operators.flatMap((operator) =>
-    [...world.monitor.ledger(operator)].flatMap(([key, amount]) =>
-      key.startsWith('position!') && !key.startsWith(`position!${operator}/`) && amount !== 0n
-        ? [`operator ${operator}: ${key} is ${amount}`]
-        : [],
-    ),
+  world.able.flatMap((operator) =>
+    [...world.monitor.ledger(operator)].flatMap(([key, amount]) => {
+      const peer = Number(/^position!(\d+)\//.exec(key)?.[1] ?? operator) as OperatorId;
+      const counts = peer !== operator && world.able.includes(peer) && amount !== 0n;
+      return counts ? [`operator ${operator}: ${key} is ${amount}`] : [];
+    }),
   );
 
 /** Closes and pays until nobody owes anybody anything. */
@@ -64,8 +67,8 @@ export async function settleWindows(
 ): Promise<void> {
   // Asked again as staff would: a window that was under way has to end before the next one.
   const again = (): void => {
-    for (const operator of world.operators) {
-      for (const peer of world.operators) if (operator < peer) close(world, operator, peer);
+    for (const operator of world.able) {
+      for (const peer of world.able) if (operator < peer) close(world, operator, peer);
     }
     pay(world);
     if (!over) world.time.after(2_000, again);

@@ -421,14 +421,17 @@ export class World {
     await Promise.all(opened);
   }
 
+  /** A lane with a liar may be blocked for good, and who was robbed begins nothing new: the others go on. */
+  get able(): readonly OperatorId[] {
+    const { liars, robbed } = this.monitor;
+    return this.operators.filter((operator) => !liars.has(operator) && !robbed.has(operator));
+  }
+
   /** In each direction a new pair settles; without this a lane that is blocked for ever passes every other check. */
   async #probe(): Promise<void> {
-    const { liars, robbed, attacked } = this.monitor;
-    // A lane with a liar may be blocked for good, and who was robbed begins nothing new: the others go on.
-    const able = this.operators.filter((operator) => !liars.has(operator) && !robbed.has(operator));
-    for (const payer of able) {
-      for (const payee of able) {
-        if (payer === payee && !attacked) continue;
+    for (const payer of this.able) {
+      for (const payee of this.able) {
+        if (payer === payee && !this.monitor.attacked) continue;
         const before = this.monitor.pairsCommitted;
         const [from, to] = this.phones.pairOf(payer, payee);
         this.phones.send(from, serviceNumberOf(from.operator), 'JOIN');
