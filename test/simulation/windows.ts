@@ -7,15 +7,16 @@ import type { OperatorId } from '../../operator-node/model/ids.ts';
 import type { World } from './world.ts';
 
 /** What staff is refused it tries another time. */
-const tried = (work: Promise<unknown>): void => {
-  work.catch((error: unknown) => {
+const tried = (work: () => Promise<unknown>): void => {
+  // Also what is thrown at once, by a store that has just failed.
+  Promise.try(work).catch((error: unknown) => {
     if (!(error instanceof TandemError)) throw error;
   });
 };
 
 export function close(world: World, operator: OperatorId, peer: OperatorId): void {
   const flow = world.node(operator).serving?.node.flow;
-  if (flow !== undefined) tried(closeWindow(flow, peer));
+  if (flow !== undefined) tried(() => closeWindow(flow, peer));
 }
 
 /** Every payee of an anchored statement says that it was paid. */
@@ -27,7 +28,7 @@ export function pay(world: World): void {
         if (flow === undefined || line.anchored === undefined || line.order !== undefined) continue;
         if (payeeOf(content, line) !== operator) continue;
         const reference = `bank ${operator} ${content.number}`;
-        tried(dischargeWindow(flow, { peer, number: content.number, asset: line.asset, reference }));
+        tried(() => dischargeWindow(flow, { peer, number: content.number, asset: line.asset, reference }));
       }
     }
   }

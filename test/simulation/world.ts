@@ -701,6 +701,8 @@ export class World {
   /** A clock that is an hour wrong makes an honest peer's batch look too far away; another version takes no proposal. */
   #expectedAlarm(event: EngineEvent): boolean {
     if (event['what'] === 'batch-refused') return event['refusal'] === 'deadline';
+    // Signed with a new key that the other node, whose view of the chain is behind, does not know yet.
+    if (String(event['what']).startsWith('wrong signature of the ')) return this.#rotated.size > 0;
     return event['what'] === 'proposal-not-taken' && this.network.versionsDiffered;
   }
 }
