@@ -40,6 +40,9 @@ import { Windows } from './flow/windows/windows.ts';
 import type { MessageGateway } from './messaging/gateway.ts';
 import type { Amount, OperatorId } from './model/ids.ts';
 import type { SettlementDomain } from './model/records.ts';
+import { forgetOldAccounts } from './recovery/old-accounts.ts';
+import { signAgain } from './recovery/resign.ts';
+import { RecoveryRun, type OwnKeys } from './recovery/run.ts';
 import { Room, type FreeBytes } from './store/room.ts';
 import type { Store } from './store/store.ts';
 import { Staff } from './users/staff.ts';
@@ -75,6 +78,8 @@ export interface NodeParts extends NodeDomains {
   /** Undefined where the network has no AuditLog: then no window can be settled. */
   readonly statements: { readonly domain: SettlementDomain; readonly calls: StatementCalls } | undefined;
   readonly signer: BatchSigner;
+  /** Addresses of signer and account, for a recovery; lower case. */
+  readonly ownKeys?: OwnKeys;
   readonly transactionSigners: Readonly<Record<SendingKey, TransactionSigner>>;
   readonly analysis: Analysis;
   readonly directory: Directory;
@@ -99,6 +104,7 @@ export interface ComposedNode {
   readonly flow: FlowContext;
   readonly engine: Engine;
   readonly head: HeadView;
+  readonly recovery: RecoveryRun;
   readonly peers: ChainPeers;
   readonly sender: ChainSender;
   readonly watcher: ChainWatcher;
@@ -285,7 +291,8 @@ export function composeNode(parts: NodeParts): ComposedNode {
     allowance: new PeerAllowance(config.maxRememberedPerPeerHour, clock),
     room: new Room(config.disk.minFreeMebibytes * mebibyte, parts.freeBytes),
   };
-  const handlers = createHandlers(flow);
+  const recovery = new RecoveryRun(flow, parts.ownKeys ?? { signer: '', account: '' }, onFailure);
+  const handlers = gated(createHandlers(flow), () => recovery.needed);
   everyone = withLoopback(operator.id, createLoopback(operator.id, handlers), remote);
   submitter.attach(flow);
   windows.attach(flow);
@@ -320,12 +327,31 @@ export function composeNode(parts: NodeParts): ComposedNode {
     shelf: parts.shelf ?? noShelf,
     purge: parts.purge ?? (() => Promise.resolve()),
   });
+  const begin = async (): Promise<void> => {
+    const account = parts.transactionSigners.account.address.toLowerCase();
+    await forgetOldAccounts(flow, account, peers.get(operator.id)?.accounts.map((key) => key.toLowerCase()) ?? []);
+    await recover(flow);
+    await signAgain(flow);
+    sender.start();
+    watcher.start(store.newest.get(cursorTable, 'chain'));
+    engine.start();
+    startClocks(flow);
+    void eraser.resume().catch((error: unknown) => {
+      onFailure('erasure', error);
+    });
+    peers.onChange(() => {
+      signAgain(flow).catch((error: unknown) => {
+        onFailure('signatures', error);
+      });
+    });
+  };
 
   return {
     flow,
     engine,
     eraser,
     head,
+    recovery,
     peers,
     sender,
     watcher,
@@ -344,22 +370,45 @@ export function composeNode(parts: NodeParts): ComposedNode {
       await flow.room.look();
       await peers.start();
       checkOwnEntry(config, peers);
-      await recover(flow);
-      sender.start();
-      watcher.start(store.newest.get(cursorTable, 'chain'));
-      engine.start();
-      startClocks(flow);
-      void eraser.resume().catch((error: unknown) => {
-        onFailure('erasure', error);
+      if (!recovery.needed) {
+        await begin();
+        return;
+      }
+      recovery.start(async () => {
+        // No watcher has kept up with the registry meanwhile.
+        await peers.refresh();
+        await begin().catch(onFatal);
       });
     },
     async stop() {
+      await recovery.stop();
       await watcher.stop();
       await engine.stop();
       await sender.stop();
       await peers.stop();
       await channel.close();
     },
+  };
+}
+
+/** A node in recovery takes nothing (rule 11): it says who it is, and gives back what others have sealed. */
+function gated(handlers: PeerHandlers, recovering: () => boolean): PeerHandlers {
+  const refuse = async (): Promise<never> => {
+    throw new TandemError('not-ready', 'This node is in recovery: ask again later.');
+  };
+  return {
+    hello: handlers.hello,
+    sealed: handlers.sealed,
+    quote: (from, request) => (recovering() ? refuse() : handlers.quote(from, request)),
+    propose: (from, request) => (recovering() ? refuse() : handlers.propose(from, request)),
+    offer: (from, request) => (recovering() ? refuse() : handlers.offer(from, request)),
+    countersign: (from, request) => (recovering() ? refuse() : handlers.countersign(from, request)),
+    withdraw: (from, request) => (recovering() ? refuse() : handlers.withdraw(from, request)),
+    cancel: (from, request) => (recovering() ? refuse() : handlers.cancel(from, request)),
+    window: (from, request) => (recovering() ? refuse() : handlers.window(from, request)),
+    compare: (from, request) => (recovering() ? refuse() : handlers.compare(from, request)),
+    erased: (from, request) => (recovering() ? refuse() : handlers.erased(from, request)),
+    forward: (from, request) => (recovering() ? refuse() : handlers.forward(from, request)),
   };
 }
 

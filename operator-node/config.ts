@@ -101,6 +101,8 @@ const schema = z.strictObject({
       proposalTimeoutSeconds: z.number().int().min(1).max(600).default(30),
       commitMarginSeconds: z.number().int().min(1).max(600).default(15),
       carrySeconds: z.number().int().min(1).max(600).default(10),
+      /** The consortium's longest window (PairSettlement): how long a recovery without the controller's key waits. */
+      maxWindowSeconds: z.number().int().min(60).max(2_592_000).default(86_400),
       maxBlockGapSeconds: z.number().int().min(1).max(3600).default(60),
       batchMillis: z.number().int().min(1).max(60_000).default(400),
       proposeMillis: z.number().int().min(0).max(10_000).default(20),

@@ -101,24 +101,16 @@ export async function startNode(config: Config, { log, onFatal }: NodeHooks): Pr
     ...(followDir === undefined
       ? {}
       : {
-          follow: async (mark, records) => {
+          follow: async (mark, content) => {
             const header = () => headerOf(config, settlement, systemClock.now());
-            const keys = await KeyLog.open(followKeysDirOf(config.backup) ?? followDir, mark.store, records());
-            return (followed.log = await FollowLog.open({ dir: followDir, header, keys }, mark, records));
+            const keys = await KeyLog.open(followKeysDirOf(config.backup) ?? followDir, mark.store, content.records());
+            return (followed.log = await FollowLog.open({ dir: followDir, header, keys }, mark, content));
           },
         }),
     onFlush: ({ millis, transactions }) => {
       metrics.observeFlush(millis / 1000, transactions);
     },
   });
-  // Rule 11: what is not known any more may have been signed. A node cannot recover from that by itself yet.
-  if (recoveryOf(store.newest) !== undefined) {
-    await store.close();
-    throw new TandemError(
-      'store-failed',
-      `The store in ${config.dataDir} was restored and may be behind what this operator has signed: it must not be started.`,
-    );
-  }
   await checkFormat(store);
   await checkJournalEnd(store);
   const phones = config.gateway.phonesDir === undefined ? undefined : await Phones.open(config.gateway.phonesDir);
@@ -155,6 +147,7 @@ export async function startNode(config: Config, { log, onFatal }: NodeHooks): Pr
         ? undefined
         : { domain: { chainId: settlement.chainId, contract: AuditLog }, calls: statementCalls(AuditLog) },
     signer: localSigner(keys),
+    ownKeys: { signer: addressOf(keys.signer), account: addressOf(keys.account) },
     transactionSigners: {
       carrier: localTransactionSigner(keys.carrier),
       account: localTransactionSigner(keys.account),
@@ -237,7 +230,10 @@ export async function startNode(config: Config, { log, onFatal }: NodeHooks): Pr
       log({ level: 'warn', where: 'channel', ...event, ...('error' in event ? { error: String(event.error) } : {}) });
     },
   });
-  const readiness = (): Readiness => readinessOf(head, watcher, flow.room);
+  const readiness = (): Readiness =>
+    node.recovery.needed
+      ? { ready: false, checks: { store: 'may be behind: tandem recover', chain: 'not read yet' } }
+      : readinessOf(head, watcher, flow.room);
   const services = createNodeServices({
     flow,
     receiver: node.receiver,
@@ -248,6 +244,7 @@ export async function startNode(config: Config, { log, onFatal }: NodeHooks): Pr
     metrics: () => metrics.text(),
     phones,
     backups,
+    recovery: node.recovery,
     doctor: {
       self: operator.id,
       store,

@@ -16,6 +16,7 @@ import { toTimestamp, type Amount, type Hash, type Hex, type Leg, type PairId } 
 import type { Backups } from '../recovery/backup.ts';
 import { examine, type DoctorParts } from '../recovery/doctor.ts';
 import { exportDoubt, listDoubt } from '../recovery/doubt.ts';
+import type { RecoveryRun } from '../recovery/run.ts';
 import type { View } from '../store/store.ts';
 import type { Staff } from '../users/staff.ts';
 import { hasKeys } from '../users/keys.ts';
@@ -42,6 +43,7 @@ export interface NodeServicesParts {
   /** Address of AuditLog; undefined where the network has none. */
   readonly auditLog: string | undefined;
   readonly backups: Backups;
+  readonly recovery: RecoveryRun;
   readonly doctor: DoctorParts;
 }
 
@@ -76,8 +78,14 @@ export function createNodeServices(parts: NodeServicesParts): NodeServices {
   /** What `read` finds, told only when everything before it is on disk. */
   const durably = <R>(read: (view: View) => R): Promise<R> => engine.run(read);
 
+  /** A node in recovery takes nothing (rule 11). */
+  const taking = async <R>(action: () => Promise<R>): Promise<R> => {
+    if (parts.recovery.needed) throw new TandemError('not-ready', 'This node is in recovery: tandem recover.');
+    return action();
+  };
+
   return {
-    receive: (message) => receiver.receive(message),
+    receive: (message) => taking(() => receiver.receive(message)),
     pair: async (id) => {
       const sides = await durably((view) => sidesOf(view, id));
       return sides.length === 0 ? undefined : viewOf(id, sides);
@@ -126,9 +134,9 @@ export function createNodeServices(parts: NodeServicesParts): NodeServices {
         joined,
       }));
     },
-    createUser: (user) => staff.createUser(user),
-    deposit: (movement) => staff.move('deposit', movement),
-    withdraw: (movement) => staff.move('withdraw', movement),
+    createUser: (user) => taking(() => staff.createUser(user)),
+    deposit: (movement) => taking(() => staff.move('deposit', movement)),
+    withdraw: (movement) => taking(() => staff.move('withdraw', movement)),
     doubt: () => listDoubt(flow),
     doubtFile: async () => {
       const doubt = await listDoubt(flow);
@@ -149,6 +157,11 @@ export function createNodeServices(parts: NodeServicesParts): NodeServices {
         return [{ id, to, text, ...(pair === undefined ? {} : { pair }), at: toTimestamp(at), tries, reason }];
       }),
     sendAgain: (id) => sendAgain(engine, id),
+    recovery: () => parts.recovery.status(),
+    recoverWithout: async (peers) => {
+      await parts.recovery.goWithout(peers);
+      return parts.recovery.status();
+    },
     readiness: () => Promise.resolve(parts.readiness()),
     metrics: parts.metrics,
     ...(parts.phones === undefined ? {} : { phones: parts.phones }),

@@ -1,5 +1,6 @@
 /** Every route of the API. The first is the hot path: the router tries them in this order. */
 import { TandemError } from '../errors.ts';
+import type { OperatorId } from '../model/ids.ts';
 import { openapiOf } from './openapi.ts';
 import { route, type Answer, type Route } from './route.ts';
 import * as schemas from './schemas.ts';
@@ -448,6 +449,30 @@ const sendSetAside = route({
   },
 });
 
+const recovery = route({
+  operationId: 'recovery',
+  method: 'get',
+  path: '/v1/recovery',
+  token: 'admin',
+  summary: 'How far a recovery is: keys, then the chain, then the sealed copies; and what is lost.',
+  query: schemas.noQuery,
+  answers: { 200: { description: 'The step, what it waits for, and what is lost.', schema: schemas.recoveryStatus } },
+  refusals: ['bad-request'],
+  run: async (services) => ok(await services.recovery()),
+});
+
+const recoverWithout = route({
+  operationId: 'recoverWithout',
+  method: 'post',
+  path: '/v1/recovery',
+  token: 'admin',
+  summary: 'Goes on without what peers could give back; journaled.',
+  body: { schema: schemas.recoverRequest, maxBytes: schemas.maxStaffBodyBytes },
+  answers: { 200: { description: 'As after it.', schema: schemas.recoveryStatus } },
+  refusals: ['unprocessable', 'store-failed'],
+  run: async (services, { body }) => ok(await services.recoverWithout(body.without as OperatorId[])),
+});
+
 const health = route({
   operationId: 'health',
   method: 'get',
@@ -558,6 +583,8 @@ export const routes: readonly Route[] = [
   doctor,
   setAside,
   sendSetAside,
+  recovery,
+  recoverWithout,
   health,
   readiness,
   metrics,

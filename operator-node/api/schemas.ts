@@ -386,6 +386,21 @@ export const madeBackup = z.strictObject({
   records: z.number().int().min(0),
   bytes: z.number().int().min(0),
 });
+export const recoverRequest = z.strictObject({ without: z.array(operatorId).min(1).max(100) });
+export const recoveryStatus = z.strictObject({
+  why: z.enum(['restored', 'loss-accepted', 'unknown-batch']).optional(),
+  step: z.enum(['keys', 'chain', 'copies', 'done']),
+  says: z.string(),
+  lost: z.array(
+    z.strictObject({
+      what: z.enum(['batch', 'pair']),
+      id: z.string(),
+      peer: operatorId,
+      batchId: z.string().optional(),
+      says: z.string(),
+    }),
+  ),
+});
 export const diagnosis = z.strictObject({
   findings: z.array(z.strictObject({ part: z.enum(['store', 'chain', 'peers']), says: z.string() })),
   looked: z.record(z.string(), z.number().int().min(0)),

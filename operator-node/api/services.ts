@@ -15,6 +15,7 @@ import type { KeyBackupSummary } from '../erasure/key-backup.ts';
 import type { ErasureScope, ErasureState } from '../erasure/state.ts';
 import type { Diagnosis } from '../recovery/doctor.ts';
 import type { Doubt } from '../recovery/doubt.ts';
+import type { RecoveryStatus } from '../recovery/run.ts';
 import type { SnapshotSummary } from '../recovery/snapshot.ts';
 import type { OutboundMessage } from '../messaging/gateway.ts';
 
@@ -320,6 +321,10 @@ export interface NodeServices {
   setAside(): Promise<readonly SetAsideMessage[]>;
   /** False where no message of that id is set aside. */
   sendAgain(id: string): Promise<boolean>;
+  /** How far a recovery is (protocol §3, rule 11), and what is lost. */
+  recovery(): Promise<RecoveryStatus>;
+  /** What only these peers could give back is lost; journaled. @throws `unprocessable` where nothing is recovered */
+  recoverWithout(peers: readonly OperatorId[]): Promise<RecoveryStatus>;
   readiness(): Promise<Readiness>;
   /** Prometheus text. */
   metrics(): Promise<string>;

@@ -149,6 +149,8 @@ export interface PeerRegistry {
   all(): readonly OperatorEntry[];
   /** Called after a change; live connections of operators that changed are cut. */
   onChange(listener: (changed: readonly OperatorId[]) => void): void;
+  /** Reads the registry again now. @throws {TandemError} `chain-unavailable` */
+  refresh(): Promise<void>;
 }
 
 /** Keys a node sends transactions from: batches are carried from another account than decisions go from (protocol §3). */

@@ -87,16 +87,17 @@ export const termsSchema = z.strictObject({
   reverses: format<PairId | ''>(new RegExp(`${pairIdPattern.source}|^$`), 'a pairId, or nothing'),
 });
 
+const sequence = (min: number) => z.number().int().min(min).max(Number.MAX_SAFE_INTEGER);
+
 export const batchSchema = z.strictObject({
   initiator: operatorId,
   acceptor: operatorId,
-  sequence: z.number().int().min(1).max(Number.MAX_SAFE_INTEGER),
+  sequence: sequence(1),
   deadline: unixSeconds,
   count: z.number().int().min(1).max(4096),
   root: hash,
 });
 
-const sequence = (min: number) => z.number().int().min(min).max(Number.MAX_SAFE_INTEGER);
 /** Minor units, below zero with `-`. */
 const signedAmount = z.string().regex(/^(?:0|-?[1-9][0-9]{0,37})$/, 'an amount in minor units, decimal');
 /** Batches of a lane; none where `to` is one less than `from`. */
@@ -161,6 +162,25 @@ const proposalAnswer = z.discriminatedUnion('answer', [
   /** This pair was withdrawn before: for ever. */
   z.strictObject({ pair: pairId, answer: z.literal('given-up') }),
 ]);
+
+/** A pair of a batch as both operators know it. */
+const sealedPair = z.strictObject({
+  terms: termsSchema,
+  termsSecret: hash,
+  from: msisdn,
+  fromName: name,
+  to: msisdn,
+  toName: name,
+  note,
+  item,
+  delivers: text(128),
+  firstSubject: digest,
+  secondSubject: digest,
+  firstCommitment: hash,
+  secondCommitment: hash,
+  /** As the one who asks had sealed it; `""` where there is none. */
+  sealed,
+});
 
 const laterReason = z.enum(['sequence', 'chain-behind', 'busy']);
 const batchRefusal = z.enum([
@@ -287,6 +307,29 @@ export const methods = {
     }),
     answer: z.strictObject({ answer: z.enum(['erased', 'wrong-signature', 'later']) }),
   },
+  /** After a loss: a batch of a lane as the other side has it, with the copies that the one who asks had sealed. */
+  sealed: {
+    request: z.strictObject({
+      role: z.enum(['initiator', 'acceptor']),
+      sequence: sequence(1),
+      first: z.number().int().min(0).max(4095),
+    }),
+    answer: z.discriminatedUnion('answer', [
+      z.strictObject({
+        answer: z.literal('batch'),
+        sequence: sequence(1),
+        batchId,
+        batch: batchSchema,
+        /** As far as the one who answers has them; `0x` for none. */
+        initiatorSignature: signature,
+        acceptorSignature: signature,
+        pairs: z.array(sealedPair).max(maxProposals),
+        /** Pairs after these. */
+        left: z.number().int().min(0).max(4096),
+      }),
+      z.strictObject({ answer: z.literal('none'), sequence: sequence(1) }),
+    ]),
+  },
   /** An ordinary message, passed on unchanged; its text is kept nowhere. */
   forward: {
     request: z.strictObject({ id: messageId, from: msisdn, to: msisdn, text: text(4096) }),
@@ -306,4 +349,5 @@ export type Proposal = z.output<typeof proposal>;
 export type ProposalAnswer = z.output<typeof proposalAnswer>;
 export type ProposalRefusal = z.output<typeof refusal>;
 export type WindowRefusal = z.output<typeof windowRefusal>;
+export type SealedPair = z.output<typeof sealedPair>;
 export type BatchRefusal = z.output<typeof batchRefusal>;

@@ -104,6 +104,11 @@ const mismatches: {
     return `${answer.digests.length} digests of ${ranges.length} ranges`;
   },
   erased: () => undefined,
+  sealed: ({ sequence, first }, answer) =>
+    echo('sequence', String(sequence), String(answer.sequence)) ??
+    (answer.answer === 'batch' && answer.batch.count !== first + answer.pairs.length + answer.left
+      ? `${answer.pairs.length} pairs and ${answer.left} left from ${first} of ${answer.batch.count}`
+      : undefined),
   forward: (request, answer) => echo('message', request.id, answer.id),
 };
 

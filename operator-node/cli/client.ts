@@ -21,6 +21,7 @@ import type { KeyBackupSummary } from '../erasure/key-backup.ts';
 import type { ErasureScope, ErasureState } from '../erasure/state.ts';
 import type { Diagnosis } from '../recovery/doctor.ts';
 import type { Doubt } from '../recovery/doubt.ts';
+import type { RecoveryStatus } from '../recovery/run.ts';
 import type { SnapshotSummary } from '../recovery/snapshot.ts';
 import type { OutboundMessage } from '../messaging/gateway.ts';
 
@@ -155,6 +156,14 @@ export class NodeClient {
 
   doctor(): Promise<Diagnosis> {
     return this.json('GET', '/v1/doctor', 'admin');
+  }
+
+  recovery(): Promise<RecoveryStatus> {
+    return this.json('GET', '/v1/recovery', 'admin');
+  }
+
+  recoverWithout(without: readonly number[]): Promise<RecoveryStatus> {
+    return this.json('POST', '/v1/recovery', 'admin', { without });
   }
 
   /** Byte for byte: it is signed. */

@@ -9,6 +9,7 @@ import { conformance } from './conformance.ts';
 import { deposit, withdraw } from './cash.ts';
 import { backup } from './backup.ts';
 import { doctor } from './doctor.ts';
+import { recover } from './recover.ts';
 import { restore } from './restore.ts';
 import { UsageError } from './devnet-file.ts';
 import { doubt } from './doubt.ts';
@@ -42,6 +43,10 @@ const commands: Readonly<Record<string, { readonly run: Command; readonly summar
   backup: { run: backup, summary: '--operator HANDLE [--follow]        a backup, while the node runs' },
   restore: { run: restore, summary: '--operator HANDLE --from PATH       the store anew, from a backup' },
   erase: { run: erase, summary: '--operator HANDLE --user ID [--messages]   a user, for good' },
+  recover: {
+    run: recover,
+    summary: '--operator HANDLE         a store that may be behind: keys, chain, sealed copies',
+  },
   verify: { run: verify, summary: 'BUNDLE --network FILE --rpc URL   an evidence bundle against the chain alone' },
   audit: { run: audit, summary: 'scan | positions | report | verify   everything against the chain, with no node' },
   disclose: { run: disclose, summary: '--from A --to B --out FILE   an operator’s disclosure file, for an auditor' },

@@ -1,6 +1,7 @@
 /** `tandem restore`: the store of a stopped node, made anew out of a backup. */
 import { existsSync } from 'node:fs';
 import { loadNetwork } from '../chain/network.ts';
+import { addressOf, loadKeys } from '../keys.ts';
 import type { UnixMillis } from '../model/ids.ts';
 import { restore as restoreStore } from '../recovery/restore.ts';
 import { parseCommand, print } from './arguments.ts';
@@ -25,12 +26,14 @@ export async function restore(args: readonly string[], out: Output): Promise<num
   if (from === undefined || !existsSync(from))
     throw new UsageError(`--from: there is no ${from ?? 'backup named'}.\n${usage}`);
   const { config } = staffNode(values);
+  const node = loadKeys(config.chain.keysFile);
   const { chainId, contracts } = loadNetwork(config.chain.networkFile);
   const done = await restoreStore({
     config,
     from,
     ...(keys === undefined ? {} : { keys }),
     now: Date.now() as UnixMillis,
+    oldKeys: [node.signer, node.account].map(addressOf),
     network: { chainId, settlement: contracts.PairSettlement.toLowerCase() },
   });
   print(out, values.json, done, () =>

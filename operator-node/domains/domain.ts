@@ -22,6 +22,8 @@ export interface Operation {
   readonly counterparty: OperatorId;
   /** What is sold, for `sell`; a refund says the same as a pay. */
   readonly item?: string;
+  /** Of a hold that is made again after a loss: the code that the buyer's operator has been told. */
+  readonly delivers?: string;
 }
 
 /** Why a domain will not hold. Peers see none of these but `not-available` (protocol §3). */

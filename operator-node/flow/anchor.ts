@@ -18,9 +18,13 @@ import {
   type Role,
   type UnixSeconds,
 } from '../model/ids.ts';
+import { askForForgotten, lostLeafOf, rememberOffer } from '../recovery/forgotten.ts';
+import { rebuildBatch } from '../recovery/rebuild.ts';
 import { table } from '../store/store.ts';
 import {
   createBatch,
+  laneBatchKey,
+  laneBatchTable,
   laneKey,
   laneTable,
   loadBatch,
@@ -28,11 +32,13 @@ import {
   peerCommitmentTable,
   readLane,
   type BatchRecord,
+  type BatchState,
   type KnownBatch,
 } from './batch.ts';
 import type { FlowContext } from './context.ts';
 import { advance, advancePair } from './flow.ts';
 import { loadSide, type PairSide } from './pair.ts';
+import { ownKeyCounts } from './own-key.ts';
 import { leafHashes } from './propose.ts';
 
 export const offerQueue = 'offer';
@@ -51,6 +57,13 @@ export const refusedBatchTable = table<BatchRefusal>('refused-batch');
 const rootOf = (leaves: readonly Uint8Array[]): Hash => `0x${merkleTree(leaves).root.toString('hex')}` as Hash;
 
 const signersOf = (flow: FlowContext, operator: OperatorId): readonly Hex[] => flow.peers.get(operator)?.signers ?? [];
+
+/** Whether a key that counts has signed. Two nodes see a rotation a moment apart, so it is looked up again before it is a fault. */
+async function isSigned(flow: FlowContext, operator: OperatorId, batchId: BatchId, signature: Hex): Promise<boolean> {
+  if (await flow.signer.verify(batchId, signature, signersOf(flow, operator))) return true;
+  await flow.peers.refresh();
+  return flow.signer.verify(batchId, signature, signersOf(flow, operator));
+}
 
 // ---- initiator ----
 
@@ -111,11 +124,14 @@ function formBatch(
   work.emit({ type: 'batch-formed', batchId, peer, sequence: batch.sequence, count: batch.count });
 }
 
-/** Worker of the offer queue: asks until the acceptor has signed or refused. */
+/** Worker of the offer queue: asks until the acceptor has signed or refused, in the order of the lane. */
 export async function offerBatches(flow: FlowContext, group: Group): Promise<void> {
-  for (const [key, { peer, batchId }] of group) {
+  const offers = group
+    .map(([key, item]) => ({ key, ...item, known: loadBatch(flow.engine.newest, item.batchId, 'initiator') }))
+    .sort((a, b) => (a.known?.record.batch.sequence ?? 0) - (b.known?.record.batch.sequence ?? 0));
+  for (const { key, peer, batchId } of offers) {
     const known = loadBatch(flow.engine.newest, batchId, 'initiator');
-    if (known?.state.state !== 'offered') {
+    if (known === undefined || !wantsSignature(known.state)) {
       await flow.engine.run((work) => {
         work.done(offerQueue, key);
       });
@@ -130,6 +146,11 @@ export async function offerBatches(flow: FlowContext, group: Group): Promise<voi
   }
 }
 
+/** Not signed by the acceptor yet, or by a key of it that counts no more. */
+const wantsSignature = ({ state, onlyDead, othersVoid, prepared }: BatchState): boolean =>
+  (state === 'offered' && onlyDead !== true) ||
+  (state === 'countersigned' && othersVoid === true && prepared === undefined);
+
 async function takeOfferAnswer(flow: FlowContext, known: KnownBatch, answer: Answer<'offer'>): Promise<void> {
   const { batchId, peer } = known.record;
   if (answer.batchId !== batchId) {
@@ -138,39 +159,61 @@ async function takeOfferAnswer(flow: FlowContext, known: KnownBatch, answer: Ans
   }
   if (answer.answer === 'later') return;
   if (answer.answer === 'refused') {
+    const forgotten = answer.reason === 'sequence-taken' ? await askForForgotten(flow, known.record) : undefined;
     await flow.engine.run((work) => {
-      batchRefused(flow, work, known, answer.reason);
+      batchRefused(flow, work, batchId, answer.reason);
+      if (forgotten !== undefined) rebuildBatch(flow, work, 'initiator', peer, forgotten);
     });
     return;
   }
-  if (!(await flow.signer.verify(batchId, answer.signature, signersOf(flow, peer)))) {
+  if (!(await isSigned(flow, peer, batchId, answer.signature))) {
     await reportFault(flow, { what: 'wrong signature of the acceptor', peer, batchId, signature: answer.signature });
     return;
   }
+  if (!(await ownKeyCounts(flow))) return;
   const initiatorSignature = flow.signer.sign(batchId);
   await flow.engine.run((work) => {
     const now = loadBatch(work, batchId, 'initiator');
-    if (now?.state.state !== 'offered') return;
+    if (now === undefined || !wantsSignature(now.state)) return;
     const signed = moveBatch(work, work.now, now, {
       state: 'countersigned',
       acceptorSignature: answer.signature,
       initiatorSignature,
+      ...(now.state.othersVoid === undefined ? {} : { othersVoid: false }),
     });
     const item: BatchItem = { peer, batchId };
     work.done(offerQueue, batchId);
     work.enqueue(countersignQueue, batchId, item);
-    work.put(laneTable, laneKey('initiator', peer), { next: now.record.batch.sequence + 1 });
+    freeLane(work, 'initiator', peer, batchId);
     countersigned(flow, work, signed);
   });
 }
 
-function batchRefused(flow: FlowContext, work: Work, known: KnownBatch, refusal: BatchRefusal): void {
-  const { batchId, peer, pairs } = known.record;
+/** Also of a batch that the acceptor gave back after a loss and now does not know. */
+export function batchRefused(flow: FlowContext, work: Work, batchId: BatchId, refusal: BatchRefusal): void {
+  const known = loadBatch(work, batchId, 'initiator');
+  if (known === undefined) return;
+  const { peer, pairs } = known.record;
   work.done(offerQueue, batchId);
+  // From the own signature on only the chain ends it (rule 1), whatever the acceptor says of it afterwards.
+  if (known.state.state !== 'offered') {
+    const fault = { what: 'a batch refused after it was signed', peer, batchId, refusal };
+    work.journal('fault', fault);
+    work.emit({ type: 'alarm', ...fault });
+    return;
+  }
+  // What was taken up behind it (rule 11) cannot be anchored either.
+  const behind = work.get(laneBatchTable, laneBatchKey('initiator', peer, known.record.batch.sequence + 1));
+  if (behind !== undefined && loadBatch(work, behind, 'initiator')?.state.state === 'offered') {
+    batchRefused(flow, work, behind, refusal);
+  }
   moveBatch(work, work.now, known, { state: 'refused', refusal, remaining: 0 });
   // Nobody has signed this content, so its number is free for another one.
   work.put(laneTable, laneKey('initiator', peer), { next: known.record.batch.sequence });
-  for (const pair of pairs) advancePair(flow, work, pair, 'initiator', { type: 'batch-refused' });
+  for (const pair of pairs) {
+    const found = loadSide(work, pair, 'first');
+    if (found !== undefined) advance(flow, work, found, { type: 'batch-refused' });
+  }
   work.journal('fault', { what: 'batch refused', peer, batchId, refusal });
   work.emit({ type: 'alarm', what: 'batch-refused', peer, batchId, refusal });
   work.afterwards(() => {
@@ -187,7 +230,10 @@ async function reportFault(flow: FlowContext, fault: Readonly<Record<string, unk
 
 /** Both signatures are stored (or the batch is on chain): the pairs go on, and the batch goes to the chain. */
 export function countersigned(flow: FlowContext, work: Work, { record }: KnownBatch): void {
-  for (const pair of record.pairs) advancePair(flow, work, pair, record.role, { type: 'countersigned' });
+  for (const pair of record.pairs) {
+    const found = loadSide(work, pair, record.role === 'initiator' ? 'first' : 'second');
+    if (found !== undefined) advance(flow, work, found, { type: 'countersigned' });
+  }
   work.emit({ type: 'countersigned', batchId: record.batchId, role: record.role, count: record.batch.count });
   work.afterwards(() => {
     flow.submitter.wake();
@@ -197,15 +243,19 @@ export function countersigned(flow: FlowContext, work: Work, { record }: KnownBa
 /** Worker of the countersign queue: hands the own signature over until the acceptor has it. */
 export async function handOver(flow: FlowContext, group: Group): Promise<void> {
   for (const [key, { peer, batchId }] of group) {
-    const signature = loadBatch(flow.engine.newest, batchId, 'initiator')?.state.initiatorSignature;
+    const state = loadBatch(flow.engine.newest, batchId, 'initiator')?.state;
+    if (state?.ownVoid === true) continue;
+    const signature = state?.initiatorSignature;
+    // On the chain both have it.
     const answer =
-      signature === undefined
+      signature === undefined || state?.prepared !== undefined
         ? undefined
         : (await flow.channel.call(peer, 'countersign', { batchId, signature })).answer;
     if (answer === 'later') return;
     await flow.engine.run((work) => {
       work.done(countersignQueue, key);
-      if (answer !== 'stored') work.journal('fault', { what: 'signature not taken', peer, batchId, answer });
+      if (answer === undefined || answer === 'stored') return;
+      work.journal('fault', { what: 'signature not taken', peer, batchId, answer });
     });
   }
 }
@@ -213,7 +263,8 @@ export async function handOver(flow: FlowContext, group: Group): Promise<void> {
 // ---- acceptor ----
 
 type Check =
-  | { readonly ok: true; readonly sides: readonly PairSide[] }
+  /** After a loss a pair may be known by its leaf alone: it stands in the batch without a side, and is not committed. */
+  | { readonly ok: true; readonly sides: readonly (PairSide | undefined)[] }
   | { readonly ok: false; readonly refusal: BatchRefusal }
   | { readonly ok: false; readonly later: 'sequence' | 'busy' };
 
@@ -224,12 +275,15 @@ export async function answerOffer(
 ): Promise<Answer<'offer'>> {
   const { batch } = request;
   const batchId = batchIdOf(flow.settlement, batch);
+  await rememberOffer(flow, from, batchId, request);
+  // Its rotation is not final: what it signed now would count nowhere.
+  if (!(await ownKeyCounts(flow))) return { answer: 'later', batchId, reason: 'busy' };
   return flow.engine.run((work): Answer<'offer'> => {
     // Nothing is kept of what was never for this operator to judge.
     if (batch.initiator !== from || batch.acceptor !== flow.self) return { answer: 'refused', batchId, reason: 'lane' };
     const known = loadBatch(work, batchId, 'acceptor');
-    if (known?.state.acceptorSignature !== undefined) {
-      return { answer: 'signed', batchId, signature: known.state.acceptorSignature };
+    if (known !== undefined) {
+      return { answer: 'signed', batchId, signature: currentSignature(flow, work, known) };
     }
     const refused = work.get(refusedBatchTable, batchId);
     if (refused !== undefined) return { answer: 'refused', batchId, reason: refused };
@@ -246,6 +300,15 @@ export async function answerOffer(
   });
 }
 
+/** The same content signed again after a rotation of this operator's key is no second content (rule 8). */
+function currentSignature(flow: FlowContext, work: Work, known: KnownBatch): Hex {
+  const signature = flow.signer.sign(known.record.batchId);
+  if (known.state.prepared === undefined && known.state.acceptorSignature !== signature) {
+    moveBatch(work, work.now, known, { acceptorSignature: signature });
+  }
+  return signature;
+}
+
 function checkOffer(flow: FlowContext, work: Work, from: OperatorId, { batch, pairs }: Request<'offer'>): Check {
   const refuse = (refusal: BatchRefusal): Check => ({ ok: false, refusal });
   if (batch.count !== pairs.length) return refuse('count');
@@ -256,11 +319,18 @@ function checkOffer(flow: FlowContext, work: Work, from: OperatorId, { batch, pa
   // The contract takes no batch of a suspended operator: signed now, it would only block the lane.
   const maySign = !flow.open.halted && [from, flow.self].every((id) => flow.peers.get(id)?.status === 'active');
   if (!maySign) return { ok: false, later: 'busy' };
-  const sides: PairSide[] = [];
+  const sides: (PairSide | undefined)[] = [];
   const seen = new Set<PairId>();
   const leaves: Uint8Array[] = [];
   for (const { pair, firstCommitment } of pairs) {
     const found = loadSide(work, pair, 'second');
+    const lost = found === undefined ? lostLeafOf(work, pair, 'acceptor') : undefined;
+    if (lost !== undefined && !seen.has(pair)) {
+      seen.add(pair);
+      sides.push(undefined);
+      leaves.push(lost);
+      continue;
+    }
     if (found === undefined || found.side.peer !== from) return refuse('pair-unknown');
     if (seen.has(pair) || found.state.batch !== undefined) return refuse('pair-twice');
     if (found.side.deadline !== batch.deadline) return refuse('deadline');
@@ -277,14 +347,17 @@ function signBatch(
   from: OperatorId,
   batchId: BatchId,
   { batch, pairs }: Request<'offer'>,
-  sides: readonly PairSide[],
+  sides: readonly (PairSide | undefined)[],
 ): Hex {
   const signature = flow.signer.sign(batchId);
   const record: BatchRecord = { batchId, role: 'acceptor', peer: from, batch, pairs: pairs.map(({ pair }) => pair) };
-  createBatch(work, work.now, record, { state: 'signed', acceptorSignature: signature });
+  const pairsHere = sides.filter((found) => found !== undefined).length;
+  createBatch(work, work.now, record, { state: 'signed', acceptorSignature: signature }, pairsHere);
   work.put(laneTable, laneKey('acceptor', from), { next: batch.sequence + 1, waitsFor: batchId });
   for (const { pair, firstCommitment } of pairs) work.put(peerCommitmentTable, `${pair}!acceptor`, firstCommitment);
-  sides.forEach((found, index) => advance(flow, work, found, { type: 'batched', batch: batchId, index }));
+  sides.forEach((found, index) => {
+    if (found !== undefined) advance(flow, work, found, { type: 'batched', batch: batchId, index });
+  });
   work.afterwards(() => {
     flow.open.batchOpened(record);
   });
@@ -299,15 +372,20 @@ export async function answerCountersign(
 ): Promise<Answer<'countersign'>> {
   const known = loadBatch(flow.engine.newest, batchId, 'acceptor');
   if (known?.record.peer !== from) return { batchId, answer: 'unknown-batch' };
-  if (!(await flow.signer.verify(batchId, signature, signersOf(flow, from)))) {
+  if (!(await isSigned(flow, from, batchId, signature))) {
     await reportFault(flow, { what: 'wrong signature of the initiator', peer: from, batchId, signature });
     return { batchId, answer: 'wrong-signature' };
   }
   return flow.engine.run((work) => {
     const now = loadBatch(work, batchId, 'acceptor');
-    if (now !== undefined && now.state.initiatorSignature === undefined) {
+    // Another one than before is by a new key, and counts: it has just been compared with the registry (rule 8).
+    if (now !== undefined && now.state.initiatorSignature !== signature) {
       const was = now.state.state;
-      const next = moveBatch(work, work.now, now, { state: 'countersigned', initiatorSignature: signature });
+      const next = moveBatch(work, work.now, now, {
+        state: 'countersigned',
+        initiatorSignature: signature,
+        ...(now.state.othersVoid === undefined ? {} : { othersVoid: false }),
+      });
       freeLane(work, 'acceptor', from, batchId);
       if (was === 'signed') countersigned(flow, work, next);
     }

@@ -6,6 +6,7 @@ import { batchSecret } from '../commitment/secrets.ts';
 import { executedBitmap, executedDigest, totalsText, type Executed } from '../commitment/executed.ts';
 import type { Posting } from '../domains/domain.ts';
 import type { Hash, Leg, PairId } from '../model/ids.ts';
+import { lostPairTable } from '../recovery/state.ts';
 import type { View } from '../store/store.ts';
 import type { KnownBatch } from './batch.ts';
 import type { FlowContext } from './context.ts';
@@ -29,6 +30,12 @@ export function executedOf(flow: FlowContext, view: View, { record }: KnownBatch
   const bits = new Set<number>();
   const secrets: Hash[] = [];
   record.pairs.forEach((pair, index) => {
+    const lost = view.get(lostPairTable, `${pair}!${record.role}`);
+    if (lost !== undefined) {
+      // Known by its leaf alone: nothing was booked here, and that is what is attested.
+      secrets.push(lost.termsSecret);
+      return;
+    }
     const { side, posting } = postingOf(flow, view, pair, ownLeg);
     secrets.push(side.termsSecret);
     if (posting === undefined) return;

@@ -37,6 +37,12 @@ export interface BatchState {
   /** What this operator attested, seen in a final block. */
   readonly attested?: Hash;
   readonly reconciled?: 'reconciled' | 'discrepancy';
+  /** The own signature is by a key that counts no more, and the key that this node has does not count yet: not carried (rule 8). */
+  readonly ownVoid?: boolean;
+  /** The other operator's signature is by a key that counts no more: not carried, and asked for again (rule 8). */
+  readonly othersVoid?: boolean;
+  /** Initiator, after a loss: what it may have refused before is signed only when it is dead (rule 11). */
+  readonly onlyDead?: boolean;
   readonly since: UnixMillis;
 }
 
@@ -69,9 +75,10 @@ export function createBatch(
   now: UnixMillis,
   record: BatchRecord,
   state: Omit<BatchState, 'remaining' | 'since'>,
+  remaining: number = record.pairs.length,
 ): KnownBatch {
   const key = batchKey(record.batchId, record.role);
-  const full: BatchState = { ...state, remaining: record.pairs.length, since: now };
+  const full: BatchState = { ...state, remaining, since: now };
   tx.put(batchTable, key, record);
   tx.put(batchStateTable, key, full);
   tx.put(openBatchTable, key, true);

@@ -7,9 +7,21 @@ import type { BatchOutcome, Block, ChainLog, FinalBlock } from '../chain/chain.t
 import type { Work } from '../engine/engine.ts';
 import { TandemError } from '../errors.ts';
 import type { BatchId, Hash, Role } from '../model/ids.ts';
+import { lostTable } from '../recovery/state.ts';
 import { table } from '../store/store.ts';
-import { countersigned, freeLane } from './anchor.ts';
-import { halt, isOver, laneKey, laneTable, loadBatch, moveBatch, readLane, type KnownBatch } from './batch.ts';
+import { countersigned, freeLane, offerQueue, type BatchItem } from './anchor.ts';
+import {
+  halt,
+  isOver,
+  laneBatchKey,
+  laneBatchTable,
+  laneKey,
+  laneTable,
+  loadBatch,
+  moveBatch,
+  readLane,
+  type KnownBatch,
+} from './batch.ts';
 import type { FlowContext } from './context.ts';
 import { advance } from './flow.ts';
 import { isFinal, loadSide } from './pair.ts';
@@ -120,9 +132,11 @@ function haltOnUnknownBatch(
 ): void {
   const what = 'a batch on chain that this node never signed';
   const peer = role === 'initiator' ? acceptor : initiator;
-  halt(work, flow.open, what, batchId);
   const lane = readLane(work, role, peer);
   work.put(laneTable, laneKey(role, peer), { ...lane, next: Math.max(lane.next, sequence + 1) });
+  // Staff knows it already: a recovery has named it.
+  if (work.get(lostTable, `batch!${batchId}`) !== undefined) return;
+  halt(work, flow.open, what, batchId);
   work.journal('fault', { what, role, batchId, peer });
   work.emit({ type: 'alarm', what: 'unknown-batch-on-chain', role, batchId, peer });
 }
@@ -216,7 +230,7 @@ async function expireBatches(flow: FlowContext, block: Block): Promise<void> {
   for (const { batchId, role, deadline } of flow.open.allBatches()) {
     if (deadline >= block.timestamp) continue;
     const known = loadBatch(flow.engine.newest, batchId, role);
-    if (known !== undefined && known.state.remaining > 0) due.add(batchId);
+    if (known !== undefined && (known.state.remaining > 0 || waitsForItsEnd(known))) due.add(batchId);
   }
   await Promise.all([...due].map((batchId) => expireBatch(flow, batchId, block)));
 }
@@ -235,6 +249,7 @@ async function expireBatch(flow: FlowContext, batchId: BatchId, block: Block): P
       const known = loadBatch(work, batchId, role);
       if (known !== undefined && known.record.batch.deadline < block.timestamp) {
         applyOutcome(flow, work, block, known, outcome);
+        offerDead(work, batchId, outcome);
       }
     }
   });
@@ -249,4 +264,18 @@ function applyOutcome(flow: FlowContext, work: Work, block: Block, known: KnownB
       ? { type: 'committed', block: block.number }
       : { type: 'aborted', reason: declined ? 'declined' : 'expired', block: block.number };
   });
+}
+
+const waitsForItsEnd = ({ state }: KnownBatch): boolean => state.state === 'offered' && state.onlyDead === true;
+
+/** What was taken up after a loss is dead: it is signed now, in its turn, so that its number is used up (rules 8, 11). */
+function offerDead(work: Work, batchId: BatchId, outcome: BatchOutcome): void {
+  const known = loadBatch(work, batchId, 'initiator');
+  if (known === undefined || outcome.prepared || !waitsForItsEnd(known)) return;
+  const { peer, batch } = known.record;
+  const before = work.get(laneBatchTable, laneBatchKey('initiator', peer, batch.sequence - 1));
+  if (before !== undefined && loadBatch(work, before, 'initiator')?.state.state === 'offered') return;
+  moveBatch(work, work.now, known, { onlyDead: false });
+  const item: BatchItem = { peer, batchId };
+  work.enqueue(offerQueue, batchId, item);
 }

@@ -10,7 +10,7 @@ import type { Work } from '../engine/engine.ts';
 import { journalEntry, journalHead } from '../engine/journal.ts';
 import { TandemError } from '../errors.ts';
 import type { Hash, UnixMillis, UnixSeconds } from '../model/ids.ts';
-import { recoveryOf } from '../recovery/state.ts';
+import { isForgottenPast, recoveryOf } from '../recovery/state.ts';
 import { table, type Store, type Tx, type View } from '../store/store.ts';
 import { halt } from './batch.ts';
 import type { ChainView, FlowContext } from './context.ts';
@@ -204,6 +204,12 @@ export class JournalAnchor {
   }
 }
 
+/** Its transaction is of an account that counts no more: another one is sent. */
+export function forgetCheckpoint(tx: Tx, tag: string): void {
+  const { sent, ...state } = stateOf(tx);
+  if (sent?.tag === tag) tx.put(checkpointStateTable, 'now', state);
+}
+
 /**
  * The chain has a head that this journal does not: the account's key is used elsewhere, or the store is not the one that
  * anchored it. A store that was restored knows that its end is lost; any other begins nothing new until staff has looked.
@@ -212,6 +218,6 @@ function missing(flow: AnchorContext, work: Work, entry: number, head: Hash, blo
   const what = 'an anchored journal head that this journal does not have';
   work.journal('fault', { what, entry, head, block });
   work.emit({ type: 'alarm', what: 'foreign-journal-head', entry, head, block });
-  if (recoveryOf(work) !== undefined) return;
+  if (recoveryOf(work) !== undefined || isForgottenPast(work, block)) return;
   halt(work, flow.open, what);
 }

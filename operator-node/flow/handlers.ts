@@ -1,5 +1,6 @@
 /** What this operator answers its peers: each method of the channel, and the step that answers it. */
 import type { PeerHandlers } from '../channel/channel.ts';
+import { answerSealed } from '../recovery/sealed.ts';
 import { answerCountersign, answerOffer } from './anchor.ts';
 import { answerErased } from '../erasure/notice.ts';
 import type { FlowContext } from './context.ts';
@@ -20,6 +21,7 @@ export function createHandlers(flow: FlowContext): PeerHandlers {
     window: (from, request) => answerWindow(flow, from, request),
     compare: (from, request) => answerCompare(flow, from, request),
     erased: (from, request) => answerErased(flow, from, request),
+    sealed: (from, request) => answerSealed(flow, from, request),
     forward: (from, request) => deliverForwarded(flow, from, request),
   };
 }

@@ -23,6 +23,8 @@ const roomMillis = 1_000;
 /** How often it is asked whether the journal's head is to be anchored. */
 const anchorMillis = 1_000;
 const proposalsAtOnce = 128;
+/** More than one only when batches are signed again. */
+const offersAtOnce = 16;
 
 const perPeer = ({ peer }: { readonly peer: number }): string => String(peer);
 
@@ -38,7 +40,7 @@ export function declareQueues(flow: FlowContext): void {
   );
   engine.queue<PairItem>(withdrawQueue, { ...peerQueue, maxGroup: proposalsAtOnce }, (group) => withdraw(flow, group));
   engine.queue<PairItem>(cancelQueue, { ...peerQueue, maxGroup: 1 }, (group) => cancel(flow, group));
-  engine.queue<BatchItem>(offerQueue, { ...peerQueue, maxGroup: 1 }, (group) => offerBatches(flow, group));
+  engine.queue<BatchItem>(offerQueue, { ...peerQueue, maxGroup: offersAtOnce }, (group) => offerBatches(flow, group));
   engine.queue<BatchItem>(countersignQueue, { ...peerQueue, maxGroup: 1 }, (group) => handOver(flow, group));
   engine.queue<WindowItem>(windowQueue, { ...peerQueue, maxGroup: 1 }, (group) => askForSignatures(flow, group));
   engine.queue<LocateItem>(locateQueue, { ...peerQueue, maxGroup: 1 }, (group) => locateForStaff(flow, group));

@@ -146,6 +146,7 @@ export class Submitter {
   private carryDue(flow: FlowContext, { batchId, role, peer }: OpenBatch, { state }: KnownBatch): boolean {
     if (state.state !== 'countersigned' || state.prepared !== undefined) return false;
     if (state.initiatorSignature === undefined || state.acceptorSignature === undefined) return false;
+    if (state.othersVoid === true || state.ownVoid === true) return false;
     if (this.underWay.has(`carry!${batchId}`) || this.waits('carry', batchId)) return false;
     // On us the initiator's record carries it.
     if (role === 'acceptor' && peer === flow.self) return false;
@@ -383,7 +384,8 @@ const decideSubmission = (entries: readonly Decision[]): Extract<Submission, { k
 });
 
 function signedBatch({ record, state }: KnownBatch): SignedBatch | undefined {
-  const { initiatorSignature, acceptorSignature } = state;
+  const { initiatorSignature, acceptorSignature, othersVoid, ownVoid } = state;
   if (initiatorSignature === undefined || acceptorSignature === undefined) return undefined;
+  if (othersVoid === true || ownVoid === true) return undefined;
   return { batchId: record.batchId, batch: record.batch, initiatorSignature, acceptorSignature };
 }

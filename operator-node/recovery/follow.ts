@@ -4,11 +4,12 @@
  * together are the store as of the last write that anybody was told of, and perhaps one more.
  */
 import { mkdir, open, readdir, readFile, rename, rm, stat, truncate, type FileHandle } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { KeyLog } from '../erasure/key-backup.ts';
 import { TandemError } from '../errors.ts';
 import type { DiskOp } from '../store/disk.ts';
 import type { Follower } from '../store/guard.ts';
+import type { StoreContent } from '../store/level.ts';
 import type { Mark } from '../store/mark.ts';
 import { isKeyRecord } from '../store/personal.ts';
 import { damagedBackup, lineOf, openLine, opOf, opText, readLines } from './lines.ts';
@@ -114,13 +115,19 @@ export class FollowLog implements Follower {
    * Goes on where the copy is, or begins it: then the whole store is copied first.
    * @throws {TandemError} `config-invalid` for a folder of another store, `store-damaged` where the store has less than the copy
    */
-  static async open(options: FollowOptions, { store, write }: Mark, records: Records): Promise<FollowLog> {
+  static async open(options: FollowOptions, { store, write }: Mark, content: StoreContent): Promise<FollowLog> {
+    const records: Records = () => content.records();
     const { dir } = options;
     await mkdir(dir, { recursive: true, mode: 0o700 });
     const base = (await filesOf(dir, 'base')).at(-1);
     const log = (await filesOf(dir, 'log')).at(-1);
     if (base !== undefined && log !== undefined) {
       const end = await endOf(log.file);
+      if (end.store !== store && content.get(recoveryKey) !== undefined) {
+        // Restored from elsewhere: what is here may still be wanted, and is nobody's continuation.
+        await setAside(dir, end.store);
+        return await FollowLog.#begin(options, store, write, records);
+      }
       if (end.store !== store) {
         throw new TandemError(
           'config-invalid',
@@ -142,8 +149,7 @@ export class FollowLog implements Follower {
       }
     }
     // New, or it was not followed for a while.
-    const made = await FollowLog.#begin(options, store, write, records);
-    return made;
+    return await FollowLog.#begin(options, store, write, records);
   }
 
   static async #begin(options: FollowOptions, store: string, write: number, records: Records): Promise<FollowLog> {
@@ -206,6 +212,16 @@ export class FollowLog implements Follower {
   async close(): Promise<void> {
     await this.#options.keys?.close();
     await this.#handle.close();
+  }
+}
+
+const recoveryKey = 'recovery!mark';
+
+async function setAside(dir: string, store: string): Promise<void> {
+  const aside = join(dir, `of-${store}`);
+  await mkdir(aside, { recursive: true, mode: 0o700 });
+  for (const kind of ['base', 'log'] as const) {
+    for (const { file } of await filesOf(dir, kind)) await rename(file, join(aside, basename(file)));
   }
 }
 

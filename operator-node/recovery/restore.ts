@@ -3,6 +3,7 @@
  * complete, the new store may be behind what this operator has signed and said: it is marked, and the node starts in
  * recovery (protocol §3, rule 11).
  */
+import { randomBytes } from 'node:crypto';
 import { existsSync, rmSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { resolve } from 'node:path';
@@ -25,6 +26,8 @@ export interface RestoreOptions {
   /** A key backup; without one the keys that were followed are taken. */
   readonly keys?: string;
   readonly now: UnixMillis;
+  /** Addresses of signer and account as they are now. */
+  readonly oldKeys: readonly string[];
   readonly network: { readonly chainId: string; readonly settlement: string };
 }
 
@@ -41,7 +44,7 @@ export interface Restored {
 }
 
 /** @throws {TandemError} `store-failed` while the store is in use, `store-damaged` or `unprocessable` for the backup */
-export async function restore({ config, from, keys, now, network }: RestoreOptions): Promise<Restored> {
+export async function restore({ config, from, keys, now, network, oldKeys }: RestoreOptions): Promise<Restored> {
   const { dataDir, operator } = config;
   if (await isInUse(dataDir)) {
     throw new TandemError('store-failed', `${dataDir} is in use by another process: stop the node first`);
@@ -53,6 +56,7 @@ export async function restore({ config, from, keys, now, network }: RestoreOptio
     throw new TandemError('unprocessable', `${making} is there from a restore that was not finished: remove it`);
   const known = markOf(dataDir);
   let reading: SnapshotReading | undefined;
+  let made: Mark | undefined;
   let completeness = { complete: false, why: '' };
   const persons = await RestoredPersons.read({ config, from, now, network, ...(keys === undefined ? {} : { keys }) });
   async function* changes(): AsyncGenerator<DiskOp> {
@@ -79,11 +83,13 @@ export async function restore({ config, from, keys, now, network }: RestoreOptio
       throw new TandemError('unprocessable', `${from} is a backup of ${found}; the configuration is of ${expected}`);
     }
     completeness = completenessOf(config, folder, from, mark, known);
-    const recovery: Recovery = { why: 'restored', at: now };
+    const recovery: Recovery = { why: 'restored', at: now, oldKeys };
     const more: DiskOp[] = completeness.complete
       ? []
       : [{ type: 'put', key: 'recovery!mark', value: JSON.stringify(recovery) }];
-    return { mark, more };
+    // What may be behind is another store from here on: no mark and no copy of the old one fits it.
+    made = completeness.complete ? mark : { ...mark, store: randomBytes(16).toString('hex') };
+    return { mark: made, more };
   };
   try {
     await makeLevelStore(making, changes(), finish);
@@ -91,7 +97,7 @@ export async function restore({ config, from, keys, now, network }: RestoreOptio
     rmSync(making, { recursive: true, force: true });
     throw error;
   }
-  const { mark } = read();
+  const mark = made ?? read().mark;
   const aside = existsSync(dataDir) ? `${dataDir}.before-restore-${now}` : undefined;
   if (aside !== undefined) {
     await rename(dataDir, aside);

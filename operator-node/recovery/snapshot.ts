@@ -105,9 +105,10 @@ export async function* readSnapshot(file: string): AsyncGenerator<DiskOp, Snapsh
   for await (const line of readLines(file)) {
     if (trailer !== undefined) throw damagedBackup(file, 'something follows its end');
     if (header === undefined) {
+      if ((line as { format?: unknown }).format !== format) {
+        throw damagedBackup(file, `it is no file of format ${format}`);
+      }
       header = line as SnapshotHeader;
-      const found: string = header.format;
-      if (found !== format) throw damagedBackup(file, `it is of format ${found}, not ${format}`);
     } else if (Array.isArray(line)) {
       const op = opOf(line);
       sum.update(opText(op));

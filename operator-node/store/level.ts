@@ -120,12 +120,17 @@ export async function makeLevelStore(
   }
 }
 
+/** An opened store before it is used. */
+export interface StoreContent {
+  /** JSON text of a record by its whole key. */
+  get(key: string): string | undefined;
+  /** All records as of one moment. */
+  records(): AsyncIterable<readonly [key: string, text: string]>;
+}
+
 export interface LevelStoreOptions extends StoreOptions {
-  /** Opens the second log, given where the store is and all that is in it. */
-  readonly follow?: (
-    mark: Mark,
-    records: () => AsyncIterable<readonly [key: string, text: string]>,
-  ) => Promise<Follower>;
+  /** Opens the second log, given where the store is and what is in it. */
+  readonly follow?: (mark: Mark, content: StoreContent) => Promise<Follower>;
   /** The end of the store is known to be lost, and that is accepted: it will be put into recovery (rule 11). */
   readonly acceptLoss?: boolean;
 }
@@ -201,7 +206,13 @@ export async function openLevelStore(dir: string, options: LevelStoreOptions = {
     await db.open();
     const disk = new LevelDisk(db);
     const mark = await markOf(dir, disk, tolerated);
-    const follower = await follow?.(mark, () => openedRecords(disk));
+    const follower = await follow?.(mark, {
+      get: (key) => {
+        const sealed = disk.get(key);
+        return sealed === undefined ? undefined : openRecord(key, sealed);
+      },
+      records: () => openedRecords(disk),
+    });
     return new GroupCommitStore(new GuardedDisk({ disk, markFile: markFileOf(dir), mark, follower }), storeOptions);
   } catch (error) {
     await db?.close();

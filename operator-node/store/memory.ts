@@ -76,9 +76,22 @@ export class SimulatedDisk {
     return copy;
   }
 
+  /** What is on it is replaced by a copy of `other`: an old snapshot is restored. */
+  become(other: SimulatedDisk): void {
+    this.#tables.clear();
+    for (const [name, records] of other.#tables) this.#tables.set(name, new Map(records));
+  }
+
   /** Text of a record by its whole key, `<table>!<key>`. */
   peek(key: string): string | undefined {
     return this.#tables.get(tableOf(key))?.get(key);
+  }
+
+  /** All that is on it. */
+  records(): readonly DiskOp[] {
+    return [...this.#tables.values()].flatMap((records) =>
+      [...records].map(([key, value]) => ({ type: 'put' as const, key, value })),
+    );
   }
 
   /** Damages or plants a record. */

@@ -88,6 +88,9 @@ export const tables: Readonly<Record<string, TableEntry>> = {
 
   recovery: { key: 'mark', owner: 'recovery/state.ts', holds: 'that this store may be behind, and since when' },
   format: { key: 'store', owner: 'store/format.ts', holds: 'the version of this list and of how it is sealed' },
+  recovered: { key: 'past', owner: 'recovery/state.ts', holds: 'that this store was behind once' },
+  'lost-pair': { key: '<pairId>!<role>', owner: 'recovery/state.ts', holds: 'a pair of which only the leaf is known' },
+  lost: { key: '<what>!<id>', owner: 'recovery/state.ts', holds: 'what only a lost store knew' },
   guard: { key: 'head', owner: 'store/guard.ts', holds: 'which store this is, and how many writes it has seen' },
 
   outbox: { key: '<queue>!<item key>', owner: 'engine/engine.ts', holds: 'an effect that is still to be done' },

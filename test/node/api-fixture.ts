@@ -218,6 +218,11 @@ export function fakeServices(replace: Partial<NodeServices> = {}): NodeServices 
     erase: async (user, what) => (note('erase', { user, what }), erasedUser),
     erasures: async () => (note('erasures'), [erasedUser]),
     doctor: async () => (note('doctor'), { findings: [], looked: { records: 3 } }),
+    recovery: async () => (note('recovery'), { step: 'done', says: 'The node is not in recovery.', lost: [] }),
+    recoverWithout: async (peers) => (
+      note('recoverWithout', peers),
+      { why: 'restored', step: 'copies', says: 'Asking.', lost: [] }
+    ),
     readiness: async () => ({ ready: true, checks: { store: 'ok', chain: 'ok' } }),
     metrics: async () => 'tandem_open_pairs 0\n',
     phones: {

@@ -50,6 +50,11 @@ export class TestRegistry implements PeerRegistry {
     return [...this.#entries.values()];
   }
 
+  /** It is always as new as it can be. */
+  refresh(): Promise<void> {
+    return Promise.resolve();
+  }
+
   onChange(listener: (changed: readonly OperatorId[]) => void): void {
     this.#listeners.push(listener);
   }
@@ -164,6 +169,10 @@ export function handlersOf(
     async erased(from) {
       note(from, 'erased');
       return { answer: 'erased' };
+    },
+    async sealed(from, { sequence }) {
+      note(from, 'sealed');
+      return { answer: 'none', sequence };
     },
     async forward(from, { id }) {
       note(from, 'forward');

@@ -191,7 +191,7 @@ describe('JournalAnchor', () => {
     await node.write(1);
     node.later(anchorSeconds);
     await node.store.transact((tx) => {
-      tx.put(recoveryTable, 'mark', { why: 'restored', at: 0 as UnixMillis });
+      tx.put(recoveryTable, 'mark', { why: 'restored', at: 0 as UnixMillis, oldKeys: [] });
     });
     await node.round();
     expect(node.sent).toEqual([]);
@@ -235,7 +235,7 @@ describe('JournalAnchor', () => {
   it('only notes it where the store is known to have lost its end', async () => {
     const { node } = fresh();
     await node.store.transact((tx) => {
-      tx.put(recoveryTable, 'mark', { why: 'restored', at: 0 as UnixMillis });
+      tx.put(recoveryTable, 'mark', { why: 'restored', at: 0 as UnixMillis, oldKeys: [] });
     });
     await node.final({ entry: 9, head: `0x${'f'.repeat(64)}` as Hash });
     expect(node.context.open.halted).toBe(false);

@@ -45,7 +45,7 @@ const configAt = (dataDir: string, followDir?: string): Config => ({
 
 const following = (dir: string): FollowOptions => ({ dir, header: () => header });
 const openFollowed = (dir: string, followDir: string) =>
-  openLevelStore(dir, { follow: (mark, records) => FollowLog.open(following(followDir), mark, records) });
+  openLevelStore(dir, { follow: (mark, content) => FollowLog.open(following(followDir), mark, content) });
 
 async function contentOf(dir: string): Promise<Record<string, unknown>> {
   await using store = await openLevelStore(dir);
@@ -55,7 +55,7 @@ async function contentOf(dir: string): Promise<Record<string, unknown>> {
 }
 
 const restored = (dataDir: string, from: string, followDir?: string): Promise<Restored> =>
-  restore({ config: configAt(dataDir, followDir), from, now: 9 as UnixMillis, network });
+  restore({ config: configAt(dataDir, followDir), from, now: 9 as UnixMillis, oldKeys: ['0x01'], network });
 
 const add = (store: Awaited<ReturnType<typeof openLevelStore>>, n: number): Promise<void> =>
   store.transact((tx) => {
@@ -138,7 +138,7 @@ describe('restore from a backup file', () => {
     const { dir, file } = await backedUp();
     const config = configAt(dir);
     await expect(
-      restore({ config, from: file, now: 9 as UnixMillis, network: { ...network, chainId: '1' } }),
+      restore({ config, from: file, now: 9 as UnixMillis, oldKeys: ['0x01'], network: { ...network, chainId: '1' } }),
     ).rejects.toMatchObject({ code: 'unprocessable' });
     expect(await contentOf(dir)).toMatchObject({ 'number!a': 2 });
     expect(readdirSync(root).filter((name) => name.includes('restoring'))).toEqual([]);
@@ -171,7 +171,7 @@ describe('restore from a backup file', () => {
       [`text!${hard}`]: { text: hard },
       'text!empty': { text: '' },
       'number!a': 1,
-      'recovery!mark': { why: 'restored', at: 9 },
+      'recovery!mark': { why: 'restored', at: 9, oldKeys: ['0x01'] },
     });
     expect(await contentOf(`${dir}.before-restore-9`)).toMatchObject({ 'number!a': 2 });
   });
@@ -196,7 +196,7 @@ describe('a followed store', () => {
       import { openLevelStore } from ${JSON.stringify(import.meta.resolve('../../operator-node/store/level.ts'))};
       import { FollowLog } from ${JSON.stringify(import.meta.resolve('../../operator-node/recovery/follow.ts'))};
       const options = { dir: process.argv[2], header: () => (${JSON.stringify(header)}) };
-      const store = await openLevelStore(process.argv[1], { follow: (mark, records) => FollowLog.open(options, mark, records) });
+      const store = await openLevelStore(process.argv[1], { follow: (mark, content) => FollowLog.open(options, mark, content) });
       const from = Number(process.argv[3]);
       const next = async (n) => {
         await store.transact((tx) => {
@@ -235,7 +235,7 @@ describe('a followed store', () => {
     for (let round = 0; round < 3; round += 1) {
       const opened: { follow?: FollowLog } = {};
       const store = await openLevelStore(dir, {
-        follow: async (mark, records) => (opened.follow = await FollowLog.open(following(copy), mark, records)),
+        follow: async (mark, content) => (opened.follow = await FollowLog.open(following(copy), mark, content)),
       });
       for (let n = 1; n <= 20; n += 1) await add(store, round * 20 + n);
       if (round === 1) await opened.follow?.rebase(() => store.records());
@@ -285,6 +285,25 @@ describe('a followed store', () => {
     await store.close();
     await expect(openFollowed(earlier, copy)).rejects.toMatchObject({ code: 'store-damaged' });
     await expect(openFollowed(folder(), copy)).rejects.toMatchObject({ code: 'config-invalid' });
+  });
+
+  it('begins again after a restore from elsewhere, and keeps what was there', async () => {
+    const [dir, copy, file] = [folder(), folder(), folder()];
+    const store = await openFollowed(dir, copy);
+    await add(store, 1);
+    await writeSnapshot(file, header, store.records());
+    await add(store, 2);
+    await store.close();
+    expect(await restored(dir, file)).toMatchObject({ recovery: true });
+    const again = await openFollowed(dir, copy);
+    await add(again, 7);
+    await again.close();
+    const aside = readdirSync(copy).find((name) => name.startsWith('of-')) ?? '';
+    expect(readdirSync(join(copy, aside))).toHaveLength(2);
+    const other = folder();
+    cpSync(markFileOf(dir), markFileOf(other));
+    await restored(other, copy);
+    expect(await contentOf(other)).toMatchObject({ 'number!a': 7, 'recovery!mark': { why: 'restored' } });
   });
 
   it('is not restored from with a hole or a flipped bit', async () => {

@@ -14,10 +14,10 @@ const script: readonly Scripted[] = [
   { atMillis: 17_000, from: [2, 1], text: 'REFUND {ref} 2' },
 ];
 
-const options: RunOptions = { seed: 2, calm: true, script, spanMillis: 20_000 };
+export const goldenScript: RunOptions = { seed: 2, calm: true, script, spanMillis: 20_000 };
 
 export const goldenRun = (enumerated?: RunOptions['enumerated']): Promise<RunResult> =>
-  simulate(enumerated === undefined ? options : { ...options, enumerated });
+  simulate(enumerated === undefined ? goldenScript : { ...goldenScript, enumerated });
 
 export const writeFates: readonly WriteFate[] = ['before', 'lost', 'kept', 'after', 'fails-lost', 'fails-kept'];
 export const sendFates: readonly SendFate[] = ['dies-before', 'dies-after'];

@@ -70,6 +70,9 @@ export class Monitor {
   readonly #messages = new Set<string>();
   /** Raw transactions that were ever on disk. */
   readonly #transactions = new Set<string>();
+  /** A store is read as it is: nothing in it happens now. */
+  #takingUp = false;
+  readonly #wereRestored = new Set<OperatorId>();
   pairsBegun = 0;
   pairsCommitted = 0;
   /** Have lied: what they say and store binds nobody. Their peers keep every promise all the same. */
@@ -98,6 +101,24 @@ export class Monitor {
     });
   }
 
+  /** Its disk holds an old snapshot now: what it says from here on is judged by that. */
+  restored(operator: OperatorId): void {
+    const { disk } = this.#node(operator);
+    this.watch(operator, disk);
+    this.#wereRestored.add(operator);
+    const { pairsBegun, pairsCommitted } = this;
+    this.#takingUp = true;
+    // What it has forgotten to have signed, and the chain has not, is no content any more (rule 8).
+    for (const [key, batchId] of this.#signed) {
+      if (key.startsWith(`${operator}!`) && !this.#chain.has(batchId)) this.#signed.delete(key);
+    }
+    for (const key of this.#answered.keys()) if (key.startsWith(`${operator}!`)) this.#answered.delete(key);
+    this.written(operator, disk.records());
+    this.#takingUp = false;
+    this.pairsBegun = pairsBegun;
+    this.pairsCommitted = pairsCommitted;
+  }
+
   /** `<role>|<state>` of the sides that are not over at that node. */
   openStates(operator: OperatorId): Iterable<string> {
     return this.#node(operator).open.keys();
@@ -122,11 +143,17 @@ export class Monitor {
 
   /** Nothing is under way at any node; after an attack, no pair and no message of an honest one. */
   get quiet(): boolean {
+    return this.quietBut(() => false);
+  }
+
+  /** The same, but for open batches that something else is waited for with. */
+  quietBut(waits: (operator: OperatorId, batchKey: string) => boolean): boolean {
     const { attacked } = this;
     for (const node of this.#nodes.values()) {
       if (this.liars.has(node.operator)) continue;
-      if (attacked ? !this.#quietUnderAttack(node) : node.open.size + node.outbox.size + node.openBatches.size > 0)
-        return false;
+      if (attacked ? !this.#quietUnderAttack(node) : node.open.size + node.outbox.size > 0) return false;
+      if (attacked) continue;
+      for (const key of node.openBatches) if (!waits(node.operator, key.slice('open-batch!'.length))) return false;
     }
     return true;
   }
@@ -240,6 +267,10 @@ export class Monitor {
     this.#count(node.open, before, role, -1);
     this.#count(node.open, state, role, 1);
     if (before?.state === state.state) return;
+    if (this.#takingUp) {
+      if (state.state === 'committed') this.#addPosition(node, key);
+      return;
+    }
     this.#checkMove(node, key, role, before, state);
     this.#checkHold(node, key, role, state);
   }
@@ -470,7 +501,7 @@ export class Monitor {
       for (const { pair, answer: said } of (answer as Answer<'withdraw'>).answers) {
         if (said === 'given-up') mustBe(disk.peek(`withdrawn!${to}!${pair}`) !== undefined, `that ${pair} is given up`);
         // It was refused by a liar who has signed it.
-        else if (!this.liars.has(from))
+        else if (!this.liars.has(from) && !this.#wereRestored.has(to))
           this.#violated(to, 'answer', `operator ${to} withdrew ${pair}, which is in a batch of ${from}`);
       }
     } else if (method === 'cancel') {
@@ -510,7 +541,9 @@ export class Monitor {
     // By the node's own list: a signature that came another way may never have left.
     const before = disk.peek(`lane-batch!${role}!${record.peer}!${String(sequence - 1).padStart(12, '0')}`);
     const countersigned = before !== undefined && stateOf(JSON.parse(before) as BatchId)?.state === 'countersigned';
-    if (sequence > 1 && !countersigned) {
+    // What only a lost store knew has no record here.
+    const forgotten = before === undefined && this.#wereRestored.has(from);
+    if (sequence > 1 && !countersigned && !forgotten) {
       this.#violated(from, 'I4', `${from} signed ${sequence} before ${sequence - 1} was countersigned`);
     }
   }

@@ -28,6 +28,8 @@ export interface NetworkOptions {
   readonly checked: boolean;
   /** The process of an operator, while there is one. */
   readonly stationOf: (operator: OperatorId) => Station | undefined;
+  /** True: the request does not arrive, or not now. */
+  readonly waylays?: (from: OperatorId, to: OperatorId, method: Method, request: unknown) => boolean;
   readonly fired: (fault: NetworkFault, from: OperatorId, to: OperatorId) => void;
   /** What is sent of what its node wants to say: an operator may lie, or be of another version of the protocol. */
   readonly said: <M extends Method>(
@@ -156,6 +158,7 @@ export class ModelNetwork {
         return;
       }
       answerer.gate(() => {
+        if (this.#options.waylays?.(asker.operator, peer, method, sent) === true) return;
         answerer.handlers[method](asker.operator, sent).then(
           (answer) => {
             if (!answerer.answers(asker.operator, method, answer)) return;

@@ -220,6 +220,10 @@ export class SimulatedNode {
       auditLog: notary.auditLog,
       statements: { domain: auditLogDomain, calls: notary.statementCalls },
       signer: notary.batchSigner(this.operator, this.keys),
+      ownKeys: {
+        signer: notary.signerOf(this.operator, this.keys),
+        account: notary.accountOf(this.operator, this.keys),
+      },
       transactionSigners: {
         carrier: notary.transactionSigner(this.operator, 'carrier', 0),
         account: notary.transactionSigner(this.operator, 'account', this.keys),
@@ -249,7 +253,7 @@ export class SimulatedNode {
       number,
       operator: this.operator,
       node,
-      handlers: node.handlers,
+      handlers: this.#world.restore?.wrap(this.operator, node.handlers) ?? node.handlers,
       gate,
       alive: true,
       ready: false,

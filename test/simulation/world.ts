@@ -22,6 +22,7 @@ import { Phones } from './phones.ts';
 import { Chance } from './random.ts';
 import { beginning, chainId, numberOf, serviceNumberOf } from './setting.ts';
 import { SimulatedNode, type Plant, type SendFate } from './simulated-node.ts';
+import { Restore, type RestorePlan } from './restore.ts';
 import { Story } from './story.ts';
 import { Time } from './time.ts';
 import { Violation, type Invariant } from './violation.ts';
@@ -46,6 +47,8 @@ export interface RunOptions {
   /** What staff does and when, after the beginning of the orders; in the end every window is settled. Else by chance. */
   readonly staff?: readonly { readonly atMillis: number; readonly act: (world: World) => void }[];
   readonly plant?: Plant;
+  /** A store is lost and an old one takes its place. */
+  readonly restore?: RestorePlan;
   /** Invariants that are not checked. */
   readonly deaf?: readonly Invariant[];
   readonly orders?: number;
@@ -99,6 +102,7 @@ export class World {
   readonly network: ModelNetwork;
   readonly phones: Phones;
   readonly plant: Plant | undefined;
+  readonly restore: Restore | undefined;
   /** Real keys, schema checks and frozen records. */
   readonly strict: boolean;
   violation: Violation | undefined;
@@ -133,6 +137,7 @@ export class World {
     const { seed, trace = false, plant } = options;
     this.chance = new Chance(`seed ${seed}`);
     this.plant = plant;
+    this.restore = options.restore === undefined ? undefined : new Restore(this, options.restore);
     this.strict = seed % 50 === 0;
     this.story = new Story(beginning, trace);
     this.operators = (seed % 10 === 3 ? [1, 2, 3] : [1, 2]) as OperatorId[];
@@ -187,6 +192,7 @@ export class World {
       chance: chance.fork('network'),
       checked: this.strict,
       stationOf: (operator) => this.node(operator).serving,
+      waylays: (from, to, method, request) => this.restore?.waylays(from, to, method, request) === true,
       fired: (fault, from, to) => {
         if (fault === 'link-cut') {
           this.fired('link-cut-out', from);
@@ -266,6 +272,7 @@ export class World {
     );
     await this.#openAccounts();
     this.#counting = true;
+    this.restore?.begin();
     const { chance } = this;
     const span = this.#options.spanMillis ?? chance.between(15_000, 60_000);
     this.#order(span);
@@ -274,17 +281,23 @@ export class World {
     await this.time.run(this.time.now + span + 1_000, () => this.violation !== undefined);
     if (this.#options.directed !== undefined) await this.#awaitDirected();
     this.#check();
+    this.restore?.force();
     this.#heal();
+    const { restore } = this;
+    if (restore !== undefined) await this.#until(120_000, () => restore.done, 'the restored node goes on (rule 11)');
     const { acceptSeconds, commitMarginSeconds } = this.node(1 as OperatorId).config.timing;
     // An order by a clock that was ahead has a deadline that is far.
     const last = Math.max(this.time.now + (acceptSeconds + 15) * 1000, this.#latestDeadline());
     const bound = last + (commitMarginSeconds + 100) * 1000 + this.#finalityMillis() - this.time.now;
     await this.#until(bound, () => this.quiet, 'every pair is final and every user told (I6)');
+    if (this.restore?.meetsForgotten === true) await this.#meetForgotten();
     await this.#probe();
+    if (this.restore !== undefined) await this.#until(bound, () => this.monitor.quiet, 'every batch is over (I6)');
     if (this.#options.script === undefined || this.#options.staff !== undefined) {
       await settleWindows(this, (done, what) => this.#until(60_000 + 4 * this.#finalityMillis(), done, what));
     }
     auditStores(this);
+    this.restore?.check();
     this.#check();
   }
 
@@ -342,7 +355,8 @@ export class World {
 
   get quiet(): boolean {
     const governed = (this.chain.final.nonces.get(authority) ?? 0) === this.#authorityNonce;
-    return governed && this.phones.waiting === 0 && this.monitor.quiet;
+    const quiet = this.restore === undefined ? this.monitor.quiet : this.restore.quiet;
+    return governed && this.phones.waiting === 0 && quiet;
   }
 
   async #until(millis: number, done: () => boolean, what: string): Promise<void> {
@@ -446,6 +460,19 @@ export class World {
         );
       }
     }
+  }
+
+  /** The first order in a lane may meet a batch of the lost store, and fail; then it is out of the way when that is dead. */
+  async #meetForgotten(): Promise<void> {
+    for (const payer of this.operators) {
+      for (const payee of this.operators) {
+        if (payer === payee) continue;
+        const [from, to] = this.phones.pairOf(payer, payee);
+        this.phones.send(from, to.number, 'PAY 1');
+      }
+    }
+    await this.time.run(this.time.now + 60_000 + this.#finalityMillis(), () => this.violation !== undefined);
+    this.#check();
   }
 
   // ---- faults
@@ -651,9 +678,30 @@ export class World {
     this.#governing.push({ hash, from: authority, nonce, fee: 1n, call });
   }
 
+  /** Addresses that sign for it now: signer and account. */
+  keysOf(operator: OperatorId): readonly string[] {
+    const { keys } = this.node(operator);
+    return [this.notary.signerOf(operator, keys), this.notary.accountOf(operator, keys)];
+  }
+
+  /** New keys without overlap, and a new process that has them. */
+  rotate(node: SimulatedNode): void {
+    node.keptDown = true;
+    node.die('to have its keys rotated');
+    node.keys += 1;
+    const [signer = '', account = ''] = this.keysOf(node.operator);
+    this.tell('controller', 'rotates', node.operator);
+    this.asAuthority({ name: 'rotateSigner', operator: node.operator, signer: signer as Hex, until: 0 });
+    this.asAuthority({ name: 'rotateAccount', operator: node.operator, account, until: 0 });
+    this.time.after(100, () => {
+      node.start();
+    });
+  }
+
   // ---- what the parts tell
 
   written(node: SimulatedNode, ops: readonly DiskOp[]): void {
+    this.restore?.written(node.operator);
     const { directed } = this.#options;
     if (directed === undefined || this.#directed || !this.#faulty) return;
     if (!ops.some(({ key }) => key.startsWith('side-state!'))) return;
@@ -700,6 +748,7 @@ export class World {
 
   /** A clock that is an hour wrong makes an honest peer's batch look too far away; another version takes no proposal. */
   #expectedAlarm(event: EngineEvent): boolean {
+    if (this.restore?.expects(event) === true) return true;
     if (event['what'] === 'batch-refused') return event['refusal'] === 'deadline';
     // Signed with a new key that the other node, whose view of the chain is behind, does not know yet.
     if (String(event['what']).startsWith('wrong signature of the ')) return this.#rotated.size > 0;

@@ -137,7 +137,7 @@ const soldOut = ({ item }: Item): Refusal => refuse('sold-out', { item });
 function reserve(tx: Tx, operation: Operation): Sale {
   const { pair, leg, user, item: name = '' } = operation;
   const item = itemOf(tx, user, name);
-  const taken = item === undefined ? undefined : takeCode(tx, user, item, operation.counterparty);
+  const taken = item === undefined ? undefined : takeCode(tx, user, item, operation.counterparty, operation.delivers);
   const sale: Sale = {
     state: 'held',
     seller: user,

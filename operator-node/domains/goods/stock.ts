@@ -93,13 +93,15 @@ export function addStock(tx: Tx, { id, user, item, codes }: NewStock): { readonl
   return { inStock: inStock(after) };
 }
 
-/** The first code in stock for customers of `buyer`, out of it; undefined when sold out. */
+/** The first code in stock for customers of `buyer`, out of it; undefined when sold out. `told`: that one, if it is there. */
 export function takeCode(
   tx: Tx,
   user: UserId,
   item: Item,
   buyer: OperatorId,
+  told?: string,
 ): { readonly index: number; readonly code: string } | undefined {
+  if (told !== undefined && told !== '') return takeTold(tx, user, item, buyer, told);
   const back = item.returned.find(({ toldTo }) => toldTo === buyer);
   if (back === undefined && item.next >= item.end) return undefined;
   const index = back?.index ?? item.next;
@@ -109,6 +111,24 @@ export function takeCode(
       : { ...item, returned: item.returned.filter((one) => one !== back) };
   tx.put(itemTable, itemKey(user, item.item), after);
   return { index, code: codeAt(tx, user, item.item, index) };
+}
+
+/** A code that has gone out before. Those before it may have gone out too, to whom nobody knows: they are kept for `buyer`. */
+function takeTold(
+  tx: Tx,
+  user: UserId,
+  item: Item,
+  buyer: OperatorId,
+  told: string,
+): { readonly index: number; readonly code: string } | undefined {
+  const { next, end, returned } = item;
+  const fresh = Array.from({ length: end - next }, (_, offset) => next + offset);
+  const index = [...returned.map((one) => one.index), ...fresh].find((at) => codeAt(tx, user, item.item, at) === told);
+  if (index === undefined) return undefined;
+  const passed = fresh.filter((at) => at < index).map((at) => ({ index: at, toldTo: buyer }));
+  const left = [...returned, ...passed].filter((one) => one.index !== index).sort((a, b) => a.index - b.index);
+  tx.put(itemTable, itemKey(user, item.item), { ...item, next: Math.max(next, index + 1), returned: left });
+  return { index, code: told };
 }
 
 /** The code of a released sale, if nobody else has it since. */

@@ -1,0 +1,181 @@
+/**
+ * `tandem recover`: brings a node whose store may be behind back (protocol §3, rule 11). With the controller's key it makes
+ * new keys and rotates; the node does the rest, and this shows how far it is.
+ */
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { Contract, JsonRpcProvider, Wallet, hexlify, randomBytes } from 'ethers';
+import { operatorRegistryAbi } from '../chain/abi.ts';
+import { loadNetwork } from '../chain/network.ts';
+import { TandemError } from '../errors.ts';
+import { addressOf, loadKeys } from '../keys.ts';
+import type { UnixMillis } from '../model/ids.ts';
+import { isInUse } from '../recovery/lock.ts';
+import type { RecoveryStatus } from '../recovery/run.ts';
+import { recoveryOf, recoveryTable, type Recovery } from '../recovery/state.ts';
+import { openLevelStore } from '../store/level.ts';
+import { parseCommand, print } from './arguments.ts';
+import { UsageError, withClient } from './devnet-file.ts';
+import type { Output } from './output.ts';
+import { staffNode, staffOptions, staffUsage, type StaffNode } from './staff.ts';
+
+const usage = `usage: tandem recover (--config FILE | --operator HANDLE) [--json]                 how far it is
+       tandem recover … --controller FILE      the node stopped: new keys, rotated without overlap
+       tandem recover … --without ID           go on without what that operator could give back
+       tandem recover … --accept-loss | --begin   the node stopped: its store is known, or thought, to be behind
+${staffUsage}
+  --controller FILE  JSON {"controller": "0x…"}; the old keys file is kept beside the new one`;
+
+export async function recover(args: readonly string[], out: Output): Promise<number> {
+  const options = {
+    ...staffOptions,
+    controller: { type: 'string' },
+    without: { type: 'string', multiple: true },
+    'accept-loss': { type: 'boolean', default: false },
+    begin: { type: 'boolean', default: false },
+  } as const;
+  const { values } = parseCommand(usage, args, options, { min: 0, max: 0 });
+  if (values.help) {
+    out.stdout.write(`${usage}\n`);
+    return 0;
+  }
+  const node = staffNode(values);
+  if (values['accept-loss'] || values.begin) {
+    await markBehind(node, values['accept-loss'] ? 'loss-accepted' : 'unknown-batch');
+    out.stdout.write('The store is marked as behind. Now rotate the keys (--controller FILE), then start the node.\n');
+    return 0;
+  }
+  if (values.controller !== undefined) {
+    const rotated = await rotate(node, values.controller);
+    print(out, values.json, rotated, () =>
+      [
+        `Signer ${rotated.signer} and account ${rotated.account} count from block ${rotated.block}; the old ones count no more.`,
+        `The old keys are in ${rotated.kept}. Start the node: it goes on by itself when that block is final.`,
+      ].join('\n'),
+    );
+    return 0;
+  }
+  const without = values.without?.map(Number);
+  if (without?.some((id) => !Number.isInteger(id)) === true)
+    throw new UsageError(`--without: an operator's id.\n${usage}`);
+  const status = await withClient(node.access, (client) =>
+    without === undefined ? client.recovery() : client.recoverWithout(without),
+  );
+  print(out, values.json, status, () => text(status));
+  return status.step === 'done' ? 0 : 1;
+}
+
+/** Opens the store of a stopped node as far as it goes, and marks it. */
+async function markBehind({ config }: StaffNode, why: Recovery['why']): Promise<void> {
+  const { signer, account } = loadKeys(config.chain.keysFile);
+  await using store = await openLevelStore(config.dataDir, { acceptLoss: why === 'loss-accepted' });
+  const oldKeys = [signer, account].map(addressOf);
+  await store.transact((tx) => {
+    const mark = recoveryOf(tx);
+    const recovery = {
+      why,
+      at: Date.now() as UnixMillis,
+      oldKeys: [...new Set([...(mark?.oldKeys ?? []), ...oldKeys])],
+    };
+    tx.put(recoveryTable, 'mark', recovery);
+  });
+}
+
+interface Rotated {
+  readonly signer: string;
+  readonly account: string;
+  readonly block: number;
+  readonly kept: string;
+}
+
+/** New keys first on disk, then in the registry: a crash in between leaves both files. */
+async function rotate({ config }: StaffNode, controllerFile: string): Promise<Rotated> {
+  if (await isInUse(config.dataDir)) {
+    throw new TandemError(
+      'store-failed',
+      'The node runs: stop it first, since it signs with the keys that it has read.',
+    );
+  }
+  const { keysFile, networkFile, rpcUrls } = config.chain;
+  const keys = loadKeys(keysFile);
+  const next = { ...keys, signer: hexlify(randomBytes(32)), account: hexlify(randomBytes(32)) };
+  const kept = `${keysFile}.${addressOf(keys.signer).slice(2, 10)}`;
+  writeFileSync(`${keysFile}.next`, `${JSON.stringify(next, null, 2)}\n`, { mode: 0o600 });
+  const { controller } = JSON.parse(readFileSync(controllerFile, 'utf8')) as { controller?: string };
+  if (controller === undefined) throw new UsageError(`${controllerFile} has no "controller".`);
+  const provider = new JsonRpcProvider(rpcUrls[0], undefined, {
+    staticNetwork: true,
+    polling: true,
+    pollingInterval: 250,
+  });
+  try {
+    const wallet = new Wallet(controller, provider);
+    const registry = new Contract(loadNetwork(networkFile).contracts.OperatorRegistry, operatorRegistryAbi, wallet);
+    const signer = addressOf(next.signer as typeof keys.signer);
+    const account = addressOf(next.account as typeof keys.account);
+    // Without overlap: from this block on the old keys count nowhere.
+    const fees = await feesOf(provider, wallet.address);
+    // Counted here: what a provider says of an account just after a block may be of before it.
+    const nonce = await provider.getTransactionCount(wallet.address, 'latest');
+    const first = await sent(registry, 'rotateSigner', [config.operator.id, signer, 0], {
+      ...fees,
+      nonce: BigInt(nonce),
+    });
+    const second = await sent(registry, 'rotateAccount', [config.operator.id, account, 0], {
+      ...fees,
+      nonce: BigInt(nonce + 1),
+    });
+    await moveFunds(provider, keys.account, account);
+    renameSync(keysFile, kept);
+    renameSync(`${keysFile}.next`, keysFile);
+    return { signer, account, block: Math.max(first, second), kept };
+  } finally {
+    provider.destroy();
+  }
+}
+
+type OfferedFees = Readonly<Record<string, bigint>>;
+
+/** As the node itself would offer. Who has nothing offers no tip: a consortium's chain may take that. */
+async function feesOf(provider: JsonRpcProvider, from: string): Promise<OfferedFees> {
+  const [block, balance] = await Promise.all([provider.getBlock('latest'), provider.getBalance(from)]);
+  const baseFee = block?.baseFeePerGas;
+  if (baseFee == null) return { gasPrice: balance === 0n ? 0n : ((await provider.getFeeData()).gasPrice ?? 0n) };
+  const tip = balance === 0n ? 0n : ((await provider.getFeeData()).maxPriorityFeePerGas ?? 0n);
+  return { maxFeePerGas: 2n * baseFee + tip, maxPriorityFeePerGas: tip };
+}
+
+const transferGas = 21_000n;
+
+/** What the old account has to pay for gas with, the new one needs now. */
+async function moveFunds(provider: JsonRpcProvider, oldKey: string, to: string): Promise<void> {
+  const wallet = new Wallet(oldKey, provider);
+  const fees = await feesOf(provider, wallet.address);
+  const cost = transferGas * (fees['maxFeePerGas'] ?? fees['gasPrice'] ?? 0n);
+  const value = (await provider.getBalance(wallet.address)) - cost;
+  if (value <= 0n) return;
+  // Over whatever is stuck in the pool: it was signed by a key that counts no more.
+  const nonce = await provider.getTransactionCount(wallet.address, 'latest');
+  const transaction = await wallet.sendTransaction({ to, value, nonce, gasLimit: transferGas, ...fees });
+  await transaction.wait();
+}
+
+async function sent(registry: Contract, name: string, args: readonly unknown[], fees: OfferedFees): Promise<number> {
+  const method = registry.getFunction(name);
+  // Asked without fees: an account without money may send all the same where a chain takes none.
+  const gasLimit = ((await method.estimateGas(...args)) * 3n) / 2n;
+  const transaction = (await method.send(...args, { ...fees, gasLimit })) as unknown as {
+    wait(): Promise<{ blockNumber: number } | null>;
+  };
+  const receipt = await transaction.wait();
+  if (receipt === null) throw new TandemError('chain-unavailable', `${name} was sent and is in no block.`);
+  return receipt.blockNumber;
+}
+
+function text({ why, step, says, lost }: RecoveryStatus): string {
+  const order = ['keys', 'chain', 'copies', 'done'];
+  const steps = order.map((name) => (name === step ? `[${name}]` : name)).join(' → ');
+  return [
+    why === undefined ? says : `In recovery (${why}): ${steps}\n${says}`,
+    ...lost.map(({ what, id, peer, says: reason }) => `lost: ${what} ${id} with operator ${peer}: ${reason}`),
+  ].join('\n');
+}

@@ -1,0 +1,367 @@
+/**
+ * A batch that only the lost store knew, built again from what the peer gives back. Nothing of the peer's word is believed
+ * that does not recompute: the terms' commitment, this operator's own commitment from its sealed record, the root and the
+ * batchId, which is on the chain or is signed anew.
+ */
+import type { ServicePlan } from '../analysis/analysis.ts';
+import type { BatchOutcome } from '../chain/chain.ts';
+import type { Answer, SealedPair } from '../channel/messages.ts';
+import { toHex } from '../commitment/bytes.ts';
+import { encodeLeaf } from '../commitment/leaf.ts';
+import { merkleTree } from '../commitment/merkle.ts';
+import { operationCommitment, termsCommitment } from '../commitment/record.ts';
+import { operationSecret } from '../commitment/secrets.ts';
+import { batchIdOf } from '../commitment/typedData.ts';
+import type { Operation } from '../domains/domain.ts';
+import type { Work } from '../engine/engine.ts';
+import { newRef, refTable } from '../flow/account.ts';
+import { batchRefused, freeLane } from '../flow/anchor.ts';
+import {
+  createBatch,
+  laneBatchKey,
+  laneBatchTable,
+  laneKey,
+  laneTable,
+  loadBatch,
+  moveBatch,
+  peerCommitmentTable,
+  readLane,
+  type BatchRecord,
+  type KnownBatch,
+} from '../flow/batch.ts';
+import type { FlowContext } from '../flow/context.ts';
+import { advance } from '../flow/flow.ts';
+import { createSide, isFinal, loadSide, moveSide, sideKey, sideTable, type PairSide, type Side } from '../flow/pair.ts';
+import { closeQuestion } from '../flow/question.ts';
+import { takeRefund } from '../flow/refund.ts';
+import { unseal } from '../flow/seal.ts';
+import { proposeQueue } from '../flow/steps.ts';
+import type { Amount, Hash, Leg, OperatorId, PairId, Role, UnixSeconds, UserId } from '../model/ids.ts';
+import type { OperationRecord } from '../model/records.ts';
+import type { View } from '../store/store.ts';
+import { hasKeys, userKeyOf } from '../users/keys.ts';
+import { userByNumber, userTable, type User } from '../users/user.ts';
+import { lostPairTable, noteLost } from './state.ts';
+
+const legOf = (role: Role): Leg => (role === 'initiator' ? 'first' : 'second');
+
+export type GivenBatch = Extract<Answer<'sealed'>, { answer: 'batch' }>;
+
+/** What this operator has put into a sealed copy (`flow/propose.ts`). */
+interface SealedContent {
+  readonly record: OperationRecord;
+  readonly fee: Amount;
+  readonly ref: string;
+  readonly user: UserId;
+}
+
+/** Why the batch is not what it says, or undefined. */
+export function batchFault(
+  flow: FlowContext,
+  role: Role,
+  peer: OperatorId,
+  sequence: number,
+  { batch, batchId, pairs }: GivenBatch,
+): string | undefined {
+  const [initiator, acceptor] = role === 'initiator' ? [flow.self, peer] : [peer, flow.self];
+  if (batch.initiator !== initiator || batch.acceptor !== acceptor || batch.sequence !== sequence) {
+    return 'it is of another lane or number';
+  }
+  const foreign = pairs.find(
+    ({ terms }) =>
+      terms.initiator !== String(initiator) ||
+      terms.acceptor !== String(acceptor) ||
+      terms.deadline !== String(batch.deadline),
+  );
+  if (foreign !== undefined) return `the terms of ${foreign.terms.pair} are not those of its batch`;
+  if (batch.count !== pairs.length) return `it has ${pairs.length} pairs, not ${batch.count}`;
+  if (batchIdOf(flow.settlement, batch) !== batchId) return 'its id is not that of its content';
+  const root = `0x${merkleTree(pairs.map(leafOf)).root.toString('hex')}`;
+  return root === batch.root ? undefined : 'its root is not that of its pairs';
+}
+
+const leafOf = ({ terms, termsSecret, firstCommitment: first, secondCommitment: second }: SealedPair): Buffer =>
+  encodeLeaf({ pair: terms.pair, terms: termsCommitment(termsSecret, terms), first, second });
+
+/** This operator's own part of a pair, out of its sealed copy. */
+interface OwnPart {
+  readonly user: User;
+  readonly content: SealedContent;
+  readonly plan: ServicePlan['first'];
+  readonly record: OperationRecord;
+  readonly ownCommitment: Hash;
+}
+
+type OwnFault = 'its user is not in the restored store' | 'what this operator had sealed does not come with it';
+
+function ownPart(flow: FlowContext, view: View, role: Role, peer: OperatorId, given: SealedPair): OwnPart | OwnFault {
+  const leg = legOf(role);
+  const { pair, service } = given.terms;
+  const user = userByNumber(view, role === 'initiator' ? given.from : given.to);
+  if (user === undefined || !hasKeys(view, user.id)) return 'its user is not in the restored store';
+  const userKey = userKeyOf(view, user.id);
+  const content = open(userKey, { peer, pair, leg }, given.sealed);
+  const plan = flow.analysis.plan(service)?.[leg];
+  if (content === undefined || plan === undefined) return 'what this operator had sealed does not come with it';
+  const record: OperationRecord = {
+    ...content.record,
+    counterparty: role === 'initiator' ? given.secondSubject : content.record.counterparty,
+  };
+  const ownCommitment = operationCommitment(operationSecret(userKey, pair, leg), record);
+  const [asset, amount] =
+    leg === 'first'
+      ? [given.terms.firstAsset, given.terms.firstAmount]
+      : [given.terms.secondAsset, given.terms.secondAmount];
+  const fits = record.pair === pair && record.asset === asset && record.amount === amount;
+  return fits && ownCommitment === (role === 'initiator' ? given.firstCommitment : given.secondCommitment)
+    ? { user, content, plan, record, ownCommitment }
+    : 'what this operator had sealed does not come with it';
+}
+
+/** Pairs of this operator's own users whose part does not come with the batch: withheld, changed, or never its own. */
+export function withheld(
+  flow: FlowContext,
+  view: View,
+  role: Role,
+  peer: OperatorId,
+  { pairs }: GivenBatch,
+): readonly PairId[] {
+  return pairs
+    .filter((given) => {
+      if (loadSide(view, given.terms.pair, legOf(role)) !== undefined) return false;
+      return ownPart(flow, view, role, peer, given) === 'what this operator had sealed does not come with it';
+    })
+    .map(({ terms }) => terms.pair);
+}
+
+/**
+ * In one transaction. `outcome` is the contract's state at a final block for a batch that is on the chain. One that is not
+ * was signed, if at all, with a key that counts no more: as initiator it is signed again only when it is dead (its users
+ * may have been told that it came to nothing); as acceptor its pairs are held again until the initiator offers it.
+ */
+export function rebuildBatch(
+  flow: FlowContext,
+  work: Work,
+  role: Role,
+  peer: OperatorId,
+  given: GivenBatch,
+  outcome?: BatchOutcome,
+): void {
+  const { batchId, batch, pairs } = given;
+  if (loadBatch(work, batchId, role) !== undefined) return;
+  if (role === 'initiator') giveWay(flow, work, peer, batch.sequence);
+  const sides = pairs.map((pair) => rebuildSide(flow, work, role, peer, pair));
+  let lost = 0;
+  sides.forEach((side, index) => {
+    const pair = pairs[index];
+    if (typeof side !== 'string' || pair === undefined) return;
+    lost += 1;
+    noteLost(work, { what: 'pair', id: pair.terms.pair, peer, batchId, says: side });
+    const leaf = toHex(leafOf(pair));
+    work.put(lostPairTable, `${pair.terms.pair}!${role}`, { leaf, termsSecret: pair.termsSecret });
+  });
+  work.journal('fault', { what: 'rebuilt from the peer', batchId, role, peer, pairs: pairs.length, lost });
+  if (role === 'acceptor' && outcome === undefined) return;
+  const record: BatchRecord = { batchId, role, peer, batch, pairs: pairs.map(({ terms }) => terms.pair) };
+  const entered = sides.map((side, index) =>
+    typeof side === 'string' ? undefined : enterRebuilt(flow, work, side, batchId, index, outcome),
+  );
+  const remaining = entered.filter((side) => side !== undefined && !isFinal(side.state)).length;
+  createBatch(work, work.now, record, stateOf(given, outcome), remaining);
+  const lane = readLane(work, role, peer);
+  const next = Math.max(lane.next, batch.sequence + (outcome === undefined ? 0 : 1));
+  work.put(laneTable, laneKey(role, peer), outcome === undefined ? { next, waitsFor: batchId } : { next });
+  work.afterwards(() => {
+    flow.open.batchOpened(record);
+  });
+}
+
+/** The signatures that the chain has taken belong to the evidence; any others count no more. */
+function stateOf(
+  { initiatorSignature, acceptorSignature }: GivenBatch,
+  outcome: BatchOutcome | undefined,
+): Parameters<typeof createBatch>[3] {
+  if (outcome === undefined) return { state: 'offered', onlyDead: true };
+  return {
+    state: 'countersigned',
+    ...(initiatorSignature === '0x' ? {} : { initiatorSignature }),
+    ...(acceptorSignature === '0x' ? {} : { acceptorSignature }),
+  };
+}
+
+/** A batch of that number that this store had only offered: the acceptor has another, so it has refused this one. */
+function giveWay(flow: FlowContext, work: Work, peer: OperatorId, sequence: number): void {
+  const known = work.get(laneBatchTable, laneBatchKey('initiator', peer, sequence));
+  if (known === undefined || loadBatch(work, known, 'initiator')?.state.state !== 'offered') return;
+  batchRefused(flow, work, known, 'sequence-taken');
+}
+
+function enterRebuilt(
+  flow: FlowContext,
+  work: Work,
+  found: PairSide,
+  batch: BatchRecord['batchId'],
+  index: number,
+  outcome: BatchOutcome | undefined,
+): PairSide {
+  const { pair, leg, role } = found.side;
+  // Given up before the backup: it stands in a batch all the same, and stays over unless the chain commits it (rule 4).
+  if (role === 'initiator' && isFinal(found.state)) return moveSide(work, work.now, found, { batch, index });
+  advance(flow, work, found, { type: 'batched', batch, index });
+  const entered = loadSide(work, pair, leg) ?? found;
+  return outcome === undefined ? entered : followChain(flow, work, entered, index, outcome);
+}
+
+/** As far as the pair had come when the chain was read; what follows comes with the blocks. */
+function followChain(flow: FlowContext, work: Work, found: PairSide, index: number, outcome: BatchOutcome): PairSide {
+  const { pair, leg, role } = found.side;
+  if (isFinal(found.state)) return found;
+  const bit = 1n << BigInt(index & 255);
+  const committed = ((outcome.commitWords[index >> 8] ?? 0n) & bit) !== 0n;
+  const aborted = ((outcome.abortWords[index >> 8] ?? 0n) & bit) !== 0n;
+  if (role === 'acceptor' && (committed || aborted)) {
+    // Decided by this operator before it forgot: the second user is not asked again.
+    closeQuestion(work, found.side.user, pair, 'over');
+    if (committed) holdAgain(flow, work, found.side);
+    else flow.domains.get(found.side.domain).release(work, pair, leg, work.now);
+    return moveSide(
+      work,
+      work.now,
+      found,
+      committed ? { state: 'accepted' } : { state: 'declined', reason: 'declined' },
+    );
+  }
+  advance(flow, work, found, { type: 'countersigned' });
+  return loadSide(work, pair, leg) ?? found;
+}
+
+/** A batch that the store has and the chain too: what the chain knows more of it. */
+export function followBatch(flow: FlowContext, work: Work, known: KnownBatch, outcome: BatchOutcome): void {
+  const { record, state } = known;
+  if (state.state !== 'countersigned') moveBatch(work, work.now, known, { state: 'countersigned' });
+  freeLane(work, record.role, record.peer, record.batchId);
+  record.pairs.forEach((pair, index) => {
+    const found = loadSide(work, pair, legOf(record.role));
+    if (found !== undefined) followChain(flow, work, found, index, outcome);
+  });
+}
+
+/** What cannot be held is executed all the same if the chain says so, below zero if need be (rule 4). */
+function holdAgain(flow: FlowContext, work: Work, { pair, leg, domain, operation, delivers }: Side): void {
+  const told = delivers === '' ? {} : { delivers };
+  const held = flow.domains.get(domain).hold(work, { ...operation, ...told }, work.now);
+  if (!held.ok) work.journal('fault', { what: 'rebuilt without its hold', pair, leg, why: held.code });
+}
+
+/** The side that the store has already, or a new one; or why there is none. */
+function rebuildSide(
+  flow: FlowContext,
+  work: Work,
+  role: Role,
+  peer: OperatorId,
+  given: SealedPair,
+): PairSide | OwnFault | 'this store has it in another batch' {
+  const leg = legOf(role);
+  const { terms } = given;
+  const known = loadSide(work, terms.pair, leg);
+  work.put(peerCommitmentTable, `${terms.pair}!${role}`, theirCommitment(role, given));
+  if (known !== undefined) {
+    if (known.state.batch !== undefined) return 'this store has it in another batch';
+    return role === 'initiator' ? agreed(work, known, given) : known;
+  }
+  const own = ownPart(flow, work, role, peer, given);
+  if (typeof own === 'string') return own;
+  const { user, content, plan, record, ownCommitment } = own;
+  const operation: Operation = {
+    pair: terms.pair,
+    leg,
+    service: terms.service,
+    action: plan.action,
+    user: user.id,
+    asset: leg === 'first' ? terms.firstAsset : terms.secondAsset,
+    amount: leg === 'first' ? terms.firstAmount : terms.secondAmount,
+    fee: content.fee,
+    counterparty: peer,
+    ...(given.item === '' ? {} : { item: given.item }),
+  };
+  const side: Side = {
+    pair: terms.pair,
+    leg,
+    role,
+    peer,
+    service: terms.service,
+    terms,
+    termsSecret: given.termsSecret,
+    termsCommitment: termsCommitment(given.termsSecret, terms),
+    user: user.id,
+    userNumber: user.number,
+    userName: user.name,
+    otherNumber: role === 'initiator' ? given.to : given.from,
+    otherName: role === 'initiator' ? given.toName : given.fromName,
+    note: given.note,
+    item: given.item,
+    domain: plan.domain,
+    operation,
+    debits: plan.action === 'debit',
+    record,
+    ownCommitment,
+    heldAt: work.now,
+    deadline: Number(terms.deadline) as UnixSeconds,
+    delivers: given.delivers,
+    ref: refFor(flow, work, user.id, content.ref),
+  };
+  // What takes the second user's money is held at the yes (rule 1).
+  if (role === 'initiator' || !side.debits) holdAgain(flow, work, side);
+  if (terms.reverses !== '') takeAgain(work, side, terms.reverses);
+  const made = createSide(work, work.now, side);
+  work.put(refTable, `${user.id}!${side.ref}`, { pair: terms.pair, leg });
+  work.afterwards(() => {
+    flow.open.sideCreated(side, work.now);
+  });
+  return role === 'initiator' ? moveSide(work, work.now, made, { agreed: true }) : made;
+}
+
+const theirCommitment = (role: Role, { firstCommitment, secondCommitment }: SealedPair): Hash =>
+  role === 'initiator' ? secondCommitment : firstCommitment;
+
+/** This operator had proposed it when the backup was made; that the peer held it was forgotten. */
+function agreed(work: Work, known: PairSide, given: SealedPair): PairSide | OwnFault {
+  const { side, state } = known;
+  const user = work.get(userTable, side.user);
+  if (user === undefined || !hasKeys(work, user.id) || side.record === undefined)
+    return 'its user is not in the restored store';
+  const record = { ...side.record, counterparty: given.secondSubject };
+  const ownCommitment = operationCommitment(operationSecret(userKeyOf(work, user.id), side.pair, 'first'), record);
+  if (ownCommitment !== given.firstCommitment) return 'what this operator had sealed does not come with it';
+  const next: Side = { ...side, otherName: given.toName, delivers: given.delivers, record, ownCommitment };
+  work.put(sideTable, sideKey(side.pair, 'first'), next);
+  work.done(proposeQueue, side.pair);
+  return moveSide(work, work.now, { side: next, state }, { agreed: true });
+}
+
+function open(
+  key: Hash,
+  binding: { readonly peer: OperatorId; readonly pair: PairId; readonly leg: Leg },
+  sealed: string,
+): SealedContent | undefined {
+  try {
+    return unseal(key, binding, sealed) as SealedContent;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The user knows the pair by it; since the backup it may have come to mean another. */
+function refFor(flow: FlowContext, work: Work, user: UserId, ref: string): string {
+  return work.get(refTable, `${user}!${ref}`) === undefined ? ref : newRef(work, flow.engine.random, user);
+}
+
+function takeAgain(work: Work, side: Side, reverses: PairId): void {
+  for (const leg of ['first', 'second'] as const) {
+    const original = loadSide(work, reverses, leg)?.side;
+    if (original?.user === side.user) {
+      takeRefund(work, original, side.operation.amount);
+      return;
+    }
+  }
+}

@@ -1,0 +1,69 @@
+/**
+ * Sealed copies, given back (protocol §3, rule 10): what this operator knows of a batch that it shares with a peer who asks,
+ * with the copies that the peer has sealed for itself. It tells the peer nothing that the two have not told each other.
+ */
+import type { Answer, Request, SealedPair } from '../channel/messages.ts';
+import { maxProposals } from '../channel/messages.ts';
+import { TandemError } from '../errors.ts';
+import { laneBatchKey, laneBatchTable, loadBatch, peerCommitmentTable, type BatchRecord } from '../flow/batch.ts';
+import type { FlowContext } from '../flow/context.ts';
+import { ownSubjectDigest } from '../flow/order.ts';
+import { loadSide, sealedTable, sideKey } from '../flow/pair.ts';
+import type { Leg, OperatorId, PairId, Role } from '../model/ids.ts';
+import type { View } from '../store/store.ts';
+import { userTable } from '../users/user.ts';
+
+/** `role` is that of the operator that asks; the lane is the one in which it has it. */
+export async function answerSealed(
+  flow: FlowContext,
+  from: OperatorId,
+  { role, sequence, first }: Request<'sealed'>,
+): Promise<Answer<'sealed'>> {
+  return flow.engine.run((view): Answer<'sealed'> => {
+    const own: Role = role === 'initiator' ? 'acceptor' : 'initiator';
+    const batchId = view.get(laneBatchTable, laneBatchKey(own, from, sequence));
+    const known = batchId === undefined ? undefined : loadBatch(view, batchId, own);
+    if (known === undefined || known.state.state === 'refused') return { answer: 'none', sequence };
+    const { record, state } = known;
+    const pairs = record.pairs.slice(first, first + maxProposals).map((pair) => sealedPair(view, record, pair));
+    return {
+      answer: 'batch',
+      sequence,
+      batchId: record.batchId,
+      batch: record.batch,
+      initiatorSignature: state.initiatorSignature ?? '0x',
+      acceptorSignature: state.acceptorSignature ?? '0x',
+      pairs,
+      left: Math.max(0, record.pairs.length - first - pairs.length),
+    } as Answer<'sealed'>;
+  });
+}
+
+function sealedPair(view: View, { role, batchId }: BatchRecord, pair: PairId): SealedPair {
+  const leg: Leg = role === 'initiator' ? 'first' : 'second';
+  const side = loadSide(view, pair, leg)?.side;
+  const user = side === undefined ? undefined : view.get(userTable, side.user);
+  const theirs = view.get(peerCommitmentTable, `${pair}!${role}`);
+  const { ownCommitment: ours, record } = side ?? {};
+  if (side === undefined || user === undefined || record === undefined || ours === undefined || theirs === undefined) {
+    throw new TandemError('internal', `Pair ${pair} of batch ${batchId} is not whole in this store.`);
+  }
+  const subject = ownSubjectDigest(view, user, pair, leg);
+  const initiates = role === 'initiator';
+  return {
+    terms: side.terms,
+    termsSecret: side.termsSecret,
+    from: initiates ? side.userNumber : side.otherNumber,
+    fromName: initiates ? side.userName : side.otherName,
+    to: initiates ? side.otherNumber : side.userNumber,
+    toName: initiates ? side.otherName : side.userName,
+    note: side.note,
+    item: side.item,
+    delivers: side.delivers,
+    firstSubject: initiates ? subject : record.counterparty,
+    secondSubject: initiates ? record.counterparty : subject,
+    firstCommitment: initiates ? ours : theirs,
+    secondCommitment: initiates ? theirs : ours,
+    sealed: view.get(sealedTable, sideKey(pair, initiates ? 'second' : 'first'))?.sealed ?? '',
+  };
+}

@@ -1,0 +1,165 @@
+/** A node that has lost its store, on a real chain with real keys: restored from an old backup, recovered, and complete. */
+import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ApiError } from '../../operator-node/cli/client.ts';
+import { main } from '../../operator-node/cli/main.ts';
+import { until } from '../../scripts/devnet/wait.ts';
+import { TestNet } from './devnet.ts';
+
+let net: TestNet;
+const places: Record<string, string> = {};
+
+beforeAll(async () => {
+  net = await TestNet.start({
+    overrides: () => ({
+      backup: { dir: 'backups', followDir: 'followed', keysDir: 'keys' },
+      timing: { acceptSeconds: 90 },
+    }),
+  });
+  for (const handle of ['aurora', 'borealis']) places[handle] = join(net.dir, handle);
+});
+afterAll(async () => {
+  await net.stop();
+});
+
+async function tandem(...args: string[]): Promise<{ code: number; text: string }> {
+  let text = '';
+  const out = { write: (more: string) => (text += more) };
+  const code = await main([...args, '--devnet', net.dir], { stdout: out, stderr: out });
+  return { code, text };
+}
+
+async function settled(from: string, to: string, note: string): Promise<void> {
+  const since = net.received.length;
+  await net.send(from, to, `${net.user(from).language === 'sv' ? 'BETALA' : 'PAY'} 1 ${note}`);
+  const { match } = await net.arrived(to, /(?:YES|JA) (\w+)/, since);
+  await net.send(to, 'service', `${net.user(to).language === 'sv' ? 'JA' : 'YES'} ${match[1] ?? ''}`);
+  await net.arrived(from, new RegExp(note), since);
+}
+
+/** Nothing on hold, every pair final. */
+const quiet = (handle: string): Promise<true> =>
+  until(
+    async () => {
+      const list = await net.devnet.operator(handle).doubt();
+      return list.pairs.length === 0 ? (true as const) : undefined;
+    },
+    { timeoutMillis: 120_000, everyMillis: 500, failure: () => `${handle} is still in doubt` },
+  );
+
+const across = (): { from: string; to: string } => {
+  const from = net.file.users.find(({ operator, kind }) => operator === 'aurora' && kind === 'person');
+  const to = net.file.users.find(({ operator, kind }) => operator === 'borealis' && kind === 'person');
+  const first = (name = ''): string => name.split(' ')[0]?.toLowerCase() ?? '';
+  return { from: first(from?.name), to: first(to?.name) };
+};
+
+describe('tandem doctor, doubt and backup', () => {
+  it('find nothing wrong with a running node, and make a backup of it', async () => {
+    const { from, to } = across();
+    await settled(from, to, 'before');
+    await quiet('aurora');
+    expect(await tandem('doctor', '--operator', 'aurora')).toMatchObject({ code: 0 });
+    expect((await tandem('doubt', '--operator', 'borealis')).text).toContain('Every pair is final');
+    expect(await tandem('backup', '--operator', 'aurora')).toMatchObject({ code: 0 });
+    expect(await tandem('backup', '--operator', 'aurora', '--follow')).toMatchObject({ code: 0 });
+    expect(readdirSync(join(places['aurora'] ?? '', 'backups'))).toHaveLength(1);
+  });
+});
+
+describe('a node restored from an old backup', () => {
+  const lost = 'borealis';
+  let file = '';
+  let balances: readonly unknown[] = [];
+  let open = '';
+  const balancesOf = (...names: string[]) => Promise.all(names.map((name) => net.balances(name)));
+
+  it('starts in recovery and takes nothing while the old keys count', async () => {
+    const { from, to } = across();
+    const made = JSON.parse((await tandem('backup', '--operator', lost, '--json')).text) as { file: string };
+    file = made.file;
+    const keys = JSON.parse((await tandem('backup', '--operator', lost, '--keys', '--json')).text) as { file: string };
+    // What only the lost store knows of, in both directions, and one that the second user has been asked for.
+    await settled(from, to, 'after');
+    await settled(to, from, 'back');
+    await quiet(lost);
+    balances = await balancesOf(from, to);
+    const since = net.received.length;
+    await net.send(from, to, net.user(from).language === 'sv' ? 'BETALA 2 open' : 'PAY 2 open');
+    open = (await net.arrived(to, /(?:YES|JA) (\w+)/, since)).match[1] ?? '';
+    await net.devnet.killNode(lost);
+    rmSync(join(places[lost] ?? '', 'data'), { recursive: true });
+    const restored = await tandem('restore', '--operator', lost, '--from', file, '--keys', keys.file);
+    expect(restored).toMatchObject({ code: 0 });
+    net.devnet.startNode(lost);
+    const status = await until(
+      async () => {
+        const seen = await tandem('recover', '--operator', lost);
+        return seen.text.includes('signer from before') ? seen : undefined;
+      },
+      { timeoutMillis: 60_000, failure: () => `${lost} does not come up in recovery` },
+    );
+    expect(status).toMatchObject({ code: 1, text: expect.stringContaining('[keys]') as string });
+    await expect(net.send(to, 'service', 'BALANCE')).rejects.toMatchObject({ status: 503 } satisfies Partial<ApiError>);
+  });
+
+  it('goes on when its keys are rotated: what it had forgotten has happened, and what was open is asked again', async () => {
+    const { from, to } = across();
+    await net.devnet.stopNode(lost);
+    const since = net.received.length;
+    const rotated = await tandem(
+      'recover',
+      '--operator',
+      lost,
+      '--controller',
+      join(places[lost] ?? '', 'controller.json'),
+    );
+    expect(rotated).toMatchObject({ code: 0 });
+    net.devnet.startNode(lost);
+    await net.devnet.waitForNode(lost);
+    expect(await tandem('recover', '--operator', lost)).toEqual({ code: 0, text: 'The node is not in recovery.\n' });
+    const { match } = await net.arrived(to, /(?:YES|JA) (\w+)/, since);
+    expect(match[1]).not.toBe(open);
+    await net.send(to, 'service', `${net.user(to).language === 'sv' ? 'NEJ' : 'NO'} ${match[1] ?? ''}`);
+    await quiet(lost);
+    await quiet('aurora');
+    expect(await balancesOf(from, to)).toEqual(balances);
+    await settled(from, to, 'again');
+    await settled(to, from, 'and back');
+    await quiet(lost);
+    await quiet('aurora');
+    for (const handle of [lost, 'aurora']) {
+      expect((await tandem('doctor', '--operator', handle)).text).toContain('Nothing is wrong.');
+    }
+    // What both hold of each other agrees to the last minor unit.
+    const [mine, theirs] = await Promise.all([lost, 'aurora'].map((handle) => net.devnet.operator(handle).positions()));
+    const sum = [...(mine ?? []), ...(theirs ?? [])]
+      .filter(({ asset, operator }) => asset === 'SEK' && operator > 0)
+      .reduce((total, { balance }) => total + BigInt(balance), 0n);
+    expect(sum).toBe(0n);
+  });
+});
+
+describe('a followed backup', () => {
+  it('is restored without a recovery, and nothing is lost', async () => {
+    const { from, to } = across();
+    const place = places['borealis'] ?? '';
+    const before = await net.balances(to);
+    await settled(from, to, 'followed');
+    await quiet('borealis');
+    const after = await net.balances(to);
+    expect(after).not.toEqual(before);
+    await net.devnet.killNode('borealis');
+    rmSync(join(place, 'data'), { recursive: true });
+    rmSync(join(place, 'data.mark'));
+    expect(existsSync(join(place, 'followed'))).toBe(true);
+    const done = await tandem('restore', '--operator', 'borealis', '--from', join(place, 'followed'));
+    expect(done).toMatchObject({ code: 0 });
+    expect(done.text).toContain('nothing is lost');
+    net.devnet.startNode('borealis');
+    await net.devnet.waitForNode('borealis');
+    expect(await net.balances(to)).toEqual(after);
+    await settled(to, from, 'goes on');
+  });
+});
