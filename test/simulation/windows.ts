@@ -21,17 +21,21 @@ export function close(world: World, operator: OperatorId, peer: OperatorId): voi
 
 /** Every payee of an anchored statement says that it was paid. */
 export function pay(world: World): void {
-  for (const operator of world.operators) {
-    const flow = world.node(operator).serving?.node.flow;
-    for (const { peer, content, lines } of flow?.windows.open() ?? []) {
-      for (const line of lines) {
-        if (flow === undefined || line.anchored === undefined || line.order !== undefined) continue;
-        if (payeeOf(content, line) !== operator) continue;
-        const reference = `bank ${operator} ${content.number}`;
-        tried(() => dischargeWindow(flow, { peer, number: content.number, asset: line.asset, reference }));
-      }
+  for (const operator of world.operators) tried(() => payTo(world, operator));
+}
+
+function payTo(world: World, operator: OperatorId): Promise<void> {
+  const flow = world.node(operator).serving?.node.flow;
+  if (flow === undefined) return Promise.resolve();
+  for (const { peer, content, lines } of flow.windows.open()) {
+    for (const line of lines) {
+      if (line.anchored === undefined || line.order !== undefined) continue;
+      if (payeeOf(content, line) !== operator) continue;
+      const reference = `bank ${operator} ${content.number}`;
+      tried(() => dischargeWindow(flow, { peer, number: content.number, asset: line.asset, reference }));
     }
   }
+  return Promise.resolve();
 }
 
 export function planWindows(world: World, span: number): void {
