@@ -48,7 +48,10 @@ const commands: Readonly<Record<string, { readonly run: Command; readonly summar
     summary: '--operator HANDLE         a store that may be behind: keys, chain, sealed copies',
   },
   verify: { run: verify, summary: 'BUNDLE --network FILE --rpc URL   an evidence bundle against the chain alone' },
-  audit: { run: audit, summary: 'scan | positions | report | verify   everything against the chain, with no node' },
+  audit: {
+    run: audit,
+    summary: 'scan | positions | report | verify | fetch   everything against the chain, with no node',
+  },
   disclose: { run: disclose, summary: '--from A --to B --out FILE   an operator’s disclosure file, for an auditor' },
   discrepancies: {
     run: discrepancies,
