@@ -283,7 +283,9 @@ export async function answerOffer(
     if (batch.initiator !== from || batch.acceptor !== flow.self) return { answer: 'refused', batchId, reason: 'lane' };
     const known = loadBatch(work, batchId, 'acceptor');
     if (known !== undefined) {
-      return { answer: 'signed', batchId, signature: currentSignature(flow, work, known) };
+      const signature = currentSignature(flow, work, known);
+      if (signature === undefined) return { answer: 'later', batchId, reason: 'busy' };
+      return { answer: 'signed', batchId, signature };
     }
     const refused = work.get(refusedBatchTable, batchId);
     if (refused !== undefined) return { answer: 'refused', batchId, reason: refused };
@@ -300,12 +302,15 @@ export async function answerOffer(
   });
 }
 
-/** The same content signed again after a rotation of this operator's key is no second content (rule 8). */
-function currentSignature(flow: FlowContext, work: Work, known: KnownBatch): Hex {
+/**
+ * The same content signed again after a rotation of this operator's key is no second content (rule 8). Of a batch on the
+ * chain the signature from before stays, which its block can be checked with; the asker sees the batch there: undefined.
+ */
+function currentSignature(flow: FlowContext, work: Work, known: KnownBatch): Hex | undefined {
   const signature = flow.signer.sign(known.record.batchId);
-  if (known.state.prepared === undefined && known.state.acceptorSignature !== signature) {
-    moveBatch(work, work.now, known, { acceptorSignature: signature });
-  }
+  if (known.state.acceptorSignature === signature) return signature;
+  if (known.state.prepared !== undefined) return undefined;
+  moveBatch(work, work.now, known, { acceptorSignature: signature });
   return signature;
 }
 

@@ -33,7 +33,7 @@ async function tandem(...args: string[]): Promise<{ code: number; text: string }
 async function settled(from: string, to: string, note: string): Promise<void> {
   const since = net.received.length;
   await net.send(from, to, `${net.user(from).language === 'sv' ? 'BETALA' : 'PAY'} 1 ${note}`);
-  const { match } = await net.arrived(to, /(?:YES|JA) (\w+)/, since);
+  const { match } = await net.arrived(to, /\b(?:YES|JA) (\d+)/, since);
   await net.send(to, 'service', `${net.user(to).language === 'sv' ? 'JA' : 'YES'} ${match[1] ?? ''}`);
   await net.arrived(from, new RegExp(note), since);
 }
@@ -87,7 +87,7 @@ describe('a node restored from an old backup', () => {
     balances = await balancesOf(from, to);
     const since = net.received.length;
     await net.send(from, to, net.user(from).language === 'sv' ? 'BETALA 2 open' : 'PAY 2 open');
-    open = (await net.arrived(to, /(?:YES|JA) (\w+)/, since)).match[1] ?? '';
+    open = (await net.arrived(to, /\b(?:YES|JA) (\d+)/, since)).match[1] ?? '';
     await net.devnet.killNode(lost);
     rmSync(join(places[lost] ?? '', 'data'), { recursive: true });
     const restored = await tandem('restore', '--operator', lost, '--from', file, '--keys', keys.file);
@@ -119,7 +119,7 @@ describe('a node restored from an old backup', () => {
     net.devnet.startNode(lost);
     await net.devnet.waitForNode(lost);
     expect(await tandem('recover', '--operator', lost)).toEqual({ code: 0, text: 'The node is not in recovery.\n' });
-    const { match } = await net.arrived(to, /(?:YES|JA) (\w+)/, since);
+    const { match } = await net.arrived(to, /\b(?:YES|JA) (\d+)/, since);
     expect(match[1]).not.toBe(open);
     await net.send(to, 'service', `${net.user(to).language === 'sv' ? 'NEJ' : 'NO'} ${match[1] ?? ''}`);
     await quiet(lost);
