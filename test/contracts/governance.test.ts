@@ -348,6 +348,8 @@ describe('supportEmergency', () => {
     const time = (await now()) + 10;
     await chain.nextBlockAt(time);
     const until = BigInt(time + settings.emergencySeconds);
+    expect(await asController(1).getFunction('supportEmergency').staticCall(3)).toBe(0n);
+    await chain.nextBlockAt(time);
     expect(await eventsOf(asController(1), 'supportEmergency', 3)).toEqual([['EmergencySupported', 3n, 1n, until]]);
     expect(await refusalOf(asController(1), 'supportEmergency', 3)).toEqual([
       'ConsortiumGovernorAlreadySupported',
