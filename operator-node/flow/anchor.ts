@@ -246,11 +246,11 @@ export async function handOver(flow: FlowContext, group: Group): Promise<void> {
     const state = loadBatch(flow.engine.newest, batchId, 'initiator')?.state;
     if (state?.ownVoid === true) continue;
     const signature = state?.initiatorSignature;
-    // On the chain both have it.
-    const answer =
-      signature === undefined || state?.prepared !== undefined
-        ? undefined
-        : (await flow.channel.call(peer, 'countersign', { batchId, signature })).answer;
+    // The acceptor needs it for its evidence, also of a batch that is on the chain; but not one by a key that counts no more.
+    const counts =
+      signature !== undefined &&
+      (state?.prepared === undefined || (await isSigned(flow, flow.self, batchId, signature)));
+    const answer = !counts ? undefined : (await flow.channel.call(peer, 'countersign', { batchId, signature })).answer;
     if (answer === 'later') return;
     await flow.engine.run((work) => {
       work.done(countersignQueue, key);
@@ -383,8 +383,10 @@ export async function answerCountersign(
   }
   return flow.engine.run((work) => {
     const now = loadBatch(work, batchId, 'acceptor');
-    // Another one than before is by a new key, and counts: it has just been compared with the registry (rule 8).
-    if (now !== undefined && now.state.initiatorSignature !== signature) {
+    // Another one than before is by a new key, and counts: it has just been compared with the registry (rule 8). On the
+    // chain is the one from before.
+    const had = now?.state.initiatorSignature;
+    if (now !== undefined && had !== signature && (had === undefined || now.state.prepared === undefined)) {
       const was = now.state.state;
       const next = moveBatch(work, work.now, now, {
         state: 'countersigned',

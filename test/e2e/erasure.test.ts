@@ -184,7 +184,15 @@ describe('tandem erase', () => {
     const file = (operator: string): string => join(net.dir, `${operator}.ndjson`);
     for (const operator of operators) {
       const range = ['--from', '0', '--to', toBlock, '--out', file(operator), '--policy', 'full'];
-      const told = await staff(operator, 'disclose', ...range, '--recipient', 'Supervisor', '--reason', 'audit 17');
+      const disclose = () => staff(operator, 'disclose', ...range, '--recipient', 'Supervisor', '--reason', 'audit 17');
+      // A node looks at the chain a few times a second: it may not have applied the newest block yet.
+      const told = await until(
+        async () => {
+          const said = await disclose();
+          return said.errors.includes('(not-ready)') ? undefined : said;
+        },
+        { timeoutMillis: 30_000, failure: () => `${operator} does not apply block ${toBlock}` },
+      );
       expect(told.errors).toBe('');
     }
     const scanned = await tandem('audit', 'scan', ...operators.map(file), ...against, '--json');
