@@ -216,7 +216,7 @@ export function composeNode(parts: NodeParts): ComposedNode {
     },
   });
   const head = new HeadView(clock, 2 * timing.maxBlockGapSeconds * 1000);
-  const sender = new ChainSender({
+  const sender: ChainSender = new ChainSender({
     store,
     reader,
     writer: parts.writer,
@@ -229,6 +229,7 @@ export function composeNode(parts: NodeParts): ComposedNode {
       anchor.onOutcome(tx, outcome, clock.now());
       windows.onOutcome(tx, outcome);
     },
+    enlarge: (tx, tag, call) => submitter.enlarge(tx, tag, call),
     onAlarm: parts.onAlarm,
     onTrouble: (trouble) => {
       onFailure('sender', trouble);

@@ -83,8 +83,67 @@ export interface SettlementCalls {
   settle(signed: SignedBatch, decisions: readonly Decision[]): ContractCall;
   /** As many calls as the gas of one transaction asks for. */
   attest(operator: OperatorId, attestations: readonly Attestation[]): readonly ContractCall[];
+  /**
+   * A `decide` or `settle` with the same decisions and those of `more` that it can carry beside them, which for a `settle`
+   * are those of its own batch; undefined where nothing is added. What it says already is never said differently.
+   */
+  enlarged(call: ContractCall, more: readonly Decision[]): ContractCall | undefined;
   /** The calls in their order, in as few transactions as their gas allows; each of these happens as a whole or not at all. */
   together(calls: readonly ContractCall[]): readonly ContractCall[];
+}
+
+/** A transaction carries so few words at most. */
+const maxDecisionsACall = 128;
+
+const maskOf = ({ commitMask, abortMask }: Decision): bigint => commitMask | abortMask;
+
+/**
+ * `own` and what `more` adds to it, side by side by batch; undefined where it adds nothing. A word of `more` that decides
+ * anything the other way than `own` is left out whole.
+ */
+export function joinDecisions(own: readonly Decision[], more: readonly Decision[]): readonly Decision[] | undefined {
+  const byBatch = new Map<BatchId, Map<number, Decision>>();
+  const wordsOf = (batchId: BatchId): Map<number, Decision> => {
+    let words = byBatch.get(batchId);
+    if (words === undefined) byBatch.set(batchId, (words = new Map<number, Decision>()));
+    return words;
+  };
+  let count = 0;
+  for (const decision of own) {
+    wordsOf(decision.batchId).set(decision.word, decision);
+    count += 1;
+  }
+  let added = false;
+  for (const decision of more) {
+    const words = wordsOf(decision.batchId);
+    const known = words.get(decision.word) ?? { ...decision, commitMask: 0n, abortMask: 0n };
+    const commitMask = known.commitMask | decision.commitMask;
+    const abortMask = known.abortMask | decision.abortMask;
+    const joined = { ...known, commitMask, abortMask };
+    const isNew = !words.has(decision.word);
+    if ((commitMask & abortMask) !== 0n || maskOf(joined) === maskOf(known)) continue;
+    if (isNew && count === maxDecisionsACall) continue;
+    if (isNew) count += 1;
+    words.set(decision.word, joined);
+    added = true;
+  }
+  return added ? [...byBatch.values()].flatMap((words) => [...words.values()]) : undefined;
+}
+
+/** What a call decides, out of its own bytes; undefined for a call that decides nothing. */
+function decisionsOf(data: Hex): { readonly name: 'decide' | 'settle'; readonly decisions: Decision[] } | undefined {
+  const parsed = settlementInterface.parseTransaction({ data });
+  if (parsed?.name !== 'decide' && parsed?.name !== 'settle') return undefined;
+  const decisions = parsed.args[parsed.name === 'decide' ? 0 : 3] as Iterable<Decision & { readonly word: bigint }>;
+  return {
+    name: parsed.name,
+    decisions: [...decisions].map(({ batchId, word, commitMask, abortMask }) => ({
+      batchId,
+      word: Number(word),
+      commitMask,
+      abortMask,
+    })),
+  };
 }
 
 const callOf =
@@ -135,6 +194,21 @@ export function settlementCalls(contract: string): SettlementCalls {
       ),
     attest: (operator, attestations) =>
       inGroups(attestations, bound.attestation + 64n * bound.calldataByte).map((group) => attestOnce(operator, group)),
+    enlarged(before, more) {
+      const found = decisionsOf(before.data);
+      if (found === undefined) return undefined;
+      const { name, decisions: own } = found;
+      const batchId = own[0]?.batchId;
+      const joined = joinDecisions(own, name === 'decide' ? more : more.filter((one) => one.batchId === batchId));
+      if (joined === undefined) return undefined;
+      const gas = decisionGas(joined);
+      if (name === 'decide') {
+        const enlarged = call('decide', [joined.map(decisionTuple)], gas);
+        return enlarged.gasLimit <= maxTransactionGas ? enlarged : undefined;
+      }
+      const [batch, first, second] = settlementInterface.decodeFunctionData('settle', before.data);
+      return call('settle', [batch, first, second, joined.map(decisionTuple)], preparing + gas);
+    },
     together(calls) {
       const groups: ContractCall[][] = [];
       let gas = maxTransactionGas;

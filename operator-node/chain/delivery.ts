@@ -1,13 +1,22 @@
 /**
  * Brings the stored transactions of one address into the chain. A look goes: its nonce on chain; for nonces that are used,
  * which transaction used them; the others are sent, byte for byte, again and again; and those that the chain finds too
- * cheap are replaced by the same content with a higher fee, stored first.
+ * cheap are replaced at their nonce by the same content, or more, with a higher fee, stored first.
  */
 import { hasPassed, type Clock } from '../engine/clock.ts';
 import type { UnixMillis } from '../model/ids.ts';
 import type { Store, Tx } from '../store/store.ts';
 import { emptyCall } from './calls.ts';
-import type { Block, ChainReader, ChainWriter, Fees, Receipt, SendingKey, TransactionOutcome } from './chain.ts';
+import type {
+  Block,
+  ChainReader,
+  ChainWriter,
+  ContractCall,
+  Fees,
+  Receipt,
+  SendingKey,
+  TransactionOutcome,
+} from './chain.ts';
 import { replacementFees } from './fees.ts';
 import { raiseNext, sendingAccountTable, sentKey, sentTable, storeSigned, type SentTransaction } from './sent.ts';
 import type { TransactionSigner } from './signing.ts';
@@ -32,6 +41,11 @@ export interface DeliveryOptions<T extends Tx> {
   readonly signers: Readonly<Record<SendingKey, TransactionSigner>>;
   /** Inside the transaction that notes it, in the order of nonces. It decides nothing: only the chain's bits do. */
   readonly onOutcome: (tx: T, outcome: TransactionOutcome) => void;
+  /**
+   * A call that says all that the one of this tag says, and more: what goes at its nonce when it is stuck. Undefined where
+   * there is nothing to add.
+   */
+  readonly enlarge?: (tx: T, tag: string, call: ContractCall) => ContractCall | undefined;
   /** Once for each kind of trouble of a transaction. */
   readonly onAlarm: (alarm: SenderAlarm) => void;
   readonly resendMillis: number;
@@ -303,7 +317,10 @@ export class Delivery<T extends Tx> {
     }
   }
 
-  /** The same content with a higher fee, where the chain finds it too cheap or leaves it in the pool. */
+  /**
+   * At its nonce with a higher fee, where the chain finds it too cheap or leaves it in the pool: the same content, and of
+   * the one that all the others wait for also what can go with it (`enlarge`).
+   */
   async #raise(row: SentTransaction, { newest, fees: asked }: Surroundings, isNext: boolean): Promise<void> {
     const { feeCap, raiseAfterBlocks, transact, clock, resendMillis } = this.#options;
     const progress = this.#progressOf(row);
@@ -319,10 +336,12 @@ export class Delivery<T extends Tx> {
       this.#alarm(row, 'fee-cap', progress.trouble);
       return;
     }
-    const signed = signer.sign({ ...fields, fees: raised });
-    const replacement: SentTransaction = { ...row, ...signed, earlier: [...row.earlier, row.hash] };
-    await transact((tx) => {
-      tx.put(sentTable, sentKey(row.address, row.nonce), replacement);
+    const replacement = await transact((tx) => {
+      const larger = isNext && row.kind === 'call' ? this.#options.enlarge?.(tx, row.tag, fields) : undefined;
+      const signed = signer.sign({ ...fields, ...larger, fees: raised });
+      const stored: SentTransaction = { ...row, ...signed, earlier: [...row.earlier, row.hash] };
+      tx.put(sentTable, sentKey(row.address, row.nonce), stored);
+      return stored;
     });
     this.#progress.set(row.nonce, { ...newProgress(), raised: clock.now() });
     await this.#broadcast(replacement, newest);

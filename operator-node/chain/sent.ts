@@ -26,7 +26,7 @@ export interface SentTransaction {
   /** The form that is sent now. */
   readonly raw: Hex;
   readonly hash: Hash;
-  /** Forms of the same content with lower fees that were sent before: any of them may be the one in a block. */
+  /** Forms with lower fees, of this content or a part of it, that were sent before: any of them may be the one in a block. */
   readonly earlier: readonly Hash[];
   /** Where it is, as last seen; absent while it is in no block. */
   readonly found?: {

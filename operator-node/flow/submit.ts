@@ -275,10 +275,31 @@ export class Submitter {
     );
   }
 
-  private entriesOf(batchId: BatchId, count: number): Decision[] {
+  /**
+   * For a transaction that others wait behind: what it decides, and all else that is decided and not final, also what goes
+   * in those behind it, which then say it once more and change nothing. Its bits are as they were stored, so a commit stays
+   * one. Only of batches that are prepared, and whose deadline is no earlier than its own: no entry makes it fail sooner.
+   */
+  enlarge(tx: Tx, tag: string, call: ContractCall): ContractCall | undefined {
+    const { flow } = this;
+    const submission = tx.get(submissionTable, tag);
+    if (flow === undefined || submission?.kind !== 'decide') return undefined;
+    const own = new Set(submission.entries.map(({ batchId }) => batchId));
+    const acceptors = [...flow.open.allBatches()].filter(({ role }) => role === 'acceptor');
+    const earliest = Math.min(...acceptors.flatMap(({ batchId, deadline }) => (own.has(batchId) ? [deadline] : [])));
+    const more = acceptors.flatMap(({ batchId, deadline }) => {
+      if (deadline < earliest || this.reverted.has(`decide!${batchId}`)) return [];
+      const found = loadBatch(flow.engine.newest, batchId, 'acceptor');
+      if (found === undefined || (found.state.prepared === undefined && batchId !== submission.settles)) return [];
+      return this.entriesOf(batchId, found.record.batch.count, true);
+    });
+    return this.calls.enlarged(call, more);
+  }
+
+  private entriesOf(batchId: BatchId, count: number, underWayToo = false): Decision[] {
     const masks = new Map<number, { commitMask: bigint; abortMask: bigint }>();
     for (const [index, { commit, tag }] of this.decisions.get(batchId) ?? []) {
-      if (tag !== undefined || index >= count) continue;
+      if ((tag !== undefined && !underWayToo) || index >= count) continue;
       const word = index >> 8;
       const bit = 1n << BigInt(index & 255);
       const mask = masks.get(word) ?? { commitMask: 0n, abortMask: 0n };

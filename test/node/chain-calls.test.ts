@@ -141,6 +141,79 @@ describe('calls of many entries', () => {
   });
 });
 
+describe('enlarged', () => {
+  const bits = (batchId: BatchId, at: number, commitMask: bigint, abortMask = 0n): Decision => ({
+    batchId,
+    word: at,
+    commitMask,
+    abortMask,
+  });
+  const [one, two] = [batchIdOf('one'), batchIdOf('two')];
+  const calls = settlementCalls(contract);
+  const decide = (...decisions: readonly Decision[]): ContractCall => {
+    const [call] = calls.decide(decisions);
+    if (call === undefined) throw new Error('no call');
+    return call;
+  };
+
+  it('leaves a call as it is that decides nothing, and one to which nothing is added', () => {
+    expect(calls.enlarged(emptyCall(contract), [bits(one, 0, 1n)])).toBeUndefined();
+    const [attest] = calls.attest(7 as OperatorId, [{ batchId: one, executedDigest: id('digest') as Hash }]);
+    if (attest === undefined) throw new Error('no call');
+    expect(calls.enlarged(attest, [bits(one, 0, 1n)])).toBeUndefined();
+    expect(calls.enlarged(decide(bits(one, 0, 3n)), [])).toBeUndefined();
+    expect(calls.enlarged(decide(bits(one, 0, 3n)), [bits(one, 0, 1n)])).toBeUndefined();
+  });
+
+  it('never says the other way what the call says already', () => {
+    const call = decide(bits(one, 0, 0b01n, 0b10n));
+    expect(calls.enlarged(call, [bits(one, 0, 0b110n)])).toBeUndefined();
+    expect(calls.enlarged(call, [bits(one, 0, 0n, 0b101n)])).toBeUndefined();
+    expect(calls.enlarged(call, [bits(one, 0, 0b110n), bits(two, 0, 1n)])).toEqual(
+      decide(bits(one, 0, 0b01n, 0b10n), bits(two, 0, 1n)),
+    );
+  });
+
+  it('adds bits to a word, words to a batch and batches to the call, those of one batch side by side', () => {
+    const call = decide(bits(one, 0, 1n), bits(two, 3, 1n));
+    const more = [bits(one, 0, 2n, 4n), bits(two, 3, 0n, 8n), bits(one, 5, 1n), bits(batchIdOf('three'), 0, 0n, 1n)];
+    expect(calls.enlarged(call, more)).toEqual(
+      decide(bits(one, 0, 3n, 4n), bits(one, 5, 1n), bits(two, 3, 1n, 8n), bits(batchIdOf('three'), 0, 0n, 1n)),
+    );
+  });
+
+  it('takes no more than fits into a transaction', () => {
+    const many = Array.from({ length: 1000 }, (_, index) => bits(batchIdOf(`batch ${index}`), 0, 1n));
+    const larger = calls.enlarged(decide(bits(one, 0, 1n)), many);
+    expect(larger).toEqual(decide(bits(one, 0, 1n), ...many.slice(0, 127)));
+    expect(larger?.gasLimit).toBeLessThanOrEqual(maxTransactionGas);
+  });
+
+  it('keeps what a settle prepares and takes decisions of its batch only; the chain takes both', async () => {
+    const chain = await openChain();
+    const [first, second] = [await chain.sign({ count: 600 }), await chain.sign({ sequence: 2, count: 600 })];
+    const settle = chain.calls.settle(first, [bits(first.batchId, 0, 1n)]);
+    const more = [bits(first.batchId, 1, 2n), bits(second.batchId, 0, 1n)];
+    const larger = chain.calls.enlarged(settle, more);
+    if (larger === undefined) throw new Error('no call');
+    expect(larger).toEqual(chain.calls.settle(first, [bits(first.batchId, 0, 1n), bits(first.batchId, 1, 2n)]));
+    expect(await spend(chain, chain.borealis.account, larger)).toBeLessThan(larger.gasLimit);
+
+    await spend(chain, chain.stranger, chain.calls.prepare(second));
+    const [call] = chain.calls.decide([bits(first.batchId, 0, 2n)]);
+    const again = chain.calls.enlarged(call ?? larger, more);
+    if (again === undefined) throw new Error('no call');
+    // A bit that is set is no error, so what was sent behind does no harm.
+    expect(await spend(chain, chain.borealis.account, again)).toBeLessThan(again.gasLimit);
+    const { hash } = await chain.reader().head();
+    const [found, other] = await Promise.all(
+      [first, second].map(({ batchId }) => chain.reader().batchOutcome(batchId, hash)),
+    );
+    expect(found?.commitWords.slice(0, 2)).toEqual([3n, 2n]);
+    expect(other?.commitWords[0]).toBe(1n);
+  });
+});
+
 describe('describeRevert', () => {
   it('knows nothing of foreign data', () => {
     expect(describeRevert('0x')).toBeUndefined();

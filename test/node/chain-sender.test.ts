@@ -428,6 +428,45 @@ describe('fees', () => {
     expect((await node.stored())[0]?.earlier).toEqual([first]);
   });
 
+  it('rise with more to do for the one that the others wait for, and with the same for all others', async () => {
+    const chain = await openChain(depth(0), feeChain);
+    const larger = { to: chain.stranger.address, data: '0x01' as Hex, gasLimit: 40_000n };
+    const asked: string[] = [];
+    const node = await openSender(chain, {
+      raiseAfterBlocks: 2,
+      enlarge: (_tx, tag) => {
+        asked.push(tag);
+        return larger;
+      },
+    });
+    await node.start();
+    const real = node.hooks.broadcast;
+    node.hooks.broadcast = () => Promise.resolve({ outcome: 'held' });
+    const first = await node.send(emptyCall(chain.stranger.address), 'the first');
+    await node.send(emptyCall(chain.stranger.address), 'the second');
+    for (let n = 0; n < 3; n += 1) {
+      await chain.anvil.mine();
+      await node.head();
+    }
+    expect(asked).toEqual(['the first']);
+    const [stuck, behind] = await node.stored();
+    expect(stuck).toMatchObject({ nonce: 0, earlier: [first] });
+    expect(behind).toMatchObject({ nonce: 1, earlier: [] });
+    const { data, gasLimit, nonce } = localTransactionSigner(accountWallet.privateKey as Hex).read(
+      stuck?.raw ?? ('0x' as Hex),
+    );
+    expect({ data, gasLimit, nonce }).toEqual({ data: larger.data, gasLimit: larger.gasLimit, nonce: 0 });
+    node.hooks.broadcast = real;
+    await node.later();
+    await chain.anvil.mine();
+    await node.head();
+    expect(node.outcomes).toMatchObject([
+      { tag: 'the first', status: 'included' },
+      { tag: 'the second', status: 'included' },
+    ]);
+    expect(node.outcomes[0]?.hash).not.toBe(first);
+  });
+
   it('an earlier form that is the one in the block counts as the transaction', async () => {
     const chain = await openChain(depth(0), feeChain);
     const node = await openSender(chain, { raiseAfterBlocks: 1 });

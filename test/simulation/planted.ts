@@ -381,6 +381,21 @@ export const plantedBugs: readonly PlantedBug[] = [
     says: /I6/,
   },
   {
+    name: 'a stuck decision replaced by its opposite',
+    plant: {
+      parts: wrapCalls((calls) => ({
+        enlarged: (call, more) =>
+          calls.enlarged(
+            call,
+            // What is behind it in the queue is declined.
+            more.map((one) => ({ ...one, commitMask: 0n, abortMask: one.commitMask | one.abortMask })),
+          ),
+      })),
+    },
+    faults: ['blocks-half-full', 'transaction-swallowed', 'pool-dropped'],
+    within: 30,
+  },
+  {
     name: 'a refusal forgotten on a duplicate',
     plant: {
       parts: forgetting(refusedTable, withdrawnTable),

@@ -18,7 +18,7 @@ import { beginFault, faultNames, type FaultName } from './faults.ts';
 import { toldAnswer, toldRequests, type Liar, type LieName } from './lies.ts';
 import { Monitor } from './monitor.ts';
 import { ModelNetwork } from './network.ts';
-import { Phones } from './phones.ts';
+import { Phones, type Person } from './phones.ts';
 import { Chance } from './random.ts';
 import { beginning, chainId, numberOf, serviceNumberOf } from './setting.ts';
 import { SimulatedNode, type Plant, type SendFate } from './simulated-node.ts';
@@ -450,6 +450,7 @@ export class World {
         const [from, to] = this.phones.pairOf(payer, payee);
         this.phones.send(from, serviceNumberOf(from.operator), 'JOIN');
         this.phones.send(to, serviceNumberOf(to.operator), 'JOIN');
+        await this.#fund(from, `probe ${payer} to ${payee}`);
         await this.time.run(this.time.now + 4_000);
         this.phones.send(from, to.number, 'PAY 1');
         const what = `a new pair settles from ${payer} to ${payee} (I6)`;
@@ -460,6 +461,20 @@ export class World {
         );
       }
     }
+  }
+
+  /** Whoever has spent everything would be told so, and nothing would be shown. */
+  async #fund({ operator, number }: Person, id: string): Promise<void> {
+    const staff = this.node(operator).serving?.node.staff;
+    if (staff === undefined) throw new Error('a node is not up');
+    let done = false;
+    const moved = staff
+      .move('deposit', { id, number, asset: 'SEK' as Asset, amount: '100' as Amount, reason: 'at the counter' })
+      .then(() => {
+        done = true;
+      });
+    await this.#until(20_000, () => done, 'money put in');
+    await moved;
   }
 
   /** The first order in a lane may meet a batch of the lost store, and fail; then it is out of the way when that is dead. */

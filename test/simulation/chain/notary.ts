@@ -6,6 +6,7 @@ import { keccak256 } from 'ethers';
 import { hash } from 'node:crypto';
 import {
   auditLogCalls,
+  joinDecisions,
   settlementCalls,
   type Attestation,
   type AuditLogCalls,
@@ -78,6 +79,14 @@ export function cheapNotary(chainId: bigint): Notary {
       settle: ({ batch, initiatorSignature: first, acceptorSignature: second }, decisions) =>
         callOf({ name: 'settle', batch, first, second, decisions }),
       attest: (operator, attestations) => [callOf({ name: 'attest', operator, attestations })],
+      enlarged: ({ data }, more) => {
+        const before = made.get(data);
+        if (before?.name !== 'decide' && before?.name !== 'settle') return undefined;
+        const mine =
+          before.name === 'decide' ? more : more.filter(({ batchId }) => batchId === before.decisions[0]?.batchId);
+        const decisions = joinDecisions(before.decisions, mine);
+        return decisions === undefined ? undefined : callOf({ ...before, decisions });
+      },
       together: (calls) => [
         callOf({ name: 'multicall', calls: calls.map(({ data }) => made.get(data) ?? { name: 'nothing' }) }),
       ],
