@@ -35,6 +35,12 @@ export async function askForBatch(
     if (answer.answer === 'none') return undefined;
     whole = { ...answer, pairs: [...(whole?.pairs ?? []), ...answer.pairs] };
     first += answer.pairs.length;
+    if (first + answer.left !== answer.batch.count) {
+      throw new TandemError(
+        'unprocessable',
+        `Operator ${peer} gives ${first} pairs of batch ${sequence} and has ${answer.left} more; the batch has ${answer.batch.count}.`,
+      );
+    }
     if (answer.left === 0) break;
     if (answer.pairs.length === 0) {
       throw new TandemError('unprocessable', `Operator ${peer} gives ${first} pairs of batch ${sequence} and no more.`);

@@ -74,6 +74,8 @@ export function batchFault(
       terms.deadline !== String(batch.deadline),
   );
   if (foreign !== undefined) return `the terms of ${foreign.terms.pair} are not those of its batch`;
+  const ids = new Set(pairs.map(({ terms }) => terms.pair));
+  if (ids.size < pairs.length) return 'a pair stands in it twice';
   if (batch.count !== pairs.length) return `it has ${pairs.length} pairs, not ${batch.count}`;
   if (batchIdOf(flow.settlement, batch) !== batchId) return 'its id is not that of its content';
   const root = `0x${merkleTree(pairs.map(leafOf)).root.toString('hex')}`;

@@ -143,9 +143,7 @@ export class RecoveryRun {
     this.#says = 'Reading the lanes on the chain.';
     const entries = await this.#flow.chain.operators(block.hash);
     await this.#knownBatches(block);
-    for (const { id } of entries) {
-      for (const role of roles) await this.#lane(mark, block, id, role);
-    }
+    await this.#lanes(mark, block, entries);
     await giveUpUnbatched(this.#flow);
     await forgetOldAccounts(this.#flow, this.#keys.account, []);
     await engine.run((work) => {
@@ -211,6 +209,22 @@ export class RecoveryRun {
         }
       });
     }
+  }
+
+  /** One operator that is silent or lies is waited for; what the others give back is taken meanwhile. */
+  async #lanes(mark: Recovery, block: Block, entries: readonly OperatorEntry[]): Promise<void> {
+    const waited = new Set<string>();
+    for (const { id } of entries) {
+      for (const role of roles) {
+        try {
+          await this.#lane(mark, block, id, role);
+        } catch (error) {
+          if (!(error instanceof NotYet)) throw error;
+          waited.add(error.message);
+        }
+      }
+    }
+    if (waited.size > 0) throw new NotYet('copies', [...waited].join('\n'));
   }
 
   *#keyFault(

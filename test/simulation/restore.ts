@@ -4,7 +4,7 @@
  * to it and what must have become of every pair in the end; what must always hold, `monitor.ts` watches as ever.
  */
 import type { PeerHandlers } from '../../operator-node/channel/channel.ts';
-import type { Method, Request } from '../../operator-node/channel/messages.ts';
+import type { Answer, Method, Request } from '../../operator-node/channel/messages.ts';
 import type { EngineEvent } from '../../operator-node/engine/engine.ts';
 import type { SideState } from '../../operator-node/flow/pair.ts';
 import type { OperatorId, UnixMillis } from '../../operator-node/model/ids.ts';
@@ -32,9 +32,19 @@ export interface RestorePlan {
   readonly rotates?: true;
   /** A planted bug: the keys are not rotated, and the node is made to believe that they are. */
   readonly unrotated?: true;
+  /** There is no controller's key: the node waits until nothing forgotten can land any more (`maxWindowSeconds`). */
+  readonly waits?: true;
+  /** While the others deny, they say this in place of the truth; without it, that they know of nothing. */
+  readonly lie?: (truth: SealedBatch) => Answer<'sealed'>;
+  /** Only this one denies. */
+  readonly denier?: OperatorId;
+  /** So long after the loss staff goes on without those who deny. */
+  readonly withoutMillis?: number;
   /** From the loss on the chain takes nothing out of its pool for so long. */
   readonly stallMillis?: number;
 }
+
+export type SealedBatch = Extract<Answer<'sealed'>, { answer: 'batch' }>;
 
 /** A side as it was when the store was lost. */
 type Sides = ReadonlyMap<string, SideState>;
@@ -119,12 +129,24 @@ export class Restore {
 
   /** What the others answer while they deny. */
   wrap(operator: OperatorId, handlers: PeerHandlers): PeerHandlers {
-    if (operator === this.plan.operator || this.plan.denyMillis === undefined) return handlers;
+    const { denyMillis, denier = operator, lie } = this.plan;
+    if (operator === this.plan.operator || operator !== denier || denyMillis === undefined) return handlers;
     return {
       ...handlers,
-      sealed: async (from, request) =>
-        this.#denying ? { answer: 'none', sequence: request.sequence } : handlers.sealed(from, request),
+      sealed: async (from, request) => {
+        if (!this.#denying) return handlers.sealed(from, request);
+        const none = { answer: 'none', sequence: request.sequence } as const;
+        if (lie === undefined) return none;
+        const truth = await handlers.sealed(from, request);
+        return truth.answer === 'none' ? none : lie(truth);
+      },
     };
+  }
+
+  /** Those whom staff goes on without. */
+  get #deniers(): readonly OperatorId[] {
+    const { operator, denier } = this.plan;
+    return this.#world.operators.filter((other) => other !== operator && other === (denier ?? other));
   }
 
   /** A batch that the lost store alone had pairs for is refused, as it must be. */
@@ -180,9 +202,17 @@ export class Restore {
         world.stalled = false;
       });
     }
+    if (this.plan.withoutMillis !== undefined) {
+      world.time.after(this.plan.withoutMillis, () => {
+        node.process?.node.recovery.goWithout(this.#deniers).catch((error: unknown) => {
+          world.fault(operator, 'recover --without', error);
+        });
+      });
+    }
     world.time.after(downMillis, () => {
       node.start();
-      if ((followed === true && this.plan.rotates !== true) || this.plan.unrotated === true) this.#begun = true;
+      const keepsKeys = (followed === true && this.plan.rotates !== true) || this.plan.unrotated === true;
+      if (keepsKeys || this.plan.waits === true) this.#begun = true;
       else {
         world.time.after(rotateAfterMillis, () => {
           world.rotate(node);

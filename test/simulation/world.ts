@@ -55,6 +55,7 @@ export interface RunOptions {
   /** For how long users order and things go wrong. */
   readonly spanMillis?: number;
   readonly faults?: readonly (FaultName | AttackName)[];
+  readonly timing?: Partial<Config['timing']>;
 }
 
 export interface Scripted {
@@ -142,7 +143,7 @@ export class World {
     this.story = new Story(beginning, trace);
     this.operators = (seed % 10 === 3 ? [1, 2, 3] : [1, 2]) as OperatorId[];
     this.notary = this.strict ? realNotary() : cheapNotary(chainId);
-    this.timing = {};
+    this.timing = options.timing ?? {};
     const { chance } = this;
     this.#blockMillis = chance.pick([1_000, 2_000, 3_000]);
     this.#onDemand = seed % 7 === 5;
