@@ -158,7 +158,7 @@ function endWithNotice(flow: FlowContext, work: Work, found: PairSide, notice: N
   if (user !== undefined) {
     const { otherName: name, otherNumber: number, item, ref } = side;
     notify(flow, work, user, notice, { money: moneyOf(side), name, number, item, ref }, side);
-  }
+  } else endSilently(flow, work, found);
   return 'done';
 }
 
@@ -227,7 +227,9 @@ export function ask(flow: FlowContext, work: Work, found: PairSide): StepResult 
   // Nobody can say yes any more: it is left to expire.
   if (tooLate(flow, work, side.deadline)) return 'done';
   const user = work.get(userTable, side.user);
-  if (user?.autoAccept === true && !side.debits) return accept(flow, work, asked);
+  // Erased since the backup that this store is of: likewise.
+  if (user === undefined) return 'done';
+  if (user.autoAccept && !side.debits) return accept(flow, work, asked);
   const question = openQuestion(work, flow.engine.random, side.user, side);
   moveSide(work, work.now, asked, { asked: true });
   tellSide(flow, work, side, { key: 'ask', journal: 'question', ends: false, params: { code: question.code } });

@@ -25,7 +25,7 @@ import { owedBy, windowTable } from '../flow/windows/window.ts';
 import type { BatchId, Hash, Leg, OperatorId, PairId, Role } from '../model/ids.ts';
 import type { Room } from '../store/room.ts';
 import type { Store } from '../store/store.ts';
-import { recoveryOf } from './state.ts';
+import { lostPairTable, recoveryOf } from './state.ts';
 
 export type Part = 'store' | 'chain' | 'peers';
 
@@ -151,7 +151,10 @@ async function pairsAndBatches(store: Store, notes: Notes): Promise<void> {
     }
     const leg: Leg = record.role === 'initiator' ? 'first' : 'second';
     const sides = record.pairs.map((pair) => loadSide(store.newest, pair, leg));
-    const missing = sides.filter((side) => side === undefined).length;
+    const isLost = (pair: PairId): boolean => store.newest.get(lostPairTable, `${pair}!${record.role}`) !== undefined;
+    const lost = record.pairs.filter(isLost).length;
+    if (lost > 0) notes.count('lost pairs', lost);
+    const missing = sides.filter((side, index) => side === undefined && !isLost(record.pairs[index] as PairId)).length;
     const open = sides.filter((side) => side !== undefined && !isFinal(side.state)).length;
     if (missing > 0) notes.add('store', `Batch ${key}: ${missing} of its ${sides.length} pairs are not in the store`);
     if (state.state !== 'refused' && missing === 0 && state.remaining !== open) {

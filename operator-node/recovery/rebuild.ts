@@ -158,7 +158,8 @@ export function rebuildBatch(
     const pair = pairs[index];
     if (typeof side !== 'string' || pair === undefined) return;
     lost += 1;
-    noteLost(work, { what: 'pair', id: pair.terms.pair, peer, batchId, says: side });
+    const says = `${side}: ${moneyIn(pair, role)}, ${outcomeOf(outcome, index)}`;
+    noteLost(work, { what: 'pair', id: pair.terms.pair, peer, batchId, says });
     const leaf = toHex(leafOf(pair));
     work.put(lostPairTable, `${pair.terms.pair}!${role}`, { leaf, termsSecret: pair.termsSecret });
   });
@@ -176,6 +177,20 @@ export function rebuildBatch(
   work.afterwards(() => {
     flow.open.batchOpened(record);
   });
+}
+
+function moneyIn({ terms }: SealedPair, role: Role): string {
+  const [amount, asset] =
+    role === 'initiator' ? [terms.firstAmount, terms.firstAsset] : [terms.secondAmount, terms.secondAsset];
+  return `${terms.service}, ${amount} minor units of ${asset} of its ${legOf(role)} user`;
+}
+
+function outcomeOf(outcome: BatchOutcome | undefined, index: number): string {
+  const bit = 1n << BigInt(index & 255);
+  if (outcome !== undefined && ((outcome.commitWords[index >> 8] ?? 0n) & bit) !== 0n) {
+    return 'committed by the chain and booked nowhere here';
+  }
+  return 'not committed when the chain was read';
 }
 
 /** The signatures that the chain has taken belong to the evidence; any others count no more. */
@@ -330,10 +345,13 @@ const theirCommitment = (role: Role, { firstCommitment, secondCommitment }: Seal
 function agreed(work: Work, known: PairSide, given: SealedPair): PairSide | OwnFault {
   const { side, state } = known;
   const user = work.get(userTable, side.user);
-  if (user === undefined || !hasKeys(work, user.id) || side.record === undefined)
-    return 'its user is not in the restored store';
+  if (side.record === undefined) return 'what this operator had sealed does not come with it';
   const record = { ...side.record, counterparty: given.secondSubject };
-  const ownCommitment = operationCommitment(operationSecret(userKeyOf(work, user.id), side.pair, 'first'), record);
+  // Erased since: its commitment cannot be made again. It stands in a leaf that this operator has signed, or signs dead.
+  const ownCommitment =
+    user === undefined || !hasKeys(work, user.id)
+      ? given.firstCommitment
+      : operationCommitment(operationSecret(userKeyOf(work, user.id), side.pair, 'first'), record);
   if (ownCommitment !== given.firstCommitment) return 'what this operator had sealed does not come with it';
   const next: Side = { ...side, otherName: given.toName, delivers: given.delivers, record, ownCommitment };
   work.put(sideTable, sideKey(side.pair, 'first'), next);

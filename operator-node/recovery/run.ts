@@ -3,7 +3,7 @@
  * end of it nothing is signed, released, given up, told or taken; `compose.ts` begins nothing else before. Each look begins
  * at the first step again, so a crash in between costs a look.
  */
-import type { Block, OperatorEntry } from '../chain/chain.ts';
+import type { Block, ChainLog, OperatorEntry } from '../chain/chain.ts';
 import { TandemError } from '../errors.ts';
 import { countersignQueue, offerQueue } from '../flow/anchor.ts';
 import {
@@ -301,7 +301,7 @@ export class RecoveryRun {
   async #nameLost(block: Block, peer: OperatorId, role: Role, sequence: number, without: boolean): Promise<void> {
     const { engine, chain, self } = this.#flow;
     const [initiator, acceptor] = role === 'initiator' ? [self, peer] : [peer, self];
-    const found = new Map<number, BatchId>();
+    const found = new Map<number, Extract<ChainLog, { type: 'BatchPrepared' }>>();
     const begin = (engine.newest.get(cursorTable, 'chain')?.number ?? 0) + 1;
     for (let from = begin; from <= block.number; from += blocksAtOnce) {
       const numbers = Array.from(
@@ -311,16 +311,26 @@ export class RecoveryRun {
       const logs = await Promise.all(numbers.map(async (number) => chain.logs((await chain.block(number)).hash)));
       for (const log of logs.flat()) {
         if (log.type !== 'BatchPrepared' || log.initiator !== initiator || log.acceptor !== acceptor) continue;
-        if (log.sequence >= sequence) found.set(log.sequence, log.batchId);
+        if (log.sequence >= sequence) found.set(log.sequence, log);
       }
     }
     if (!without) {
-      const named = [...found.values()].join(', ');
+      const named = [...found.values()].map(({ batchId }) => batchId).join(', ');
       throw new NotYet('copies', `Operator ${peer} does not give back ${named}, which the chain has.${goOn(peer)}`);
     }
-    const says = peer === self ? 'both sides were of this store alone' : 'the peer was not waited for';
+    const lost: Lost[] = [];
+    for (const { batchId, count, deadline, sequence: number } of found.values()) {
+      const { commitWords } = await chain.batchOutcome(batchId, block.hash);
+      const pairs = commitWords.reduce((sum, word) => sum + bitsOf(word), 0);
+      const why = peer === self ? 'both sides were of this store alone' : 'the peer was not waited for';
+      const says = `${why}: number ${number} of the lane in which this operator is ${role}, ${count} pairs, ${pairs} of them committed by the chain`;
+      const committed = pairs === 0 ? {} : { committed: { role, deadline, pairs } };
+      lost.push({ what: 'batch', id: batchId, peer, batchId, says, ...committed });
+    }
     await engine.run((work) => {
-      for (const batchId of found.values()) noteLost(work, { what: 'batch', id: batchId, peer, batchId, says });
+      for (const one of lost) noteLost(work, one);
     });
   }
 }
+
+const bitsOf = (word: bigint): number => word.toString(2).replaceAll('0', '').length;

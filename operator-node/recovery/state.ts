@@ -2,7 +2,7 @@
  * A node whose store may be behind (protocol §3, rule 11), as the store itself says it: a restore writes the mark, and it
  * is taken away only when everything that the rule asks for has been done.
  */
-import type { BatchId, Hash, Hex, OperatorId, UnixMillis } from '../model/ids.ts';
+import type { BatchId, Hash, Hex, OperatorId, Role, UnixMillis, UnixSeconds } from '../model/ids.ts';
 import { table, type Tx, type View } from '../store/store.ts';
 
 export interface Recovery {
@@ -38,6 +38,8 @@ export interface Lost {
   readonly peer: OperatorId;
   readonly batchId?: BatchId;
   readonly says: string;
+  /** Of a batch that the chain has with commits, and of which nothing came back: what can have been in it. */
+  readonly committed?: { readonly role: Role; readonly deadline: UnixSeconds; readonly pairs: number };
 }
 
 /**

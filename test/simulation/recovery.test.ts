@@ -3,10 +3,13 @@ import { describe, expect, it } from 'vitest';
 import type { OperatorId } from '../../operator-node/model/ids.ts';
 import { goldenRun } from './golden.ts';
 import { restorePoints, restoreRun, type RestorePoint } from './restores.ts';
+import { numberOf } from './setting.ts';
 import type { RestorePlan, SealedBatch } from './restore.ts';
-import type { World } from './world.ts';
+import type { Scripted, World } from './world.ts';
 
-const operators = [1, 2] as OperatorId[];
+const [aurora, borealis] = [1, 2] as OperatorId[] as [OperatorId, OperatorId];
+const operators = [aurora, borealis];
+const otherOf = (operator: OperatorId): OperatorId => (operator === aurora ? borealis : aurora);
 const maxWindowSeconds = 90;
 
 async function pointsOf(count: number, how: Partial<RestorePlan>): Promise<readonly RestorePoint[]> {
@@ -132,4 +135,166 @@ describe('a peer that gives back something else', () => {
       expect(named).toBeGreaterThan(0);
     });
   }
+});
+
+describe('an operator that lies', () => {
+  it('does not keep what the others give back from being taken', async () => {
+    // A world of three, in which the liar is asked first.
+    const script = [2, 3].flatMap((payee): Scripted[] => [
+      { atMillis: 0, from: [1, 1], to: [payee, 1], text: 'PAY 5' },
+      { atMillis: 100, from: [payee, 2], to: [1, 2], text: 'PAY 3' },
+    ]);
+    const plan: RestorePlan = {
+      operator: aurora,
+      snapshotAt: 1,
+      lostAt: 30,
+      denier: borealis,
+      denyMillis: 20_000,
+      lie: eachPair(() => ({ sealed: '' })),
+    };
+    const { violation, lines } = await restoreRun(plan, { seed: 13, script, spanMillis: 20_000, trace: true });
+    expect(violation).toBeUndefined();
+    const recovered = secondsOf(lines, /op1 +recovered/);
+    const lied = secondsOf(lines, /is restored/) + 20;
+    expect(recovered).toBeGreaterThan(lied);
+    expect(secondsOf(lines, /op3 +answers 1 sealed batch/)).toBeLessThan(lied);
+  });
+});
+
+/** Of one person of the operator: the record, the number, the keys. Nothing else goes with an erasure, or comes with a user. */
+function without(world: () => World, operator: OperatorId, person: number): NonNullable<RestorePlan['leavesOut']> {
+  const number = numberOf(operator, person);
+  return (key) => {
+    const id = JSON.parse(world().node(operator).disk.peek(`alias!${number}`) ?? '""') as string;
+    return key === `alias!${number}` || key === `user!${id}` || key === `user-key!${id}`;
+  };
+}
+
+/** Who has a part in the golden run, and does not take part in the probes at its end. */
+const persons: readonly (readonly [OperatorId, number])[] = [
+  ...[2, 3, 4, 5].map((person) => [aurora, person] as const),
+  ...[2, 9].map((person) => [borealis, person] as const),
+];
+
+describe('a user who is not in the restored store', () => {
+  const runWithout = async (operator: OperatorId, person: number, part: number) => {
+    const { writes } = await goldenRun();
+    const count = writes.get(operator) ?? 0;
+    const seen: { world: World | undefined } = { world: undefined };
+    const worldOf = (): World => {
+      if (seen.world === undefined) throw new Error('no world');
+      return seen.world;
+    };
+    const plan: RestorePlan = {
+      operator,
+      snapshotAt: Math.round(count * part),
+      lostAt: Math.round(count * 0.8),
+      leavesOut: without(worldOf, operator, person),
+    };
+    const { violation } = await restoreRun(plan, {
+      plant: { started: (_node, world) => (seen.world = world) },
+      // What nobody can be credited with is missing here, and is named.
+      deaf: ['restore', 'I1', 'I2', 'I7'],
+    });
+    return { violation, world: worldOf() };
+  };
+
+  it('who came after the backup: each of the user’s pairs is named with its money, and nobody has it', async () => {
+    const wrong: string[] = [];
+    let named = 0;
+    for (const [operator, person] of persons) {
+      const { violation, world } = await runWithout(operator, person, 0.02);
+      if (violation !== undefined) wrong.push(`${operator}/${person}: ${violation.message}`);
+      const own = world.monitor.sides(operator);
+      const { disk } = world.node(operator);
+      const other = otherOf(operator);
+      for (const [key, { state }] of world.monitor.sides(other)) {
+        const { peer } = JSON.parse(world.node(other).disk.peek(`side!${key}`) ?? '{}') as { peer?: OperatorId };
+        const [pair = '', leg] = key.split('!');
+        const here = `${pair}!${leg === 'first' ? 'second' : 'first'}`;
+        if (peer !== operator || own.has(here) || state !== 'committed') continue;
+        const says = disk.peek(`lost!pair!${pair}`) ?? '';
+        if (!/not in the restored store: .* minor units of SEK .*, committed by the chain/.test(says)) {
+          wrong.push(`${operator}/${person}: ${here} is committed and said to be ${says}`);
+        }
+        if (disk.peek(`payment!${here.replace('!', '/')}`) !== undefined) wrong.push(`${here} is booked`);
+        named += 1;
+      }
+    }
+    expect(wrong).toEqual([]);
+    expect(named).toBeGreaterThan(1);
+  });
+
+  it('who was erased since: what stood on hold ends as the chain says, with nobody to tell', async () => {
+    const wrong: string[] = [];
+    for (const [operator, person] of persons) {
+      for (const part of [0.1, 0.2, 0.4]) {
+        const { violation } = await runWithout(operator, person, part);
+        if (violation !== undefined) wrong.push(`${operator}/${person}, ${part}: ${violation.message}`);
+      }
+    }
+    expect(wrong).toEqual([]);
+  });
+});
+
+describe('going on without a peer', () => {
+  it('names every batch and pair that is lost, halts on none of them, and settles with that peer again', async () => {
+    const wrong: string[] = [];
+    let maybe = 0;
+    for (const plan of await lossesOf({ denyMillis: 40_000, withoutMillis: 8_000 })) {
+      const { operator } = plan;
+      const seen: { world: World | undefined } = { world: undefined };
+      const { violation, lines } = await restoreRun(plan, {
+        trace: true,
+        plant: { started: (_node, world) => (seen.world = world) },
+        // What staff has given up on is another thing at the peer.
+        deaf: ['restore', 'I1', 'I2', 'I7'],
+      });
+      const say = (what: string): void => {
+        wrong.push(`operator ${operator}, snapshot ${plan.snapshotAt}: ${what}`);
+      };
+      if (violation !== undefined) say(violation.message);
+      const { world } = seen;
+      if (world === undefined) throw new Error('no world');
+      const { disk } = world.node(operator);
+      if (disk.peek('halt!halt') !== undefined) say('it has halted');
+      if (lines.some((line) => line.includes('unknown-batch'))) say('it alarms about what it has named');
+      for (const [batchId, { initiator, acceptor }] of world.chain.final.state.headers) {
+        if (initiator !== operator && acceptor !== operator) continue;
+        const known = ['initiator', 'acceptor'].some((role) =>
+          world.monitor.batches(operator).has(`${batchId}!${role}`),
+        );
+        if (!known && disk.peek(`lost!batch!${batchId}`) === undefined) say(`batch ${batchId} is not named`);
+      }
+      const own = world.monitor.sides(operator);
+      for (const peer of operators.filter((other) => other !== operator)) {
+        for (const [key, theirs] of world.monitor.sides(peer)) {
+          const [pair = '', leg] = key.split('!');
+          const here = own.get(`${pair}!${leg === 'first' ? 'second' : 'first'}`);
+          if (here === undefined || here.state === theirs.state) continue;
+          const named = disk.peek(`lost!pair!${pair}`) ?? '';
+          if (theirs.state === 'committed' && named.includes('nobody can open')) maybe += 1;
+          else if (theirs.state === 'committed')
+            say(`${key} is ${here.state} here, committed there, and named "${named}"`);
+        }
+      }
+    }
+    expect(wrong).toEqual([]);
+    expect(maybe).toBeGreaterThan(0);
+  });
+
+  it('is refused on a node that is not in recovery', async () => {
+    const said: string[] = [];
+    await restoreRun(
+      { operator: aurora, snapshotAt: 4, lostAt: 60 },
+      {
+        plant: {
+          started: ({ recovery }) => {
+            if (!recovery.needed) recovery.goWithout([borealis]).catch((error: unknown) => said.push(String(error)));
+          },
+        },
+      },
+    );
+    expect(said).toContain('TandemError: The node is not in recovery.');
+  });
 });

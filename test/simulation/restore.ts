@@ -9,7 +9,7 @@ import type { EngineEvent } from '../../operator-node/engine/engine.ts';
 import type { SideState } from '../../operator-node/flow/pair.ts';
 import type { OperatorId, UnixMillis } from '../../operator-node/model/ids.ts';
 import type { Recovery } from '../../operator-node/recovery/state.ts';
-import type { SimulatedDisk } from '../../operator-node/store/memory.ts';
+import { SimulatedDisk } from '../../operator-node/store/memory.ts';
 import { Violation } from './violation.ts';
 import type { World } from './world.ts';
 
@@ -40,6 +40,8 @@ export interface RestorePlan {
   readonly denier?: OperatorId;
   /** So long after the loss staff goes on without those who deny. */
   readonly withoutMillis?: number;
+  /** Records that the restored store does not have: of a user who came after the backup, or is erased. */
+  readonly leavesOut?: (key: string, text: string) => boolean;
   /** From the loss on the chain takes nothing out of its pool for so long. */
   readonly stallMillis?: number;
 }
@@ -167,6 +169,16 @@ export class Restore {
     this.#world.tell(this.#node.name, 'is copied', this.#writes);
   }
 
+  #restored(snapshot: SimulatedDisk): SimulatedDisk {
+    const { leavesOut } = this.plan;
+    if (leavesOut === undefined) return snapshot;
+    const disk = new SimulatedDisk();
+    for (const op of snapshot.records()) {
+      if (op.type === 'put' && !leavesOut(op.key, op.value)) disk.poke(op.key, op.value);
+    }
+    return disk;
+  }
+
   #lose(): void {
     const { operator, downMillis = 500, rotateAfterMillis = 1_500, denyMillis, followed, stallMillis } = this.plan;
     const world = this.#world;
@@ -176,7 +188,7 @@ export class Restore {
     if (this.#snapshot === undefined) this.#take();
     this.#atLoss = new Map(world.monitor.sides(operator));
     if (followed === undefined && this.#snapshot !== undefined) {
-      node.disk.become(this.#snapshot);
+      node.disk.become(this.#restored(this.#snapshot));
       // The planted bug: a node that calls no key old believes that its keys are new.
       const oldKeys = this.plan.unrotated === true ? [] : world.keysOf(operator);
       const mark: Recovery = { why: 'restored', at: world.time.now as UnixMillis, oldKeys };
