@@ -35,6 +35,7 @@ import { OpenWork } from './flow/open.ts';
 import { Receiver } from './flow/receive.ts';
 import { recover } from './flow/recover.ts';
 import { declareQueues, startClocks } from './flow/start.ts';
+import { AuditRequests } from './flow/requests/requests.ts';
 import { Submitter } from './flow/submit.ts';
 import { Windows } from './flow/windows/windows.ts';
 import type { MessageGateway } from './messaging/gateway.ts';
@@ -228,6 +229,7 @@ export function composeNode(parts: NodeParts): ComposedNode {
       submitter.onOutcome(tx, outcome);
       anchor.onOutcome(tx, outcome, clock.now());
       windows.onOutcome(tx, outcome);
+      requests.onOutcome(tx, outcome);
     },
     enlarge: (tx, tag, call) => submitter.enlarge(tx, tag, call),
     onAlarm: parts.onAlarm,
@@ -238,6 +240,7 @@ export function composeNode(parts: NodeParts): ComposedNode {
   const submitter = new Submitter(parts.calls, sender);
   const anchor = new JournalAnchor(parts.auditLog, sender, config.journal);
   const windows = new Windows(parts.statements?.calls, sender);
+  const requests = new AuditRequests(parts.auditLog, sender);
 
   const remote = parts.remote(peers);
   /** Set below: the loopback answers with the flow that uses it. */
@@ -282,6 +285,7 @@ export function composeNode(parts: NodeParts): ComposedNode {
     caps: parts.caps,
     auditLog: parts.statements?.domain,
     windows,
+    requests,
     gateway: parts.gateway,
     chain: reader,
     chainView: head,
@@ -297,6 +301,7 @@ export function composeNode(parts: NodeParts): ComposedNode {
   everyone = withLoopback(operator.id, createLoopback(operator.id, handlers), remote);
   submitter.attach(flow);
   windows.attach(flow);
+  requests.attach(flow);
   declareQueues(flow);
 
   const watcher = new ChainWatcher({

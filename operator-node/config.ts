@@ -141,6 +141,8 @@ const schema = z.strictObject({
         name: policyName,
         /** SHA-256 of the token, in hex: the token itself is the auditor's alone. */
         tokenHash: z.string().regex(/^[0-9a-f]{64}$/, 'a SHA-256 in lower-case hex'),
+        /** Its number in the AuditLog: then only its own requests count as `filed`. */
+        auditorId: z.number().int().min(1).max(0xffffffff).optional(),
         /** Absent: pairs with everybody, those on us too. */
         counterparties: z.array(z.number().refine(isOperatorId, 'an operator id')).min(1).optional(),
         fromBlock: z.number().int().min(0).default(0),

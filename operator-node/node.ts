@@ -184,6 +184,7 @@ export async function startNode(config: Config, { log, onFatal }: NodeHooks): Pr
       metrics.setOutboxLag(name, Math.max(0, now - (engine.oldestSince(name) ?? now)) / 1000);
     }
     const seconds = toUnixSeconds(now);
+    const requests = flow.requests.counts();
     metrics.setWatch({
       holdsNearDeadline: holdsBefore(flow, (seconds + nearSeconds) as UnixSeconds),
       holdsPastDeadline: holdsBefore(flow, seconds),
@@ -198,6 +199,8 @@ export async function startNode(config: Config, { log, onFatal }: NodeHooks): Pr
       openWindows: [...flow.windows.open()].length,
       overdueWindows: flow.windows.overdue(now),
       oldestWindowSeconds: flow.windows.oldestSeconds(now),
+      openRequests: requests.open,
+      overdueRequests: requests.overdue,
       capsUsed: capsUsed(flow, parts.payments),
     });
     if (flow.anchor.enabled) metrics.setAnchor(anchorStatus(engine.newest, now));

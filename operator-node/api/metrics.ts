@@ -56,6 +56,9 @@ export interface Watch {
   readonly overdueWindows: number;
   /** 0 for none. */
   readonly oldestWindowSeconds: number;
+  /** Auditors' requests without a final answer, and those of them that are past their due time. */
+  readonly openRequests: number;
+  readonly overdueRequests: number;
   /** By counterparty and asset: the part of the agreed cap that is used, holds counted. */
   readonly capsUsed: readonly { readonly operator: number; readonly asset: string; readonly share: number }[];
 }
@@ -179,6 +182,8 @@ export function createMetrics(nowSeconds: () => number, certificateEnds?: UnixSe
   gauge('tandem_oldest_window_seconds', 'Age of the oldest window that is not discharged.', () =>
     watch === undefined ? undefined : Math.round(watch.oldestWindowSeconds),
   );
+  gauge('tandem_open_requests', 'Auditors’ requests without a final answer.', () => watch?.openRequests);
+  gauge('tandem_overdue_requests', 'Of these, past their due time.', () => watch?.overdueRequests);
   new Gauge({
     name: 'tandem_cap_used_ratio',
     help: 'Part of the agreed cap that is used, holds counted; 1 refuses.',

@@ -2,10 +2,12 @@
  * Disclosure files for admitted auditors: the pages that staff would give (`node-disclosures.ts`), within the scope that
  * the configuration gives the auditor. Each access is journaled, one that was refused too.
  */
+import type { FiledRequest } from '../chain/chain.ts';
 import type { PaymentsDomain } from '../domains/payments/payments.ts';
 import { TandemError } from '../errors.ts';
 import { cursorTable } from '../flow/blocks.ts';
 import type { FlowContext } from '../flow/context.ts';
+import { loadRequest } from '../flow/requests/request.ts';
 import type { Auditor } from './auditor-gate.ts';
 import { disclosurePage } from './node-disclosures.ts';
 import type { AuditRequest, AuditScope, DisclosurePage } from './services.ts';
@@ -39,6 +41,48 @@ function outside({ fromBlock, toBlock, policies }: Auditor, { from, to, policy }
   return toBlock !== undefined && to > toBlock ? `its blocks end at ${toBlock}, not at ${to}` : undefined;
 }
 
+/** The request that the auditor names, as the last final block has it; or why it does not stand for this access. */
+async function filedFor(
+  { auditLog, chain, engine, self }: FlowContext,
+  { auditorId }: Auditor,
+  filed: string,
+): Promise<FiledRequest | string> {
+  if (auditLog === undefined) return 'this network has no AuditLog, so that no request is filed';
+  const final = engine.newest.get(cursorTable, 'chain');
+  if (final === undefined) throw new TandemError('not-ready', 'This node has applied no block yet.');
+  const found = await chain.disclosureRequest(Number(filed), final.hash);
+  if (found === undefined) return `the AuditLog has no request ${filed} at final block ${final.number}`;
+  const { request, operator, auditor, answered } = found;
+  if (operator !== self) return `request ${request} is to operator ${operator}, not to ${self}`;
+  if (auditorId !== undefined && auditor !== auditorId) {
+    return `request ${request} is of auditor ${auditor} of the AuditLog, not of ${auditorId}`;
+  }
+  if (answered !== undefined || loadRequest(engine.newest, request)?.order !== undefined) {
+    return `request ${request} has been answered: nothing more is handed over for it`;
+  }
+  return found;
+}
+
+/**
+ * The auditor, and the request that it names. What is refused is journaled.
+ * @throws {TandemError} `forbidden` outside of the scope; `chain-unavailable`, `not-ready`
+ */
+async function admitted(
+  flow: FlowContext,
+  name: string,
+  asked: Readonly<Record<string, unknown>>,
+  filed: string | undefined,
+  outsideOf: (auditor: Auditor) => string | undefined,
+): Promise<{ readonly auditor: Auditor; readonly filed?: FiledRequest }> {
+  const auditor = auditorOf(flow, name);
+  const found = outsideOf(auditor) ?? (filed === undefined ? undefined : await filedFor(flow, auditor, filed));
+  if (typeof found !== 'string') return { auditor, ...(found === undefined ? {} : { filed: found }) };
+  await flow.engine.run((work) => {
+    work.journal('disclosure', { what: 'auditor access refused', auditor: name, ...asked, why: found });
+  });
+  throw new TandemError('forbidden', `This is outside of the scope of ${name}: ${found}.`);
+}
+
 /** @throws {TandemError} `forbidden` outside of the scope, and as for staff: `not-found`, `not-ready` */
 export async function auditorPage(
   flow: FlowContext,
@@ -46,14 +90,9 @@ export async function auditorPage(
   name: string,
   request: AuditRequest,
 ): Promise<DisclosurePage> {
-  const auditor = auditorOf(flow, name);
-  const why = outside(auditor, request);
-  if (why !== undefined) {
-    await flow.engine.run((work) => {
-      work.journal('disclosure', { what: 'auditor access refused', auditor: name, ...request, why });
-    });
-    throw new TandemError('forbidden', `This is outside of the scope of ${name}: ${why}.`);
-  }
+  const { auditor, filed } = await admitted(flow, name, { ...request }, request.filed, (found) =>
+    outside(found, request),
+  );
   const { counterparties } = auditor;
   return disclosurePage(
     flow,
@@ -61,6 +100,7 @@ export async function auditorPage(
     { ...request, recipient: `auditor ${name}` },
     {
       ...(counterparties === undefined ? {} : { counterparties }),
+      ...(filed === undefined ? {} : { request: filed }),
       journal: { what: 'auditor access', auditor: name, ...request },
     },
   );

@@ -3,11 +3,13 @@
  * (docs/audit-formats.md). Lanes in the order of their keys, batches in their sequence: a page goes on where the one
  * before ended.
  */
+import { hash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import { alwaysDisclosed } from '../audit/records.ts';
 import type { DisclosurePolicy } from '../audit/bundle.ts';
 import { disclosureFormat, encodeLine, type PairLine, type PostingLine } from '../audit/disclosures/lines.ts';
 import { policyOf } from '../audit/disclosures/policies.ts';
+import type { FiledRequest } from '../chain/chain.ts';
 import { discloseTerms } from '../commitment/record.ts';
 import { operationFields, termsFields } from '../commitment/schema.ts';
 import { batchSecret } from '../commitment/secrets.ts';
@@ -20,7 +22,8 @@ import type { FlowContext } from '../flow/context.ts';
 import { loadSide, type Side } from '../flow/pair.ts';
 import { leafHashes } from '../flow/propose.ts';
 import { toTimestamp, type Hash, type Leg, type OperatorId, type PairId, type Role } from '../model/ids.ts';
-import type { View } from '../store/store.ts';
+import { handOver } from '../flow/requests/request.ts';
+import type { Tx, View } from '../store/store.ts';
 import type { DisclosurePage, DisclosureRequest } from './services.ts';
 
 /** A page ends with the batch that passes this. */
@@ -132,8 +135,30 @@ async function section(
 export interface PageScope {
   /** Batches with these operators and no others. */
   readonly counterparties?: readonly OperatorId[];
+  /** In the AuditLog: what the page is handed over for. */
+  readonly request?: FiledRequest;
   /** In place of what the journal says of a page for staff. */
   readonly journal: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * What the journal says of a text that is handed over under a request: the answer to the request names it.
+ * @throws {TandemError} `forbidden` once the answer is ordered
+ */
+export function handedUnder(
+  tx: Tx,
+  filed: FiledRequest | undefined,
+  text: string,
+): { readonly filedDigest?: Hash; readonly bytes?: number; readonly sha256?: string } {
+  if (filed === undefined) return {};
+  const handed = { bytes: Buffer.byteLength(text), sha256: hash('sha256', text) };
+  if (!handOver(tx, filed, handed)) {
+    throw new TandemError(
+      'forbidden',
+      `Request ${filed.request} has been answered: nothing more is handed over for it.`,
+    );
+  }
+  return { filedDigest: filed.digest, ...handed };
 }
 
 /** Journaled with each page, before it is given. @throws {TandemError} `not-found` for a policy; `not-ready` */
@@ -196,7 +221,7 @@ export async function disclosurePage(
   await engine.run((work) => {
     const { recipient, reason } = request;
     const who = scope?.journal ?? { what: 'disclosure file', from, to, policy: name, after, recipient, reason };
-    work.journal('disclosure', { ...who, batches, pairs });
+    work.journal('disclosure', { ...who, batches, pairs, ...handedUnder(work, scope?.request, text) });
   });
   return { text, batches, pairs, ...(next === undefined ? {} : { next }) };
 }

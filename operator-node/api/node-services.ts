@@ -25,6 +25,7 @@ import { auditorPage, auditScope } from './node-auditors.ts';
 import { discrepanciesOf } from './node-discrepancies.ts';
 import { disclosurePage } from './node-disclosures.ts';
 import { journalExcerpt } from './node-journal.ts';
+import { answerFor, openingOf, requestsOf } from './node-requests.ts';
 import { statementOf } from './node-statements.ts';
 import { capsOf, closeFor, compareWith, dischargeFor, paymentOf, setCap, windowsOf } from './node-windows.ts';
 import type { Disclosing, NodeServices, PairView, PhoneInboxes, Readiness } from './services.ts';
@@ -118,6 +119,9 @@ export function createNodeServices(parts: NodeServicesParts): NodeServices {
     windowPayment: (payment) => paymentOf(flow, payment),
     caps: () => capsOf(flow, payments),
     setCap: (cap) => setCap(flow, cap),
+    requests: () => requestsOf(flow),
+    answerRequest: (answer) => taking(() => answerFor(flow, answer)),
+    answerOpening: (request) => openingOf(flow, request),
     auditScope: (name) => Promise.resolve(auditScope(flow, name)),
     auditDisclosures: (name, request) => auditorPage(flow, payments, name, request),
     statement: (request) => statementOf(flow, request),

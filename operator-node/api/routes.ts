@@ -144,6 +144,48 @@ const auditDisclosures = route({
   run: async (services, { body, auditor }) => pageOf(await services.auditDisclosures(auditor, body)),
 });
 
+const requests = route({
+  operationId: 'requests',
+  method: 'get',
+  path: '/v1/requests',
+  token: 'admin',
+  summary: 'Auditors’ requests for disclosure to this operator, by the AuditLog: open, answered, late.',
+  query: schemas.noQuery,
+  answers: { 200: { description: 'All of them, in their order.', schema: schemas.requests } },
+  refusals: ['bad-request'],
+  run: async (services) => ok({ requests: await services.requests() }),
+});
+
+const answerRequest = route({
+  operationId: 'answerRequest',
+  method: 'post',
+  path: '/v1/requests/answer',
+  token: 'admin',
+  summary:
+    'Answers a request on chain with the salted digest of what was handed over. The same again has no second effect.',
+  body: { schema: schemas.answerRequest, maxBytes: schemas.maxStaffBodyBytes },
+  answers: { 200: { description: 'The request.', schema: schemas.requestView } },
+  refusals: ['not-found', 'conflict', 'unprocessable', 'not-ready', 'chain-unavailable', 'store-failed'],
+  run: async (services, { body }) => ok(await services.answerRequest(body)),
+});
+
+const answerOpening = route({
+  operationId: 'answerOpening',
+  method: 'get',
+  path: '/v1/requests/{request}/opening',
+  token: 'admin',
+  summary: 'What opens the answer to a request, for its auditor, in canonical JSON; journaled.',
+  params: schemas.byRequest,
+  query: schemas.noQuery,
+  answers: { 200: { description: 'The opening, byte for byte.', schema: schemas.evidenceBundle } },
+  refusals: ['bad-request', 'not-found', 'unprocessable', 'store-failed'],
+  run: async (services, { params }) => ({
+    status: 200,
+    text: await services.answerOpening(params.request),
+    type: 'application/json',
+  }),
+});
+
 const accounts = route({
   operationId: 'accounts',
   method: 'get',
@@ -561,6 +603,9 @@ export const routes: readonly Route[] = [
   windowPayment,
   caps,
   setCap,
+  requests,
+  answerRequest,
+  answerOpening,
   auditScope,
   auditDisclosures,
   users,

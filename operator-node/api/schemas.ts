@@ -171,8 +171,9 @@ export const disclosureRequest = z.strictObject({
     .meta({ description: 'The `after` that the page before ended with; without it from the first.' }),
 });
 
+const requestPattern = /^[1-9][0-9]{0,14}$/;
 export const auditRequest = disclosureRequest.omit({ recipient: true }).extend({
-  filed: format<string>(/^[1-9][0-9]{0,19}$/, 'the id of a request in the AuditLog', '17').optional(),
+  filed: format<string>(requestPattern, 'the number of a request in the AuditLog', '17').optional(),
 });
 export const auditScope = z.strictObject({
   auditor: z.string(),
@@ -184,6 +185,33 @@ export const auditScope = z.strictObject({
   expires: timestamp,
   requestsPerMinute: z.number().int().min(1),
   finalBlock: blockNumber.optional().meta({ description: 'The last block that can be asked for now.' }),
+});
+
+const sha256 = format<string>(/^[0-9a-f]{64}$/, 'a SHA-256 in 64 lower-case hex digits', '4d'.repeat(32));
+const requestNumber = z.number().int().min(1);
+export const requestView = z.strictObject({
+  request: requestNumber,
+  auditor: z.number().int().min(1).meta({ description: 'The auditor’s number in the AuditLog.' }),
+  state: z.enum(['open', 'ordered', 'answered']),
+  late: z.boolean().meta({ description: 'Not answered by its due time, or answered after it.' }),
+  digest: z.string().meta({ description: 'Salted, of what is asked: told outside of the chain.' }),
+  madeAt: timestamp,
+  filedAt: timestamp,
+  due: timestamp,
+  confidential: z.boolean(),
+  fetched: z.number().int().min(0).meta({ description: 'Texts that the auditor has fetched under it.' }),
+  ordered: z.string().optional().meta({ description: 'The salted digest that staff has answered with.' }),
+  files: z.array(sha256).optional(),
+  answer: z.string().optional().meta({ description: 'The salted digest in a final block.' }),
+  answeredAt: timestamp.optional(),
+});
+export const requests = z.strictObject({ requests: z.array(requestView) });
+export const answerRequest = z.strictObject({ request: requestNumber, files: z.array(sha256).max(10_000).default([]) });
+export const byRequest = z.strictObject({
+  request: z
+    .string({ error: say('a number') })
+    .regex(requestPattern, 'must be the number of a request in the AuditLog')
+    .transform(Number),
 });
 
 export const accounts = z.strictObject({

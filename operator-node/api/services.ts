@@ -236,6 +236,37 @@ export interface AuditRequest extends Omit<DisclosureRequest, 'recipient'> {
   readonly filed?: string | undefined;
 }
 
+/** An auditor's request for disclosure to this operator (docs/audit-access.md). */
+export interface RequestView {
+  readonly request: number;
+  /** In the AuditLog. */
+  readonly auditor: number;
+  /** `ordered`: staff has answered, and no final block has the answer yet. */
+  readonly state: 'open' | 'ordered' | 'answered';
+  /** Not answered by its due time, or answered after it. */
+  readonly late: boolean;
+  readonly digest: Hash;
+  readonly madeAt: Timestamp;
+  readonly filedAt: Timestamp;
+  readonly due: Timestamp;
+  readonly confidential: boolean;
+  /** Texts that the auditor has fetched under it. */
+  readonly fetched: number;
+  /** What staff has answered. */
+  readonly ordered?: Hash;
+  /** SHA-256 in hex of each. */
+  readonly files?: readonly string[];
+  /** What the chain has. */
+  readonly answer?: Hash;
+  readonly answeredAt?: Timestamp;
+}
+
+export interface RequestAnswer {
+  readonly request: number;
+  /** SHA-256 in hex of each file that was handed over. */
+  readonly files: readonly string[];
+}
+
 /** What an auditor may ask; absent is without a bound. */
 export interface AuditScope {
   readonly auditor: string;
@@ -293,6 +324,12 @@ export interface NodeServices {
     readonly asset: Asset;
     readonly cap: Amount | '';
   }): Promise<{ readonly operator: OperatorId; readonly asset: Asset; readonly agreed?: Amount }>;
+  /** Auditors' requests to this operator, in their order. */
+  requests(): Promise<readonly RequestView[]>;
+  /** @throws `not-found`, `conflict` for another answer, `unprocessable` where nothing was handed over */
+  answerRequest(answer: RequestAnswer): Promise<RequestView>;
+  /** What opens the answer on chain, in canonical JSON; journaled. @throws `not-found`, `unprocessable` */
+  answerOpening(request: number): Promise<string>;
   auditScope(auditor: string): Promise<AuditScope>;
   /** As `disclosures`, within the auditor's scope. @throws `forbidden` outside of it */
   auditDisclosures(auditor: string, request: AuditRequest): Promise<DisclosurePage>;

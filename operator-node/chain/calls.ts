@@ -42,6 +42,8 @@ const bound = {
   attestation: 60_000n,
   /** Two fresh slots of AuditLog, the registry's account, the event. */
   checkpoint: 110_000n,
+  /** Two fresh slots of a request in AuditLog, the registry's account, the event. */
+  answer: 110_000n,
   /** One call inside a multicall. */
   inner: 5_000n,
 } as const;
@@ -155,12 +157,17 @@ const callOf =
 
 export interface AuditLogCalls {
   checkpoint(operator: OperatorId, entry: number, head: Hash): ContractCall;
+  /** To an auditor's request: the salted digest of what was handed over. */
+  answer(operator: OperatorId, request: number, handedOver: Hash): ContractCall;
 }
 
 /** @param contract address of AuditLog */
 export function auditLogCalls(contract: string): AuditLogCalls {
   const call = callOf(contract, auditLogInterface);
-  return { checkpoint: (operator, entry, head) => call('checkpoint', [operator, entry, head], bound.checkpoint) };
+  return {
+    checkpoint: (operator, entry, head) => call('checkpoint', [operator, entry, head], bound.checkpoint),
+    answer: (operator, request, handedOver) => call('answer', [operator, request, handedOver], bound.answer),
+  };
 }
 
 /** @param contract address of PairSettlement */

@@ -61,6 +61,16 @@ export type ChainEvent =
       readonly payer: OperatorId;
       readonly reference: Hash;
     }
+  /** The AuditLog: an auditor asks an operator to disclose something; what it is, stands in a salted digest. */
+  | ({ readonly type: 'DisclosureRequested' } & RequestTerms)
+  /** The AuditLog: that operator's salted digest of what it handed over. */
+  | {
+      readonly type: 'DisclosureAnswered';
+      readonly request: number;
+      readonly operator: OperatorId;
+      readonly answer: Hash;
+      readonly late: boolean;
+    }
   /** Any change of a registry entry: read the operator again. */
   | { readonly type: 'OperatorChanged'; readonly operator: OperatorId };
 
@@ -82,6 +92,29 @@ export interface Checkpoint {
   readonly entry: number;
   readonly head: Hash;
   readonly timestamp: UnixSeconds;
+}
+
+/** What an auditor's request for disclosure shows on chain. */
+export interface RequestTerms {
+  /** From 1. */
+  readonly request: number;
+  /** The one that is asked. */
+  readonly operator: OperatorId;
+  /** The auditor's number in the AuditLog, from 1; an auditor that changes its account keeps it. */
+  readonly auditor: number;
+  /** Salted digest of batch, index, scope and reason. */
+  readonly digest: Hash;
+  /** When it was filed; of a confidential one, when its auditor says that it was made. */
+  readonly madeAt: UnixSeconds;
+  readonly due: UnixSeconds;
+  readonly confidential: boolean;
+}
+
+/** A request as the AuditLog has it at one block: open without an answer, overdue past `due`. There are no other states. */
+export interface FiledRequest extends RequestTerms {
+  /** Timestamp of the block that shows it. */
+  readonly filedAt: UnixSeconds;
+  readonly answered?: { readonly at: UnixSeconds; readonly answer: Hash };
 }
 
 export type OperatorStatus = 'unknown' | 'active' | 'suspended' | 'retired';
@@ -118,6 +151,8 @@ export interface ChainReader {
   nextSequence(initiator: OperatorId, acceptor: OperatorId, blockHash: Hash): Promise<number>;
   /** Undefined where that operator has anchored none, or the network has no AuditLog. */
   lastCheckpoint(operator: OperatorId, blockHash: Hash): Promise<Checkpoint | undefined>;
+  /** Undefined where no request of that number is filed, or the network has no AuditLog. */
+  disclosureRequest(request: number, blockHash: Hash): Promise<FiledRequest | undefined>;
   /** All operators ever admitted, at that block. */
   operators(blockHash: Hash): Promise<readonly OperatorEntry[]>;
   /** Operators whose entry was changed in blocks after that number, up to the newest; final or not. */

@@ -14,7 +14,16 @@ import {
 } from '../model/ids.ts';
 import type { Network } from '../model/records.ts';
 import { auditLogAbi, operatorRegistryAbi, pairSettlementAbi } from './abi.ts';
-import type { BatchOutcome, ChainEvent, ChainLog, Checkpoint, OperatorEntry, OperatorStatus } from './chain.ts';
+import type {
+  BatchOutcome,
+  ChainEvent,
+  ChainLog,
+  Checkpoint,
+  FiledRequest,
+  OperatorEntry,
+  OperatorStatus,
+  RequestTerms,
+} from './chain.ts';
 import type { RpcLog } from './wire.ts';
 
 export const registryInterface = new Interface(operatorRegistryAbi);
@@ -63,11 +72,10 @@ const operatorId = (value: unknown): OperatorId => {
 type EventType = ChainEvent['type'];
 type Decoder = (args: Result) => ChainEvent;
 
-type StatementEvent = 'StatementAnchored' | 'StatementDischarged';
+type AuditLogEvent =
+  'JournalCheckpoint' | 'StatementAnchored' | 'StatementDischarged' | 'DisclosureRequested' | 'DisclosureAnswered';
 
-const settlementEvents: Readonly<
-  Record<Exclude<EventType, 'OperatorChanged' | 'JournalCheckpoint' | StatementEvent>, Decoder>
-> = {
+const settlementEvents: Readonly<Record<Exclude<EventType, 'OperatorChanged' | AuditLogEvent>, Decoder>> = {
   BatchPrepared: (args) => ({
     type: 'BatchPrepared',
     batchId: batchId(args['batchId']),
@@ -105,7 +113,17 @@ const settlementEvents: Readonly<
   }),
 };
 
-const auditLogEvents: Readonly<Record<StatementEvent | 'JournalCheckpoint', Decoder>> = {
+const requestTerms = (request: unknown, field: (name: string) => unknown): RequestTerms => ({
+  request: small(request),
+  operator: operatorId(field('operatorId')),
+  auditor: small(field('auditorId')),
+  digest: hash(field('digest')),
+  madeAt: seconds(field('madeAt')),
+  due: seconds(field('due')),
+  confidential: field('confidential') === true,
+});
+
+const auditLogEvents: Readonly<Record<AuditLogEvent, Decoder>> = {
   JournalCheckpoint: (args) => ({
     type: 'JournalCheckpoint',
     operator: operatorId(args['operatorId']),
@@ -124,6 +142,17 @@ const auditLogEvents: Readonly<Record<StatementEvent | 'JournalCheckpoint', Deco
     payee: operatorId(args['payee']),
     payer: operatorId(args['payer']),
     reference: hash(args['referenceDigest']),
+  }),
+  DisclosureRequested: (args) => ({
+    type: 'DisclosureRequested',
+    ...requestTerms(args['requestId'], (name) => args[name] as unknown),
+  }),
+  DisclosureAnswered: (args) => ({
+    type: 'DisclosureAnswered',
+    request: small(args['requestId']),
+    operator: operatorId(args['operatorId']),
+    answer: hash(args['answer']),
+    late: args['late'] === true,
   }),
 };
 
@@ -223,6 +252,20 @@ export function decodeCheckpoint(data: Hex): Checkpoint | undefined {
   const entry = small(field('entry'));
   if (entry === 0) return undefined;
   return { entry, head: hash(field('head')), timestamp: seconds(field('timestamp')) };
+}
+
+/** What `disclosureRequest(id)` returned; undefined for a request that is not filed. */
+export function decodeRequest(request: number, data: Hex): FiledRequest | undefined {
+  const found: unknown = resultOf(auditLogInterface, 'disclosureRequest', data)[0];
+  const field = (name: string): unknown => (found as Result)[name];
+  const filedAt = seconds(field('filedAt'));
+  if (filedAt === 0) return undefined;
+  const at = seconds(field('answeredAt'));
+  return {
+    ...requestTerms(BigInt(request), field),
+    filedAt,
+    ...(at === 0 ? {} : { answered: { at, answer: hash(field('answer')) } }),
+  };
 }
 
 /** The one number that a view returned. */

@@ -3,7 +3,7 @@ import type { Interface } from 'ethers';
 import { TandemError } from '../errors.ts';
 import type { BatchId, Hash, Hex, OperatorId } from '../model/ids.ts';
 import type { Network } from '../model/records.ts';
-import type { BatchOutcome, Block, ChainLog, ChainReader, Checkpoint, OperatorEntry } from './chain.ts';
+import type { BatchOutcome, Block, ChainLog, ChainReader, Checkpoint, FiledRequest, OperatorEntry } from './chain.ts';
 import {
   auditLogInterface,
   decodeCheckpoint,
@@ -11,6 +11,7 @@ import {
   decodeLog,
   decodeOperator,
   decodeOutcome,
+  decodeRequest,
   registryInterface,
   settlementInterface,
 } from './decode.ts';
@@ -135,6 +136,11 @@ export class RpcReader implements ChainReader {
   async lastCheckpoint(operator: OperatorId, blockHash: Hash): Promise<Checkpoint | undefined> {
     if (this.#network.contracts.AuditLog === undefined) return undefined;
     return decodeCheckpoint(await this.#view(auditLogInterface, 'lastCheckpoint', [operator], blockHash));
+  }
+
+  async disclosureRequest(request: number, blockHash: Hash): Promise<FiledRequest | undefined> {
+    if (this.#network.contracts.AuditLog === undefined) return undefined;
+    return decodeRequest(request, await this.#view(auditLogInterface, 'disclosureRequest', [request], blockHash));
   }
 
   async operators(blockHash: Hash): Promise<readonly OperatorEntry[]> {

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { auditScope as scopeSchema } from '../api/schemas.ts';
 import { TandemError } from '../errors.ts';
+import { UsageError } from './devnet-file.ts';
 import { begunWith, writeDisclosures } from './disclose.ts';
 
 export interface AuditNode {
@@ -18,8 +19,8 @@ export interface AuditNode {
 export interface FetchJob {
   readonly policy: string;
   readonly reason: string;
-  /** Id of the request in the AuditLog. */
-  readonly filed?: string | undefined;
+  /** By operator, as each is asked by itself: the number of the request in the AuditLog. */
+  readonly filed: ReadonlyMap<number, string>;
 }
 
 export interface Blocks {
@@ -35,7 +36,7 @@ const pauseMillis = 1_000;
 type Answer =
   { readonly ok: true; readonly text: string } | { readonly ok: false; readonly later: number; readonly why: string };
 
-const laterCodes = new Set(['too-busy', 'not-ready']);
+const laterCodes = new Set(['too-busy', 'not-ready', 'chain-unavailable']);
 
 async function once({ url, token }: AuditNode, path: string, body: unknown): Promise<Answer> {
   let response: Response;
@@ -81,27 +82,42 @@ async function ask(node: AuditNode, path: string, body?: unknown): Promise<strin
   throw new TandemError('unprocessable', `${node.url}: ${why}`);
 }
 
-export async function scopeOf(node: AuditNode) {
+export type Scope = Awaited<ReturnType<typeof scopeOf>>;
+
+async function scopeOf(node: AuditNode) {
   const parsed = scopeSchema.safeParse(JSON.parse(await ask(node, '/v1/audit/scope')));
   if (parsed.success) return parsed.data;
   throw new TandemError('unprocessable', `${node.url} gives a scope of another form: ${parsed.error.message}`);
 }
 
+/** What each of these nodes allows. @throws {UsageError} where a request is named of an operator that is none of theirs */
+export async function scopesOf(nodes: readonly AuditNode[], { filed }: FetchJob): Promise<readonly Scope[]> {
+  const scopes: Scope[] = [];
+  for (const node of nodes) scopes.push(await scopeOf(node));
+  for (const operator of filed.keys()) {
+    if (scopes.some((scope) => scope.operator === operator)) continue;
+    const found = scopes.map((scope) => scope.operator).join(', ');
+    throw new UsageError(`--filed ${operator}=…: the nodes are those of operator ${found}.`);
+  }
+  return scopes;
+}
+
 /** Writes the operator's file of these blocks; one that was interrupted is taken up where it ended. */
 export async function fetchFile(
   node: AuditNode,
+  operator: number,
   file: string,
   { from, to }: Blocks,
-  { policy, reason, filed }: FetchJob,
+  { policy, reason, filed: requests }: FetchJob,
 ): Promise<{ readonly batches: number; readonly pairs: number }> {
+  const filed = requests.get(operator);
   const disclosures = ({ after }: { readonly after: string }): Promise<string> =>
     ask(node, '/v1/audit/disclosures', { from, to, policy, reason, after, ...(filed === undefined ? {} : { filed }) });
   return writeDisclosures({ disclosures }, file, { from, to, policy, reason, recipient: '' });
 }
 
 /** The blocks to ask for: as an interrupted file was begun, else what is asked for, within the scope. */
-export async function blocksOf(node: AuditNode, file: string, asked: Partial<Blocks>): Promise<Blocks> {
-  const scope = await scopeOf(node);
+export function blocksOf(scope: Scope, file: string, asked: Partial<Blocks>): Blocks {
   const begun = begunWith(file);
   const final = scope.finalBlock ?? 0;
   const { from = begun?.from ?? scope.fromBlock, to = begun?.to ?? Math.min(scope.toBlock ?? final, final) } = asked;
@@ -116,12 +132,15 @@ export async function fetchFor(
   job: FetchJob,
 ): Promise<string[]> {
   const files: string[] = [];
-  for (const node of nodes) {
-    const { operator, fromBlock, toBlock } = await scopeOf(node);
+  const scopes = await scopesOf(nodes, job);
+  for (const [at, node] of nodes.entries()) {
+    const scope = scopes[at];
+    if (scope === undefined) continue;
+    const { operator, fromBlock, toBlock } = scope;
     const within = { from: Math.max(from, fromBlock), to: Math.min(to, toBlock ?? to) };
     if (within.from > within.to) continue;
     const file = join(folder, `operator-${operator}-${within.from}-${within.to}.ndjson`);
-    if (!existsSync(file)) await fetchFile(node, file, within, job);
+    if (!existsSync(file)) await fetchFile(node, operator, file, within, job);
     files.push(file);
   }
   return files;

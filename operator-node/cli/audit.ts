@@ -5,6 +5,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { checkAnswer } from '../audit/checkAnswer.ts';
 import { parseBundle } from '../audit/format.ts';
 import { parseNetwork, type AuditNetwork } from '../audit/network.ts';
 import { pageOf } from '../audit/report/page.ts';
@@ -20,7 +21,7 @@ import { sdJwtOf } from '../audit/sdJwt.ts';
 import { bundleFiles, verifyMany } from '../audit/verifyMany.ts';
 import { TandemError } from '../errors.ts';
 import { parseCommand } from './arguments.ts';
-import { blocksOf, fetchFile, fetchFor, type AuditNode, type FetchJob } from './audit-fetch.ts';
+import { blocksOf, fetchFile, fetchFor, scopesOf, type AuditNode, type FetchJob } from './audit-fetch.ts';
 import { progressBar } from './audit-progress.ts';
 import { UsageError } from './devnet-file.ts';
 import { table } from './format.ts';
@@ -33,15 +34,18 @@ const usage = `usage: tandem audit scan FILE …      --network FILE --rpc URL �
        tandem audit report FILE …    --network FILE --rpc URL … --out FOLDER [--from BLOCK] [--to BLOCK]
        tandem audit verify PATH …    --network FILE --rpc URL … [--json]
        tandem audit fetch            --node URL --token-file FILE --reason WHY --out FILE [--from BLOCK] [--to BLOCK]
+       tandem audit answer OPENING FILE … --network FILE --rpc URL … [--json]
        tandem audit sd-jwt BUNDLE    --key FILE [--leg first|second]
 
 FILE are disclosure files, of all operators; PATH are evidence bundles, SD-JWTs of them, and folders of either. --rpc can
 be given more than once: endpoints that disagree are a finding. --state FILE is written, with FILE.index beside it, and
 the next scan goes on from there after it has checked that the chain still has the last block.
+OPENING is what opens an operator’s answer to a request (tandem request opening), FILE there what was handed over.
 In place of FILE, the nodes’ endpoints for auditors:
   --node URL           of a node’s API; more than once
   --token-file FILE    the auditor’s token there; one for each --node, in their order
-  --reason WHY         goes into the nodes’ journals, as does --filed ID, a request in the AuditLog
+  --reason WHY         goes into the nodes’ journals
+  --filed OPERATOR=N   what that operator is asked is its request N in the AuditLog; once for each operator
   --policy NAME        what is to be disclosed (${defaultPolicyName})
   --keep FOLDER        keeps the files that were fetched
 Further:
@@ -66,7 +70,7 @@ const options = {
   node: { type: 'string', multiple: true },
   'token-file': { type: 'string', multiple: true },
   reason: { type: 'string' },
-  filed: { type: 'string' },
+  filed: { type: 'string', multiple: true },
   policy: { type: 'string', default: defaultPolicyName },
   keep: { type: 'string' },
   windows: { type: 'string', multiple: true },
@@ -125,9 +129,21 @@ function nodesOf(values: Values): AuditNode[] {
   });
 }
 
+/** `OPERATOR=N` of each. */
+function requestsOf(filed: readonly string[] = []): ReadonlyMap<number, string> {
+  const requests = new Map<number, string>();
+  for (const text of filed) {
+    const [, operator = '', request = ''] = /^([1-9][0-9]{0,9})=([1-9][0-9]{0,14})$/.exec(text) ?? [];
+    if (request === '') throw new UsageError(`--filed ${text} is to be OPERATOR=N: its id, and its request’s number.`);
+    if (requests.has(Number(operator))) throw new UsageError(`--filed names operator ${operator} twice.`);
+    requests.set(Number(operator), request);
+  }
+  return requests;
+}
+
 function jobOf({ policy, reason, filed }: Values): FetchJob {
   if (reason === undefined) throw new UsageError('--node needs --reason.');
-  return { policy, reason, filed };
+  return { policy, reason, filed: requestsOf(filed) };
 }
 
 /** Where fetched files go: kept, or in a folder that is removed afterwards. */
@@ -268,14 +284,32 @@ async function runFetch(paths: readonly string[], values: Values, out: Output): 
   const job = jobOf(values);
   const [from, to] = [wholeNumber('from', values.from), wholeNumber('to', values.to)];
   const asked = { ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) };
-  const blocks = await blocksOf(node, file, asked);
-  const written = await fetchFile(node, file, blocks, job);
+  const [scope] = await scopesOf([node], job);
+  if (scope === undefined) throw new TandemError('internal', 'A node has a scope.');
+  const blocks = blocksOf(scope, file, asked);
+  const written = await fetchFile(node, scope.operator, file, blocks, job);
   if (values.json) out.stdout.write(`${JSON.stringify({ file, ...blocks, ...written })}\n`);
   else {
     const { batches, pairs } = written;
     out.stdout.write(`${file}: blocks ${blocks.from} to ${blocks.to}, ${batches} batches, ${pairs} pairs\n`);
   }
   return 0;
+}
+
+/** What was handed over against the operator's answer on chain. */
+async function runAnswer(paths: readonly string[], values: Values, out: Output): Promise<number> {
+  const [opening, ...files] = paths;
+  const network = networkOf(values.network);
+  const endpoints = endpointsOf(values.rpc);
+  if (opening === undefined || network === undefined || endpoints.length === 0)
+    throw new UsageError(`an opening, --network and --rpc are needed.\n${usage}`);
+  const findings = new Findings();
+  const chain = agreeing(endpoints, findings);
+  const checked = await checkAnswer(opening, readText(opening), files, { network, chain }, findings);
+  if (values.json)
+    out.stdout.write(`${JSON.stringify({ ...checked, counts: findings.counts, findings: findings.list })}\n`);
+  else out.stdout.write(`${[checked.said, ...findingLines(findings)].join('\n')}\n`);
+  return exitCodeOf(findings);
 }
 
 /** An evidence bundle as an SD-JWT: made by the operator, with its TLS key. */
@@ -293,6 +327,7 @@ async function runSdJwt(paths: readonly string[], values: Values, out: Output): 
 }
 
 const commands = {
+  answer: runAnswer,
   'sd-jwt': runSdJwt,
   fetch: runFetch,
   scan: runScan,

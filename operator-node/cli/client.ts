@@ -13,6 +13,8 @@ import type {
   PairView,
   Readiness,
   SetAsideMessage,
+  RequestAnswer,
+  RequestView,
   WindowComparison,
   WindowPayment,
   WindowView,
@@ -224,6 +226,14 @@ export class NodeClient {
 
   compareWindow(counterparty: string): Promise<WindowComparison> {
     return this.json('POST', '/v1/windows/compare', 'admin', { counterparty });
+  }
+
+  async requests(): Promise<RequestView[]> {
+    return (await this.json<{ requests: RequestView[] }>('GET', '/v1/requests', 'admin')).requests;
+  }
+
+  answerRequest(answer: RequestAnswer): Promise<RequestView> {
+    return this.json('POST', '/v1/requests/answer', 'admin', answer);
   }
 
   async caps(): Promise<CapState[]> {

@@ -19,6 +19,7 @@ import { erase } from './erase.ts';
 import { inbox } from './inbox.ts';
 import type { Output } from './output.ts';
 import { pair } from './pair.ts';
+import { request } from './request.ts';
 import { send } from './send.ts';
 import { setAside } from './set-aside.ts';
 import { statement } from './statement.ts';
@@ -50,9 +51,13 @@ const commands: Readonly<Record<string, { readonly run: Command; readonly summar
   verify: { run: verify, summary: 'BUNDLE --network FILE --rpc URL   an evidence bundle against the chain alone' },
   audit: {
     run: audit,
-    summary: 'scan | positions | report | verify | fetch   everything against the chain, with no node',
+    summary: 'scan | positions | report | verify | fetch | answer   everything against the chain, with no node',
   },
   disclose: { run: disclose, summary: '--from A --to B --out FILE   an operator’s disclosure file, for an auditor' },
+  request: {
+    run: request,
+    summary: 'list | answer | opening   what auditors ask of this operator on chain, and its answers',
+  },
   discrepancies: {
     run: discrepancies,
     summary: '[--batch ID]            batches attested differently, and the pairs at fault',

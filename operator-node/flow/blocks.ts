@@ -25,6 +25,7 @@ import {
 import type { FlowContext } from './context.ts';
 import { advance } from './flow.ts';
 import { isFinal, loadSide } from './pair.ts';
+import { applyRequest } from './requests/apply.ts';
 import type { SideEvent } from './steps.ts';
 import { applyStatement } from './windows/apply.ts';
 
@@ -76,6 +77,10 @@ function applyLog(flow: FlowContext, work: Work, block: Block, log: ChainLog): v
     case 'StatementAnchored':
     case 'StatementDischarged':
       applyStatement(flow, work, block, log);
+      break;
+    case 'DisclosureRequested':
+    case 'DisclosureAnswered':
+      applyRequest(flow, work, block, log);
       break;
     case 'OperatorChanged':
       break;

@@ -107,7 +107,7 @@ export interface AnchorContext extends Pick<FlowContext, 'self' | 'engine'> {
 }
 
 export class JournalAnchor {
-  readonly #calls: AuditLogCalls | undefined;
+  readonly #calls: Pick<AuditLogCalls, 'checkpoint'> | undefined;
   readonly #sender: Pick<TransactionSender, 'send'>;
   readonly #intervalMillis: number;
   /** Time of the newest block when the journal was first seen to wait for longer than an interval. */
@@ -116,7 +116,7 @@ export class JournalAnchor {
 
   /** Without `calls` the network has no AuditLog, and nothing is sent. */
   constructor(
-    calls: AuditLogCalls | undefined,
+    calls: Pick<AuditLogCalls, 'checkpoint'> | undefined,
     sender: Pick<TransactionSender, 'send'>,
     { anchorSeconds }: { readonly anchorSeconds: number },
   ) {

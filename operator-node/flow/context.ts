@@ -32,6 +32,7 @@ import type { JournalAnchor } from './checkpoint.ts';
 import type { Table } from './flow.ts';
 import type { Greetings } from './greet.ts';
 import type { OpenWork } from './open.ts';
+import type { AuditRequests } from './requests/requests.ts';
 import type { Submitter } from './submit.ts';
 import type { Windows } from './windows/windows.ts';
 
@@ -108,9 +109,10 @@ export interface FlowContext {
   readonly room: Room;
   readonly allowance: PeerAllowance;
   readonly caps: Caps;
-  /** Where statements of windows are anchored; undefined where the network has no AuditLog. */
+  /** Where statements of windows and answers to auditors are anchored; undefined where the network has no AuditLog. */
   readonly auditLog: SettlementDomain | undefined;
   readonly windows: Windows;
+  readonly requests: AuditRequests;
 }
 
 /** A fault of somebody: kept in the journal, told to staff, and the flow goes on. */

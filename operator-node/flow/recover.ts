@@ -13,5 +13,6 @@ export async function recover(flow: FlowContext): Promise<void> {
   await flow.submitter.load(flow);
   await flow.caps.load(flow.engine.store);
   await flow.windows.load(flow);
+  await flow.requests.load(flow);
   await flow.engine.recover();
 }

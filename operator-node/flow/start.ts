@@ -22,6 +22,8 @@ const pokeMillis = 5_000;
 const roomMillis = 1_000;
 /** How often it is asked whether the journal's head is to be anchored. */
 const anchorMillis = 1_000;
+/** How often it is asked whether an auditor's request is overdue, or an answer is to be sent. */
+const answerMillis = 1_000;
 const proposalsAtOnce = 128;
 /** More than one only when batches are signed again. */
 const offersAtOnce = 16;
@@ -61,6 +63,7 @@ export function startClocks(flow: FlowContext): void {
   engine.every(config.timing.batchMillis, 'batches', () => formBatches(flow));
   engine.every(config.timing.decideMillis, 'submit', () => flow.submitter.round());
   engine.every(config.timing.decideMillis, 'windows', () => flow.windows.round());
+  engine.every(answerMillis, 'answers', () => flow.requests.round());
   engine.every(sweepMillis, 'proposals', () => lapseProposals(flow));
   engine.every(anchorMillis, 'journal anchor', () => flow.anchor.round(flow));
   engine.every(roomMillis, 'disk', async () => {

@@ -5,6 +5,7 @@
 import { sentTable } from '../chain/sent.ts';
 import { forgetCheckpoint } from '../flow/checkpoint.ts';
 import type { FlowContext } from '../flow/context.ts';
+import { answerSubmissionTable } from '../flow/requests/requests.ts';
 import { submissionTable } from '../flow/submit.ts';
 
 /** Before the submitter looks at what is under way. `valid`: accounts of this operator as the registry has them, lower case. */
@@ -23,6 +24,7 @@ export async function forgetOldAccounts(
     for (const { key, tag } of old) {
       work.del(sentTable, key);
       work.del(submissionTable, tag);
+      work.del(answerSubmissionTable, tag);
       forgetCheckpoint(work, tag);
     }
     work.journal('staff', { did: 'forgot-old-account', transactions: old.length });

@@ -17,6 +17,7 @@ const checkpoint = 'flow/checkpoint.ts';
 const users = 'users/user.ts';
 const payments = 'domains/payments/records.ts';
 const window = 'flow/windows/window.ts';
+const request = 'flow/requests/request.ts';
 const goods = 'domains/goods/records.ts';
 
 export const tables: Readonly<Record<string, TableEntry>> = {
@@ -72,6 +73,18 @@ export const tables: Readonly<Record<string, TableEntry>> = {
     key: '<tag>',
     owner: 'flow/windows/windows.ts',
     holds: 'what a transaction under way is for',
+  },
+  request: { key: '<number, 12 digits>', owner: request, holds: 'an auditor’s request for disclosure, and its answer' },
+  'open-request': { key: '<number, 12 digits>', owner: request, holds: 'that no answer to a request is final' },
+  'handed-text': {
+    key: '<request, 12 digits>!<number, 8 digits>',
+    owner: request,
+    holds: 'the hash of what an auditor has fetched under a request',
+  },
+  'answer-submission': {
+    key: '<tag>',
+    owner: 'flow/requests/requests.ts',
+    holds: 'the request that a transaction under way answers',
   },
   inbound: { key: '<gateway’s message id>', owner: 'flow/receive.ts', holds: 'that a message was taken, and as what' },
   question: { key: '<userId>', owner: 'flow/question.ts', holds: 'open questions and the last closed ones' },

@@ -2,7 +2,9 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { join } from 'node:path';
+import { id } from 'ethers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { auditLogInterface } from '../../operator-node/chain/decode.ts';
 import { operationFields } from '../../operator-node/commitment/schema.ts';
 import { audit } from '../../operator-node/cli/audit.ts';
 import { main } from '../../operator-node/cli/main.ts';
@@ -12,9 +14,40 @@ import { until } from '../../scripts/devnet/wait.ts';
 import { TestNet } from './devnet.ts';
 
 let net: TestNet;
+const requestDigest = `0x${'d1'.repeat(32)}`;
+
+/** An auditor, admitted by whoever may, and its requests to both operators. */
+async function fileRequests(): Promise<void> {
+  const { rpcUrl } = net.file;
+  const { contracts } = JSON.parse(readFileSync(net.devnet.layout.networkFile, 'utf8')) as {
+    contracts: { OperatorRegistry: string; AuditLog: string };
+  };
+  const owner = await rpc<string>(rpcUrl, 'eth_call', [
+    { to: contracts.OperatorRegistry, data: id('owner()').slice(0, 10) },
+    'latest',
+  ]);
+  const auditor = `0x${'ad'.repeat(20)}`;
+  const act = async (from: string, name: string, args: readonly unknown[]): Promise<void> => {
+    await rpc(rpcUrl, 'hardhat_setBalance', [from, '0xde0b6b3a7640000']);
+    await rpc(rpcUrl, 'hardhat_impersonateAccount', [from]);
+    const data = auditLogInterface.encodeFunctionData(name, args);
+    const hash = await rpc<string>(rpcUrl, 'eth_sendTransaction', [{ from, to: contracts.AuditLog, data }]);
+    await until(
+      async () => (await rpc<{ status: string } | null>(rpcUrl, 'eth_getTransactionReceipt', [hash])) ?? undefined,
+      { timeoutMillis: 10_000, failure: () => `${name} is in no block` },
+    ).then(({ status }) => {
+      expect({ name, status }).toEqual({ name, status: '0x1' });
+    });
+  };
+  await act(`0x${owner.slice(-40)}`, 'admitAuditor', [auditor, auditor, 'Supervisor']);
+  for (const operator of [1, 2]) {
+    await act(auditor, 'requestDisclosure', [1, operator, requestDigest, 4_000_000_000]);
+  }
+}
+
 let toBlock: number;
 const pairs: string[] = [];
-const notes = ['lunch at Gamla Stan', 'half of the taxi', 'rent for november'];
+const notes = ['lunch at Gamla Stan', 'half of the taxi', 'rent for november', 'less the coffee'];
 const operators = ['aurora', 'borealis'] as const;
 
 async function cli(command: (args: readonly string[], out: never) => Promise<number>, args: readonly string[]) {
@@ -63,6 +96,14 @@ beforeAll(async () => {
   await settle('anna', 'elin', `PAY 120 ${notes[0]}`, 'JA', /120,00 SEK.*JA (\w+)/);
   await settle('anna', 'elin', `PAY 33 ${notes[1]}`, 'NEJ', /33,00 SEK.*JA (\w+)/);
   await settle('anna', 'ida', `REQUEST 20 ${notes[2]}`, 'JA', /20,00 SEK.*JA (\w+)/);
+  // Part of what Elin got goes back, by the ref of her receipt.
+  const [, ref = ''] = (await net.arrived('elin', /120,00 SEK.*Ref (\w{4})\b/)).match;
+  const refunding = net.received.length;
+  await net.send('elin', 'service', `REFUND 15 ${ref} ${notes[3]}`);
+  const { message: refund, match: code } = await net.arrived('anna', /refund you 15.*YES (\w+)/, refunding);
+  await net.send('anna', 'service', `YES ${code[1] ?? ''}`);
+  await net.arrived('elin', /^Du återbetalade .*15,00 SEK/, refunding);
+  pairs.push(refund.pair ?? '');
   const since = net.received.length;
   await net.send('anna', 'platform', 'BUY 11');
   pairs.push((await net.arrived('anna', /Your code: (W-\d+)\./, since)).message.pair ?? '');
@@ -74,6 +115,7 @@ beforeAll(async () => {
     },
     { timeoutMillis: 30_000, failure: () => 'batches are not reconciled' },
   );
+  await fileRequests();
   toBlock = Number(await rpc<string>(net.file.rpcUrl, 'eth_blockNumber'));
 });
 afterAll(async () => {
@@ -102,7 +144,7 @@ describe('tandem disclose', () => {
         { timeoutMillis: 10_000, failure: () => `${operator} does not see block ${toBlock}` },
       );
       expect(done).toMatchObject({ code: 0, errors: '' });
-      expect(done.out).toMatch(/ 4 pairs\n$/);
+      expect(done.out).toMatch(/ 5 pairs\n$/);
       expect((await disclosed(operator, 'full')).code).toBe(0);
     }
   });
@@ -115,7 +157,7 @@ describe('tandem audit', () => {
     expect(scanned.errors).toBe('');
     const result = JSON.parse(scanned.out) as { findings: unknown[]; totals: object; positions: object[] };
     expect(result.findings).toEqual([]);
-    expect(result.totals).toMatchObject({ pairs: 4, committed: 3, aborted: 1, open: 0 });
+    expect(result.totals).toMatchObject({ pairs: 5, committed: 4, aborted: 1, open: 0 });
     expect(scanned.code).toBe(0);
     const { positions } = await net
       .node('anna')
@@ -244,7 +286,7 @@ describe('tandem audit, from the nodes', () => {
   const tokenFile = (): string => net.devnet.layout.auditorTokenFile;
   const nodes = (token = tokenFile()): string[] =>
     net.file.operators.flatMap(({ apiUrl }) => ['--node', apiUrl, '--token-file', token]);
-  const asked = ['--reason', 'audit 17', '--filed', '17'];
+  const asked = ['--reason', 'audit 17', '--filed', '1=1', '--filed', '2=2'];
 
   it('refuses another token, and a policy outside of the scope', async () => {
     const other = join(net.dir, 'other.token');
@@ -258,6 +300,24 @@ describe('tandem audit, from the nodes', () => {
     expect((await cli(audit, ['scan', ...against(), ...nodes()])).errors).toContain('--node needs --reason');
   });
 
+  it('refuses a request of another operator, and one that is not on chain', async () => {
+    const scan = (...filed: string[]) =>
+      cli(audit, [
+        'scan',
+        ...against(),
+        ...nodes(),
+        '--reason',
+        'audit 17',
+        ...filed.flatMap((each) => ['--filed', each]),
+      ]);
+    expect((await scan('17')).errors).toContain('OPERATOR=N');
+    expect((await scan('3=1')).errors).toContain('the nodes are those of operator 1, 2');
+    const other = await scan('1=2');
+    expect(other).toMatchObject({ code: 2, out: '' });
+    expect(other.errors).toContain('request 2 is to operator 2, not to 1. (forbidden)');
+    expect((await scan('1=17')).errors).toContain('the AuditLog has no request 17 at final block');
+  });
+
   it('finds the same as in the files that were handed over', async () => {
     const state = join(net.dir, 'scan.json');
     const keep = join(net.dir, 'fetched');
@@ -266,7 +326,7 @@ describe('tandem audit, from the nodes', () => {
     ]);
     expect(scanned.errors).toBe('');
     const result = JSON.parse(scanned.out) as { totals: object; findings: unknown[]; to: number };
-    expect(result).toMatchObject({ totals: { pairs: 4, committed: 3, aborted: 1 }, findings: [] });
+    expect(result).toMatchObject({ totals: { pairs: 5, committed: 4, aborted: 1 }, findings: [] });
     expect(scanned.code).toBe(0);
     expect(readdirSync(keep).sort()).toEqual([1, 2].map((id) => `operator-${id}-${firstBlock()}-${result.to}.ndjson`));
     const again = await cli(audit, ['scan', ...against(), ...nodes(), ...asked, '--state', state, '--json']);
@@ -278,21 +338,88 @@ describe('tandem audit, from the nodes', () => {
     const [node = '', url = ''] = nodes();
     const range = ['--from', '0', '--to', String(toBlock)];
     const fetched = await cli(audit, [
-      'fetch',
-      node,
-      url,
-      '--token-file',
-      tokenFile(),
-      ...range,
-      ...asked,
-      '--out',
-      out,
+      ...['fetch', node, url, '--token-file', tokenFile(), ...range],
+      ...['--reason', 'audit 17', '--filed', '1=1', '--out', out],
     ]);
     expect(fetched).toMatchObject({ code: 0, errors: '' });
-    expect(fetched.out).toMatch(/, 4 pairs\n$/);
+    expect(fetched.out).toMatch(/, 5 pairs\n$/);
     // What the node had applied when it wrote the sections is another block.
     const body = (file: string): string => readFileSync(file, 'utf8').replaceAll(/"asOf":\{[^}]*\}/g, '');
     expect(body(out)).toBe(body(fileOf('aurora')));
+  });
+});
+
+describe('tandem request', () => {
+  const request = (operator: string, ...args: string[]) =>
+    cli(main, ['request', ...args, '--operator', operator, '--devnet', net.dir]);
+  const fetched = (): string => join(net.dir, 'fetched-aurora.ndjson');
+
+  it('shows staff what auditors ask of this operator, and what they have fetched for it', async () => {
+    const listed = await request('aurora', 'list', '--json');
+    expect(listed).toMatchObject({ code: 0, errors: '' });
+    const { requests } = JSON.parse(listed.out) as { requests: { request: number; fetched: number }[] };
+    expect(requests).toMatchObject([{ request: 1, auditor: 1, state: 'open', late: false, digest: requestDigest }]);
+    // Two scans, of which the second found nothing new and fetched all the same, and a file.
+    expect(requests[0]?.fetched).toBeGreaterThanOrEqual(2);
+    expect((await request('borealis', 'list')).out).toMatch(/\b2 +1 +open\b/);
+  });
+
+  it('answers on chain, once, with a digest that the auditor can open', async () => {
+    expect((await request('aurora', 'answer', '--request', '2', '--file', fetched())).errors).toContain('not-found');
+    const handed = fileOf('aurora');
+    const answer = () => request('aurora', 'answer', '--request', '1', '--file', handed, '--json');
+    const ordered = JSON.parse((await answer()).out) as { ordered: string; state: string };
+    expect(await answer()).toMatchObject({ code: 0, errors: '' });
+    const other = await request('aurora', 'answer', '--request', '1', '--file', fetched());
+    expect(other.errors).toContain('(conflict)');
+    const listed = await until(
+      async () => {
+        const { out } = await request('aurora', 'list', '--json');
+        const { requests } = JSON.parse(out) as { requests: { state: string }[] };
+        return requests[0]?.state === 'answered' ? requests : undefined;
+      },
+      { timeoutMillis: 20_000, failure: () => 'the answer is in no final block' },
+    );
+    expect(listed).toMatchObject([{ state: 'answered', late: false, answer: ordered.ordered }]);
+    // Of the other operator nothing is answered.
+    expect((await request('borealis', 'list')).out).toMatch(/\b2 +1 +open\b/);
+
+    const opening = join(net.dir, 'opening.json');
+    expect((await request('aurora', 'opening', '--request', '1', '--out', opening)).code).toBe(0);
+    const check = (file: string, ...files: string[]) => cli(audit, ['answer', file, ...files, ...against(), '--json']);
+    const kept = readdirSync(join(net.dir, 'fetched')).find((name) => name.startsWith('operator-1-')) ?? '';
+    const all = [handed, fetched(), join(net.dir, 'fetched', kept)];
+    const checked = await check(opening, ...all);
+    expect(checked.errors).toBe('');
+    // The second scan kept nothing of what it fetched.
+    expect(JSON.parse(checked.out)).toMatchObject({ files: 1, counts: { 'answer-unchecked': 1 } });
+    const { findings } = JSON.parse(checked.out) as { findings: object[] };
+    expect(findings).toMatchObject([{ evidence: { files: 0, texts: 1 } }]);
+    const foreign = await check(opening, ...all, fileOf('borealis'));
+    expect(JSON.parse(foreign.out)).toMatchObject({ counts: { 'answer-unchecked': 2 } });
+    const text = readFileSync(opening, 'utf8');
+    const changed = join(net.dir, 'opening-changed.json');
+    writeFileSync(
+      changed,
+      text.replace(/"bytes":(\d)/, (_, digit: string) => `"bytes":${(Number(digit) % 9) + 1}`),
+    );
+    const lied = await check(changed, ...all);
+    expect(lied.code).toBe(1);
+    expect(JSON.parse(lied.out)).toMatchObject({ counts: { 'answer-differs': 1 } });
+    // Nothing more is handed over for it.
+    const args = [
+      'fetch',
+      '--node',
+      net.file.operators[0]?.apiUrl ?? '',
+      '--token-file',
+      net.devnet.layout.auditorTokenFile,
+    ];
+    const after = await cli(audit, [
+      ...args,
+      ...['--reason', 'audit 17', '--filed', '1=1', '--out', join(net.dir, 'after.ndjson')],
+    ]);
+    expect(after.errors).toContain('request 1 has been answered');
+    toBlock = Number(await rpc<string>(net.file.rpcUrl, 'eth_blockNumber'));
   });
 });
 
@@ -393,6 +520,7 @@ describe('nobody is named', () => {
     const bundles = join(net.dir, 'bundles');
     const searched: Record<string, string> = {
       chain: await chainText(),
+      opening: readFileSync(join(net.dir, 'opening.json'), 'utf8'),
       ...Object.fromEntries(readdirSync(folder).map((name) => [name, readFileSync(join(folder, name), 'utf8')])),
       ...Object.fromEntries(operators.map((operator) => [operator, opened(readFileSync(fileOf(operator), 'utf8'))])),
       ...Object.fromEntries(
@@ -429,6 +557,10 @@ describe('nobody is named', () => {
         }
       }
     }
+    // A refund is among the pairs, and requests and an answer among the transactions that were searched.
+    expect(searched['aurora']).toContain('"refund"');
+    expect(searched['chain']).toContain(id('DisclosureRequested(uint64,uint32,uint32,bytes32,uint40,uint40,bool)'));
+    expect(searched['chain']).toContain(id('DisclosureAnswered(uint64,uint32,bytes32,bool)'));
     // The search can find: what is disclosed in full has them, in a file as in an SD-JWT.
     expect(opened(readFileSync(fileOf('aurora', 'full'), 'utf8'))).toContain(notes[0]);
     const full = readdirSync(bundles).find((name) => name.includes(`${pairs[0] ?? ''}-aurora-full`)) ?? '';
@@ -448,7 +580,7 @@ describe('settlement', () => {
     expect(settled.code).toBe(0);
     const { windows } = JSON.parse(settled.out) as { windows: { state: string; lines: { net: string }[] }[] };
     expect(windows.map(({ state }) => state)).toEqual(['discharged', 'discharged']);
-    // 120 paid by Anna, 20 that she asked of Ida; what the machine sold was on her own operator or not: by the postings.
+    // 120 paid by Anna, 15 of it paid back, 20 that she asked of Ida; what the machine sold was on her own operator or not: by the postings.
     expect(windows[0]?.lines.map(({ net: found }) => found)).toEqual(windows[1]?.lines.map(({ net: found }) => found));
     for (const name of ['anna', 'elin']) {
       const between = (await net.node(name).positions()).filter(({ operator }) => operator <= 2);

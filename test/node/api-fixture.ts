@@ -4,7 +4,7 @@ import { afterEach } from 'vitest';
 import { AuditorGate, type Auditor } from '../../operator-node/api/auditor-gate.ts';
 import type { ApiHooks } from '../../operator-node/api/app.ts';
 import { apiLimits, startApi, type ApiLimits, type RunningApi } from '../../operator-node/api/server.ts';
-import type { NodeServices, PairView, WindowView } from '../../operator-node/api/services.ts';
+import type { NodeServices, PairView, RequestView, WindowView } from '../../operator-node/api/services.ts';
 import type { Doubt } from '../../operator-node/recovery/doubt.ts';
 import type { ErasureState } from '../../operator-node/erasure/state.ts';
 import type { OutboundMessage } from '../../operator-node/messaging/gateway.ts';
@@ -116,6 +116,21 @@ export const window: WindowView = {
   ],
 };
 
+export const filedRequest: RequestView = {
+  request: 17,
+  auditor: 1,
+  state: 'open',
+  late: false,
+  digest: digest('d1'),
+  madeAt: '2026-11-23T10:00:00Z' as Timestamp,
+  filedAt: '2026-11-23T10:00:00Z' as Timestamp,
+  due: '2026-11-24T10:00:00Z' as Timestamp,
+  confidential: false,
+  fetched: 2,
+};
+
+export const openingText = '{"format":"tandem/answer/1"}';
+
 export const noDoubt: Doubt = {
   format: 'tandem/doubt/1',
   operator: 1 as OperatorId,
@@ -164,6 +179,9 @@ export function fakeServices(replace: Partial<NodeServices> = {}): NodeServices 
       note('auditDisclosures', { auditor, ...input }),
       { text: disclosureText, batches: 0, pairs: 0, next: 'initiator!2!000000000001' }
     ),
+    requests: async () => (note('requests'), [filedRequest]),
+    answerRequest: async (input) => (note('answerRequest', input), filedRequest),
+    answerOpening: async (input) => (note('answerOpening', input), openingText),
     windows: async (input) => (note('windows', input), [window]),
     closeWindow: async (input) => (note('closeWindow', input), window),
     dischargeWindow: async (input) => (note('dischargeWindow', input), window),

@@ -12,6 +12,7 @@ import {
   parseLine,
   parsePairLine,
 } from '../../operator-node/audit/disclosures/lines.ts';
+import type { FiledRequest } from '../../operator-node/chain/chain.ts';
 import { createDomains } from '../../operator-node/domains/registry.ts';
 import { systemRandom } from '../../operator-node/engine/clock.ts';
 import { Engine } from '../../operator-node/engine/engine.ts';
@@ -20,6 +21,7 @@ import { TandemError } from '../../operator-node/errors.ts';
 import { createBatch, peerCommitmentTable } from '../../operator-node/flow/batch.ts';
 import { cursorTable } from '../../operator-node/flow/blocks.ts';
 import type { FlowContext } from '../../operator-node/flow/context.ts';
+import { loadRequest, putRequest, textsOf } from '../../operator-node/flow/requests/request.ts';
 import { createSide, type Side } from '../../operator-node/flow/pair.ts';
 import {
   toTimestamp,
@@ -231,6 +233,11 @@ async function build(scope: Partial<Auditor>): Promise<void> {
   flow = {
     self: own,
     config,
+    auditLog: { chainId: 31_337n, contract: `0x${'a1'.repeat(20)}` },
+    chain: {
+      disclosureRequest: (request: number, at: Hash) =>
+        Promise.resolve(at === digest(50) ? onChain.find((each) => each.request === request) : undefined),
+    },
     settlement: { chainId: 31_337n, contract: `0x${'5e'.repeat(20)}` },
     domains: createDomains([payments, goods]),
     engine: new Engine({
@@ -242,6 +249,25 @@ async function build(scope: Partial<Auditor>): Promise<void> {
     }),
   } as unknown as FlowContext;
 }
+
+/** In the AuditLog at block 50, the last one that this node has applied. */
+const filed = (number: number, changes: Partial<FiledRequest> = {}): FiledRequest => ({
+  request: number,
+  operator: own,
+  auditor: 3,
+  digest: digest(number),
+  madeAt: 1_795_428_000 as UnixSeconds,
+  filedAt: 1_795_428_000 as UnixSeconds,
+  due: 1_795_438_000 as UnixSeconds,
+  confidential: false,
+  ...changes,
+});
+const onChain: readonly FiledRequest[] = [
+  filed(17),
+  filed(18, { operator: 2 as OperatorId }),
+  filed(19, { auditor: 4 }),
+  filed(20, { answered: { at: 1_795_428_001 as UnixSeconds, answer: digest(7) } }),
+];
 
 const request = (changes: Partial<AuditRequest> = {}): AuditRequest => ({
   from: 5,
@@ -309,7 +335,7 @@ describe('auditorPage', () => {
 
   it('leaves out every byte of batches with other operators, and journals what was handed over', async () => {
     await build({ counterparties: [2 as OperatorId] });
-    const { text, batches, pairs } = await page({ filed: '17' });
+    const { text, batches, pairs } = await page();
     expect(shapeOf(text)).toEqual(['header', '2-1', '1-2']);
     for (const other of [pairId(1), pairId(3), digest(1001), digest(1003)]) expect(text).not.toContain(other);
     expect({ batches, pairs }).toEqual({ batches: 2, pairs: 2 });
@@ -318,11 +344,67 @@ describe('auditorPage', () => {
         kind: 'disclosure',
         what: 'auditor access',
         auditor: 'supervisor',
-        ...request({ filed: '17' }),
+        ...request(),
         batches: 2,
         pairs: 2,
       },
     ]);
+  });
+
+  it.each([
+    ['21', /the AuditLog has no request 21 at final block 50/],
+    ['18', /request 18 is to operator 2, not to 1/],
+    ['19', /request 19 is of auditor 4 of the AuditLog, not of 3/],
+    ['20', /request 20 has been answered/],
+  ])('refuses request %s, which is not its own open request to this operator, and journals it', async (number, why) => {
+    await build({ auditorId: 3 });
+    await expect(page({ filed: number })).rejects.toMatchObject({
+      code: 'forbidden',
+      message: expect.stringMatching(why) as string,
+    });
+    expect(await journal()).toEqual([
+      expect.objectContaining({
+        what: 'auditor access refused',
+        filed: number,
+        why: expect.stringMatching(why) as string,
+      }),
+    ]);
+    expect(loadRequest(world.store.newest, Number(number))).toBeUndefined();
+  });
+
+  it('takes another auditor’s request where no number in the AuditLog is configured', async () => {
+    await build({});
+    expect(await page({ filed: '19' })).toMatchObject({ batches: 4 });
+  });
+
+  it('is refused where the network has no AuditLog', async () => {
+    await build({});
+    flow = { ...flow, auditLog: undefined };
+    await expect(page({ filed: '17' })).rejects.toMatchObject({
+      message: expect.stringMatching(/no AuditLog/) as string,
+    });
+  });
+
+  it('ties what it hands over to the request, until that is answered', async () => {
+    await build({ auditorId: 3 });
+    const { text } = await page({ filed: '17' });
+    const { next } = await page({ filed: '17', after: 'acceptor!2!000000000001' });
+    expect(next).toBeUndefined();
+    const sha256 = hash('sha256', text, 'hex');
+    const [first] = await journal();
+    expect(first).toMatchObject({ filed: '17', filedDigest: digest(17), bytes: Buffer.byteLength(text), sha256 });
+    const record = loadRequest(world.store.newest, 17);
+    expect(record).toMatchObject({ texts: 2, auditor: 3 });
+    if (record === undefined) throw new Error('no record');
+    expect(textsOf(world.store.newest, record)[0]).toEqual({ bytes: Buffer.byteLength(text), sha256 });
+    const order = { salt: '0'.repeat(32), files: [], digest: digest(8), at: now };
+    await world.store.transact((tx) => {
+      putRequest(tx, { ...record, order });
+    });
+    await expect(page({ filed: '17' })).rejects.toMatchObject({
+      message: expect.stringMatching(/been answered/) as string,
+    });
+    expect(loadRequest(world.store.newest, 17)?.texts).toBe(2);
   });
 
   it('has no empty page, and none that is said to follow and is not there', async () => {

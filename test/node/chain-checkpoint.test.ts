@@ -80,6 +80,34 @@ describe('AuditLog', () => {
     }
   });
 
+  it('takes an answer within its gas limit; the request is read back open, and answered', async () => {
+    const { chain, AuditLog, network, readerOf } = await openAuditLog();
+    const reader = readerOf(network);
+    const { id, account } = chain.aurora;
+    const act = (from: Parameters<typeof chain.act>[0], name: string, args: readonly unknown[]) =>
+      chain.act(from, AuditLog, auditLogInterface.encodeFunctionData(name, args));
+    await chain.fund(chain.stranger.address);
+    await act(chain.authority, 'admitAuditor', [chain.stranger.address, chain.stranger.address, 'Supervisor']);
+    const due = 2 ** 40 - 1;
+    const asked = await act(chain.stranger, 'requestDisclosure', [1, id, headOf('d'), due]);
+    const terms = { request: 1, operator: id, auditor: 1, digest: headOf('d'), due, confidential: false };
+    expect(await reader.logs(asked.blockHash)).toMatchObject([{ type: 'DisclosureRequested', ...terms }]);
+    const open = await reader.disclosureRequest(1, asked.blockHash);
+    expect(open).toMatchObject({ ...terms, madeAt: open?.filedAt });
+    expect(open).not.toHaveProperty('answered');
+    expect(await reader.disclosureRequest(2, asked.blockHash)).toBeUndefined();
+    expect(await readerOf(chain.network).disclosureRequest(1, asked.blockHash)).toBeUndefined();
+
+    const call = auditLogCalls(AuditLog).answer(id, 1, headOf('e'));
+    const { gasUsed, blockHash } = await chain.act(account, call.to, call.data);
+    expect(BigInt(gasUsed)).toBeLessThan(call.gasLimit);
+    const event = { type: 'DisclosureAnswered', request: 1, operator: id, answer: headOf('e'), late: false };
+    expect(await reader.logs(blockHash)).toMatchObject([event]);
+    expect(await reader.disclosureRequest(1, blockHash)).toMatchObject({ ...terms, answered: { answer: headOf('e') } });
+    // As it was in a block before.
+    expect(await reader.disclosureRequest(1, asked.blockHash)).toEqual(open);
+  });
+
   it('is not asked where the network has none, and its refusals have words', async () => {
     const { chain, readerOf } = await openAuditLog();
     const { hash } = await chain.reader().finalHead();

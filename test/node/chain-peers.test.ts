@@ -190,6 +190,7 @@ describe('ChainPeers', () => {
       batchOutcome: (batch, hash) => reader.batchOutcome(batch, hash),
       nextSequence: (initiator, acceptor, hash) => reader.nextSequence(initiator, acceptor, hash),
       lastCheckpoint: (operator, hash) => reader.lastCheckpoint(operator, hash),
+      disclosureRequest: (request, hash) => reader.disclosureRequest(request, hash),
       operators: (hash) => reader.operators(hash),
       operatorsChangedAfter: (number) => reader.operatorsChangedAfter(number),
     };

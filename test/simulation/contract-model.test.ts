@@ -347,6 +347,8 @@ function encode(call: Call, { OperatorRegistry, PairSettlement }: Network['contr
       return on(PairSettlement, settlementInterface, 'settle', [call.batch, call.first, call.second, call.decisions]);
     case 'anchorStatement':
     case 'discharge':
+    case 'requestDisclosure':
+    case 'answer':
       throw new Error(`${call.name} is none of the calls that are compared here`);
     case 'attest':
       return on(PairSettlement, settlementInterface, 'attest', [call.operator, call.attestations]);

@@ -73,21 +73,28 @@ function leads(excerpt: Excerpt): Finding {
     : fails(`entry ${entry} comes out as 0x${found.hash}; the head that it names is ${head}`);
 }
 
-async function networkOf(chain: AuditChain, network: AuditNetwork, excerpt: Excerpt, at: Hash): Promise<Finding> {
+/** That `named` and the endpoint are of the network file's chain and AuditLog. `what`: what names them. */
+export async function checkAuditLog(
+  chain: AuditChain,
+  network: AuditNetwork,
+  what: string,
+  named: Pick<Excerpt, 'chainId' | 'auditLog'>,
+  at: Hash,
+): Promise<Finding> {
   const { AuditLog } = network.contracts;
   if (AuditLog === undefined || network.codeHashes.AuditLog === undefined) {
-    return fails('the network file names no AuditLog: nothing says where heads are anchored');
+    return fails('the network file names no AuditLog: nothing says where to look');
   }
   const [chainId, genesis, code] = await Promise.all([chain.chainId(), chain.block(0), chain.code(AuditLog, at)]);
-  const expected: readonly (readonly [what: string, wanted: string, found: string])[] = [
-    ['the excerpt’s chain id', network.chainId, excerpt.chainId],
-    ['the excerpt’s AuditLog', AuditLog, excerpt.auditLog],
+  const expected: readonly (readonly [name: string, wanted: string, found: string])[] = [
+    [`the ${what}’s chain id`, network.chainId, named.chainId],
+    [`the ${what}’s AuditLog`, AuditLog, named.auditLog],
     ['the endpoint’s chain id', network.chainId, `${chainId}`],
     ['the endpoint’s genesis block', network.genesisHash, genesis?.hash ?? 'none'],
     ['the code hash of AuditLog', network.codeHashes.AuditLog, keccak256(code)],
   ];
-  for (const [what, wanted, found] of expected) {
-    if (wanted !== found) return fails(`${what} is ${found}; the network file has ${wanted}`);
+  for (const [name, wanted, found] of expected) {
+    if (wanted !== found) return fails(`${name} is ${found}; the network file has ${wanted}`);
   }
   return holds(`chain ${network.chainId}, AuditLog ${AuditLog}`);
 }
@@ -119,7 +126,7 @@ async function onChain(
     note('network', fails('the endpoint has no block that is final by the network’s rule'));
     return;
   }
-  if (!note('network', await networkOf(chain, network, excerpt, final.hash))) return;
+  if (!note('network', await checkAuditLog(chain, network, 'excerpt', excerpt, final.hash))) return;
   const { entry, head, block } = excerpt.anchor;
   const heads = await headsOf(chain, excerpt.auditLog, excerpt.operator, final.number, network.firstBlock);
   const known = heads.some((each) => each.entry === entry && each.head === head && each.block === block.number);

@@ -145,6 +145,19 @@ export const findingCatalogue = {
     means:
       'An entry of a journal may be written later than it says: it was anchored later than allowed, or earlier than its time.',
   },
+  'answer-differs': {
+    severity: 'breach',
+    means: 'The opening of an answer is not of the answer that its operator has on chain.',
+  },
+  'answer-late': {
+    severity: 'late',
+    means: 'A request for disclosure was answered after its due time, or not at all.',
+  },
+  'answer-unchecked': {
+    severity: 'incomplete',
+    means:
+      'What an answer names was not given to be checked, or what was given is not named, text by text, by the answer.',
+  },
   'bundle-unpinned': { severity: 'incomplete', means: 'No network file said which chain and contract to ask.' },
 } as const satisfies Readonly<Record<string, Entry>>;
 

@@ -1,7 +1,7 @@
-/** The part of AuditLog that windows use, as a model: the same guards in the same order, the same events. */
-import type { ChainEvent } from '../../../operator-node/chain/chain.ts';
+/** The part of AuditLog that windows and answers use, as a model: the same guards in the same order, the same events. */
+import type { ChainEvent, FiledRequest } from '../../../operator-node/chain/chain.ts';
 import { dischargeToSign, statementToSign } from '../../../operator-node/commitment/auditLogData.ts';
-import type { Hash, Hex, OperatorId } from '../../../operator-node/model/ids.ts';
+import type { Hash, Hex, OperatorId, UnixSeconds } from '../../../operator-node/model/ids.ts';
 import type { SettlementDomain } from '../../../operator-node/model/records.ts';
 import { chainId } from '../setting.ts';
 import type { Call } from './contract.ts';
@@ -14,10 +14,47 @@ type Signed = (operator: OperatorId, digest: Hash, signature: Hex) => boolean;
 export class ModelAuditLog {
   readonly #counterparties: Map<string, OperatorId>;
   readonly #discharges: Map<string, Hash>;
+  readonly #requests: Map<number, FiledRequest>;
 
   constructor(from?: ModelAuditLog) {
     this.#counterparties = new Map(from === undefined ? [] : from.#counterparties);
     this.#discharges = new Map(from === undefined ? [] : from.#discharges);
+    this.#requests = new Map(from === undefined ? [] : from.#requests);
+  }
+
+  filed(request: number): FiledRequest | undefined {
+    return this.#requests.get(request);
+  }
+
+  request(
+    { auditor, operator, digest, due }: Extract<Call, { name: 'requestDisclosure' }>,
+    timestamp: number,
+  ): ChainEvent[] {
+    if (due <= timestamp) throw new Revert('AuditLogDueOutOfRange', BigInt(timestamp + 1), BigInt(due));
+    const terms = {
+      request: this.#requests.size + 1,
+      operator,
+      auditor,
+      digest,
+      madeAt: timestamp as UnixSeconds,
+      due: due as UnixSeconds,
+      confidential: false,
+    };
+    this.#requests.set(terms.request, { ...terms, filedAt: timestamp as UnixSeconds });
+    return [{ type: 'DisclosureRequested', ...terms }];
+  }
+
+  answer({ operator, request, handedOver }: Extract<Call, { name: 'answer' }>, timestamp: number): ChainEvent[] {
+    const found = this.#requests.get(request);
+    if (found === undefined) throw new Revert('AuditLogUnknownRequest', BigInt(request));
+    if (found.operator !== operator) {
+      throw new Revert('AuditLogNotRequested', BigInt(request), BigInt(found.operator), BigInt(operator));
+    }
+    if (found.answered !== undefined) {
+      throw new Revert('AuditLogAlreadyAnswered', BigInt(request), found.answered.answer, handedOver);
+    }
+    this.#requests.set(request, { ...found, answered: { at: timestamp as UnixSeconds, answer: handedOver } });
+    return [{ type: 'DisclosureAnswered', request, operator, answer: handedOver, late: timestamp > found.due }];
   }
 
   call(call: Extract<Call, { name: 'anchorStatement' | 'discharge' }>, signed: Signed): ChainEvent[] {

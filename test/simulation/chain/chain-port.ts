@@ -8,6 +8,7 @@ import type {
   ChainWriter,
   Checkpoint,
   Fees,
+  FiledRequest,
   OperatorEntry,
   Receipt,
 } from '../../../operator-node/chain/chain.ts';
@@ -101,6 +102,10 @@ export class ChainPort implements ChainReader, ChainWriter {
 
   lastCheckpoint(operator: OperatorId, blockHash: Hash): Promise<Checkpoint | undefined> {
     return this.#ask(() => this.#byHash(blockHash).state.lastCheckpoint(operator));
+  }
+
+  disclosureRequest(request: number, blockHash: Hash): Promise<FiledRequest | undefined> {
+    return this.#ask(() => this.#byHash(blockHash).state.disclosureRequest(request));
   }
 
   operators(blockHash: Hash): Promise<readonly OperatorEntry[]> {

@@ -4,7 +4,13 @@
  * State is immutable by batch: a copy of the maps is a snapshot.
  */
 import type { Decision, Attestation } from '../../../operator-node/chain/calls.ts';
-import type { BatchOutcome, ChainEvent, Checkpoint, OperatorStatus } from '../../../operator-node/chain/chain.ts';
+import type {
+  BatchOutcome,
+  ChainEvent,
+  Checkpoint,
+  FiledRequest,
+  OperatorStatus,
+} from '../../../operator-node/chain/chain.ts';
 import type { BatchId, Hash, Hex, OperatorId, UnixSeconds } from '../../../operator-node/model/ids.ts';
 import type { Batch } from '../../../operator-node/model/records.ts';
 import { ModelAuditLog } from './audit-log.ts';
@@ -25,6 +31,15 @@ export type Call =
   | { readonly name: 'attest'; readonly operator: OperatorId; readonly attestations: readonly Attestation[] }
   /** Of AuditLog: the model has one contract for all three. */
   | { readonly name: 'checkpoint'; readonly operator: OperatorId; readonly entry: number; readonly head: Hash }
+  /** By the auditor's account, which is not modelled: any sender, of any number. */
+  | {
+      readonly name: 'requestDisclosure';
+      readonly auditor: number;
+      readonly operator: OperatorId;
+      readonly digest: Hash;
+      readonly due: number;
+    }
+  | { readonly name: 'answer'; readonly operator: OperatorId; readonly request: number; readonly handedOver: Hash }
   | { readonly name: 'multicall'; readonly calls: readonly Call[] }
   | {
       readonly name: 'anchorStatement';
@@ -157,6 +172,14 @@ export class Contract {
       }
       case 'checkpoint':
         return this.#checkpoint(context, call.operator, call.entry, call.head);
+      case 'requestDisclosure':
+        if (!this.#registry.has(call.operator)) throw new Revert('AuditLogUnknownOperator', BigInt(call.operator));
+        return this.#log.request(call, context.timestamp);
+      case 'answer':
+        if (!this.#isAccount(call.operator, context)) {
+          throw new Revert('AuditLogNotOperatorAccount', BigInt(call.operator), context.sender);
+        }
+        return this.#log.answer(call, context.timestamp);
       case 'anchorStatement':
       case 'discharge':
         return this.#log.call(call, (operator, digest, signature) =>
@@ -215,6 +238,10 @@ export class Contract {
 
   lastCheckpoint(operator: OperatorId): Checkpoint | undefined {
     return this.#checkpoints.get(operator);
+  }
+
+  disclosureRequest(request: number): FiledRequest | undefined {
+    return this.#log.filed(request);
   }
 
   reconciliation(batchId: BatchId): Reconciliation {

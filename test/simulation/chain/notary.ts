@@ -93,6 +93,7 @@ export function cheapNotary(chainId: bigint): Notary {
     },
     auditLog: {
       checkpoint: (operator, entry, head) => callOf({ name: 'checkpoint', operator, entry, head }),
+      answer: (operator, request, handedOver) => callOf({ name: 'answer', operator, request, handedOver }),
     },
     statementCalls: {
       anchorStatement: ({ operatorA, operatorB, statement, signatureA: first, signatureB: second }) =>
@@ -243,6 +244,13 @@ function callOf(data: Hex): Call {
       };
     case 'checkpoint':
       return { name: 'checkpoint', operator: Number(first) as OperatorId, entry: Number(second), head: third as Hash };
+    case 'answer':
+      return {
+        name: 'answer',
+        operator: Number(first) as OperatorId,
+        request: Number(second),
+        handedOver: third as Hash,
+      };
     case 'anchorStatement':
       return {
         name: 'anchorStatement',

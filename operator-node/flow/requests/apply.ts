@@ -1,0 +1,37 @@
+/** What final blocks say of auditors' requests to this operator. */
+import type { Block, ChainLog } from '../../chain/chain.ts';
+import type { Work } from '../../engine/engine.ts';
+import type { FlowContext } from '../context.ts';
+import { loadRequest, putRequest } from './request.ts';
+
+type RequestLog = Extract<ChainLog, { type: 'DisclosureRequested' | 'DisclosureAnswered' }>;
+
+export function applyRequest(flow: FlowContext, work: Work, block: Block, log: RequestLog): void {
+  if (log.operator !== flow.self) return;
+  const known = loadRequest(work, log.request);
+  if (log.type === 'DisclosureRequested') {
+    const { request, operator, auditor, digest, madeAt, due, confidential } = log;
+    if (known !== undefined) return;
+    const terms = { request, operator, auditor, digest, madeAt, due, confidential };
+    const record = putRequest(work, { ...terms, filedAt: block.timestamp, texts: 0 });
+    work.journal('disclosure', { what: 'request filed', request, auditor, digest, due, block: block.number });
+    work.emit({ type: 'disclosure-requested', request, auditor, due });
+    work.afterwards(() => {
+      flow.requests.moved(record);
+    });
+    return;
+  }
+  const { request, answer, late } = log;
+  work.journal('disclosure', { what: 'request answered', request, answer, late, block: block.number });
+  work.emit({ type: 'disclosure-answered', request, late });
+  if (known?.order?.digest !== answer) {
+    // Signed with this operator's key, and not by what its staff has said.
+    work.journal('fault', { what: 'an answer on chain that this node did not order', request, answer });
+    work.emit({ type: 'alarm', what: 'unknown-answer-on-chain', request });
+  }
+  if (known === undefined) return;
+  const record = putRequest(work, { ...known, answered: { at: block.timestamp, answer } });
+  work.afterwards(() => {
+    flow.requests.moved(record);
+  });
+}
