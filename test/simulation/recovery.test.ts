@@ -5,6 +5,7 @@ import { goldenRun } from './golden.ts';
 import { restorePoints, restoreRun, type RestorePoint } from './restores.ts';
 import { numberOf } from './setting.ts';
 import type { RestorePlan, SealedBatch } from './restore.ts';
+import { close, pay } from './windows.ts';
 import type { Scripted, World } from './world.ts';
 
 const [aurora, borealis] = [1, 2] as OperatorId[] as [OperatorId, OperatorId];
@@ -297,4 +298,45 @@ describe('going on without a peer', () => {
     );
     expect(said).toContain('TandemError: The node is not in recovery.');
   });
+});
+
+describe('a settlement window of the lost store', () => {
+  const script: readonly Scripted[] = [
+    { atMillis: 0, from: [1, 1], to: [2, 1], text: 'PAY 5 lunch' },
+    { atMillis: 50, from: [2, 2], to: [1, 2], text: 'PAY 2' },
+    { atMillis: 100, from: [1, 2], to: [2, 2], text: 'REQUEST 1 rent' },
+  ];
+
+  // Signed at 12 s, anchored at about 14 s, discharged at about 20 s.
+  for (const proposer of operators) {
+    it(`proposed by operator ${proposer}: is asked for again, booked once, and the next one follows it`, async () => {
+      const wrong: string[] = [];
+      let alarms = 0;
+      for (const operator of operators) {
+        for (const [snapshotAt, lostAt] of [
+          [0, 35],
+          [0, 49],
+          [12, 56],
+          [30, 70],
+          [50, 70],
+        ] as const) {
+          const plan: RestorePlan = { operator, snapshotAt, lostAt };
+          const staff = [
+            {
+              atMillis: 12_000,
+              act: (world: World) => {
+                close(world, proposer, otherOf(proposer));
+              },
+            },
+            { atMillis: 18_000, act: pay },
+          ];
+          const { violation, lines } = await restoreRun(plan, { script, staff, spanMillis: 24_000, trace: true });
+          if (violation !== undefined) wrong.push(`${operator}, ${snapshotAt} to ${lostAt}: ${violation.message}`);
+          alarms += lines.filter((line) => line.includes('unknown-statement-on-chain')).length;
+        }
+      }
+      expect(wrong).toEqual([]);
+      expect(alarms).toBeGreaterThan(0);
+    });
+  }
 });

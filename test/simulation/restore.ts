@@ -51,6 +51,13 @@ export type SealedBatch = Extract<Answer<'sealed'>, { answer: 'batch' }>;
 /** A side as it was when the store was lost. */
 type Sides = ReadonlyMap<string, SideState>;
 
+/** Of what the lost store had signed, and the new one does not know. */
+const forgottenOnChain: ReadonlySet<string> = new Set([
+  'foreign-journal-head',
+  'unknown-statement-on-chain',
+  'unknown-discharge-on-chain',
+]);
+
 export class Restore {
   readonly plan: RestorePlan;
   readonly #world: World;
@@ -153,7 +160,7 @@ export class Restore {
 
   /** A batch that the lost store alone had pairs for is refused, as it must be. */
   expects(event: EngineEvent): boolean {
-    if (event['what'] === 'foreign-journal-head') return true;
+    if (forgottenOnChain.has(String(event['what']))) return true;
     // It was on its way when the keys were rotated.
     const signature = event['signature'];
     if (typeof signature === 'string' && this.#oldKeys.some((key) => signature.startsWith(key))) return true;

@@ -164,10 +164,35 @@ export async function askForSignatures(
       continue;
     }
     const answer = await flow.channel.call(peer, 'window', { window: asMessage(window.content) });
-    if (answer.answer === 'later') return;
+    if (answer.answer === 'later') {
+      if (answer.reason === 'number') await remind(flow, peer, number);
+      return;
+    }
     if (answer.answer === 'signed') await takeSignatures(flow, window, answer);
     else await notSigned(flow, window, answer.answer === 'refused' ? answer.reason : 'differs');
   }
+}
+
+/** More than these, forgotten at once, wait until the peer closes a window of its own. */
+const mostForgotten = 100;
+
+/**
+ * The peer is not at this number: it has lost windows that it had signed. Those are asked of it again, from the last that
+ * it takes; it adds up each anew, and what the chain had of its statements it books then. This one is asked for again later.
+ */
+async function remind(flow: FlowContext, peer: OperatorId, number: number): Promise<void> {
+  const ask = async (earlier: number): Promise<Answer<'window'> | undefined> => {
+    const window = loadWindow(flow.engine.newest, peer, earlier);
+    if (window === undefined || !isBound(window)) return undefined;
+    return flow.channel.call(peer, 'window', { window: asMessage(window.content) });
+  };
+  let at = number - 1;
+  for (; at > number - mostForgotten; at -= 1) {
+    const answer = await ask(at);
+    if (answer === undefined) return;
+    if (answer.answer !== 'later' || answer.reason !== 'number') break;
+  }
+  for (at += 1; at < number; at += 1) if ((await ask(at))?.answer !== 'signed') return;
 }
 
 async function notSigned(flow: FlowContext, { peer, content }: WindowRecord, refusal: string): Promise<void> {
