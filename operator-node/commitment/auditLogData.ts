@@ -19,10 +19,25 @@ const discharge = TypedDataEncoder.from({
   ],
 });
 
-const digest = ({ chainId, contract }: SettlementDomain, structHash: string): Hash => {
-  const domain = { name: 'Tandem audit log', version: '1', chainId, verifyingContract: contract.toLowerCase() };
-  return keccak256(concat(['0x1901', TypedDataEncoder.hashDomain(domain), structHash])) as Hash;
-};
+/** A node has one domain for good, and its hash costs as much as what is signed. */
+const separators = new WeakMap<SettlementDomain, string>();
+
+function separatorOf(domain: SettlementDomain): string {
+  const { chainId, contract } = domain;
+  const separator =
+    separators.get(domain) ??
+    TypedDataEncoder.hashDomain({
+      name: 'Tandem audit log',
+      version: '1',
+      chainId,
+      verifyingContract: contract.toLowerCase(),
+    });
+  separators.set(domain, separator);
+  return separator;
+}
+
+const digest = (domain: SettlementDomain, structHash: string): Hash =>
+  keccak256(concat(['0x1901', separatorOf(domain), structHash])) as Hash;
 
 /** `contract` of the domain is the AuditLog. A is the operator with the lower id. */
 export const statementToSign = (

@@ -13,7 +13,7 @@ import { toUnixSeconds, type BatchId, type Hex, type Role } from '../model/ids.t
 import type { SignedBatch } from '../model/records.ts';
 import { table, type Tx } from '../store/store.ts';
 import { executedOf } from './attest.ts';
-import { loadBatch, type KnownBatch } from './batch.ts';
+import { batchKey, batchStateTable, loadBatch, type BatchState, type KnownBatch } from './batch.ts';
 import type { FlowContext } from './context.ts';
 import type { OpenBatch } from './open.ts';
 import type { Side, SideState } from './pair.ts';
@@ -116,35 +116,31 @@ export class Submitter {
     this.running = true;
     this.carriedNow.clear();
     try {
-      const batches = [...flow.open.allBatches()].sort((a, b) => a.sequence - b.sequence);
-      const known = new Map<string, KnownBatch>();
-      for (const { batchId, role } of batches) {
-        const found = loadBatch(flow.engine.newest, batchId, role);
-        if (found !== undefined) known.set(`${batchId}!${role}`, found);
-      }
-      if (!this.hasWork(flow, batches, known)) return;
+      if (!this.hasWork(flow)) return;
       await flow.engine.run((work) => {
-        this.carry(flow, work, batches, known);
-        this.sendDecisions(flow, work, batches, known);
-        this.attest(flow, work, batches, known);
+        const batches = [...flow.open.allBatches()].sort((a, b) => a.sequence - b.sequence);
+        this.carry(flow, work, batches);
+        this.sendDecisions(flow, work, batches);
+        this.attest(flow, work, batches);
       });
     } finally {
       this.running = false;
     }
   }
 
-  private hasWork(flow: FlowContext, batches: readonly OpenBatch[], known: ReadonlyMap<string, KnownBatch>): boolean {
+  private hasWork(flow: FlowContext): boolean {
     for (const ofBatch of this.decisions.values()) {
       for (const { tag } of ofBatch.values()) if (tag === undefined) return true;
     }
-    return batches.some((open) => {
-      const found = known.get(`${open.batchId}!${open.role}`);
-      return found !== undefined && (this.carryDue(flow, open, found) || this.attestDue(open, found));
-    });
+    for (const open of flow.open.allBatches()) {
+      const state = flow.engine.newest.get(batchStateTable, batchKey(open.batchId, open.role));
+      if (this.carryDue(flow, open, state) || this.attestDue(open, state)) return true;
+    }
+    return false;
   }
 
-  private carryDue(flow: FlowContext, { batchId, role, peer }: OpenBatch, { state }: KnownBatch): boolean {
-    if (state.state !== 'countersigned' || state.prepared !== undefined) return false;
+  private carryDue(flow: FlowContext, { batchId, role, peer }: OpenBatch, state: BatchState | undefined): boolean {
+    if (state?.state !== 'countersigned' || state.prepared !== undefined) return false;
     if (state.initiatorSignature === undefined || state.acceptorSignature === undefined) return false;
     if (state.othersVoid === true || state.ownVoid === true) return false;
     if (this.underWay.has(`carry!${batchId}`) || this.waits('carry', batchId)) return false;
@@ -153,10 +149,10 @@ export class Submitter {
     return role === 'initiator' || hasPassed(flow.engine.clock, state.since, flow.config.timing.carrySeconds * 1000);
   }
 
-  private attestDue({ batchId, role, peer }: OpenBatch, { state }: KnownBatch): boolean {
+  private attestDue({ batchId, role, peer }: OpenBatch, state: BatchState | undefined): boolean {
     if (role === 'acceptor' && peer === this.flow?.self) return false;
     return (
-      state.remaining === 0 &&
+      state?.remaining === 0 &&
       state.prepared !== undefined &&
       state.attested === undefined &&
       !this.underWay.has(`attest!${batchId}`) &&
@@ -197,17 +193,11 @@ export class Submitter {
     }
   }
 
-  private carry(
-    flow: FlowContext,
-    work: Work,
-    batches: readonly OpenBatch[],
-    known: ReadonlyMap<string, KnownBatch>,
-  ): void {
+  private carry(flow: FlowContext, work: Work, batches: readonly OpenBatch[]): void {
     // In order of sequence: whoever carries n carries those before it too.
     for (const open of batches) {
-      const found = known.get(`${open.batchId}!${open.role}`);
-      if (found === undefined || !this.carryDue(flow, open, found)) continue;
-      const signed = signedBatch(found);
+      if (!this.carryDue(flow, open, work.get(batchStateTable, batchKey(open.batchId, open.role)))) continue;
+      const signed = signedBatch(loadBatch(work, open.batchId, open.role));
       if (signed === undefined) continue;
       this.submit(
         work,
@@ -218,17 +208,13 @@ export class Submitter {
     }
   }
 
-  private sendDecisions(
-    flow: FlowContext,
-    work: Work,
-    batches: readonly OpenBatch[],
-    known: ReadonlyMap<string, KnownBatch>,
-  ): void {
+  private sendDecisions(flow: FlowContext, work: Work, batches: readonly OpenBatch[]): void {
     const headTime = flow.chainView.headTime ?? toUnixSeconds(work.now);
     const anchored: Decision[] = [];
     for (const open of batches) {
-      const found = known.get(`${open.batchId}!acceptor`);
-      if (open.role !== 'acceptor' || found === undefined || open.deadline < headTime) continue;
+      if (open.role !== 'acceptor' || open.deadline < headTime || !this.decisions.has(open.batchId)) continue;
+      const found = loadBatch(work, open.batchId, 'acceptor');
+      if (found === undefined) continue;
       const entries = this.entriesOf(open.batchId, found.record.batch.count);
       if (entries.length === 0 || this.waits('decide', open.batchId)) continue;
       if (found.state.prepared !== undefined) {
@@ -239,7 +225,7 @@ export class Submitter {
       if (signed === undefined) continue;
       for (const before of batches) {
         if (before.role === 'acceptor' && before.peer === open.peer && before.sequence < open.sequence)
-          this.carryFirst(work, before, known);
+          this.carryFirst(work, before);
       }
       this.carriedNow.add(open.batchId);
       this.submit(
@@ -255,8 +241,8 @@ export class Submitter {
   }
 
   /** From the account that the settle goes from, so that it lands first. */
-  private carryFirst(work: Work, before: OpenBatch, known: ReadonlyMap<string, KnownBatch>): void {
-    const found = known.get(`${before.batchId}!acceptor`);
+  private carryFirst(work: Work, before: OpenBatch): void {
+    const found = loadBatch(work, before.batchId, 'acceptor');
     if (
       found === undefined ||
       found.state.prepared !== undefined ||
@@ -310,15 +296,11 @@ export class Submitter {
     return [...masks].map(([word, mask]) => ({ batchId, word, ...mask }));
   }
 
-  private attest(
-    flow: FlowContext,
-    work: Work,
-    batches: readonly OpenBatch[],
-    known: ReadonlyMap<string, KnownBatch>,
-  ): void {
+  private attest(flow: FlowContext, work: Work, batches: readonly OpenBatch[]): void {
     const due = batches.flatMap((open) => {
-      const found = known.get(`${open.batchId}!${open.role}`);
-      return found !== undefined && this.attestDue(open, found) ? [found] : [];
+      if (!this.attestDue(open, work.get(batchStateTable, batchKey(open.batchId, open.role)))) return [];
+      const found = loadBatch(work, open.batchId, open.role);
+      return found === undefined ? [] : [found];
     });
     for (const group of this.grouped('attest', due, ({ record }) => record.batchId)) {
       const attestations = group.map((found) => ({
@@ -404,7 +386,9 @@ const decideSubmission = (entries: readonly Decision[]): Extract<Submission, { k
   })),
 });
 
-function signedBatch({ record, state }: KnownBatch): SignedBatch | undefined {
+function signedBatch(found: KnownBatch | undefined): SignedBatch | undefined {
+  if (found === undefined) return undefined;
+  const { record, state } = found;
   const { initiatorSignature, acceptorSignature, othersVoid, ownVoid } = state;
   if (initiatorSignature === undefined || acceptorSignature === undefined) return undefined;
   if (othersVoid === true || ownVoid === true) return undefined;

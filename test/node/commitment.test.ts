@@ -1,6 +1,6 @@
 import { createHash, createHmac } from 'node:crypto';
 import fc from 'fast-check';
-import { SigningKey, Wallet } from 'ethers';
+import { SigningKey, TypedDataEncoder, Wallet } from 'ethers';
 import { describe, expect, it } from 'vitest';
 import { fromHex, toHash, toHex } from '../../operator-node/commitment/bytes.ts';
 import { disclose, disclosureDigest, parseDisclosure } from '../../operator-node/commitment/disclosure.ts';
@@ -229,6 +229,58 @@ describe('recoverSigner', () => {
     };
     const typedDomain = { name: 'Tandem', version: '1', chainId: domain.chainId, verifyingContract: domain.contract };
     expect(await wallet.signTypedData(typedDomain, types, batch)).toBe(signature);
+  });
+});
+
+describe('batchIdOf', () => {
+  const domain = { chainId: 31337n, contract: '0x00000000000000000000000000000000000000aa' };
+  const types = {
+    Batch: [
+      { name: 'initiator', type: 'uint32' },
+      { name: 'acceptor', type: 'uint32' },
+      { name: 'sequence', type: 'uint64' },
+      { name: 'deadline', type: 'uint40' },
+      { name: 'count', type: 'uint16' },
+      { name: 'root', type: 'bytes32' },
+    ],
+  };
+  const batch = { initiator: 1, acceptor: 2, sequence: 1, deadline: 1_790_000_000, count: 1, root: secret } as Batch;
+
+  it('refuses what the types have no room for', () => {
+    const wrong: Partial<Record<keyof Batch, unknown>>[] = [
+      { initiator: 2 ** 32 },
+      { acceptor: -1 },
+      { sequence: 2n ** 64n },
+      { sequence: -1 },
+      { sequence: 1.5 },
+      { deadline: 2 ** 40 },
+      { count: 65_536 },
+      { count: Number.NaN },
+      { root: secret.slice(0, -2) },
+      { root: `${secret}00` },
+      { root: `0x${'zz'.repeat(32)}` },
+    ];
+    for (const change of wrong) {
+      expect(() => batchIdOf(domain, { ...batch, ...change } as Batch), JSON.stringify(Object.keys(change))).toThrow();
+    }
+  });
+
+  it('is the EIP-712 digest that the library makes, whatever was hashed before', () => {
+    const typedDomain = { name: 'Tandem', version: '1', chainId: domain.chainId, verifyingContract: domain.contract };
+    const anyBatch = fc.record({
+      initiator: fc.nat({ max: 2 ** 32 - 1 }),
+      acceptor: fc.nat({ max: 2 ** 32 - 1 }),
+      sequence: fc.oneof(fc.maxSafeNat(), fc.bigInt({ min: 0n, max: 2n ** 64n - 1n })),
+      deadline: fc.nat({ max: 2 ** 40 - 1 }),
+      count: fc.nat({ max: 65_535 }),
+      root: bytes32.map(toHash),
+    });
+    fc.assert(
+      fc.property(anyBatch, (any) => {
+        const expected = TypedDataEncoder.hash(typedDomain, types, any);
+        expect(batchIdOf(domain, any as unknown as Batch)).toBe(expected);
+      }),
+    );
   });
 });
 

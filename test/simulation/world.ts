@@ -466,11 +466,12 @@ export class World {
 
   /** Whoever has spent everything would be told so, and nothing would be shown. */
   async #fund({ operator, number }: Person, id: string): Promise<void> {
-    const staff = this.node(operator).serving?.node.staff;
-    if (staff === undefined) throw new Error('a node is not up');
+    // Healed a moment ago, where no pair had to be waited for, it may still be starting.
+    await this.#until(20_000, () => this.node(operator).serving !== undefined, 'the node of the payer is up');
+    const deposit = { id, number, asset: 'SEK' as Asset, amount: '100' as Amount, reason: 'at the counter' };
     let done = false;
-    const moved = staff
-      .move('deposit', { id, number, asset: 'SEK' as Asset, amount: '100' as Amount, reason: 'at the counter' })
+    const moved = this.node(operator)
+      .serving?.node.staff.move('deposit', deposit)
       .then(() => {
         done = true;
       });
