@@ -136,6 +136,8 @@ export async function verifyJournal(
   { from = emptyHead, limit = Infinity }: JournalRange = {},
 ): Promise<JournalChecked> {
   const head = store.newest.get(journalHeadTable, 'head') ?? emptyHead;
+  // What is looked through below is what is on disk, and the head may be on its way there.
+  await store.transact(() => undefined);
   let to = from;
   let entries = 0;
   const stop = (fault: string): JournalChecked => ({ to, entries, fault });

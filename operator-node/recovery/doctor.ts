@@ -7,7 +7,7 @@ import type { Channel } from '../channel/channel.ts';
 import type { Request } from '../channel/messages.ts';
 import { checkBooks } from '../domains/payments/books.ts';
 import { journalEntry, verifyJournal } from '../engine/journal.ts';
-import { dischargeTable, type DischargeRecord } from '../domains/payments/records.ts';
+import { dischargeTable } from '../domains/payments/records.ts';
 import { TandemError } from '../errors.ts';
 import {
   batchStateTable,
@@ -161,7 +161,7 @@ async function pairsAndBatches(store: Store, notes: Notes): Promise<void> {
       notes.add('store', `Batch ${key} counts ${state.remaining} pairs without an outcome; ${open} have none`);
     }
   }
-  for await (const [key, { next }] of store.scan(laneTable)) {
+  for await (const [key] of store.scan(laneTable)) {
     let expected = 1;
     for await (const [at] of store.scan(laneBatchTable, { prefix: `${key}!` })) {
       const sequence = Number(at.slice(key.length + 1));
@@ -169,23 +169,28 @@ async function pairsAndBatches(store: Store, notes: Notes): Promise<void> {
       expected = sequence + 1;
     }
     notes.count('lanes');
-    // The last one may be refused, and its number free again.
+    // As it is now, so not behind what the scan has shown. The last one may be refused, and its number free again.
+    const next = store.newest.get(laneTable, key)?.next ?? 1;
     if (expected > next + 1) notes.add('store', `Lane ${key} is at ${next} and holds batch ${expected - 1}`);
   }
 }
 
 /** Windows against the ledger: what is discharged is booked once, and what is not stays in the position. */
 async function windows({ self, store }: DoctorParts, notes: Notes): Promise<void> {
-  const booked = new Map<string, DischargeRecord>();
-  for await (const [statement, record] of store.scan(dischargeTable)) booked.set(statement, record);
-  for await (const [key, window] of store.scan(windowTable)) {
+  // First: a window is there before it is booked.
+  const booked: string[] = [];
+  for await (const [statement] of store.scan(dischargeTable)) booked.push(statement);
+  const statements = new Set<string>();
+  for await (const [key] of store.scan(windowTable)) {
+    const window = store.newest.get(windowTable, key);
+    if (window === undefined) continue;
     notes.count('windows');
     const { content, lines, state, refusal } = window;
     if (state === 'differs') {
       notes.add('store', `Window ${key} is not signed by the other operator (${refusal ?? ''}): tandem window compare`);
     }
     for (const line of lines) {
-      const found = booked.get(line.statement);
+      const found = store.newest.get(dischargeTable, line.statement);
       const owed = owedBy(self, content, line).toString();
       if (line.discharged !== undefined && found?.amount !== owed) {
         notes.add(
@@ -196,10 +201,12 @@ async function windows({ self, store }: DoctorParts, notes: Notes): Promise<void
       if (line.discharged === undefined && found !== undefined) {
         notes.add('store', `Window ${key} is booked in ${line.asset} and not discharged`);
       }
-      booked.delete(line.statement);
+      statements.add(line.statement);
     }
   }
-  for (const statement of booked.keys()) notes.add('store', `The discharge of ${statement} is of no window`);
+  for (const statement of booked) {
+    if (!statements.has(statement)) notes.add('store', `The discharge of ${statement} is of no window`);
+  }
 }
 
 async function ownEntry({ peers, self, signer, account }: DoctorParts, notes: Notes): Promise<void> {
@@ -250,8 +257,9 @@ async function anchoredJournal({ self, store, reader }: DoctorParts, notes: Note
 
 /** How far each lane is on the chain, and here. */
 async function lanes({ self, store, reader, peers }: DoctorParts, notes: Notes): Promise<void> {
-  const block = await reader.finalHead();
+  // In this order: what is applied here is never ahead of what the chain says afterwards.
   const cursor = store.newest.get(cursorTable, 'chain');
+  const block = await reader.finalHead();
   if (cursor !== undefined && cursor.number > block.number) {
     notes.add('chain', `The store has applied block ${cursor.number}; the newest final block is ${block.number}`);
   }
@@ -276,13 +284,21 @@ async function lanes({ self, store, reader, peers }: DoctorParts, notes: Notes):
   }
 }
 
-/** What was executed and released here against the bits on the chain, all at one block. */
+/** What was executed and released here against the bits on the chain, at a block that is no older than what is here. */
 async function outcomes({ store, reader }: DoctorParts, notes: Notes): Promise<void> {
-  const block = await reader.finalHead();
+  let block = await reader.finalHead();
   const known = new Map<BatchId, BatchOutcome>();
   for await (const [key, record] of store.scan(batchTable)) {
     const state = store.newest.get(batchStateTable, key);
     if (state === undefined || state.state === 'refused') continue;
+    const ends = endsOf(store, record);
+    const applied = store.newest.get(cursorTable, 'chain')?.number ?? 0;
+    if (applied > block.number) {
+      known.clear();
+      block = await reader.finalHead();
+      // An endpoint that is behind: `lanes` says so, and nothing can be compared.
+      if (applied > block.number) continue;
+    }
     let outcome = known.get(record.batchId);
     if (outcome === undefined) {
       known.clear();
@@ -293,24 +309,36 @@ async function outcomes({ store, reader }: DoctorParts, notes: Notes): Promise<v
       notes.add('chain', `Batch ${record.batchId} was seen in block ${state.prepared.number} and is not on the chain`);
     }
     notes.count('batches on chain');
-    compareSides(store, record, outcome, block.hash, notes);
+    compareEnds(ends, outcome, block.hash, notes);
   }
 }
 
-function compareSides(store: Store, record: BatchRecord, outcome: BatchOutcome, at: Hash, notes: Notes): void {
-  record.pairs.forEach((pair: PairId, index) => {
-    const state = loadSide(store.newest, pair, record.role === 'initiator' ? 'first' : 'second')?.state;
-    if (state?.batch !== record.batchId || !isFinal(state)) return;
+interface End {
+  readonly pair: PairId;
+  readonly index: number;
+  readonly state: string;
+}
+
+/** The pairs of a batch that are final here. */
+function endsOf(store: Store, { batchId, pairs, role }: BatchRecord): readonly End[] {
+  return pairs.flatMap((pair, index) => {
+    const state = loadSide(store.newest, pair, role === 'initiator' ? 'first' : 'second')?.state;
+    return state?.batch === batchId && isFinal(state) ? [{ pair, index, state: state.state }] : [];
+  });
+}
+
+function compareEnds(ends: readonly End[], outcome: BatchOutcome, at: Hash, notes: Notes): void {
+  for (const { pair, index, state } of ends) {
     const bit = 1n << BigInt(index & 255);
     const committed = outcome.prepared && ((outcome.commitWords[index >> 8] ?? 0n) & bit) !== 0n;
     notes.count('outcomes on chain');
-    if (committed !== (state.state === 'committed')) {
+    if (committed !== (state === 'committed')) {
       notes.add(
         'chain',
-        `Pair ${pair} is ${state.state} here and ${committed ? 'committed' : 'not committed'} on the chain at block ${at}`,
+        `Pair ${pair} is ${state} here and ${committed ? 'committed' : 'not committed'} on the chain at block ${at}`,
       );
     }
-  });
+  }
 }
 
 async function everyPeer({ self, peers, channel, hello: greeting }: DoctorParts, notes: Notes): Promise<void> {

@@ -9,7 +9,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { TandemError } from '../errors.ts';
 import { plainCodec, type Codec, type KeysOf } from './codec.ts';
 import type { Disk, DiskOp } from './disk.ts';
-import { diskKey, diskRange, everything } from './keys.ts';
+import { diskKey, diskRange, everything, tableOf } from './keys.ts';
 import { keyTables, userKeyTable } from './personal.ts';
 import { Recent } from './recent.ts';
 import type { Range, Store, Table, Tx, View } from './store.ts';
@@ -116,6 +116,18 @@ export class GroupCommitStore implements Store {
     const skip = table.name.length + 1;
     for await (const [key, text] of this.#disk.entries(diskRange(table.name, range))) {
       yield [key.slice(skip), this.#decode(key, text) as V];
+    }
+  }
+
+  async *moment(
+    tables: readonly Table<unknown>[],
+  ): AsyncGenerator<readonly [table: string, key: string, value: unknown]> {
+    const refusal = this.#refusal();
+    if (refusal !== undefined) throw refusal;
+    const names = new Set(tables.map(({ name }) => name));
+    for await (const [key, text] of this.#disk.entries(everything)) {
+      const name = tableOf(key);
+      if (names.has(name)) yield [name, key.slice(name.length + 1), this.#decode(key, text)];
     }
   }
 

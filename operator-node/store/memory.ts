@@ -5,7 +5,7 @@
 import { TandemError } from '../errors.ts';
 import type { Disk, DiskOp, DiskRange } from './disk.ts';
 import { GroupCommitStore, type StoreOptions } from './group-commit.ts';
-import { compareKeys } from './keys.ts';
+import { compareKeys, tableOf } from './keys.ts';
 import type { Store } from './store.ts';
 
 /** `lost`: nothing of the write came to the disk; `kept`: all of it did, but nobody was told. */
@@ -168,8 +168,6 @@ export class SimulatedDisk {
     if (this.#owner !== owner) throw new TandemError('store-failed', 'The simulated process has crashed or was closed');
   }
 }
-
-const tableOf = (key: string): string => key.slice(0, key.indexOf('!'));
 
 /** @throws {TandemError} `store-failed` when the disk is open already. */
 export function openMemoryStore(disk: SimulatedDisk = new SimulatedDisk(), options: StoreOptions = {}): Store {

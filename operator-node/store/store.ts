@@ -45,6 +45,8 @@ export interface Store extends AsyncDisposable {
   readonly newest: View;
   /** What is on disk, in key order. */
   scan<V>(table: Table<V>, range?: Range): AsyncIterable<readonly [key: string, value: V]>;
+  /** What is on disk in all of these tables at one and the same moment, in key order, each row with its table's name. */
+  moment(tables: readonly Table<unknown>[]): AsyncIterable<readonly [table: string, key: string, value: unknown]>;
   /** Writes out what is pending, then releases the folder. */
   close(): Promise<void>;
 }

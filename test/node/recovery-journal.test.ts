@@ -37,6 +37,17 @@ function change(disk: SimulatedDisk, key: string, how: (record: Record<string, u
 }
 
 describe('verifyJournal', () => {
+  it('of a journal that is being written goes to what was its head when it began', async () => {
+    const store = openMemoryStore(await written(3));
+    const fourth = store.transact((tx) => {
+      appendJournal(tx, 4 as UnixMillis, random, 'order', { n: 4 });
+    });
+    expect(await verifyJournal(store)).toMatchObject({ entries: 4 });
+    expect((await verifyJournal(store)).fault).toBeUndefined();
+    await fourth;
+    await store.close();
+  });
+
   it.each([
     ['a missing entry', (disk: SimulatedDisk) => lose(disk, keyOf(4)), /Entry 4 is missing/],
     ['the last entry missing', (disk: SimulatedDisk) => lose(disk, keyOf(9)), /ends at 8; its head is 9/],

@@ -153,6 +153,7 @@ describe('statementOf', () => {
           yield* world.store.scan(table, range);
         })();
       },
+      moment: (tables) => world.store.moment(tables),
       close: () => world.store.close(),
       [Symbol.asyncDispose]: () => world.store.close(),
     };

@@ -251,6 +251,29 @@ export function storeBehavior(makeHarness: () => Promise<StoreHarness>): void {
       expect(seen).toEqual(['a', 'b', 'b/1', 'b/2', 'c']);
     });
 
+    it('sees one moment of several tables, where that is asked for', async () => {
+      const seen: string[] = [];
+      for await (const [table, key, value] of store.moment([things, others])) {
+        if (seen.length === 0) {
+          await store.transact((tx) => {
+            tx.del(things, 'c');
+            tx.put(others, 'y', { n: 1 });
+            tx.put({ name: 'between' }, 'a', 1);
+          });
+        }
+        seen.push(`${table} ${key} ${JSON.stringify(value)}`);
+      }
+      const all = await collect(store.moment([things, others]));
+      expect(seen).toContain(`${things.name} c {"n":1}`);
+      expect(seen).not.toContain(`${others.name} y {"n":1}`);
+      expect(seen).toHaveLength(10);
+      expect(all.map(([table, key]) => `${table} ${key}`)).toEqual(
+        expect.arrayContaining([`${others.name} y`, `${things.name} a`]),
+      );
+      expect(all).toHaveLength(10);
+      expect(new Set(all.map(([table]) => table))).toEqual(new Set([things.name, others.name]));
+    });
+
     it('gives more than one chunk', async () => {
       await store.transact((tx) => {
         for (let n = 0; n < 1000; n += 1) tx.put(others, `n${String(n).padStart(4, '0')}`, { n });

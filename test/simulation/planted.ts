@@ -57,6 +57,7 @@ const wrapWrites =
     const wrapped: Store = {
       newest: store.newest,
       scan: (table, range) => store.scan(table, range),
+      moment: (tables) => store.moment(tables),
       close: () => store.close(),
       [Symbol.asyncDispose]: () => store.close(),
       transact: (body) =>

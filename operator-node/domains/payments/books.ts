@@ -12,7 +12,13 @@ import {
   internalTable,
   paymentTable,
   positionTable,
+  type Account,
+  type CashRecord,
+  type DischargeRecord,
   type Entry,
+  type PaymentRecord,
+  type Position,
+  type SignedAmount,
 } from './records.ts';
 
 /** Minor units. The sum of all six is zero. */
@@ -31,6 +37,8 @@ export interface Books {
   readonly faults: readonly string[];
 }
 
+const tables = [accountTable, positionTable, internalTable, paymentTable, cashTable, dischargeTable];
+
 export async function checkBooks(store: Store): Promise<Books> {
   const totals = new Map<Asset, Totals>();
   const at = (asset: Asset): Totals => {
@@ -47,39 +55,43 @@ export async function checkBooks(store: Store): Promise<Books> {
   const add = (sums: Map<string, bigint>, name: string, amount: bigint): void =>
     void sums.set(name, (sums.get(name) ?? 0n) + amount);
 
-  for await (const [key, account] of store.scan(accountTable)) {
-    const { owner, asset } = split(key);
-    at(asset).accounts += BigInt(account.balance);
-    at(asset).held += BigInt(account.held);
-    add(said, `user:${owner} ${asset}`, BigInt(account.balance));
-    add(said, `held:${owner} ${asset}`, BigInt(account.held));
-    add(said, `on hold of ${key}`, BigInt(account.held));
-  }
-  for await (const [key, position] of store.scan(positionTable)) {
-    const { owner, asset } = split(key);
-    at(asset).positions += BigInt(position.balance);
-    add(said, `position:${owner} ${asset}`, BigInt(position.balance));
-    add(said, `debits on hold with ${key}`, BigInt(position.debits));
-    add(said, `credits on hold with ${key}`, BigInt(position.credits));
-  }
-  for await (const [key, balance] of store.scan(internalTable)) {
-    const { owner, asset } = split(key);
-    at(asset)[owner === 'fees' || owner === 'settlement' ? owner : 'cash'] += BigInt(balance);
-    add(said, `${owner} ${asset}`, BigInt(balance));
-  }
-
   const journal = (asset: Asset, entries: readonly Entry[]): void => {
     for (const { lines } of entries) for (const [name, amount] of lines) add(meant, `${name} ${asset}`, BigInt(amount));
   };
-  for await (const [, { state, content, entries }] of store.scan(paymentTable)) {
+  const payment = ({ state, content, entries }: PaymentRecord): void => {
     const { action, user, asset, amount, fee, counterparty } = content;
     journal(asset, entries);
-    if (state !== 'held') continue;
+    if (state !== 'held') return;
     add(meant, `${action}s on hold with ${counterparty}/${asset}`, BigInt(amount));
     if (action === 'debit') add(meant, `on hold of ${accountKey(user, asset)}`, BigInt(amount) + BigInt(fee));
+  };
+  // At one moment: between two looks money moves from one table to another.
+  for await (const [table, key, value] of store.moment(tables)) {
+    const { owner, asset } = split(key);
+    if (table === accountTable.name) {
+      const { balance, held } = value as Account;
+      at(asset).accounts += BigInt(balance);
+      at(asset).held += BigInt(held);
+      add(said, `user:${owner} ${asset}`, BigInt(balance));
+      add(said, `held:${owner} ${asset}`, BigInt(held));
+      add(said, `on hold of ${key}`, BigInt(held));
+    } else if (table === positionTable.name) {
+      const { balance, debits, credits } = value as Position;
+      at(asset).positions += BigInt(balance);
+      add(said, `position:${owner} ${asset}`, BigInt(balance));
+      add(said, `debits on hold with ${key}`, BigInt(debits));
+      add(said, `credits on hold with ${key}`, BigInt(credits));
+    } else if (table === internalTable.name) {
+      const balance = BigInt(value as SignedAmount);
+      at(asset)[owner === 'fees' || owner === 'settlement' ? owner : 'cash'] += balance;
+      add(said, `${owner} ${asset}`, balance);
+    } else if (table === paymentTable.name) {
+      payment(value as PaymentRecord);
+    } else {
+      const moved = value as CashRecord | DischargeRecord;
+      journal(moved.asset, [moved.entry]);
+    }
   }
-  for await (const [, { asset, entry }] of store.scan(cashTable)) journal(asset, [entry]);
-  for await (const [, { asset, entry }] of store.scan(dischargeTable)) journal(asset, [entry]);
 
   const faults: string[] = [];
   for (const [asset, { accounts, held, positions, fees, cash, settlement }] of totals) {
