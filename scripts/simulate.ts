@@ -3,12 +3,11 @@
  * many processes as there are cores. Prints what the seeds found, the (fault, state) pairs that they met, and the story of
  * the first seed that failed.
  */
+// The world itself is loaded where it runs: as a rule in other processes.
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import { everyFault } from '../test/simulation/reachable.ts';
 import type { SeedReport } from '../test/simulation/seed-worker.ts';
 import { runSeeds } from '../test/simulation/seed-workers.ts';
-import { simulate } from '../test/simulation/world.ts';
 
 const { values } = parseArgs({
   options: {
@@ -31,6 +30,7 @@ if (values.seed === undefined) await many(values.seeds);
 else await one(Number(values.seed));
 
 async function one(seed: number): Promise<void> {
+  const { simulate } = await import('../test/simulation/world.ts');
   const { lines, hash, events, pairs, committed, violation } = await simulate({ seed, trace: values.trace });
   for (const line of lines) console.log(line);
   console.log(`seed ${seed}: ${pairs} pairs, ${committed} committed, ${events} events, hash ${hash}`);
@@ -60,7 +60,7 @@ async function many(range: string): Promise<void> {
   if (first !== undefined && !values.all) await tellAgain(first);
   const coverage = new Map<string, number>();
   for (const report of reports) for (const met of report.coverage) coverage.set(met, (coverage.get(met) ?? 0) + 1);
-  if (values.coverage) printCoverage(coverage);
+  if (values.coverage) await printCoverage(coverage);
   const sum = (of: (report: SeedReport) => number): number => reports.reduce((total, report) => total + of(report), 0);
   const pairs = sum((report) => report.pairs);
   const cpuSeconds = sum((report) => report.cpuMicros) / 1e6;
@@ -74,13 +74,15 @@ async function many(range: string): Promise<void> {
 }
 
 async function tellAgain({ seed, hash }: SeedReport): Promise<void> {
+  const { simulate } = await import('../test/simulation/world.ts');
   const story = await simulate({ seed, trace: true });
   for (const line of story.lines) console.log(line);
   console.log(`seed ${seed}: ${story.violation?.message ?? ''}`);
   console.log(`replays ${story.hash === hash ? 'exactly' : `DIFFERENTLY: ${hash}, then ${story.hash}`}`);
 }
 
-function printCoverage(coverage: ReadonlyMap<string, number>): void {
+async function printCoverage(coverage: ReadonlyMap<string, number>): Promise<void> {
+  const { everyFault } = await import('../test/simulation/reachable.ts');
   const states = [...new Set([...coverage.keys()].map((met) => met.slice(met.indexOf('|') + 1)))].sort();
   for (const fault of everyFault) {
     const counts = states.map((state) => String(coverage.get(`${fault}|${state}`) ?? 0).padStart(6));

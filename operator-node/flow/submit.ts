@@ -116,25 +116,34 @@ export class Submitter {
     this.running = true;
     this.carriedNow.clear();
     try {
-      if (!this.hasWork(flow)) return;
+      const due = this.due(flow);
+      if (!due.decide && due.carry.length + due.attest.length === 0) return;
       await flow.engine.run((work) => {
-        const batches = [...flow.open.allBatches()].sort((a, b) => a.sequence - b.sequence);
-        this.carry(flow, work, batches);
-        this.sendDecisions(flow, work, batches);
-        this.attest(flow, work, batches);
+        this.carry(work, due.carry);
+        if (due.decide) this.sendDecisions(flow, work);
+        this.attest(flow, work, due.attest);
       });
     } finally {
       this.running = false;
     }
   }
 
-  private hasWork(flow: FlowContext): boolean {
-    for (const ofBatch of this.decisions.values()) {
-      for (const { tag } of ofBatch.values()) if (tag === undefined) return true;
-    }
+  /** One look at each open batch, of its state alone: there may be many that wait for blocks. */
+  private due(flow: FlowContext): { readonly decide: boolean } & Record<'carry' | 'attest', OpenBatch[]> {
+    const carry: OpenBatch[] = [];
+    const attest: OpenBatch[] = [];
     for (const open of flow.open.allBatches()) {
       const state = flow.engine.newest.get(batchStateTable, batchKey(open.batchId, open.role));
-      if (this.carryDue(flow, open, state) || this.attestDue(open, state)) return true;
+      if (this.carryDue(flow, open, state)) carry.push(open);
+      if (this.attestDue(open, state)) attest.push(open);
+    }
+    return { decide: this.undecided(), carry: carry.sort(bySequence), attest: attest.sort(bySequence) };
+  }
+
+  /** Whether a decision is under way in no transaction. */
+  private undecided(): boolean {
+    for (const ofBatch of this.decisions.values()) {
+      for (const { tag } of ofBatch.values()) if (tag === undefined) return true;
     }
     return false;
   }
@@ -193,10 +202,9 @@ export class Submitter {
     }
   }
 
-  private carry(flow: FlowContext, work: Work, batches: readonly OpenBatch[]): void {
+  private carry(work: Work, due: readonly OpenBatch[]): void {
     // In order of sequence: whoever carries n carries those before it too.
-    for (const open of batches) {
-      if (!this.carryDue(flow, open, work.get(batchStateTable, batchKey(open.batchId, open.role)))) continue;
+    for (const open of due) {
       const signed = signedBatch(loadBatch(work, open.batchId, open.role));
       if (signed === undefined) continue;
       this.submit(
@@ -208,7 +216,8 @@ export class Submitter {
     }
   }
 
-  private sendDecisions(flow: FlowContext, work: Work, batches: readonly OpenBatch[]): void {
+  private sendDecisions(flow: FlowContext, work: Work): void {
+    const batches = [...flow.open.allBatches()].sort(bySequence);
     const headTime = flow.chainView.headTime ?? toUnixSeconds(work.now);
     const anchored: Decision[] = [];
     for (const open of batches) {
@@ -296,13 +305,9 @@ export class Submitter {
     return [...masks].map(([word, mask]) => ({ batchId, word, ...mask }));
   }
 
-  private attest(flow: FlowContext, work: Work, batches: readonly OpenBatch[]): void {
-    const due = batches.flatMap((open) => {
-      if (!this.attestDue(open, work.get(batchStateTable, batchKey(open.batchId, open.role)))) return [];
-      const found = loadBatch(work, open.batchId, open.role);
-      return found === undefined ? [] : [found];
-    });
-    for (const group of this.grouped('attest', due, ({ record }) => record.batchId)) {
+  private attest(flow: FlowContext, work: Work, due: readonly OpenBatch[]): void {
+    const batches = due.flatMap((open) => loadBatch(work, open.batchId, open.role) ?? []);
+    for (const group of this.grouped('attest', batches, ({ record }) => record.batchId)) {
       const attestations = group.map((found) => ({
         batchId: found.record.batchId,
         executedDigest: executedOf(flow, work, found),
@@ -385,6 +390,8 @@ const decideSubmission = (entries: readonly Decision[]): Extract<Submission, { k
     mask: wordHex(commitMask | abortMask),
   })),
 });
+
+const bySequence = (a: OpenBatch, b: OpenBatch): number => a.sequence - b.sequence;
 
 function signedBatch(found: KnownBatch | undefined): SignedBatch | undefined {
   if (found === undefined) return undefined;

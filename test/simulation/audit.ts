@@ -14,6 +14,7 @@ import { Violation } from './violation.ts';
 import type { World } from './world.ts';
 
 export function auditStores(world: World): void {
+  const commitments = new TermsCommitments();
   for (const operator of world.operators) {
     if (world.monitor.liars.has(operator)) continue;
     const { disk } = world.node(operator);
@@ -23,7 +24,7 @@ export function auditStores(world: World): void {
       return JSON.parse(text) as T;
     };
     for (const [key, record] of world.monitor.batches(operator)) {
-      auditBatch(world, operator, key, record, read);
+      auditBatch(world, operator, key, record, read, commitments);
     }
     if (!world.monitor.robbed.has(operator)) leftOver(world, operator);
   }
@@ -35,6 +36,7 @@ function auditBatch(
   key: string,
   { batchId, role, batch, pairs }: BatchRecord,
   read: <T>(key: string) => T,
+  commitments: TermsCommitments,
 ): void {
   const { state } = world.chain.final;
   const state_ = read<{ state: string }>(`batch-state!${key}`);
@@ -56,11 +58,23 @@ function auditBatch(
     if (side.record === undefined) throw new Violation('I7', `operator ${operator} has no record of ${pair}`);
     const own = operationCommitment(operationSecret(keys.ledger, pair, leg), side.record);
     const others = read<Hash>(`peer-commitment!${pair}!${role}`);
-    const terms = termsCommitment(side.termsSecret, side.terms);
+    const terms = commitments.of(side);
     return encodeLeaf({ pair, terms, first: leg === 'first' ? own : others, second: leg === 'first' ? others : own });
   });
   const root = `0x${merkleTree(leaves).root.toString('hex')}`;
   if (root !== batch.root) throw new Violation('I7', `operator ${operator}: ${batchId} opens to root ${root}`);
+}
+
+/** Each side has terms and secret in its own store: where they are the same text, so is the commitment. */
+class TermsCommitments {
+  readonly #known = new Map<string, Hash>();
+
+  of({ termsSecret, terms }: Side): Hash {
+    const text = `${termsSecret} ${JSON.stringify(terms)}`;
+    const commitment = this.#known.get(text) ?? termsCommitment(termsSecret, terms);
+    this.#known.set(text, commitment);
+    return commitment;
+  }
 }
 
 function leftOver(world: World, operator: OperatorId): void {
