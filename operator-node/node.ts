@@ -36,7 +36,7 @@ import type { MessageGateway } from './messaging/gateway.ts';
 import { Phones } from './messaging/phones.ts';
 import { WebhookGateway } from './messaging/webhook.ts';
 import { toUnixSeconds, type Role, type UnixSeconds } from './model/ids.ts';
-import { Backups, headerOf } from './recovery/backup.ts';
+import { Backups, headerOf, removeLeftovers } from './recovery/backup.ts';
 import { FollowLog } from './recovery/follow.ts';
 import { holdsBefore } from './recovery/holds.ts';
 import { recoveryOf } from './recovery/state.ts';
@@ -111,6 +111,7 @@ export async function startNode(config: Config, { log, onFatal }: NodeHooks): Pr
       metrics.observeFlush(millis / 1000, transactions);
     },
   });
+  await removeLeftovers(config);
   await checkFormat(store);
   await checkJournalEnd(store);
   const phones = config.gateway.phonesDir === undefined ? undefined : await Phones.open(config.gateway.phonesDir);

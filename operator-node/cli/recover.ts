@@ -2,17 +2,19 @@
  * `tandem recover`: brings a node whose store may be behind back (protocol §3, rule 11). With the controller's key it makes
  * new keys and rotates; the node does the rest, and this shows how far it is.
  */
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { Contract, JsonRpcProvider, Wallet, hexlify, randomBytes } from 'ethers';
 import { operatorRegistryAbi } from '../chain/abi.ts';
 import { loadNetwork } from '../chain/network.ts';
 import { TandemError } from '../errors.ts';
-import { addressOf, loadKeys } from '../keys.ts';
-import type { UnixMillis } from '../model/ids.ts';
+import { addressOf, loadKeys, type Keys } from '../keys.ts';
+import type { Hex, UnixMillis } from '../model/ids.ts';
 import { isInUse } from '../recovery/lock.ts';
 import type { RecoveryStatus } from '../recovery/run.ts';
 import { recoveryOf, recoveryTable, type Recovery } from '../recovery/state.ts';
 import { openLevelStore } from '../store/level.ts';
+import { syncFolderNow, writeWholeText } from '../store/whole-file.ts';
 import { parseCommand, print } from './arguments.ts';
 import { UsageError, withClient } from './devnet-file.ts';
 import type { Output } from './output.ts';
@@ -87,7 +89,26 @@ interface Rotated {
   readonly kept: string;
 }
 
-/** New keys first on disk, then in the registry: a crash in between leaves both files. */
+interface RegisteredKeys {
+  readonly signer: string;
+  readonly account: string;
+}
+
+/** Those of a rotation that broke off, which the registry may have already; else new ones, on disk before anybody has them. */
+function nextKeys(keysFile: string, keys: Keys): Keys {
+  const file = `${keysFile}.next`;
+  if (existsSync(file)) {
+    const found = loadKeys(file);
+    if (found.operatorKey === keys.operatorKey && found.carrier === keys.carrier) return found;
+    throw new TandemError('config-invalid', `${file} is of another operator than ${keysFile}: move one of them away.`);
+  }
+  const drawn = (): Hex => hexlify(randomBytes(32)) as Hex;
+  const next: Keys = { ...keys, signer: drawn(), account: drawn() };
+  writeWholeText(file, `${JSON.stringify(next, null, 2)}\n`);
+  return next;
+}
+
+/** New keys first on disk, then in the registry: a crash in between leaves both files, and the same again goes on. */
 async function rotate({ config }: StaffNode, controllerFile: string): Promise<Rotated> {
   if (await isInUse(config.dataDir)) {
     throw new TandemError(
@@ -97,9 +118,8 @@ async function rotate({ config }: StaffNode, controllerFile: string): Promise<Ro
   }
   const { keysFile, networkFile, rpcUrls } = config.chain;
   const keys = loadKeys(keysFile);
-  const next = { ...keys, signer: hexlify(randomBytes(32)), account: hexlify(randomBytes(32)) };
+  const next = nextKeys(keysFile, keys);
   const kept = `${keysFile}.${addressOf(keys.signer).slice(2, 10)}`;
-  writeFileSync(`${keysFile}.next`, `${JSON.stringify(next, null, 2)}\n`, { mode: 0o600 });
   const { controller } = JSON.parse(readFileSync(controllerFile, 'utf8')) as { controller?: string };
   if (controller === undefined) throw new UsageError(`${controllerFile} has no "controller".`);
   const provider = new JsonRpcProvider(rpcUrls[0], undefined, {
@@ -110,24 +130,28 @@ async function rotate({ config }: StaffNode, controllerFile: string): Promise<Ro
   try {
     const wallet = new Wallet(controller, provider);
     const registry = new Contract(loadNetwork(networkFile).contracts.OperatorRegistry, operatorRegistryAbi, wallet);
-    const signer = addressOf(next.signer as typeof keys.signer);
-    const account = addressOf(next.account as typeof keys.account);
-    // Without overlap: from this block on the old keys count nowhere.
+    const signer = addressOf(next.signer);
+    const account = addressOf(next.account);
+    const now = (await registry.getFunction('operator').staticCall(config.operator.id)) as unknown as RegisteredKeys;
+    // Without overlap: from this block on the old keys count nowhere. What a rotation that broke off has done is done.
     const fees = await feesOf(provider, wallet.address);
     // Counted here: what a provider says of an account just after a block may be of before it.
-    const nonce = await provider.getTransactionCount(wallet.address, 'latest');
-    const first = await sent(registry, 'rotateSigner', [config.operator.id, signer, 0], {
-      ...fees,
-      nonce: BigInt(nonce),
-    });
-    const second = await sent(registry, 'rotateAccount', [config.operator.id, account, 0], {
-      ...fees,
-      nonce: BigInt(nonce + 1),
-    });
+    let nonce = BigInt(await provider.getTransactionCount(wallet.address, 'latest'));
+    let block = await provider.getBlockNumber();
+    for (const [name, registered, key] of [
+      ['rotateSigner', now.signer, signer],
+      ['rotateAccount', now.account, account],
+    ] as const) {
+      if (registered.toLowerCase() === key) continue;
+      block = await sent(registry, name, [config.operator.id, key, 0], { ...fees, nonce });
+      nonce += 1n;
+    }
     await moveFunds(provider, keys.account, account);
-    renameSync(keysFile, kept);
+    // A copy first: at no moment is there no keys file.
+    writeWholeText(kept, readFileSync(keysFile, 'utf8'));
     renameSync(`${keysFile}.next`, keysFile);
-    return { signer, account, block: Math.max(first, second), kept };
+    syncFolderNow(dirname(keysFile));
+    return { signer, account, block, kept };
   } finally {
     provider.destroy();
   }

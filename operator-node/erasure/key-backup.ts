@@ -3,11 +3,12 @@
  * Neither is of use without the store or an ordinary backup of it, and no ordinary backup is of use for a person without.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, open, readdir, readFile, rename, rm, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rm, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { damagedBackup, lineOf, openLine, opOf, opText, readLines } from '../recovery/lines.ts';
 import type { DiskOp } from '../store/disk.ts';
 import { isKeyRecord } from '../store/personal.ts';
+import { writeWholeFile } from '../store/whole-file.ts';
 
 const format = 'tandem/keys/1';
 
@@ -35,7 +36,6 @@ export interface KeyBackup {
   readonly records: ReadonlyMap<string, string>;
 }
 
-/** Synced before it has its name: what is there is whole. */
 export async function writeKeyBackup(
   file: string,
   header: KeyBackupHeader,
@@ -51,30 +51,21 @@ async function writeKeys(
   records: AsyncIterable<KeyRecord>,
 ): Promise<{ readonly count: number }> {
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-  const partial = `${file}.partial`;
-  const handle = await open(partial, 'w', 0o600);
-  let count = 0;
-  try {
+  return writeWholeFile(file, async (put) => {
     const sum = createHash('sha256');
-    await handle.appendFile(lineOf(header));
+    let count = 0;
+    await put(lineOf(header));
     for await (const [key, value] of records) {
       // The two ends of the range are there while it is being purged.
       if (!isKeyRecord(key) || /[!~]$/.test(key)) continue;
       const json = opText({ type: 'put', key, value });
       sum.update(json);
-      await handle.appendFile(lineOf(json));
+      await put(lineOf(json));
       count += 1;
     }
-    await handle.appendFile(lineOf(JSON.stringify({ end: { records: count, sha256: sum.digest('hex') } })));
-    await handle.sync();
-  } catch (error) {
-    await rm(partial, { force: true });
-    throw error;
-  } finally {
-    await handle.close();
-  }
-  await rename(partial, file);
-  return { count };
+    await put(lineOf(JSON.stringify({ end: { records: count, sha256: sum.digest('hex') } })));
+    return { count };
+  });
 }
 
 /** @throws {TandemError} `store-damaged` for a file that is not whole */

@@ -3,10 +3,11 @@
  * back. It says who was erased (by id: there is nothing else) and holds what the user's records can still show, since an
  * older backup does not have it.
  */
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { OperatorId, UnixMillis, UserId } from '../model/ids.ts';
 import { damagedBackup, lineOf, readLines } from '../recovery/lines.ts';
+import { writeWholeFile } from '../store/whole-file.ts';
 import type { ErasureScope } from './state.ts';
 
 const format = 'tandem/erased/1';
@@ -48,33 +49,19 @@ export function fileShelf(folders: readonly string[]): TombstoneShelf {
 
 async function write(folder: string, tombstone: Tombstone, records: AsyncIterable<WrittenOut>): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  const file = join(folder, nameOf(tombstone));
-  const partial = `${file}.partial`;
-  const handle = await open(partial, 'w', 0o600);
-  try {
+  await writeWholeFile(join(folder, nameOf(tombstone)), async (put) => {
     let count = 0;
     let chunk = lineOf(JSON.stringify({ format, ...tombstone }));
     for await (const record of records) {
       chunk += lineOf(JSON.stringify(record));
       count += 1;
       if (chunk.length >= chunkCharacters) {
-        await handle.appendFile(chunk);
+        await put(chunk);
         chunk = '';
       }
     }
-    await handle.appendFile(chunk + lineOf(JSON.stringify({ end: count })));
-    await handle.sync();
-  } catch (error) {
-    await rm(partial, { force: true });
-    throw error;
-  } finally {
-    await handle.close();
-  }
-  await rename(partial, file);
-  if (process.platform === 'win32') return;
-  const directory = await open(folder, 'r');
-  await directory.sync();
-  await directory.close();
+    await put(chunk + lineOf(JSON.stringify({ end: count })));
+  });
 }
 
 export interface FoundTombstone {

@@ -5,8 +5,10 @@ import { join } from 'node:path';
 import type { Config } from '../config.ts';
 import type { Engine } from '../engine/engine.ts';
 import { keyFileName, removeKeyBackups, writeKeyBackup, type KeyBackupSummary } from '../erasure/key-backup.ts';
+import { followKeysDirOf, tombstoneFolders } from '../erasure/restoring.ts';
 import { TandemError } from '../errors.ts';
 import type { SettlementDomain } from '../model/records.ts';
+import { removePartials } from '../store/whole-file.ts';
 import type { FollowLog } from './follow.ts';
 import { writeSnapshot, type SnapshotHeader, type SnapshotSummary } from './snapshot.ts';
 
@@ -25,6 +27,27 @@ export const headerOf = (config: Config, settlement: SettlementDomain, at: numbe
   settlement: settlement.contract.toLowerCase(),
   at,
 });
+
+/** What a crash left unfinished where this node writes backups, keys and tombstones. At a start, before anything else does. */
+export async function removeLeftovers(config: Config): Promise<readonly string[]> {
+  const { dir, keysDir, followDir } = config.backup;
+  // Backups of several operators may go to one folder; a followed copy and the tombstones beside a store are of one.
+  const own = (name: string): boolean => name.startsWith(`${config.operator.handle}-`) && name.endsWith('.tandem');
+  const followed = (name: string): boolean => name.endsWith('.tandem') || name === 'next-base';
+  const tombstone = (name: string): boolean => name.endsWith('.erased');
+  const places: readonly (readonly [string | undefined, (name: string) => boolean])[] = [
+    [dir, own],
+    [keysDir, own],
+    [followDir, followed],
+    [followKeysDirOf(config.backup), followed],
+    [tombstoneFolders(config)[0], tombstone],
+  ];
+  const left: string[] = [];
+  for (const [folder, whose] of places) {
+    if (folder !== undefined) left.push(...(await removePartials(folder, whose)));
+  }
+  return left;
+}
 
 /** A new base is made by itself when the logs after the last one are longer, and longer than the base. */
 const longestLogsBytes = 512 * 1024 * 1024;

@@ -3,7 +3,7 @@
  * synced there before it counts. A *base* is a backup file; *logs* hold every write after it, a line each. Base and logs
  * together are the store as of the last write that anybody was told of, and perhaps one more.
  */
-import { mkdir, open, readdir, readFile, rename, rm, stat, truncate, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rm, stat, truncate, type FileHandle } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { KeyLog } from '../erasure/key-backup.ts';
 import { TandemError } from '../errors.ts';
@@ -12,6 +12,7 @@ import type { Follower } from '../store/guard.ts';
 import type { StoreContent } from '../store/level.ts';
 import type { Mark } from '../store/mark.ts';
 import { isKeyRecord } from '../store/personal.ts';
+import { renameDurably, syncFolder } from '../store/whole-file.ts';
 import { damagedBackup, lineOf, openLine, opOf, opText, readLines } from './lines.ts';
 import { readSnapshot, writeSnapshot, type SnapshotHeader, type SnapshotSummary } from './snapshot.ts';
 
@@ -192,7 +193,7 @@ export class FollowLog implements Follower {
     const partial = join(this.dir, 'next-base');
     const made = await writeSnapshot(partial, this.#options.header(), records());
     const file = join(this.dir, nameOf('base', made.mark.write));
-    await rename(partial, file);
+    await renameDurably(partial, file);
     this.#base = made.mark.write;
     this.#sinceBase = 0;
     await this.#forget(this.#base);
@@ -221,7 +222,7 @@ async function setAside(dir: string, store: string): Promise<void> {
   const aside = join(dir, `of-${store}`);
   await mkdir(aside, { recursive: true, mode: 0o700 });
   for (const kind of ['base', 'log'] as const) {
-    for (const { file } of await filesOf(dir, kind)) await rename(file, join(aside, basename(file)));
+    for (const { file } of await filesOf(dir, kind)) await renameDurably(file, join(aside, basename(file)));
   }
 }
 
@@ -233,6 +234,7 @@ async function newLog(
   const line = lineOf(JSON.stringify(header));
   await handle.appendFile(line);
   await handle.sync();
+  await syncFolder(dir);
   return { handle, bytes: line.length };
 }
 

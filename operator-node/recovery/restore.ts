@@ -14,6 +14,7 @@ import type { UnixMillis } from '../model/ids.ts';
 import type { DiskOp } from '../store/disk.ts';
 import { makeLevelStore } from '../store/level.ts';
 import { markFileOf, readMark, type Mark } from '../store/mark.ts';
+import { renameDurably } from '../store/whole-file.ts';
 import { isFollowFolder, readFollow } from './follow.ts';
 import { isInUse } from './lock.ts';
 import { readSnapshot, type SnapshotReading } from './snapshot.ts';
@@ -105,7 +106,7 @@ export async function restore({ config, from, keys, now, network, oldKeys }: Res
   }
   // The mark last: a store without its mark is not opened.
   await rename(making, dataDir);
-  await rename(markFileOf(making), markFileOf(dataDir));
+  await renameDurably(markFileOf(making), markFileOf(dataDir));
   return {
     mark,
     taken: from,

@@ -4,12 +4,11 @@
  * of users are not among them. What is between operators is in the clear.
  */
 import { createHash } from 'node:crypto';
-import { open, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { guardKey } from '../store/guard.ts';
 import type { DiskOp } from '../store/disk.ts';
 import type { Mark } from '../store/mark.ts';
 import { isKeyRecord } from '../store/personal.ts';
+import { writeWholeFile } from '../store/whole-file.ts';
 import { damagedBackup, lineOf, opOf, opText, readLines } from './lines.ts';
 
 const format = 'tandem/backup/1';
@@ -37,25 +36,21 @@ interface Trailer {
 
 const chunkCharacters = 256 * 1024;
 
-/** Synced before it has its name: what is there is whole. */
-export async function writeSnapshot(
+export function writeSnapshot(
   file: string,
   header: Omit<SnapshotHeader, 'format'>,
   records: AsyncIterable<readonly [key: string, text: string]>,
 ): Promise<SnapshotSummary> {
-  const partial = `${file}.partial`;
-  const handle = await open(partial, 'w', 0o600);
-  try {
+  return writeWholeFile(file, async (put) => {
     const sum = createHash('sha256');
     let mark: Mark | undefined;
     let count = 0;
     let bytes = 0;
     let chunk = lineOf(JSON.stringify({ format, ...header }));
     const flush = async (): Promise<void> => {
-      const data = Buffer.from(chunk);
-      bytes += data.length;
+      bytes += Buffer.byteLength(chunk);
+      await put(chunk);
       chunk = '';
-      await handle.writeFile(data);
     };
     for await (const [key, text] of records) {
       // The keys of users have a backup of their own.
@@ -70,24 +65,8 @@ export async function writeSnapshot(
     if (mark === undefined) throw damagedBackup(file, 'the store has no number of its last write');
     chunk += lineOf(JSON.stringify({ end: { mark, records: count, sha256: sum.digest('hex') } } satisfies Trailer));
     await flush();
-    await handle.sync();
-    await handle.close();
-    await rename(partial, file);
-    await syncFolder(dirname(file));
     return { file, mark, records: count, bytes };
-  } catch (error) {
-    await handle.close().catch(() => undefined);
-    await rm(partial, { force: true });
-    throw error;
-  }
-}
-
-/** A new name is safe when its folder is. */
-async function syncFolder(folder: string): Promise<void> {
-  if (process.platform === 'win32') return;
-  const handle = await open(folder, 'r');
-  await handle.sync();
-  await handle.close();
+  });
 }
 
 export interface SnapshotReading {

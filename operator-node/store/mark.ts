@@ -17,7 +17,9 @@ import {
   readFileSync,
   writeSync,
 } from 'node:fs';
+import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
+import { syncFolderNow } from './whole-file.ts';
 
 export interface Mark {
   /** 32 hex digits, drawn when the store was made: a mark belongs to one store. */
@@ -78,6 +80,7 @@ export class MarkWriter {
     writeSync(this.#fd, slotText(mark) + slotText(mark), 0, 'latin1');
     ftruncateSync(this.#fd, 2 * slotBytes);
     fdatasyncSync(this.#fd);
+    syncFolderNow(dirname(file));
   }
 
   move(mark: Mark): void {

@@ -1,8 +1,9 @@
 /** What a scan leaves for the next one: the last block that it saw, and where the lanes were. `earlier.ts` has the pairs. */
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { TandemError } from '../../errors.ts';
 import { isHash } from '../../model/ids.ts';
+import { writeWholeText } from '../../store/whole-file.ts';
 
 const hash = z.string().refine(isHash, 'expected 0x and 64 lower-case hex digits');
 const uint = z.number().int().min(0);
@@ -42,6 +43,5 @@ export function readState(file: string): ScanState | undefined {
 }
 
 export function writeState(file: string, state: ScanState): void {
-  writeFileSync(`${file}.new`, `${JSON.stringify(state, null, 2)}\n`);
-  renameSync(`${file}.new`, file);
+  writeWholeText(file, `${JSON.stringify(state, null, 2)}\n`, 0o644);
 }
