@@ -7,15 +7,59 @@ import type { PaymentsDomain } from '../domains/payments/payments.ts';
 import { TandemError } from '../errors.ts';
 import { cursorTable } from '../flow/blocks.ts';
 import type { FlowContext } from '../flow/context.ts';
+import { loadBatch } from '../flow/batch.ts';
+import { sidesOf, type PairSide } from '../flow/pair.ts';
+import type { View } from '../store/store.ts';
 import { loadRequest } from '../flow/requests/request.ts';
 import type { Auditor } from './auditor-gate.ts';
 import { disclosurePage } from './node-disclosures.ts';
-import type { AuditRequest, AuditScope, DisclosurePage } from './services.ts';
+import { journalExcerpt } from './node-journal.ts';
+import type { AuditJournalRequest, AuditRequest, AuditScope, DisclosurePage } from './services.ts';
 
 function auditorOf({ config }: Pick<FlowContext, 'config'>, name: string): Auditor {
   const found = config.auditors.find((auditor) => auditor.name === name);
   if (found === undefined) throw new TandemError('forbidden', `${name} is no auditor of this node.`);
   return found;
+}
+
+/** A pair of a batch of the scope; in the same words where there is none and where it is another's. */
+function pairOutside(
+  { counterparties, fromBlock, toBlock = Infinity, policies }: Auditor,
+  sides: readonly PairSide[],
+  view: View,
+  { pair, policy }: AuditJournalRequest,
+): string | undefined {
+  if (!policies.includes(policy)) return `its policies are ${policies.join(', ')}, not ${policy}`;
+  const inside = sides.some(({ side: { role, peer }, state }) => {
+    const batch = state.batch === undefined ? undefined : loadBatch(view, state.batch, role);
+    const prepared = batch?.state.prepared?.number;
+    if (prepared === undefined || prepared < fromBlock || prepared > toBlock) return false;
+    return counterparties?.includes(peer) !== false;
+  });
+  return inside ? undefined : `pair ${pair} is in no batch of it`;
+}
+
+/** @throws {TandemError} `forbidden` outside of the scope, and as for staff: `not-found`, `not-ready`, `unprocessable` */
+export async function auditorExcerpt(
+  flow: FlowContext,
+  auditLog: string | undefined,
+  name: string,
+  request: AuditJournalRequest,
+): Promise<string> {
+  const sides = await flow.engine.run((view) => sidesOf(view, request.pair));
+  const { filed } = await admitted(flow, name, { ...request }, request.filed, (auditor) =>
+    pairOutside(auditor, sides, flow.engine.newest, request),
+  );
+  return journalExcerpt(
+    flow,
+    sides,
+    auditLog,
+    { ...request, recipient: `auditor ${name}` },
+    {
+      ...(filed === undefined ? {} : { request: filed }),
+      journal: { what: 'auditor access', auditor: name, ...request },
+    },
+  );
 }
 
 export function auditScope(flow: Pick<FlowContext, 'config' | 'self' | 'engine'>, name: string): AuditScope {

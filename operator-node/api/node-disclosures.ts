@@ -223,5 +223,6 @@ export async function disclosurePage(
     const who = scope?.journal ?? { what: 'disclosure file', from, to, policy: name, after, recipient, reason };
     work.journal('disclosure', { ...who, batches, pairs, ...handedUnder(work, scope?.request, text) });
   });
-  return { text, batches, pairs, ...(next === undefined ? {} : { next }) };
+  const journal = policy.journal === true ? { journal: true } : {};
+  return { text, batches, pairs, ...journal, ...(next === undefined ? {} : { next }) };
 }

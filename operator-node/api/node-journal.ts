@@ -1,5 +1,6 @@
 /** What the journal has of a pair, with its path to a head that the chain has: handed over in a dispute, and journaled. */
 import { encodeExcerpt, excerptFormat, maxPathEntries, type Excerpt } from '../audit/journal/excerpt.ts';
+import type { FiledRequest } from '../chain/chain.ts';
 import { policyOf } from '../audit/disclosures/policies.ts';
 import { isReadable, journalEntry, journalHead, scanJournal, type OpenEntry } from '../engine/journal.ts';
 import { TandemError } from '../errors.ts';
@@ -7,6 +8,7 @@ import { anchoredFrom } from '../flow/checkpoint.ts';
 import type { FlowContext } from '../flow/context.ts';
 import type { PairSide } from '../flow/pair.ts';
 import { hasKeys } from '../users/keys.ts';
+import { handedUnder } from './node-disclosures.ts';
 import type { Disclosing } from './services.ts';
 
 /** A clock may have been set back a little between two entries. */
@@ -41,12 +43,21 @@ async function entriesOf(flow: FlowContext, sides: readonly PairSide[], from: nu
   return found;
 }
 
+/** For whom an excerpt is made, where that is not staff. */
+export interface ExcerptScope {
+  /** In the AuditLog: what it is handed over for. */
+  readonly request?: FiledRequest;
+  /** In place of what the journal says of one for staff. */
+  readonly journal: Readonly<Record<string, unknown>>;
+}
+
 /** @throws {TandemError} `not-found` for a policy, `unprocessable`, `not-ready` while the entries are not anchored */
 export async function journalExcerpt(
   flow: FlowContext,
   sides: readonly PairSide[],
   auditLog: string | undefined,
   { policy: name, recipient, reason }: Disclosing,
+  scope?: ExcerptScope,
 ): Promise<string> {
   const policy = policyOf(flow.config.disclosure.policies, name);
   if (policy === undefined) throw new TandemError('not-found', `This node has no disclosure policy ${name}.`);
@@ -97,7 +108,8 @@ export async function journalExcerpt(
   await flow.engine.run((work) => {
     // The reason of a dispute may name the person whom it is about.
     const about = sides.find(({ side }) => hasKeys(work, side.user))?.side.user;
-    work.journal('disclosure', { pair, what: 'journal excerpt', policy: name, recipient, reason }, about);
+    const who = scope?.journal ?? { pair, what: 'journal excerpt', policy: name, recipient, reason };
+    work.journal('disclosure', { ...who, ...handedUnder(work, scope?.request, text) }, about);
   });
   return text;
 }

@@ -9,10 +9,10 @@ import { TandemError } from '../errors.ts';
 import { loadBatch, peerCommitmentTable } from '../flow/batch.ts';
 import type { FlowContext } from '../flow/context.ts';
 import { listSetAside, sendAgain } from '../flow/deliver.ts';
-import { isFinal, loadSide, type PairSide } from '../flow/pair.ts';
+import { isFinal, loadSide, sidesOf, type PairSide } from '../flow/pair.ts';
 import { leafHashes } from '../flow/propose.ts';
 import type { Receiver } from '../flow/receive.ts';
-import { toTimestamp, type Amount, type Hash, type Hex, type Leg, type PairId } from '../model/ids.ts';
+import { toTimestamp, type Amount, type Hash, type Hex, type PairId } from '../model/ids.ts';
 import type { Backups } from '../recovery/backup.ts';
 import { examine, type DoctorParts } from '../recovery/doctor.ts';
 import { exportDoubt, listDoubt } from '../recovery/doubt.ts';
@@ -21,7 +21,7 @@ import type { View } from '../store/store.ts';
 import type { Staff } from '../users/staff.ts';
 import { hasKeys } from '../users/keys.ts';
 import { userByNumber, userTable, type User } from '../users/user.ts';
-import { auditorPage, auditScope } from './node-auditors.ts';
+import { auditorExcerpt, auditorPage, auditScope } from './node-auditors.ts';
 import { discrepanciesOf } from './node-discrepancies.ts';
 import { disclosurePage } from './node-disclosures.ts';
 import { journalExcerpt } from './node-journal.ts';
@@ -47,11 +47,6 @@ export interface NodeServicesParts {
   readonly recovery: RecoveryRun;
   readonly doctor: DoctorParts;
 }
-
-const legs: readonly Leg[] = ['first', 'second'];
-
-const sidesOf = (view: View, pair: PairId): readonly PairSide[] =>
-  legs.flatMap((leg) => loadSide(view, pair, leg) ?? []);
 
 const viewOf = (pair: PairId, sides: readonly PairSide[]): PairView => ({
   id: pair,
@@ -124,6 +119,7 @@ export function createNodeServices(parts: NodeServicesParts): NodeServices {
     answerOpening: (request) => openingOf(flow, request),
     auditScope: (name) => Promise.resolve(auditScope(flow, name)),
     auditDisclosures: (name, request) => auditorPage(flow, payments, name, request),
+    auditJournal: (name, request) => auditorExcerpt(flow, parts.auditLog, name, request),
     statement: (request) => statementOf(flow, request),
     discrepancies: (batch) => discrepanciesOf(flow, payments, batch),
     users: async () => {

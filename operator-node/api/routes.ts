@@ -99,8 +99,12 @@ const journal = route({
   },
 });
 
-function pageOf({ text, next }: DisclosurePage): Answer {
-  const page = JSON.stringify(next === undefined ? { type: 'page' } : { after: next, type: 'page' });
+function pageOf({ text, journal, next }: DisclosurePage): Answer {
+  const page = JSON.stringify({
+    ...(next === undefined ? {} : { after: next }),
+    ...(journal === true ? { journal } : {}),
+    type: 'page',
+  });
   return { status: 200, text: `${text}${page}\n`, type: 'application/x-ndjson' };
 }
 
@@ -140,8 +144,25 @@ const auditDisclosures = route({
   answers: {
     200: { description: 'Lines of the file, then one of type `page`.', type: 'application/x-ndjson' },
   },
-  refusals: ['forbidden', 'not-found', 'not-ready', 'too-busy', 'store-failed'],
+  refusals: ['forbidden', 'not-found', 'not-ready', 'too-busy', 'chain-unavailable', 'store-failed'],
   run: async (services, { body, auditor }) => pageOf(await services.auditDisclosures(auditor, body)),
+});
+
+const auditJournal = route({
+  operationId: 'auditJournal',
+  method: 'post',
+  path: '/v1/audit/journal',
+  token: 'auditor',
+  summary:
+    'What the journal has of a pair of the auditor’s scope, with its path to a head on chain. Each request is journaled.',
+  body: { schema: schemas.auditJournalRequest, maxBytes: schemas.maxMessageBodyBytes },
+  answers: { 200: { description: 'The excerpt, byte for byte.', schema: schemas.evidenceBundle } },
+  refusals: ['forbidden', 'not-found', 'not-ready', 'unprocessable', 'too-busy', 'chain-unavailable', 'store-failed'],
+  run: async (services, { body, auditor }) => ({
+    status: 200,
+    text: await services.auditJournal(auditor, body),
+    type: 'application/json',
+  }),
 });
 
 const requests = route({
@@ -608,6 +629,7 @@ export const routes: readonly Route[] = [
   answerOpening,
   auditScope,
   auditDisclosures,
+  auditJournal,
   users,
   createUser,
   cash(

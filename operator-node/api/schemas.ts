@@ -172,9 +172,11 @@ export const disclosureRequest = z.strictObject({
 });
 
 const requestPattern = /^[1-9][0-9]{0,14}$/;
+const filed = format<string>(requestPattern, 'the number of a request in the AuditLog', '17').optional();
 export const auditRequest = disclosureRequest.omit({ recipient: true }).extend({
-  filed: format<string>(requestPattern, 'the number of a request in the AuditLog', '17').optional(),
+  filed,
 });
+export const auditJournalRequest = z.strictObject({ pair: pairId, policy, reason: disclosing.reason, filed });
 export const auditScope = z.strictObject({
   auditor: z.string(),
   operator: operatorId,

@@ -103,6 +103,8 @@ export interface DisclosurePage {
   readonly text: string;
   readonly batches: number;
   readonly pairs: number;
+  /** The policy also hands over what the journal has of each pair: excerpts, asked for pair by pair. */
+  readonly journal?: boolean;
   /** Absent on the last page. */
   readonly next?: string;
 }
@@ -267,6 +269,12 @@ export interface RequestAnswer {
   readonly files: readonly string[];
 }
 
+/** What the journal has of a pair, for an auditor. */
+export interface AuditJournalRequest extends Omit<Disclosing, 'recipient'> {
+  readonly pair: PairId;
+  readonly filed?: string | undefined;
+}
+
 /** What an auditor may ask; absent is without a bound. */
 export interface AuditScope {
   readonly auditor: string;
@@ -333,6 +341,8 @@ export interface NodeServices {
   auditScope(auditor: string): Promise<AuditScope>;
   /** As `disclosures`, within the auditor's scope. @throws `forbidden` outside of it */
   auditDisclosures(auditor: string, request: AuditRequest): Promise<DisclosurePage>;
+  /** As `journal`, within the auditor's scope. @throws `forbidden` outside of it, `not-ready` before it is anchored */
+  auditJournal(auditor: string, request: AuditJournalRequest): Promise<string>;
   users(): Promise<
     readonly { id: UserId; number: Msisdn; name: string; language: string; kind: string; joined: boolean }[]
   >;

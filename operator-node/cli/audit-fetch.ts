@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { auditScope as scopeSchema } from '../api/schemas.ts';
 import { TandemError } from '../errors.ts';
 import { UsageError } from './devnet-file.ts';
+import { excerptRefusal, writeExcerpts, type ExcerptsWritten } from './excerpts.ts';
 import { begunWith, writeDisclosures } from './disclose.ts';
 
 export interface AuditNode {
@@ -36,9 +37,16 @@ const pauseMillis = 1_000;
 type Answer =
   { readonly ok: true; readonly text: string } | { readonly ok: false; readonly later: number; readonly why: string };
 
-const laterCodes = new Set(['too-busy', 'not-ready', 'chain-unavailable']);
+/** An excerpt that is not anchored yet may take an hour: it is not waited for. */
+const busyCodes: ReadonlySet<string> = new Set(['too-busy', 'chain-unavailable']);
+const waitsFor: ReadonlySet<string> = new Set([...busyCodes, 'not-ready']);
 
-async function once({ url, token }: AuditNode, path: string, body: unknown): Promise<Answer> {
+async function once(
+  { url, token }: AuditNode,
+  path: string,
+  body: unknown,
+  laterCodes: ReadonlySet<string>,
+): Promise<Answer> {
   let response: Response;
   let text: string;
   try {
@@ -65,16 +73,19 @@ async function once({ url, token }: AuditNode, path: string, body: unknown): Pro
     // Something else than a node answered.
   }
   const why = `${found.message} (${found.code})`;
-  if (!laterCodes.has(found.code)) throw new TandemError('unprocessable', `${url}: ${why}`);
+  if (!laterCodes.has(found.code)) throw refused(url, why, found.code);
   const after = Number(response.headers.get('retry-after') ?? 0) * 1_000;
   return { ok: false, later: Math.max(pauseMillis, after), why };
 }
 
+const refused = (url: string, why: string, code: string): TandemError =>
+  new TandemError('unprocessable', `${url}: ${why}`, { facts: { code } });
+
 /** @throws {TandemError} `unprocessable` where the node refuses, or still has not answered after a minute or more */
-async function ask(node: AuditNode, path: string, body?: unknown): Promise<string> {
+async function ask(node: AuditNode, path: string, body?: unknown, laterCodes = waitsFor): Promise<string> {
   let why = '';
   for (let attempt = 0; attempt < attempts; attempt += 1) {
-    const answer = await once(node, path, body);
+    const answer = await once(node, path, body, laterCodes);
     if (answer.ok) return answer.text;
     ({ why } = answer);
     await sleep(answer.later);
@@ -109,11 +120,32 @@ export async function fetchFile(
   file: string,
   { from, to }: Blocks,
   { policy, reason, filed: requests }: FetchJob,
-): Promise<{ readonly batches: number; readonly pairs: number }> {
+): Promise<Awaited<ReturnType<typeof writeDisclosures>>> {
   const filed = requests.get(operator);
   const disclosures = ({ after }: { readonly after: string }): Promise<string> =>
     ask(node, '/v1/audit/disclosures', { from, to, policy, reason, after, ...(filed === undefined ? {} : { filed }) });
   return writeDisclosures({ disclosures }, file, { from, to, policy, reason, recipient: '' });
+}
+
+/** What the operator's journal has of the pairs of a file that was fetched. */
+export function fetchExcerpts(
+  node: AuditNode,
+  operator: number,
+  file: string,
+  { policy, reason, filed: requests }: FetchJob,
+): Promise<ExcerptsWritten> {
+  const filed = requests.get(operator);
+  return writeExcerpts(file, async (pair) => {
+    const body = { pair, policy, reason, ...(filed === undefined ? {} : { filed }) };
+    try {
+      return { text: await ask(node, '/v1/audit/journal', body, busyCodes) };
+    } catch (error) {
+      const code = error instanceof TandemError ? error.facts['code'] : undefined;
+      const found = typeof code === 'string' ? excerptRefusal(code, (error as Error).message) : undefined;
+      if (found === undefined) throw error;
+      return found;
+    }
+  });
 }
 
 /** The blocks to ask for: as an interrupted file was begun, else what is asked for, within the scope. */

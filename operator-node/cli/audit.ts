@@ -20,10 +20,20 @@ import { readState, writeState } from '../audit/scan/state.ts';
 import { sdJwtOf } from '../audit/sdJwt.ts';
 import { bundleFiles, verifyMany } from '../audit/verifyMany.ts';
 import { TandemError } from '../errors.ts';
+import { counted } from '../model/counted.ts';
 import { parseCommand } from './arguments.ts';
-import { blocksOf, fetchFile, fetchFor, scopesOf, type AuditNode, type FetchJob } from './audit-fetch.ts';
+import {
+  blocksOf,
+  fetchExcerpts,
+  fetchFile,
+  fetchFor,
+  scopesOf,
+  type AuditNode,
+  type FetchJob,
+} from './audit-fetch.ts';
 import { progressBar } from './audit-progress.ts';
 import { UsageError } from './devnet-file.ts';
+import { excerptsText, exitCodeOfExcerpts } from './excerpts.ts';
 import { table } from './format.ts';
 import type { Output } from './output.ts';
 
@@ -48,6 +58,7 @@ In place of FILE, the nodes’ endpoints for auditors:
   --filed OPERATOR=N   what that operator is asked is its request N in the AuditLog; once for each operator
   --policy NAME        what is to be disclosed (${defaultPolicyName})
   --keep FOLDER        keeps the files that were fetched
+  --no-journal         of fetch: without what the journal has of each pair, where the policy hands it over
 Further:
   --windows FILE       settlement windows (tandem window export), to be compared; more than once
   --threads N          threads that check batches (as many as there are cores)
@@ -73,6 +84,7 @@ const options = {
   filed: { type: 'string', multiple: true },
   policy: { type: 'string', default: defaultPolicyName },
   keep: { type: 'string' },
+  'no-journal': { type: 'boolean', default: false },
   windows: { type: 'string', multiple: true },
   threads: { type: 'string' },
   'post-seconds': { type: 'string' },
@@ -287,13 +299,20 @@ async function runFetch(paths: readonly string[], values: Values, out: Output): 
   const [scope] = await scopesOf([node], job);
   if (scope === undefined) throw new TandemError('internal', 'A node has a scope.');
   const blocks = blocksOf(scope, file, asked);
-  const written = await fetchFile(node, scope.operator, file, blocks, job);
-  if (values.json) out.stdout.write(`${JSON.stringify({ file, ...blocks, ...written })}\n`);
+  const { journal, ...written } = await fetchFile(node, scope.operator, file, blocks, job);
+  const excerpts = journal && !values['no-journal'] ? await fetchExcerpts(node, scope.operator, file, job) : undefined;
+  if (values.json)
+    out.stdout.write(
+      `${JSON.stringify({ file, ...blocks, ...written, ...(excerpts === undefined ? {} : { excerpts }) })}\n`,
+    );
   else {
     const { batches, pairs } = written;
-    out.stdout.write(`${file}: blocks ${blocks.from} to ${blocks.to}, ${batches} batches, ${pairs} pairs\n`);
+    const amounts = `${counted(batches, 'batch', 'batches')}, ${counted(pairs, 'pair')}`;
+    const lines = [`${file}: blocks ${blocks.from} to ${blocks.to}, ${amounts}`];
+    if (excerpts !== undefined) lines.push(excerptsText(excerpts));
+    out.stdout.write(`${lines.join('\n')}\n`);
   }
-  return 0;
+  return exitCodeOfExcerpts(excerpts);
 }
 
 /** What was handed over against the operator's answer on chain. */

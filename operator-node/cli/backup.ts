@@ -7,6 +7,7 @@ import { TandemError } from '../errors.ts';
 import { headerOf } from '../recovery/backup.ts';
 import { writeSnapshot, type SnapshotSummary } from '../recovery/snapshot.ts';
 import { openLevelStore } from '../store/level.ts';
+import { counted } from '../model/counted.ts';
 import { parseCommand, print } from './arguments.ts';
 import { ApiError, NodeClient } from './client.ts';
 import { UsageError } from './devnet-file.ts';
@@ -39,7 +40,7 @@ export async function backup(args: readonly string[], out: Output): Promise<numb
     const made = (await online(node, (client) => client.backupKeys())) ?? (await offlineKeys(node));
     print(out, values.json, made, () => {
       const day = new Date(made.expires).toISOString().slice(0, 10);
-      return `${made.records} records of keys, to be restored from until ${day} and then removed: ${made.file}`;
+      return `${counted(made.records, 'record')} of keys, to be restored from until ${day} and then removed: ${made.file}`;
     });
     return 0;
   }
@@ -49,7 +50,7 @@ export async function backup(args: readonly string[], out: Output): Promise<numb
     out,
     values.json,
     { file, mark, records, bytes },
-    () => `${records} records, ${bytes} bytes, as of write ${mark.write}: ${file}`,
+    () => `${counted(records, 'record')}, ${counted(bytes, 'byte')}, as of write ${mark.write}: ${file}`,
   );
   return 0;
 }

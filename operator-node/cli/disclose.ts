@@ -18,17 +18,21 @@ import {
 } from '../audit/disclosures/lines.ts';
 import { headerOf } from '../audit/disclosures/read.ts';
 import { TandemError } from '../errors.ts';
-import type { Asset, OperatorId } from '../model/ids.ts';
+import type { Asset, OperatorId, PairId } from '../model/ids.ts';
+import { counted } from '../model/counted.ts';
 import { devnetOf, devnetOptions, parseCommand, print } from './arguments.ts';
-import { NodeClient, type NodeAccess } from './client.ts';
+import { ApiError, NodeClient, type NodeAccess } from './client.ts';
 import { UsageError } from './devnet-file.ts';
+import { excerptRefusal, excerptsText, exitCodeOfExcerpts, writeExcerpts, type Excerpted } from './excerpts.ts';
 import type { Output } from './output.ts';
 
 const usage = `usage: tandem disclose --from BLOCK --to BLOCK --policy NAME --out FILE --recipient WHO --reason WHY
-         [--operator HANDLE] [--devnet DIR] | [--node URL --token-file FILE]
+         [--no-journal] [--operator HANDLE] [--devnet DIR] | [--node URL --token-file FILE]
 
 Writes the operator's disclosure file for the batches prepared in these blocks. An interrupted file is taken up where it
-ended. The same command again, after the file is whole, changes nothing.`;
+ended. Where the policy hands over what the journal has of each pair (dispute, full), it comes beside the file, in
+FILE.journal: one excerpt a pair, for tandem audit verify. Ends with 3 where one is not anchored yet; the same command
+again gets it. --no-journal leaves them out: they are asked for pair by pair.`;
 
 const options = {
   ...devnetOptions,
@@ -38,6 +42,7 @@ const options = {
   out: { type: 'string' },
   recipient: { type: 'string' },
   reason: { type: 'string' },
+  'no-journal': { type: 'boolean', default: false },
   operator: { type: 'string' },
   node: { type: 'string' },
   'token-file': { type: 'string' },
@@ -45,7 +50,12 @@ const options = {
 
 const timeoutMillis = 120_000;
 
-const pageSchema = z.strictObject({ type: z.literal('page'), after: z.string().optional() });
+const pageSchema = z.strictObject({
+  type: z.literal('page'),
+  after: z.string().optional(),
+  /** What the journal has of the pairs is handed over too. */
+  journal: z.literal(true).optional(),
+});
 
 export interface DisclosureJob {
   readonly from: number;
@@ -150,9 +160,10 @@ export async function writeDisclosures(
   client: Pick<NodeClient, 'disclosures'>,
   file: string,
   job: DisclosureJob,
-): Promise<{ readonly batches: number; readonly pairs: number }> {
+): Promise<{ readonly batches: number; readonly pairs: number; readonly journal: boolean }> {
   const part = partOf(file);
   const sums = new Sums();
+  let journal = false;
   await takeUp(part, job, sums);
   const stream = createWriteStream(part, { flags: 'a' });
   await once(stream, 'open');
@@ -168,6 +179,7 @@ export async function writeDisclosures(
       const body = text.slice(begins, end);
       for (const line of body.split('\n')) if (line !== '') sums.take(line);
       if (!stream.write(body)) await once(stream, 'drain');
+      journal = page.data.journal === true;
       after = page.data.after;
     }
     stream.write(sums.end());
@@ -176,7 +188,7 @@ export async function writeDisclosures(
     await once(stream, 'close');
   }
   renameSync(part, file);
-  return { batches: sums.batches, pairs: sums.pairs };
+  return { batches: sums.batches, pairs: sums.pairs, journal };
 }
 
 const blockOf = (name: string, text: string | undefined): number => {
@@ -204,11 +216,32 @@ export async function disclose(args: readonly string[], out: Output): Promise<nu
   };
   const client = new NodeClient(await accessOf(values), { timeoutMillis });
   try {
-    const written = await writeDisclosures(client, file, job);
-    print(out, values.json, { file, ...written }, () => `${file}: ${written.batches} batches, ${written.pairs} pairs`);
-    return 0;
+    const { journal, ...written } = await writeDisclosures(client, file, job);
+    const excerpts =
+      journal && !values['no-journal'] ? await writeExcerpts(file, (pair) => excerptOf(client, pair, job)) : undefined;
+    print(out, values.json, { file, ...written, ...(excerpts === undefined ? {} : { excerpts }) }, () =>
+      [
+        `${file}: ${counted(written.batches, 'batch', 'batches')}, ${counted(written.pairs, 'pair')}`,
+        ...(excerpts === undefined ? [] : [excerptsText(excerpts)]),
+      ].join('\n'),
+    );
+    return exitCodeOfExcerpts(excerpts);
   } finally {
     client.close();
+  }
+}
+
+async function excerptOf(
+  client: NodeClient,
+  pair: PairId,
+  { policy, recipient, reason }: DisclosureJob,
+): Promise<Excerpted> {
+  try {
+    return { text: await client.journal(pair, { policy, recipient, reason }) };
+  } catch (error) {
+    const refused = error instanceof ApiError ? excerptRefusal(error.code, error.message) : undefined;
+    if (refused === undefined) throw error;
+    return refused;
   }
 }
 

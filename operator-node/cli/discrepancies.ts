@@ -1,6 +1,7 @@
 /** `tandem discrepancies`: batches that the two operators attested differently, and the pairs at fault in these books. */
 import type { Discrepancy } from '../api/services.ts';
 import { isBatchId } from '../model/ids.ts';
+import { counted } from '../model/counted.ts';
 import { accessOptions, accessUsage, withNode } from './access.ts';
 import { parseCommand, print } from './arguments.ts';
 import { UsageError } from './devnet-file.ts';
@@ -38,7 +39,7 @@ function tell({ batchId, sequence, role, peer, count, reconciled, attestation, p
     `booked ${booked.map(({ amount, asset, booked: at }) => `${amount} ${asset} at ${at}`).join(', ') || 'nothing'}`,
   ]);
   const found = pairs.length > 0 ? table(rows) : 'Every pair is booked as decided in these books now.';
-  const head = `${batchId} (${role}, with operator ${peer}, sequence ${sequence}, ${count} pairs): ${reconciled}`;
+  const head = `${batchId} (${role}, with operator ${peer}, sequence ${sequence}, ${counted(count, 'pair')}): ${reconciled}`;
   return `${head}\n${verdicts[attestation]}\n${found}`;
 }
 

@@ -18,6 +18,7 @@ import { ApiError, NodeClient } from './client.ts';
 import type { Output } from './output.ts';
 import { staffNode, staffOptions, staffUsage, type StaffNode } from './staff.ts';
 import { freeBytesOf, Room } from '../store/room.ts';
+import { counted, countedOf } from '../model/counted.ts';
 
 const usage = `usage: tandem doctor (--config FILE | --operator HANDLE) [--json]
 ${staffUsage}
@@ -111,10 +112,10 @@ async function offline({ config }: StaffNode): Promise<Diagnosis> {
 }
 
 function text({ findings, looked }: Diagnosis): string {
-  const counts = Object.entries(looked).map(([what, count]) => `${count} ${what}`);
+  const counts = Object.entries(looked).map(([what, count]) => countedOf(count, what));
   return [
     ...findings.map(({ part, says }) => `${part}: ${says}`),
-    findings.length === 0 ? 'Nothing is wrong.' : `${findings.length} findings.`,
+    findings.length === 0 ? 'Nothing is wrong.' : `${counted(findings.length, 'finding')}.`,
     `Looked at ${counts.join(', ')}.`,
   ].join('\n');
 }

@@ -1,6 +1,7 @@
 /** `tandem doubt`: every pair of a node that is not final, and the one step that may come next. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { doubtSigner, nextSteps, type Doubt } from '../recovery/doubt.ts';
+import { counted } from '../model/counted.ts';
 import { parseCommand, print } from './arguments.ts';
 import { UsageError, withClient } from './devnet-file.ts';
 import { table } from './format.ts';
@@ -31,7 +32,7 @@ export async function doubt(args: readonly string[], out: Output): Promise<numbe
         out,
         values.json,
         { file: values.export, pairs: list.pairs.length, signer },
-        () => `${list.pairs.length} pairs in ${values.export ?? ''}, signed by ${signer ?? 'nobody'}.`,
+        () => `${counted(list.pairs.length, 'pair')} in ${values.export ?? ''}, signed by ${signer ?? 'nobody'}.`,
       );
       return 0;
     }
@@ -53,7 +54,7 @@ function check(file: string, json: boolean, out: Output): number {
   print(out, json, { operator, at, signer: signer ?? null, pairs: pairs.length }, () =>
     signer === undefined
       ? 'The signature is no signature of this content.'
-      : `Operator ${operator} at ${at}: ${pairs.length} pairs. Signed by ${signer}: compare it with the signers of operator ${operator} in the registry of contract ${settlement} on chain ${chainId}.`,
+      : `Operator ${operator} at ${at}: ${counted(pairs.length, 'pair')}. Signed by ${signer}: compare it with the signers of operator ${operator} in the registry of contract ${settlement} on chain ${chainId}.`,
   );
   return signer === undefined ? 1 : 0;
 }
@@ -78,5 +79,7 @@ function text({ pairs, block, halted, recovering }: Doubt): string {
   ]);
   const head = ['pair', 'role', 'peer', 'state', 'we', 'peer', 'decided', 'chain', 'open', 'deadline', 'next'];
   const steps = [...new Set(pairs.map(({ next }) => next))].map((next) => `  ${next}: ${nextSteps[next]}`);
-  return [table([head, ...rows], [8]), '', ...steps, '', `${pairs.length} pairs. ${where}${mode}`].join('\n');
+  return [table([head, ...rows], [8]), '', ...steps, '', `${counted(pairs.length, 'pair')}. ${where}${mode}`].join(
+    '\n',
+  );
 }

@@ -1,5 +1,6 @@
 /** `tandem erase`: erases a user, or what was said to and by it, through the running node (docs/erasure.md). */
 import type { ErasureState } from '../erasure/state.ts';
+import { counted } from '../model/counted.ts';
 import { parseCommand, print } from './arguments.ts';
 import { NodeClient } from './client.ts';
 import { UsageError } from './devnet-file.ts';
@@ -49,6 +50,9 @@ function lineOf({ user, what, phase, erased, records = 0, told = [] }: ErasureSt
   const whom = what === 'all' ? user : `what was said to and by ${user}`;
   if (phase === 'begun' || erased === undefined) return `${whom}: being erased`;
   const when = new Date(erased).toISOString().slice(0, 19);
-  const peers = told.length === 0 ? '' : `; operators ${told.join(', ')} are told`;
-  return `${whom}: erased at ${when}Z, ${records} records written out${peers}`;
+  const peers =
+    told.length === 0
+      ? ''
+      : `; ${told.length === 1 ? 'operator' : 'operators'} ${told.join(', ')} ${told.length === 1 ? 'is' : 'are'} told`;
+  return `${whom}: erased at ${when}Z, ${counted(records, 'record')} written out${peers}`;
 }

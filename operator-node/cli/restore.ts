@@ -4,6 +4,7 @@ import { loadNetwork } from '../chain/network.ts';
 import { addressOf, loadKeys } from '../keys.ts';
 import type { UnixMillis } from '../model/ids.ts';
 import { restore as restoreStore } from '../recovery/restore.ts';
+import { counted } from '../model/counted.ts';
 import { parseCommand, print } from './arguments.ts';
 import { UsageError } from './devnet-file.ts';
 import type { Output } from './output.ts';
@@ -40,7 +41,9 @@ export async function restore(args: readonly string[], out: Output): Promise<num
     [
       `Restored as of write ${done.mark.write}. ${done.why}`,
       ...(done.setAside === undefined ? [] : [`The store that was there is in ${done.setAside}.`]),
-      ...(done.erased === 0 ? [] : [`${done.erased} users are erased: nothing of them can be opened.`]),
+      ...(done.erased === 0
+        ? []
+        : [`${counted(done.erased, 'user is', 'users are')} erased: nothing of them can be opened.`]),
       done.recovery
         ? 'The node will start in recovery: it signs, releases, gives up, tells and takes nothing until its keys are rotated. Start it and run tandem recover.'
         : 'Start the node: it goes on as if nothing had been.',

@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import type { StatementFormat } from '../api/services.ts';
 import { isPairId, isTimestamp, toTimestamp } from '../model/ids.ts';
+import { counted } from '../model/counted.ts';
 import { accessOptions, accessUsage, withNode } from './access.ts';
 import { parseCommand } from './arguments.ts';
 import { UsageError } from './devnet-file.ts';
@@ -73,7 +74,7 @@ export async function statement(args: readonly string[], out: Output): Promise<n
   if (file === undefined) out.stdout.write(text);
   else {
     writeFileSync(file, text);
-    out.stderr.write(`${file}: ${Buffer.byteLength(text)} bytes\n`);
+    out.stderr.write(`${file}: ${counted(Buffer.byteLength(text), 'byte')}\n`);
   }
   return 0;
 }

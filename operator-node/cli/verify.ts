@@ -11,6 +11,7 @@ import { saysExcerpt, type Excerpt } from '../audit/journal/excerpt.ts';
 import { verifyExcerpt, type ExcerptVerification } from '../audit/journal/verify.ts';
 import { verifyBundle, type Check, type Verification } from '../audit/verify.ts';
 import { TandemError } from '../errors.ts';
+import { counted } from '../model/counted.ts';
 import type { Output } from './output.ts';
 
 const usage = `usage: tandem verify BUNDLE --network FILE --rpc URL [--json]
@@ -67,7 +68,7 @@ function excerptLines({ checks, verdict, excerpt }: ExcerptVerification): string
   const line = ({ sequence, at, kind, payload }: Excerpt['entries'][number]): string =>
     `  ${String(sequence).padEnd(8)} ${utc(Math.floor(at / 1000))} ${kind.padEnd(12)} ${quoted(payload)}`;
   const { operator, pair, anchor, entries } = excerpt;
-  const claim = `${entries.length} entries of pair ${pair} in the journal of operator ${operator}, under the head of block ${anchor.block.number}`;
+  const claim = `${counted(entries.length, 'entry', 'entries')} of pair ${pair} in the journal of operator ${operator}, under the head of block ${anchor.block.number}`;
   return [...shown, ...entries.map(line), `${verdict}: ${claim}`];
 }
 

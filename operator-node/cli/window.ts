@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import type { WindowComparison, WindowView } from '../api/services.ts';
 import { windowsFormat } from '../audit/scan/windows.ts';
+import { counted } from '../model/counted.ts';
 import { accessOptions, accessUsage, withNode } from './access.ts';
 import { parseCommand, print } from './arguments.ts';
 import type { NodeClient } from './client.ts';
@@ -76,14 +77,14 @@ export function windowText(window: WindowView): string {
 }
 
 function comparisonText({ differences, batches, more }: WindowComparison): string {
-  if (differences.length === 0) return `${batches} batches compared: both books say the same.`;
+  if (differences.length === 0) return `${counted(batches, 'batch', 'batches')} compared: both books say the same.`;
   const rows = differences.map(({ pair, role, sequence, index, own }) => [
     pair,
     `batch ${sequence} as ${role}`,
     `leaf ${index}`,
     own === 'as-agreed' ? 'these books are as agreed: the other’s are not' : 'these books are not as agreed',
   ]);
-  return `${table(rows)}${more ? '\nThere are more.' : ''}\n${batches} batches compared.`;
+  return `${table(rows)}${more ? '\nThere are more.' : ''}\n${counted(batches, 'batch', 'batches')} compared.`;
 }
 
 const exported = ({ number, operatorA, operatorB, aToB, bToA, secret, lines }: WindowView) => ({
@@ -136,7 +137,7 @@ const verbs: Readonly<Record<string, (values: Values, client: NodeClient, out: O
     if (values.out === undefined) out.stdout.write(text);
     else {
       writeFileSync(values.out, text);
-      out.stderr.write(`${values.out}: ${Buffer.byteLength(text)} bytes\n`);
+      out.stderr.write(`${values.out}: ${counted(Buffer.byteLength(text), 'byte')}\n`);
     }
     return 0;
   },
@@ -148,7 +149,7 @@ const verbs: Readonly<Record<string, (values: Values, client: NodeClient, out: O
     if (values.out === undefined) out.stdout.write(text);
     else {
       writeFileSync(values.out, text);
-      out.stderr.write(`${values.out}: ${windows.length} windows\n`);
+      out.stderr.write(`${values.out}: ${counted(windows.length, 'window')}\n`);
     }
     return 0;
   },

@@ -130,6 +130,10 @@ export function loadSide(view: View, pair: PairId, leg: Leg): PairSide | undefin
   return side === undefined || state === undefined ? undefined : { side, state };
 }
 
+/** As this operator has the pair: one side, or both of a pair on us. */
+export const sidesOf = (view: View, pair: PairId): readonly PairSide[] =>
+  (['first', 'second'] as const).flatMap((leg) => loadSide(view, pair, leg) ?? []);
+
 export const isOpen = (state: SideState): boolean => !state.told;
 
 export const isFinal = (state: SideState): boolean => state.state === 'committed' || state.state === 'aborted';

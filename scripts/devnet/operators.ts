@@ -83,7 +83,7 @@ export function writeConfig(layout: Layout, operator: Operator, options: ConfigO
       {
         name: 'supervisor',
         tokenHash: hash('sha256', tokenFile(layout.auditorTokenFile), 'hex'),
-        policies: ['regulator-minimum'],
+        policies: ['regulator-minimum', 'dispute'],
         fromBlock: 0,
         expires: '2099-12-31T00:00:00Z',
         requestsPerMinute: 600,

@@ -182,6 +182,7 @@ export function fakeServices(replace: Partial<NodeServices> = {}): NodeServices 
     requests: async () => (note('requests'), [filedRequest]),
     answerRequest: async (input) => (note('answerRequest', input), filedRequest),
     answerOpening: async (input) => (note('answerOpening', input), openingText),
+    auditJournal: async (auditor, input) => (note('auditJournal', { auditor, ...input }), evidenceText),
     windows: async (input) => (note('windows', input), [window]),
     closeWindow: async (input) => (note('closeWindow', input), window),
     dischargeWindow: async (input) => (note('dischargeWindow', input), window),

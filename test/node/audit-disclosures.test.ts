@@ -256,7 +256,7 @@ describe('writeDisclosures', () => {
 
   it('writes the file that its pages make, with what it adds up to', async () => {
     const file = join(temporaryFolder(), 'out.ndjson');
-    expect(await writeDisclosures(node().client, file, job)).toEqual({ batches: 3, pairs: 4 });
+    expect(await writeDisclosures(node().client, file, job)).toEqual({ batches: 3, pairs: 4, journal: false });
     expect(readFileSync(file, 'utf8')).toBe(whole);
     expect(existsSync(`${file}.part`)).toBe(false);
   });

@@ -2,27 +2,30 @@
 import { hash } from 'node:crypto';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { AuditorGate, type Auditor } from '../../operator-node/api/auditor-gate.ts';
-import { auditorPage, auditScope } from '../../operator-node/api/node-auditors.ts';
+import { auditorExcerpt, auditorPage, auditScope } from '../../operator-node/api/node-auditors.ts';
 import { disclosurePage } from '../../operator-node/api/node-disclosures.ts';
 import { auditScope as scopeSchema } from '../../operator-node/api/schemas.ts';
-import type { AuditRequest } from '../../operator-node/api/services.ts';
+import type { AuditJournalRequest, AuditRequest } from '../../operator-node/api/services.ts';
 import {
   batchLineSchema,
   headerSchema,
   parseLine,
   parsePairLine,
 } from '../../operator-node/audit/disclosures/lines.ts';
+import { parseExcerpt } from '../../operator-node/audit/journal/excerpt.ts';
+import { verifyExcerpt } from '../../operator-node/audit/journal/verify.ts';
 import type { FiledRequest } from '../../operator-node/chain/chain.ts';
 import { createDomains } from '../../operator-node/domains/registry.ts';
 import { systemRandom } from '../../operator-node/engine/clock.ts';
 import { Engine } from '../../operator-node/engine/engine.ts';
-import { journalTable } from '../../operator-node/engine/journal.ts';
+import { journalHead, journalTable } from '../../operator-node/engine/journal.ts';
 import { TandemError } from '../../operator-node/errors.ts';
 import { createBatch, peerCommitmentTable } from '../../operator-node/flow/batch.ts';
 import { cursorTable } from '../../operator-node/flow/blocks.ts';
+import { checkpointTable } from '../../operator-node/flow/checkpoint.ts';
 import type { FlowContext } from '../../operator-node/flow/context.ts';
 import { loadRequest, putRequest, textsOf } from '../../operator-node/flow/requests/request.ts';
-import { createSide, type Side } from '../../operator-node/flow/pair.ts';
+import { createSide, moveSide, type Side } from '../../operator-node/flow/pair.ts';
 import {
   toTimestamp,
   type BatchId,
@@ -209,7 +212,8 @@ async function build(scope: Partial<Auditor>): Promise<void> {
     for (const [index, [role, id]] of lanes.entries()) {
       const peer = id as OperatorId;
       const side = sideOf(index, role, peer);
-      createSide(tx, now, side);
+      const batchId = digest(1000 + index) as string as BatchId;
+      moveSide(tx, now, createSide(tx, now, side), { batch: batchId });
       tx.put(peerCommitmentTable, `${side.pair}!${role}`, digest(300 + index));
       const batch = {
         initiator: role === 'initiator' ? own : peer,
@@ -222,7 +226,7 @@ async function build(scope: Partial<Auditor>): Promise<void> {
       createBatch(
         tx,
         now,
-        { batchId: digest(1000 + index) as string as BatchId, role, peer, batch, pairs: [side.pair] },
+        { batchId, role, peer, batch, pairs: [side.pair] },
         { state: 'countersigned', prepared: { number: 10 + index, hash: digest(10 + index) } },
       );
       payments.commit(tx, side.operation, later(5));
@@ -426,6 +430,78 @@ describe('auditorPage', () => {
     expect(shapeOf((await page({ after: 'acceptor!2!000000000001' })).text)).toEqual(['1-2']);
     expect(shapeOf((await page({ after: 'acceptor!2' })).text)).toEqual(['2-1', '1-2']);
     expect(shapeOf((await page({ after: 'initiator!2!000000000001' })).text)).toEqual([]);
+  });
+});
+
+describe('auditorExcerpt', () => {
+  const auditLog = `0x${'a1'.repeat(20)}`;
+  const excerpt = (changes: Partial<AuditJournalRequest> = {}) =>
+    auditorExcerpt(flow, auditLog, 'supervisor', {
+      ...{ pair: pairId(0), policy: 'dispute', reason: 'complaint 9' },
+      ...changes,
+    });
+  /** The side’s words, a second after each other, under a head that is anchored unless it is said otherwise. */
+  async function said(anchored = true): Promise<void> {
+    const pair = pairId(0);
+    await flow.engine.run((work) => {
+      work.journal('question', { pair, text: 'Bo asks for 1.20 SEK' }, ada);
+      work.journal('fault', { what: 'of nobody' });
+      work.journal('answer', { pair, text: 'YES 4821' }, ada);
+      const { sequence, hash: head } = journalHead(work);
+      if (!anchored) return;
+      const block = { number: 40, hash: digest(40), timestamp: 1_795_428_000 as UnixSeconds };
+      const anchor = { entry: sequence, head: `0x${head}` as Hash, block, held: true };
+      work.put(checkpointTable, String(sequence).padStart(12, '0'), anchor);
+    });
+  }
+  const withDispute = { policies: ['regulator-minimum', 'dispute'] };
+
+  it.each([
+    [withDispute, { policy: 'full' }, /its policies are regulator-minimum, dispute, not full/],
+    [withDispute, { pair: pairId(9) }, /is in no batch of it/],
+    [{ ...withDispute, counterparties: [3 as OperatorId] }, {}, /is in no batch of it/],
+    [{ ...withDispute, fromBlock: 11 }, {}, /is in no batch of it/],
+    [{ ...withDispute, toBlock: 9 }, {}, /is in no batch of it/],
+    [{ ...withDispute, auditorId: 3 }, { filed: '19' }, /request 19 is of auditor 4/],
+  ])('refuses what is outside of the scope, and journals it: %j %j', async (scope, changes, why) => {
+    await build(scope);
+    await said();
+    await expect(excerpt(changes)).rejects.toMatchObject({
+      code: 'forbidden',
+      message: expect.stringMatching(why) as string,
+    });
+    expect((await journal()).at(-1)).toMatchObject({
+      what: 'auditor access refused',
+      reason: 'complaint 9',
+      ...changes,
+    });
+  });
+
+  it('says that the entries are not anchored yet, and that a policy has none', async () => {
+    await build(withDispute);
+    await said(false);
+    await expect(excerpt()).rejects.toMatchObject({ code: 'not-ready' });
+    await expect(excerpt({ policy: 'regulator-minimum' })).rejects.toMatchObject({ code: 'unprocessable' });
+  });
+
+  it('gives question and answer with their path to the head, journaled and under the request', async () => {
+    await build({ ...withDispute, auditorId: 3 });
+    await said();
+    const text = await excerpt({ filed: '17' });
+    const parsed = parseExcerpt(text);
+    if (!parsed.ok) throw new Error(parsed.reason);
+    expect(parsed.excerpt.entries.map(({ kind }) => kind)).toEqual(['question', 'answer']);
+    expect(parsed.excerpt.path).toHaveLength(1);
+    const verified = await verifyExcerpt(text);
+    expect(verified.verdict).toBe('UNPINNED');
+    const handed = { bytes: Buffer.byteLength(text), sha256: hash('sha256', text, 'hex') };
+    expect((await journal()).at(-1)).toMatchObject({
+      ...{ what: 'auditor access', auditor: 'supervisor', pair: pairId(0), policy: 'dispute', filed: '17' },
+      ...handed,
+    });
+    const record = loadRequest(world.store.newest, 17);
+    if (record === undefined) throw new Error('no record');
+    expect(textsOf(world.store.newest, record)).toEqual([handed]);
   });
 });
 

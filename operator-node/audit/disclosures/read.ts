@@ -2,6 +2,7 @@
 import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs';
 import { TandemError } from '../../errors.ts';
 import type { BatchId, OperatorId } from '../../model/ids.ts';
+import { counted } from '../../model/counted.ts';
 import {
   batchLineSchema,
   endSchema,
@@ -106,11 +107,11 @@ function sectionsOf(
       if (rest !== 0) return { sections, end: end.value, fault: `${rest} bytes follow its end line` };
       const { batches, pairs: told } = end.value;
       if (batches === sections.length && told === pairs) return { sections, end: end.value };
-      const found = `${sections.length} batches and ${pairs} pairs`;
+      const found = `${counted(sections.length, 'batch', 'batches')} and ${counted(pairs, 'pair')}`;
       return {
         sections,
         end: end.value,
-        fault: `its end line counts ${batches} batches and ${told} pairs; it has ${found}`,
+        fault: `its end line counts ${counted(batches, 'batch', 'batches')} and ${counted(told, 'pair')}; it has ${found}`,
       };
     }
     const line = parseLine(batchLineSchema, text);

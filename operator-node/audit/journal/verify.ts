@@ -12,6 +12,7 @@ import { contractsAt } from '../contracts.ts';
 import { fails, holds, type Finding } from '../finding.ts';
 import type { AuditNetwork } from '../network.ts';
 import { checkBlock, finalBlock, utc } from '../settled.ts';
+import { counted } from '../../model/counted.ts';
 import { headOf, parseExcerpt, type Excerpt } from './excerpt.ts';
 
 export const excerptChecks = ['form', 'pair', 'path', 'network', 'anchor', 'times'] as const;
@@ -61,7 +62,9 @@ function ofPair({ pair, entries }: Excerpt): Finding {
     if (named !== pair) return fails(`entry ${sequence} is not of pair ${pair}`);
     if (sequence <= (entries[index - 1]?.sequence ?? 0)) return fails(`entry ${sequence} is out of its order`);
   }
-  return holds(`${entries.length} entries of pair ${pair}: ${entries.map(({ kind }) => kind).join(', ')}`);
+  return holds(
+    `${counted(entries.length, 'entry', 'entries')} of pair ${pair}: ${entries.map(({ kind }) => kind).join(', ')}`,
+  );
 }
 
 function leads(excerpt: Excerpt): Finding {

@@ -5,6 +5,7 @@ import { merkleTree } from '../../commitment/merkle.ts';
 import type { Hash, OperatorId } from '../../model/ids.ts';
 import { parsePairLine, type PairLine } from '../disclosures/lines.ts';
 import { readSection, type Section } from '../disclosures/read.ts';
+import { counted } from '../../model/counted.ts';
 import type { ChainBatch } from './batch.ts';
 import type { Report } from './record.ts';
 
@@ -29,7 +30,10 @@ export function readDisclosed(section: Section, batch: ChainBatch, report: Repor
   const lines: (PairLine | undefined)[] = Array.from({ length: batch.count }, () => undefined);
   const texts = readSection(section);
   if (texts.length !== line.pairs) {
-    report('file-malformed', `its line counts ${line.pairs} pairs; the section has ${texts.length} lines`);
+    report(
+      'file-malformed',
+      `its line counts ${counted(line.pairs, 'pair')}; the section has ${counted(texts.length, 'line')}`,
+    );
   }
   let found = 0;
   for (const [position, text] of texts.entries()) {

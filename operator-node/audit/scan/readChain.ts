@@ -6,6 +6,7 @@ import type { BatchId, Hash, Hex, OperatorId, UnixSeconds } from '../../model/id
 import type { AuditBlock, AuditLog, RangeChain } from '../auditChain.ts';
 import { settlement, type Contracts } from '../contracts.ts';
 import type { AuditNetwork } from '../network.ts';
+import { counted } from '../../model/counted.ts';
 import type { ChainAttestation, ChainBatch, ChainDecision } from './batch.ts';
 import type { Findings } from './findings.ts';
 
@@ -251,7 +252,7 @@ async function checkLanes(
     const atEnd = end === undefined ? undefined : await sequenceAt(chain, address, lane, end.hash);
     if (atEnd !== undefined && atEnd !== last) {
       gap(
-        `the contract has anchored ${atEnd} batches at block ${end?.number ?? to}, and the last event is of batch ${last}`,
+        `the contract has anchored ${counted(atEnd, 'batch', 'batches')} at block ${end?.number ?? to}, and the last event is of batch ${last}`,
         last + 1,
       );
     }
