@@ -27,6 +27,7 @@ import { PeerAllowance } from './flow/allowance.ts';
 import { applyBlocks, cursorTable } from './flow/blocks.ts';
 import { JournalAnchor, checkAnchored } from './flow/checkpoint.ts';
 import { Caps } from './flow/caps.ts';
+import type { OwnKeys } from './flow/batch.ts';
 import type { BatchSigner, ChainView, FlowContext } from './flow/context.ts';
 import { table, type Table } from './flow/flow.ts';
 import { Greetings } from './flow/greet.ts';
@@ -43,7 +44,7 @@ import type { Amount, OperatorId } from './model/ids.ts';
 import type { SettlementDomain } from './model/records.ts';
 import { forgetOldAccounts } from './recovery/old-accounts.ts';
 import { signAgain } from './recovery/resign.ts';
-import { RecoveryRun, type OwnKeys } from './recovery/run.ts';
+import { RecoveryRun } from './recovery/run.ts';
 import { Room, type FreeBytes } from './store/room.ts';
 import type { Store } from './store/store.ts';
 import { Staff } from './users/staff.ts';
@@ -296,6 +297,7 @@ export function composeNode(parts: NodeParts): ComposedNode {
     allowance: new PeerAllowance(config.maxRememberedPerPeerHour, clock),
     room: new Room(config.disk.minFreeMebibytes * mebibyte, parts.freeBytes),
   };
+  flow.open.keys = parts.ownKeys;
   const recovery = new RecoveryRun(flow, parts.ownKeys ?? { signer: '', account: '' }, onFailure);
   const handlers = gated(createHandlers(flow), () => recovery.needed);
   everyone = withLoopback(operator.id, createLoopback(operator.id, handlers), remote);

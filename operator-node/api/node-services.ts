@@ -16,6 +16,7 @@ import { toTimestamp, type Amount, type Hash, type Hex, type PairId } from '../m
 import type { Backups } from '../recovery/backup.ts';
 import { examine, type DoctorParts } from '../recovery/doctor.ts';
 import { exportDoubt, listDoubt } from '../recovery/doubt.ts';
+import { haltStatus, release } from '../recovery/release.ts';
 import type { RecoveryRun } from '../recovery/run.ts';
 import type { View } from '../store/store.ts';
 import type { Staff } from '../users/staff.ts';
@@ -162,6 +163,11 @@ export function createNodeServices(parts: NodeServicesParts): NodeServices {
       await parts.recovery.goWithout(peers);
       return parts.recovery.status();
     },
+    halt: () => {
+      const { self, reader, signer, account } = parts.doctor;
+      return haltStatus({ self, view: engine.newest, reader, keys: { signer, account } });
+    },
+    release: ({ by, because, keysAreSafe }) => taking(() => release(flow, parts.doctor, { by, because, keysAreSafe })),
     readiness: () => Promise.resolve(parts.readiness()),
     metrics: parts.metrics,
     ...(parts.phones === undefined ? {} : { phones: parts.phones }),

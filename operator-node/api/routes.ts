@@ -536,6 +536,30 @@ const recoverWithout = route({
   run: async (services, { body }) => ok(await services.recoverWithout(body.without as OperatorId[])),
 });
 
+const halt = route({
+  operationId: 'halt',
+  method: 'get',
+  path: '/v1/halt',
+  token: 'admin',
+  summary: 'Whether the node begins nothing new, why, and what has to be done before it is released.',
+  query: schemas.noQuery,
+  answers: { 200: { description: 'What halted it, and what the chain says of it now.', schema: schemas.haltStatus } },
+  refusals: ['bad-request', 'chain-unavailable'],
+  run: async (services) => ok(await services.halt()),
+});
+
+const release = route({
+  operationId: 'release',
+  method: 'post',
+  path: '/v1/halt',
+  token: 'admin',
+  summary: 'Lets a halted node begin new things again; journaled with who and why.',
+  body: { schema: schemas.releaseOrder, maxBytes: schemas.maxStaffBodyBytes },
+  answers: { 200: { description: 'As after it.', schema: schemas.haltStatus } },
+  refusals: ['unprocessable', 'not-ready', 'chain-unavailable', 'store-failed'],
+  run: async (services, { body }) => ok(await services.release(body)),
+});
+
 const health = route({
   operationId: 'health',
   method: 'get',
@@ -652,6 +676,8 @@ export const routes: readonly Route[] = [
   sendSetAside,
   recovery,
   recoverWithout,
+  halt,
+  release,
   health,
   readiness,
   metrics,

@@ -431,6 +431,19 @@ export const recoveryStatus = z.strictObject({
     }),
   ),
 });
+export const haltStatus = z.strictObject({
+  halted: z.boolean(),
+  what: z.string().optional(),
+  batchId: z.string().optional(),
+  since: z.string().optional(),
+  holds: z.array(z.string()).meta({ description: 'What has to be done before the node is released.' }),
+  says: z.string(),
+});
+export const releaseOrder = z.strictObject({
+  by: z.string().trim().min(1).max(200),
+  because: z.string().trim().min(1).max(2000),
+  keysAreSafe: z.boolean().default(false),
+});
 export const diagnosis = z.strictObject({
   findings: z.array(z.strictObject({ part: z.enum(['store', 'chain', 'peers']), says: z.string() })),
   looked: z.record(z.string(), z.number().int().min(0)),

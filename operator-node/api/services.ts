@@ -15,6 +15,7 @@ import type { KeyBackupSummary } from '../erasure/key-backup.ts';
 import type { ErasureScope, ErasureState } from '../erasure/state.ts';
 import type { Diagnosis } from '../recovery/doctor.ts';
 import type { Doubt } from '../recovery/doubt.ts';
+import type { HaltStatus, ReleaseOrder } from '../recovery/release.ts';
 import type { RecoveryStatus } from '../recovery/run.ts';
 import type { SnapshotSummary } from '../recovery/snapshot.ts';
 import type { OutboundMessage } from '../messaging/gateway.ts';
@@ -372,6 +373,10 @@ export interface NodeServices {
   recovery(): Promise<RecoveryStatus>;
   /** What only these peers could give back is lost; journaled. @throws `unprocessable` where nothing is recovered */
   recoverWithout(peers: readonly OperatorId[]): Promise<RecoveryStatus>;
+  /** Whether the node is halted, why, and what has to be done before it is released. */
+  halt(): Promise<HaltStatus>;
+  /** Journaled with who and why. @throws `unprocessable` where it is not halted, or with what has to be done first */
+  release(order: ReleaseOrder): Promise<HaltStatus>;
   readiness(): Promise<Readiness>;
   /** Prometheus text. */
   metrics(): Promise<string>;

@@ -23,6 +23,7 @@ import type { KeyBackupSummary } from '../erasure/key-backup.ts';
 import type { ErasureScope, ErasureState } from '../erasure/state.ts';
 import type { Diagnosis } from '../recovery/doctor.ts';
 import type { Doubt } from '../recovery/doubt.ts';
+import type { HaltStatus, ReleaseOrder } from '../recovery/release.ts';
 import type { RecoveryStatus } from '../recovery/run.ts';
 import type { SnapshotSummary } from '../recovery/snapshot.ts';
 import type { OutboundMessage } from '../messaging/gateway.ts';
@@ -166,6 +167,14 @@ export class NodeClient {
 
   recoverWithout(without: readonly number[]): Promise<RecoveryStatus> {
     return this.json('POST', '/v1/recovery', 'admin', { without });
+  }
+
+  halt(): Promise<HaltStatus> {
+    return this.json('GET', '/v1/halt', 'admin');
+  }
+
+  release(order: ReleaseOrder): Promise<HaltStatus> {
+    return this.json('POST', '/v1/halt', 'admin', order);
   }
 
   /** Byte for byte: it is signed. */

@@ -10,6 +10,7 @@ import { deposit, withdraw } from './cash.ts';
 import { backup } from './backup.ts';
 import { doctor } from './doctor.ts';
 import { recover } from './recover.ts';
+import { release } from './release.ts';
 import { restore } from './restore.ts';
 import { UsageError } from './devnet-file.ts';
 import { doubt } from './doubt.ts';
@@ -47,6 +48,10 @@ const commands: Readonly<Record<string, { readonly run: Command; readonly summar
   recover: {
     run: recover,
     summary: '--operator HANDLE         a store that may be behind: keys, chain, sealed copies',
+  },
+  release: {
+    run: release,
+    summary: '--operator HANDLE --because TEXT    a halted node begins new things again',
   },
   verify: { run: verify, summary: 'BUNDLE --network FILE --rpc URL   an evidence bundle against the chain alone' },
   audit: {

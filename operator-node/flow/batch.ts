@@ -99,13 +99,47 @@ export function moveBatch(
   return { record, state: next };
 }
 
-/** Why this node begins nothing new. Key: `halt`. Ended by staff only. */
-export const haltTable = table<{ readonly what: string; readonly batchId?: BatchId; readonly at: UnixMillis }>('halt');
+/** Addresses of the keys that a process signs with; lower case. */
+export interface OwnKeys {
+  readonly signer: string;
+  readonly account: string;
+}
+
+/** What the chain had of this operator that its store did not know, and with which key it was made. */
+export const haltCauses = {
+  'a batch on chain that this node never signed': 'signer',
+  'a decision on chain that this node never made': 'account',
+  'an anchored journal head that this journal does not have': 'account',
+} as const satisfies Record<string, keyof OwnKeys>;
+export type HaltCause = keyof typeof haltCauses;
+
+export interface Halt {
+  readonly what: HaltCause;
+  readonly batchId?: BatchId;
+  readonly at: UnixMillis;
+  /** What the process signed with then. */
+  readonly keys?: OwnKeys;
+}
+
+/** Why this node begins nothing new. Key: `halt`. Ended by staff only (`recovery/release.ts`). */
+export const haltTable = table<Halt>('halt');
 
 /** Nothing new is begun until staff has looked; what is open goes on. The first reason is kept. */
-export function halt(work: Work, open: { halted: boolean }, what: string, batchId?: BatchId): void {
-  if (work.get(haltTable, 'halt') === undefined)
-    work.put(haltTable, 'halt', { what, ...(batchId === undefined ? {} : { batchId }), at: work.now });
+export function halt(
+  work: Work,
+  open: { halted: boolean; readonly keys?: OwnKeys | undefined },
+  what: HaltCause,
+  batchId?: BatchId,
+): void {
+  const { keys } = open;
+  if (work.get(haltTable, 'halt') === undefined) {
+    work.put(haltTable, 'halt', {
+      what,
+      ...(batchId === undefined ? {} : { batchId }),
+      at: work.now,
+      ...(keys === undefined ? {} : { keys }),
+    });
+  }
   work.afterwards(() => {
     open.halted = true;
   });

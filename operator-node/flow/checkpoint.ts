@@ -12,7 +12,7 @@ import { TandemError } from '../errors.ts';
 import type { Hash, UnixMillis, UnixSeconds } from '../model/ids.ts';
 import { isForgottenPast, recoveryOf } from '../recovery/state.ts';
 import { table, type Store, type Tx, type View } from '../store/store.ts';
-import { halt } from './batch.ts';
+import { halt, type OwnKeys } from './batch.ts';
 import type { ChainView, FlowContext } from './context.ts';
 
 /** A head of this operator's journal as a final block has it. */
@@ -103,7 +103,7 @@ const retryMillis = 60_000;
 /** What of the flow it needs. */
 export interface AnchorContext extends Pick<FlowContext, 'self' | 'engine'> {
   readonly chainView: Pick<ChainView, 'headTime'>;
-  readonly open: { halted: boolean };
+  readonly open: { halted: boolean; readonly keys?: OwnKeys | undefined };
 }
 
 export class JournalAnchor {

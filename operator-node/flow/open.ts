@@ -4,7 +4,7 @@
  */
 import type { BatchId, Leg, OperatorId, PairId, Role, UnixMillis, UnixSeconds, UserId } from '../model/ids.ts';
 import type { Store } from '../store/store.ts';
-import { batchKey, haltTable, loadBatch, openBatchTable, type BatchRecord } from './batch.ts';
+import { batchKey, haltTable, loadBatch, openBatchTable, type BatchRecord, type OwnKeys } from './batch.ts';
 import { loadSide, openSideTable, sideKey, type Side, type SideState } from './pair.ts';
 
 interface HeldSide {
@@ -41,6 +41,8 @@ export class OpenWork {
   private readonly batches = new Map<string, OpenBatch>();
   /** The chain has something of this operator that this store does not know: nothing new is begun (faults 20, rule 11). */
   halted = false;
+  /** What this process signs with: noted when it halts. */
+  keys: OwnKeys | undefined;
 
   sideCreated({ pair, leg, role, user, peer }: Side, since: UnixMillis): void {
     const key = sideKey(pair, leg);

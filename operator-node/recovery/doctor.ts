@@ -25,6 +25,7 @@ import { owedBy, windowTable } from '../flow/windows/window.ts';
 import type { BatchId, Hash, Leg, OperatorId, PairId, Role } from '../model/ids.ts';
 import type { Room } from '../store/room.ts';
 import type { Store } from '../store/store.ts';
+import { haltStatus } from './release.ts';
 import { lostPairTable, recoveryOf } from './state.ts';
 
 export type Part = 'store' | 'chain' | 'peers';
@@ -93,6 +94,7 @@ export async function examine(parts: DoctorParts): Promise<Diagnosis> {
   await notes.look('store', 'pairs', () => pairsAndBatches(parts.store, notes));
   await notes.look('store', 'windows', () => windows(parts, notes));
   await notes.look('chain', 'registry', () => ownEntry(parts, notes));
+  await notes.look('chain', 'halt', () => halted(parts, notes));
   await notes.look('chain', 'journal', () => anchoredJournal(parts, notes));
   await notes.look('chain', 'lanes', () => lanes(parts, notes));
   await notes.look('chain', 'outcomes', () => outcomes(parts, notes));
@@ -228,6 +230,20 @@ async function ownEntry({ peers, self, signer, account }: DoctorParts, notes: No
       `The account of the keys file, ${account}, is none of this operator's in the registry: ${entry.accounts.join(', ')}`,
     );
   }
+}
+
+async function halted({ self, store, reader, signer, account }: DoctorParts, notes: Notes): Promise<void> {
+  const {
+    halted: is,
+    says,
+    holds,
+  } = await haltStatus({
+    self,
+    view: store.newest,
+    reader,
+    keys: { signer, account },
+  });
+  if (is) notes.add('chain', [says.replace(/\.$/, ''), ...holds, 'See tandem release'].join('. '));
 }
 
 /** The heads that were anchored against the journal: those that the store knows of, and the newest on the chain. */

@@ -14,6 +14,7 @@ import {
   moveBatch,
   openBatchTable,
   readLane,
+  type OwnKeys,
 } from '../flow/batch.ts';
 import { cursorTable } from '../flow/blocks.ts';
 import type { FlowContext } from '../flow/context.ts';
@@ -40,12 +41,6 @@ const blocksAtOnce = 50;
 const roles: readonly Role[] = ['initiator', 'acceptor'];
 
 const goOn = (peer: OperatorId): string => ` To go on without it: tandem recover --without ${peer}.`;
-
-/** What this node's keys are now; lower case. */
-export interface OwnKeys {
-  readonly signer: string;
-  readonly account: string;
-}
 
 /** A step cannot be passed yet. */
 class NotYet extends Error {
@@ -115,7 +110,7 @@ export class RecoveryRun {
   async status(): Promise<RecoveryStatus> {
     const { engine } = this.#flow;
     const lost: Lost[] = [];
-    for await (const [, one] of engine.store.scan(lostTable)) lost.push(one);
+    for await (const [, { committed: _, ...one }] of engine.store.scan(lostTable)) lost.push(one);
     const mark = recoveryOf(engine.newest);
     return mark === undefined
       ? { step: 'done', says: 'The node is not in recovery.', lost }

@@ -242,6 +242,8 @@ export function fakeServices(replace: Partial<NodeServices> = {}): NodeServices 
       note('recoverWithout', peers),
       { why: 'restored', step: 'copies', says: 'Asking.', lost: [] }
     ),
+    halt: async () => (note('halt'), { halted: false, holds: [], says: 'The node is not halted.' }),
+    release: async (order) => (note('release', order), { halted: false, holds: [], says: 'The node is not halted.' }),
     readiness: async () => ({ ready: true, checks: { store: 'ok', chain: 'ok' } }),
     metrics: async () => 'tandem_open_pairs 0\n',
     phones: {

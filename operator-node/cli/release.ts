@@ -1,0 +1,47 @@
+/** `tandem release`: why a node is halted, and the way out of it. */
+import { userInfo } from 'node:os';
+import type { HaltStatus } from '../recovery/release.ts';
+import { parseCommand, print } from './arguments.ts';
+import { UsageError, withClient } from './devnet-file.ts';
+import type { Output } from './output.ts';
+import { staffNode, staffOptions, staffUsage } from './staff.ts';
+
+const usage = `usage: tandem release (--config FILE | --operator HANDLE) [--json]                 why it is halted
+       tandem release … --because TEXT [--by NAME] [--keys-are-safe]   it begins new things again
+${staffUsage}
+  --because TEXT     what was found and done; kept in the journal
+  --by NAME          who says so; without it, the name of this account
+  --keys-are-safe    although a key that it had then still counts: nobody else has it`;
+
+/** Exit code 1 while it is halted. */
+export async function release(args: readonly string[], out: Output): Promise<number> {
+  const options = {
+    ...staffOptions,
+    because: { type: 'string' },
+    by: { type: 'string' },
+    'keys-are-safe': { type: 'boolean', default: false },
+  } as const;
+  const { values } = parseCommand(usage, args, options, { min: 0, max: 0 });
+  if (values.help) {
+    out.stdout.write(`${usage}\n`);
+    return 0;
+  }
+  const { because, by = userInfo().username } = values;
+  if (because === undefined && values['keys-are-safe'])
+    throw new UsageError(`--keys-are-safe: because of what?\n${usage}`);
+  const status = await withClient(staffNode(values).access, (client) =>
+    because === undefined ? client.halt() : client.release({ because, by, keysAreSafe: values['keys-are-safe'] }),
+  );
+  print(out, values.json, status, () => text(status));
+  return status.halted ? 1 : 0;
+}
+
+function text({ halted, says, holds }: HaltStatus): string {
+  if (!halted) return says;
+  const end = 'Then: tandem release --because "…".';
+  return [
+    says,
+    ...holds.map((hold) => `First: ${hold}.`),
+    holds.length === 0 ? 'Nothing stands in the way. ' + end : end,
+  ].join('\n');
+}
