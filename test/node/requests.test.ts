@@ -118,6 +118,19 @@ async function open(disk: SimulatedDisk, onChain: readonly FiledRequest[] = []) 
 }
 const fresh = (onChain?: readonly FiledRequest[]) => open(new SimulatedDisk(), onChain);
 
+describe('answerDigest', () => {
+  it('is as docs/protocol.md §4 says, by other means', () => {
+    const salt = Buffer.from(Array.from({ length: 16 }, (_, at) => at)).toString('hex');
+    const texts = [
+      { bytes: 6, sha256: '33'.repeat(32) },
+      { bytes: 0, sha256: '44'.repeat(32) },
+    ];
+    const content = { operator: self, request: 17, salt, files: ['11'.repeat(32), '22'.repeat(32)], texts };
+    // Computed with Python's hashlib and json.
+    expect(answerDigest(auditLog, content)).toBe('0x35f8dd153f5e021a3d218e54258fcccc7fbad6b1207b0feaa593f16a8ce5ae05');
+  });
+});
+
 describe('applyRequest', () => {
   it('keeps a request to this operator, journaled, and none to another', async () => {
     const node = await fresh();
