@@ -24,15 +24,6 @@ async function main(): Promise<void> {
       process.exit(1);
     },
   });
-  process.stdout.write(
-    line({
-      ready: true,
-      operator: config.operator.id,
-      handle: config.operator.handle,
-      api: node.apiPort,
-      channel: node.channelPort,
-    }),
-  );
   const stop = (): void => {
     if (stopping) return;
     stopping = true;
@@ -46,6 +37,16 @@ async function main(): Promise<void> {
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
+  // Last: who reads it may ask for the end at once.
+  process.stdout.write(
+    line({
+      ready: true,
+      operator: config.operator.id,
+      handle: config.operator.handle,
+      api: node.apiPort,
+      channel: node.channelPort,
+    }),
+  );
 }
 
 main().catch((error: unknown) => {

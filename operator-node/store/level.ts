@@ -257,6 +257,8 @@ function openFault(dir: string, error: unknown): TandemError {
     );
   }
   const reason = cause instanceof Error ? cause.message : String(cause);
+  // The list of its files is not one that is checked here: LevelDB reads it first, and refuses before it changes anything.
+  if (cause instanceof Error && 'code' in cause && cause.code === 'LEVEL_CORRUPTION') return damaged(dir, [reason]);
   return new TandemError('store-failed', `Cannot open the store in ${dir}: ${reason}`, {
     cause,
     facts: { dir, reason: 'unreadable' },

@@ -1,5 +1,7 @@
 /** A node that has lost its store, on a real chain with real keys: restored from an old backup, recovered, and complete. */
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ApiError } from '../../operator-node/cli/client.ts';
@@ -164,5 +166,103 @@ describe('a followed backup', () => {
     await net.devnet.waitForNode('borealis');
     expect(await net.balances(to)).toEqual(after);
     await settled(to, from, 'goes on');
+  });
+});
+
+describe('a node on a damaged store', () => {
+  const handle = 'borealis';
+  const data = (): string => join(places[handle] ?? '', 'data');
+  const sound = (): string => join(places[handle] ?? '', 'sound');
+
+  /** What the process says last; the store is as it was left by a node that ended in order, but for what `damage` does. */
+  async function startOn(damage: (dir: string) => void): Promise<string> {
+    rmSync(data(), { recursive: true, force: true });
+    cpSync(sound(), data(), { recursive: true });
+    cpSync(`${sound()}.mark`, `${data()}.mark`);
+    damage(data());
+    const main = join(import.meta.dirname, '..', '..', 'operator-node', 'main.ts');
+    const child = spawn(process.execPath, [main, '--config', join(places[handle] ?? '', 'config.yaml')], {
+      cwd: places[handle],
+      env: { ...process.env, NODE_ENV: 'production' },
+    });
+    let said = '';
+    const hear = (text: Buffer): void => {
+      said += text.toString();
+      // It serves: what was damaged was not noticed.
+      if (said.includes('"ready":true')) child.kill('SIGTERM');
+    };
+    child.stdout.on('data', hear);
+    child.stderr.on('data', hear);
+    const [code] = (await once(child, 'exit')) as [number | null];
+    return `${code}: ${said}`;
+  }
+
+  const flip = (file: string, at: (bytes: Buffer) => number): void => {
+    const bytes = readFileSync(file);
+    const place = at(bytes);
+    expect(place).toBeGreaterThanOrEqual(0);
+    bytes[place] = (bytes[place] ?? 0) ^ 1;
+    writeFileSync(file, bytes);
+  };
+  /** A file that holds the text, and where: what a record is, after its key. */
+  const inRecord =
+    (text: string) =>
+    (dir: string): void => {
+      const holds = (name: string): boolean => readFileSync(join(dir, name)).includes(text);
+      const name = readdirSync(dir).find((each) => /\.(log|ldb)$/.test(each) && holds(each));
+      if (name === undefined) throw new Error(`no file has ${text}`);
+      flip(join(dir, name), (bytes) => bytes.indexOf(text) + text.length + 24);
+    };
+  const inFile =
+    (pattern: RegExp) =>
+    (dir: string): void => {
+      const name = readdirSync(dir).find((each) => pattern.test(each) && statSync(join(dir, each)).size > 0);
+      if (name === undefined) throw new Error(`no file is ${pattern.source}`);
+      flip(join(dir, name), (bytes) => bytes.length >> 1);
+    };
+
+  beforeAll(async () => {
+    await net.devnet.stopNode(handle);
+    cpSync(data(), sound(), { recursive: true });
+    cpSync(`${data()}.mark`, `${sound()}.mark`);
+  });
+  afterAll(() => {
+    rmSync(data(), { recursive: true, force: true });
+    cpSync(sound(), data(), { recursive: true });
+    cpSync(`${sound()}.mark`, `${data()}.mark`);
+  });
+
+  it.each([
+    ['in an entry of the journal', inRecord('journal!0000')],
+    ['in a position', inRecord('position!')],
+    ['in the log', inFile(/\.log$/)],
+    ['in a table', inFile(/\.ldb$/)],
+    ['in the manifest', inFile(/^MANIFEST-/)],
+    ['in CURRENT', inFile(/^CURRENT$/)],
+    ['in its mark', (dir: string) => flip(`${dir}.mark`, () => 10)],
+  ] as const)('does not start with a bit flipped %s, and says what to do', async (_where, damage) => {
+    const said = await startOn(damage);
+    expect(said).toMatch(/^1: /);
+    expect(said).toContain('store-damaged');
+    expect(said).toMatch(/tandem restore/);
+  });
+
+  it('does not start on nothing, where there was a store', async () => {
+    expect(
+      await startOn((dir) => {
+        rmSync(dir, { recursive: true });
+      }),
+    ).toMatch(/^1: .*store-damaged/s);
+    // Its whole disk is not there; the followed copy is.
+    expect(
+      await startOn((dir) => {
+        rmSync(dir, { recursive: true });
+        rmSync(`${dir}.mark`);
+      }),
+    ).toMatch(/^1: .*backup\.followDir: .* is the copy of another store/s);
+  });
+
+  it('starts on the store as it was', async () => {
+    expect(await startOn(() => undefined)).toMatch(/^0: .*"ready":true/s);
   });
 });
