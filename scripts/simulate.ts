@@ -18,6 +18,8 @@ const { values } = parseArgs({
     /** Go on after a seed that failed. */
     all: { type: 'boolean', default: false },
     workers: { type: 'string', default: String(availableParallelism()) },
+    /** A store lost and restored at many points of the golden run, in place of seeds. */
+    restores: { type: 'boolean', default: false },
   },
 });
 
@@ -26,7 +28,8 @@ process.on('unhandledRejection', (error) => {
   process.exit(1);
 });
 
-if (values.seed === undefined) await many(values.seeds);
+if (values.restores) await restores();
+else if (values.seed === undefined) await many(values.seeds);
 else await one(Number(values.seed));
 
 async function one(seed: number): Promise<void> {
@@ -37,6 +40,25 @@ async function one(seed: number): Promise<void> {
   if (violation === undefined) return;
   console.log(`seed ${seed} FAILED: ${violation.message}`);
   process.exitCode = 1;
+}
+
+async function restores(): Promise<void> {
+  const { goldenRun } = await import('../test/simulation/golden.ts');
+  const { restorePoints, restoreRun, restoreStories } = await import('../test/simulation/restores.ts');
+  const { writes } = await goldenRun();
+  for (const { name, points, how } of restoreStories) {
+    let failed = 0;
+    for (const [operator, count] of writes) {
+      for (const { name: point, plan } of restorePoints(operator, count, points, how)) {
+        const { violation } = await restoreRun(plan);
+        if (violation === undefined) continue;
+        failed += 1;
+        console.log(`${name}, ${point}: FAILED: ${violation.message}`);
+      }
+    }
+    console.log(`${name}: ${writes.size * points} points, ${failed} failed`);
+    if (failed > 0) process.exitCode = 1;
+  }
 }
 
 async function many(range: string): Promise<void> {
@@ -83,8 +105,9 @@ async function tellAgain({ seed, hash }: SeedReport): Promise<void> {
 
 async function printCoverage(coverage: ReadonlyMap<string, number>): Promise<void> {
   const { everyFault } = await import('../test/simulation/reachable.ts');
+  const { restoreNames } = await import('../test/simulation/restore.ts');
   const states = [...new Set([...coverage.keys()].map((met) => met.slice(met.indexOf('|') + 1)))].sort();
-  for (const fault of everyFault) {
+  for (const fault of [...everyFault, ...restoreNames]) {
     const counts = states.map((state) => String(coverage.get(`${fault}|${state}`) ?? 0).padStart(6));
     console.log(fault.padEnd(24), counts.join(''));
   }

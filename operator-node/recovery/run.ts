@@ -93,7 +93,8 @@ export class RecoveryRun {
         if (error instanceof NotYet) {
           this.#step = error.step;
           this.#says = error.message;
-        } else if (error instanceof TandemError && error.retryable) this.#says = error.message;
+        } else if (error instanceof TandemError && error.retryable && error.code !== 'store-failed')
+          this.#says = error.message;
         else this.#onFailure('recovery', error);
         again();
       }

@@ -572,8 +572,10 @@ export class Monitor {
 
   event(operator: OperatorId, event: EngineEvent): void {
     if (event.type !== 'alarm' || this.#options.expectedAlarm(event)) return;
-    // Who is lied to says so.
-    if (this.liars.size > 0) return;
+    // Who is lied to says so, of the one who lies; a batch's discrepancy names the batch.
+    const { peer, batchId } = event as { readonly peer?: OperatorId; readonly batchId?: BatchId };
+    const parties = peer === undefined ? batchId && this.#chain.get(batchId)?.parties : [peer];
+    if (parties?.some((party) => this.liars.has(party)) === true) return;
     this.#violated(operator, 'alarm', `operator ${operator}: ${JSON.stringify(event)}`);
   }
 

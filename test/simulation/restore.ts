@@ -10,6 +10,7 @@ import type { SideState } from '../../operator-node/flow/pair.ts';
 import type { OperatorId, UnixMillis } from '../../operator-node/model/ids.ts';
 import type { Recovery } from '../../operator-node/recovery/state.ts';
 import { SimulatedDisk } from '../../operator-node/store/memory.ts';
+import type { Chance } from './random.ts';
 import { Violation } from './violation.ts';
 import type { World } from './world.ts';
 
@@ -47,6 +48,27 @@ export interface RestorePlan {
 }
 
 export type SealedBatch = Extract<Answer<'sealed'>, { answer: 'batch' }>;
+
+/** What a seed counts as met: a backup that is behind, or a followed copy, in place of a lost store. */
+export const restoreNames = ['restored-backup', 'restored-copy'] as const;
+export type RestoreName = (typeof restoreNames)[number];
+
+/**
+ * One seed in sixteen loses a store in the midst of whatever else goes wrong: one in four of them has a followed copy. The
+ * backup is some writes behind, or as old as the accounts.
+ */
+export function randomRestore(seed: number, operators: readonly OperatorId[], chance: Chance): RestorePlan | undefined {
+  if (seed % 16 !== 9) return undefined;
+  const snapshotAt = chance.below(250);
+  const common = {
+    operator: chance.pick(operators),
+    snapshotAt,
+    lostAt: snapshotAt + chance.pick([1, 2, 5, 15, 40, 100]),
+    downMillis: chance.pick([100, 500, 5_000, 40_000]),
+  };
+  if (chance.happens(0.25)) return { ...common, followed: true };
+  return { ...common, rotateAfterMillis: chance.pick([100, 1_500, 10_000]) };
+}
 
 /** A side as it was when the store was lost. */
 type Sides = ReadonlyMap<string, SideState>;
@@ -190,6 +212,7 @@ export class Restore {
     const { operator, downMillis = 500, rotateAfterMillis = 1_500, denyMillis, followed, stallMillis } = this.plan;
     const world = this.#world;
     const node = this.#node;
+    world.fired(followed === true ? 'restored-copy' : 'restored-backup', operator);
     node.keptDown = true;
     node.die('and its store is lost');
     if (this.#snapshot === undefined) this.#take();

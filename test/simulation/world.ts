@@ -23,7 +23,7 @@ import { Phones, type Person } from './phones.ts';
 import { Chance } from './random.ts';
 import { beginning, chainId, numberOf, serviceNumberOf } from './setting.ts';
 import { SimulatedNode, type Plant, type SendFate } from './simulated-node.ts';
-import { Restore, type RestorePlan } from './restore.ts';
+import { Restore, randomRestore, type RestoreName, type RestorePlan } from './restore.ts';
 import { Story } from './story.ts';
 import { Time } from './time.ts';
 import { Violation, type Invariant } from './violation.ts';
@@ -139,10 +139,15 @@ export class World {
     const { seed, trace = false, plant } = options;
     this.chance = new Chance(`seed ${seed}`);
     this.plant = plant;
-    this.restore = options.restore === undefined ? undefined : new Restore(this, options.restore);
     this.strict = seed % 50 === 0;
     this.story = new Story(beginning, trace);
     this.operators = (seed % 10 === 3 ? [1, 2, 3] : [1, 2]) as OperatorId[];
+    const lost =
+      options.restore ??
+      (ofChance(options) ? randomRestore(seed, this.operators, this.chance.fork('restore')) : undefined);
+    this.restore = lost === undefined ? undefined : new Restore(this, lost);
+    // It is rotated without overlap, which would end the other rotation's.
+    if (lost !== undefined) this.#rotated.add(lost.operator);
     this.notary = this.strict ? realNotary() : cheapNotary(chainId);
     this.timing = options.timing ?? {};
     const { chance } = this;
@@ -523,7 +528,7 @@ export class World {
     const kinds: (FaultName | AttackName)[] = Array.from({ length: chance.between(1, 5) }, () =>
       chance.pick(faultNames),
     );
-    if (chance.happens(0.125)) kinds.push(chance.pick(attackNames));
+    if (chance.happens(0.125) && this.restore === undefined) kinds.push(chance.pick(attackNames));
     return kinds;
   }
 
@@ -608,7 +613,7 @@ export class World {
   }
 
   /** Notes which states a fault has met. */
-  fired(fault: FaultName | AttackName, operator: OperatorId): void {
+  fired(fault: FaultName | AttackName | RestoreName, operator: OperatorId): void {
     for (const state of this.monitor.openStates(operator)) this.#coverage.add(`${fault}|${state}`);
   }
 
@@ -776,8 +781,10 @@ export class World {
   #expectedAlarm(event: EngineEvent): boolean {
     if (this.restore?.expects(event) === true) return true;
     if (event['what'] === 'batch-refused') return event['refusal'] === 'deadline';
-    // Signed with a new key that the other node, whose view of the chain is behind, does not know yet.
-    if (String(event['what']).startsWith('wrong signature of the ')) return this.#rotated.size > 0;
+    // Signed with a new key of that peer's, which this node, whose view of the chain is behind, does not know yet.
+    const wrongSignature =
+      String(event['what']).startsWith('wrong signature of the ') || event['refusal'] === 'wrong signature';
+    if (wrongSignature) return this.#rotated.has(event['peer'] as OperatorId);
     return event['what'] === 'proposal-not-taken' && this.network.versionsDiffered;
   }
 }
@@ -804,5 +811,9 @@ function remembered(batchIdOf: (batch: Batch) => BatchId): (batch: Batch) => Bat
     return id;
   };
 }
+
+/** Nothing of it is laid down but the seed, and perhaps a planted bug. */
+const ofChance = ({ calm, directed, enumerated, script, staff, faults }: RunOptions): boolean =>
+  [calm, directed, enumerated, script, staff, faults].every((laidDown) => laidDown === undefined);
 
 export const simulate = (options: RunOptions): Promise<RunResult> => new World(options).run();
