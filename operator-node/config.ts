@@ -90,6 +90,10 @@ const schema = z.strictObject({
     .strictObject({
       /** From when a window was first stored until it should be discharged. */
       overdueSeconds: z.number().int().min(1).default(86_400),
+      /** By operator id: a window is closed once in so many seconds, counted from 1970. The lower id proposes. */
+      everySeconds: z
+        .record(z.string().regex(/^[1-9][0-9]{0,9}$/, 'an operator id'), z.number().int().min(1).max(31_536_000))
+        .default({}),
     })
     .prefault({}),
   timing: z

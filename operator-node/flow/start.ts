@@ -8,6 +8,7 @@ import { cancel, propose, withdraw } from './propose.ts';
 import { cancelQueue, proposeQueue, withdrawQueue, type PairItem } from './steps.ts';
 import { lapseProposals } from './sweep.ts';
 import { messageQueue, type MessageItem } from './tell.ts';
+import { closeByClock } from './windows/schedule.ts';
 import { askForSignatures, windowQueue, type WindowItem } from './windows/close.ts';
 import { locateForStaff, locateQueue, type LocateItem } from './windows/locate.ts';
 
@@ -24,6 +25,8 @@ const roomMillis = 1_000;
 const anchorMillis = 1_000;
 /** How often it is asked whether an auditor's request is overdue, or an answer is to be sent. */
 const answerMillis = 1_000;
+/** How often it is asked whether a window is to be closed by the clock. */
+const scheduleMillis = 1_000;
 const proposalsAtOnce = 128;
 /** More than one only when batches are signed again. */
 const offersAtOnce = 16;
@@ -63,6 +66,9 @@ export function startClocks(flow: FlowContext): void {
   engine.every(config.timing.batchMillis, 'batches', () => formBatches(flow));
   engine.every(config.timing.decideMillis, 'submit', () => flow.submitter.round());
   engine.every(config.timing.decideMillis, 'windows', () => flow.windows.round());
+  if (Object.keys(config.settlement.everySeconds).length > 0) {
+    engine.every(scheduleMillis, 'window schedule', () => closeByClock(flow));
+  }
   engine.every(answerMillis, 'answers', () => flow.requests.round());
   engine.every(sweepMillis, 'proposals', () => lapseProposals(flow));
   engine.every(anchorMillis, 'journal anchor', () => flow.anchor.round(flow));

@@ -74,6 +74,11 @@ export const tables: Readonly<Record<string, TableEntry>> = {
     owner: 'flow/windows/windows.ts',
     holds: 'what a transaction under way is for',
   },
+  'window-schedule': {
+    key: '<peer>',
+    owner: 'flow/windows/schedule.ts',
+    holds: 'when a window with an operator was last closed by the clock, or looked at',
+  },
   request: { key: '<number, 12 digits>', owner: request, holds: 'an auditor’s request for disclosure, and its answer' },
   'open-request': { key: '<number, 12 digits>', owner: request, holds: 'that no answer to a request is final' },
   'handed-text': {

@@ -27,7 +27,11 @@ export const directory: Directory = {
   },
 };
 
-export const configOf = (operator: OperatorId, timing: Partial<Config['timing']>): Config =>
+export const configOf = (
+  operator: OperatorId,
+  timing: Partial<Config['timing']>,
+  settlement: Partial<Config['settlement']> = {},
+): Config =>
   parseConfig(
     {
       operator: { id: operator, handle: `operator-${operator}`, serviceNumber: serviceNumberOf(operator) },
@@ -51,6 +55,7 @@ export const configOf = (operator: OperatorId, timing: Partial<Config['timing']>
         decideMillis: 1000,
         ...timing,
       },
+      settlement,
       journal: { anchorSeconds: 20 },
       maxOpenPairsPerUser: 12,
     },

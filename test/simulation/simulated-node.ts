@@ -70,7 +70,7 @@ export class SimulatedNode {
     this.#world = world;
     this.operator = operator;
     this.name = `op${operator}`;
-    this.config = configOf(operator, world.timing);
+    this.config = configOf(operator, world.timing, world.settlementRules);
     this.chance = world.chance.fork(`node ${operator}`);
   }
 

@@ -251,6 +251,64 @@ describe('a peer that is silent', () => {
   });
 });
 
+describe('closeByClock', () => {
+  const everySeconds = { 2: 10 };
+  const numbers = (world: World): number[] => {
+    const view = flowOf(world, aurora).engine.newest;
+    return [1, 2, 3].filter((number) => loadWindow(view, borealis, number) !== undefined);
+  };
+
+  it('closes nothing before a period ends, and nothing where nothing has moved', async () => {
+    const seen: unknown[] = [];
+    const { violation } = await run({
+      script: [],
+      settlement: { everySeconds },
+      spanMillis: 24_000,
+      staff: [{ atMillis: 23_000, act: (world) => seen.push(numbers(world)) }],
+    });
+    expect(violation).toBeUndefined();
+    expect(seen).toEqual([[]]);
+  });
+
+  it('closes one in each period in which something has moved, by the operator with the lower id', async () => {
+    const seen: unknown[] = [];
+    const { violation } = await run({
+      script: [...script, { atMillis: 24_000, from: [2, 1], to: [1, 1], text: 'PAY 3' }],
+      settlement: { everySeconds },
+      spanMillis: 48_000,
+      staff: [
+        { atMillis: 23_500, act: (world) => seen.push(numbers(world)) },
+        { atMillis: 23_600, act: payAll },
+        { atMillis: 47_500, act: (world) => seen.push(numbers(world), recordOf(world, aurora, 2)) },
+      ],
+    });
+    expect(violation).toBeUndefined();
+    const [early, late, second] = seen as [number[], number[], WindowRecord];
+    expect(early).toEqual([1]);
+    expect(late).toEqual([1, 2]);
+    expect(second).toMatchObject({ role: 'proposer', content: { nets: [{ asset: sek, net: '-300' }] } });
+  });
+
+  it('does so whatever stops the node that closes', { timeout: 120_000 }, async () => {
+    const options = { settlement: { everySeconds }, staff: [{ atMillis: 22_000, act: payAll }], spanMillis: 28_000 };
+    const closed: number[] = [];
+    const look = { atMillis: 27_900, act: (world: World) => closed.push(numbers(world).length) };
+    const golden = await run(options);
+    const wrong: string[] = [];
+    let points = 0;
+    for (const { name, enumerated } of crashPoints(golden, aurora)) {
+      if (enumerated.write?.fate !== 'lost' || enumerated.write.at % 3 !== 0) continue;
+      points += 1;
+      closed.length = 0;
+      const { violation } = await run({ ...options, staff: [...options.staff, look], enumerated });
+      if (violation !== undefined) wrong.push(`${name}: ${violation.message}`);
+      if (closed.join() !== '1') wrong.push(`${name}: ${closed.join() || 'nothing'} closed`);
+    }
+    expect(wrong).toEqual([]);
+    expect(points).toBeGreaterThan(10);
+  });
+});
+
 describe('a crash anywhere in the life of a window', () => {
   for (const operator of [aurora, borealis]) {
     it(`leaves both books at zero: operator ${operator}`, { timeout: 180_000 }, async () => {

@@ -57,6 +57,7 @@ export interface RunOptions {
   readonly spanMillis?: number;
   readonly faults?: readonly (FaultName | AttackName)[];
   readonly timing?: Partial<Config['timing']>;
+  readonly settlement?: Partial<Config['settlement']>;
 }
 
 export interface Scripted {
@@ -99,6 +100,7 @@ export class World {
   readonly notary: Notary;
   readonly settlement: SettlementDomain = { chainId, contract: settlementAddress };
   readonly timing: Partial<Config['timing']>;
+  readonly settlementRules: Partial<Config['settlement']>;
   readonly monitor: Monitor;
   readonly chain: ModelChain;
   readonly network: ModelNetwork;
@@ -150,6 +152,7 @@ export class World {
     if (lost !== undefined) this.#rotated.add(lost.operator);
     this.notary = this.strict ? realNotary() : cheapNotary(chainId);
     this.timing = options.timing ?? {};
+    this.settlementRules = options.settlement ?? {};
     const { chance } = this;
     this.#blockMillis = chance.pick([1_000, 2_000, 3_000]);
     this.#onDemand = seed % 7 === 5;

@@ -59,7 +59,11 @@ export const auditLogOf = ({ auditLog }: FlowContext): SettlementDomain => {
  * @throws {TandemError} `not-found` for an operator that there is not; `unprocessable` where nothing is to be settled, or
  *   the window before is not anchored yet; `not-ready`
  */
-export async function closeWindow(flow: FlowContext, peer: OperatorId): Promise<WindowRecord> {
+export async function closeWindow(
+  flow: FlowContext,
+  peer: OperatorId,
+  by: 'staff' | 'clock' = 'staff',
+): Promise<WindowRecord> {
   assertCaughtUp(flow);
   const { engine, self, open } = flow;
   const auditLog = auditLogOf(flow);
@@ -88,7 +92,7 @@ export async function closeWindow(flow: FlowContext, peer: OperatorId): Promise<
     if (now !== undefined && (now.content.number !== last?.content.number || now.state !== last.state)) {
       throw new TandemError('conflict', `Another window with operator ${peer} was begun meanwhile: look again.`);
     }
-    work.journal('staff', { what: 'window proposed', peer, window: content });
+    work.journal('staff', { what: 'window proposed', ...(by === 'clock' ? { by } : {}), peer, window: content });
     return propose(flow, work, {
       peer,
       role: 'proposer',
