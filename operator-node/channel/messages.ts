@@ -163,19 +163,26 @@ const proposalAnswer = z.discriminatedUnion('answer', [
   z.strictObject({ pair: pairId, answer: z.literal('given-up') }),
 ]);
 
+/** Empty where the one who answers cannot open it any more: a user of the pair is erased. */
+const numberOrErased = format<Msisdn>(
+  new RegExp(`${msisdnPattern.source}|^$`),
+  'a number in E.164 with its plus sign, or nothing',
+);
+const digestOrErased = z.string().regex(/^(?:[A-Za-z0-9_-]{43})?$/, 'base64url of 32 bytes, or nothing');
+
 /** A pair of a batch as both operators know it. */
 const sealedPair = z.strictObject({
   terms: termsSchema,
   termsSecret: hash,
-  from: msisdn,
+  from: numberOrErased,
   fromName: name,
-  to: msisdn,
+  to: numberOrErased,
   toName: name,
   note,
   item,
   delivers: text(128),
-  firstSubject: digest,
-  secondSubject: digest,
+  firstSubject: digestOrErased,
+  secondSubject: digestOrErased,
   firstCommitment: hash,
   secondCommitment: hash,
   /** As the one who asks had sealed it; `""` where there is none. */

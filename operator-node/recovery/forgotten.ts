@@ -10,6 +10,7 @@ import { loadSide } from '../flow/pair.ts';
 import { TandemError } from '../errors.ts';
 import type { BatchId, OperatorId, PairId, Role } from '../model/ids.ts';
 import type { View } from '../store/store.ts';
+import { withOwnNumbers } from './own-number.ts';
 import { batchFault, rebuildBatch, withheld, type GivenBatch } from './rebuild.ts';
 import { lostPairTable, wasBehind } from './state.ts';
 
@@ -47,7 +48,7 @@ export async function askForBatch(
     }
   }
   const fault = batchFault(flow, role, peer, sequence, whole);
-  if (fault === undefined) return whole;
+  if (fault === undefined) return withOwnNumbers(flow, peer, role, whole);
   throw new TandemError('unprocessable', `Operator ${peer} gives a batch ${sequence} that is none: ${fault}.`);
 }
 

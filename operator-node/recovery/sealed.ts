@@ -1,16 +1,20 @@
 /**
  * Sealed copies, given back (protocol §3, rule 10): what this operator knows of a batch that it shares with a peer who asks,
- * with the copies that the peer has sealed for itself. It tells the peer nothing that the two have not told each other.
+ * with the copies that the peer has sealed for itself. It tells the peer nothing that the two have not told each other. Of a user
+ * who was erased here the texts are gone; the pair is given back all the same.
  */
 import type { Answer, Request, SealedPair } from '../channel/messages.ts';
 import { maxProposals } from '../channel/messages.ts';
+import { operationFields } from '../commitment/schema.ts';
+import { digestOfEntry, writtenOutTable } from '../erasure/records.ts';
 import { TandemError } from '../errors.ts';
 import { laneBatchKey, laneBatchTable, loadBatch, peerCommitmentTable, type BatchRecord } from '../flow/batch.ts';
 import type { FlowContext } from '../flow/context.ts';
 import { ownSubjectDigest } from '../flow/order.ts';
-import { loadSide, sealedTable, sideKey } from '../flow/pair.ts';
+import { loadSide, sealedTable, sideKey, type Side } from '../flow/pair.ts';
 import type { Leg, OperatorId, PairId, Role } from '../model/ids.ts';
 import type { View } from '../store/store.ts';
+import { hasKeys } from '../users/keys.ts';
 import { userTable } from '../users/user.ts';
 
 /** `role` is that of the operator that asks; the lane is the one in which it has it. */
@@ -39,16 +43,25 @@ export async function answerSealed(
   });
 }
 
+const subjectAt = operationFields.indexOf('subject');
+
+/** Also of an erased user, of whom the digest is kept. */
+function subjectOf(view: View, side: Side): string {
+  const user = view.get(userTable, side.user);
+  if (user !== undefined && hasKeys(view, user.id)) return ownSubjectDigest(view, user, side.pair, side.leg);
+  const kept = view.get(writtenOutTable, sideKey(side.pair, side.leg))?.[subjectAt];
+  return kept === undefined ? '' : Buffer.from(digestOfEntry(kept).slice(2), 'hex').toString('base64url');
+}
+
 function sealedPair(view: View, { role, batchId }: BatchRecord, pair: PairId): SealedPair {
   const leg: Leg = role === 'initiator' ? 'first' : 'second';
   const side = loadSide(view, pair, leg)?.side;
-  const user = side === undefined ? undefined : view.get(userTable, side.user);
   const theirs = view.get(peerCommitmentTable, `${pair}!${role}`);
   const { ownCommitment: ours, record } = side ?? {};
-  if (side === undefined || user === undefined || record === undefined || ours === undefined || theirs === undefined) {
+  if (side === undefined || record === undefined || ours === undefined || theirs === undefined) {
     throw new TandemError('internal', `Pair ${pair} of batch ${batchId} is not whole in this store.`);
   }
-  const subject = ownSubjectDigest(view, user, pair, leg);
+  const subject = subjectOf(view, side);
   const initiates = role === 'initiator';
   return {
     terms: side.terms,

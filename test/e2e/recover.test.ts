@@ -91,6 +91,7 @@ describe('a node restored from an old backup', () => {
     await settled(from, to, 'after');
     await settled(to, from, 'back');
     await quiet(lost);
+    await quiet('aurora');
     balances = await balancesOf(from, to);
     const since = net.received.length;
     await net.send(from, to, net.user(from).language === 'sv' ? 'BETALA 2 open' : 'PAY 2 open');

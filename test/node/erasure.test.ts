@@ -1,5 +1,6 @@
 /** What refuses an erasure, that a crash anywhere in it loses nothing, and what a counterparty does when it is told. */
 import { afterEach, describe, expect, it } from 'vitest';
+import { methods } from '../../operator-node/channel/messages.ts';
 import { parseConfig } from '../../operator-node/config.ts';
 import { createPayments } from '../../operator-node/domains/payments/payments.ts';
 import { systemRandom } from '../../operator-node/engine/clock.ts';
@@ -10,13 +11,16 @@ import { answerErased, erasedQueue, noticeDigest, type ErasedItem } from '../../
 import { entriesOf } from '../../operator-node/erasure/records.ts';
 import { erasureTable } from '../../operator-node/erasure/state.ts';
 import { noShelf, type WrittenOut } from '../../operator-node/erasure/tombstones.ts';
+import { createBatch, peerCommitmentTable } from '../../operator-node/flow/batch.ts';
 import type { FlowContext } from '../../operator-node/flow/context.ts';
 import { OpenWork } from '../../operator-node/flow/open.ts';
 import { createSide, loadSide, moveSide, sealedTable, sideKey, type Side } from '../../operator-node/flow/pair.ts';
+import { seal } from '../../operator-node/flow/seal.ts';
 import { messageQueue } from '../../operator-node/flow/tell.ts';
 import type {
   Amount,
   Asset,
+  BatchId,
   Hash,
   Hex,
   Msisdn,
@@ -26,10 +30,13 @@ import type {
   UnixSeconds,
   UserId,
 } from '../../operator-node/model/ids.ts';
+import { withOwnNumbers } from '../../operator-node/recovery/own-number.ts';
+import type { GivenBatch } from '../../operator-node/recovery/rebuild.ts';
+import { answerSealed } from '../../operator-node/recovery/sealed.ts';
 import { openMemoryStore, SimulatedDisk } from '../../operator-node/store/memory.ts';
 import { personalCodec, userKeyTable } from '../../operator-node/store/personal.ts';
 import type { Store } from '../../operator-node/store/store.ts';
-import { createKeys, hasKeys } from '../../operator-node/users/keys.ts';
+import { createKeys, hasKeys, userKeyOf } from '../../operator-node/users/keys.ts';
 import { numberTable, userByNumber, userTable } from '../../operator-node/users/user.ts';
 import { configOf } from '../simulation/setting.ts';
 
@@ -328,5 +335,94 @@ describe('answerErased', () => {
       noticeDigest({ ...settlement, chainId: 1n }, own, peer, request),
     ];
     expect(new Set(digests).size).toBe(5);
+  });
+});
+
+describe('answerSealed, after an erasure', () => {
+  const batchId = digest(9) as unknown as BatchId;
+  const secret = sideOf('second');
+
+  /** As the acceptor of one pair, in batch 1 of the peer's lane. */
+  async function inBatch(store: Store): Promise<void> {
+    await withAda(store, 'second');
+    await store.transact((tx) => {
+      const batch = {
+        initiator: peer,
+        acceptor: own,
+        sequence: 1,
+        deadline: secret.deadline,
+        count: 1,
+        root: digest(8),
+      };
+      const record = { batchId, role: 'acceptor' as const, peer, batch, pairs: [pair] };
+      createBatch(tx, begin as UnixMillis, record, { state: 'countersigned' });
+      tx.put(peerCommitmentTable, `${pair}!acceptor`, digest(7));
+    });
+  }
+  const asked = { role: 'initiator', sequence: 1, first: 0 } as const;
+
+  async function given(flow: FlowContext) {
+    const answer = methods.sealed.answer.parse(await answerSealed(flow, peer, asked));
+    if (answer.answer !== 'batch') throw new Error('no batch');
+    return answer;
+  }
+
+  it('gives a pair back whose own user is erased: without its texts, with the digest of the number', async () => {
+    const disk = new SimulatedDisk();
+    const { store, flow, eraser } = processOn({ disk });
+    await inBatch(store);
+    const before = (await given(flow)).pairs[0];
+    await eraser.erase(ada, 'all');
+    // Another process: this one may have texts in memory, which a purge takes away.
+    const [after] = (await given(processOn({ disk: disk.clone() }).flow)).pairs;
+    expect(before).toMatchObject({ from: '+46709999999', to: number, toName: 'Ada Lind', sealed: 'c2VhbGVk' });
+    expect(after).toEqual({
+      ...before,
+      from: '',
+      fromName: '',
+      to: '',
+      toName: '',
+      note: '',
+      firstSubject: '',
+    });
+    expect(after?.secondSubject).toBe(before?.secondSubject);
+  });
+
+  it('gives a pair back whose other user is erased: nothing sealed, and no number of that one', async () => {
+    const { store, flow } = processOn({ disk: new SimulatedDisk() });
+    await inBatch(store);
+    await answerErased(flow, peer, {
+      at: (begin / 1000) as UnixSeconds,
+      pairs: [{ pair, leg: 'first' }],
+      signature: '0x01' as Hex,
+    });
+    expect((await given(flow)).pairs[0]).toMatchObject({ from: '', fromName: '', to: number, sealed: '' });
+  });
+});
+
+describe('withOwnNumbers', () => {
+  const binding = { peer, pair, leg: 'first' } as const;
+  const empty = '' as Msisdn;
+
+  it('finds this operator’s user by whose key opens what it had sealed, and nobody else', async () => {
+    const { store, flow } = processOn({ disk: new SimulatedDisk() });
+    await withAda(store);
+    const other = 'u_bea000000000000000000000' as UserId;
+    await store.transact((tx) => {
+      createKeys(tx, systemRandom, other);
+      const known = tx.get(userTable, ada);
+      if (known !== undefined) tx.put(userTable, other, { ...known, id: other, number: '+46701111111' as Msisdn });
+    });
+    const asGiven = (sealed: string, from = empty): GivenBatch =>
+      ({ pairs: [{ terms: sideOf('first').terms, sealed, from, to: empty }] }) as unknown as GivenBatch;
+    const found = async (batch: GivenBatch): Promise<string | undefined> =>
+      (await withOwnNumbers(flow, peer, 'initiator', batch)).pairs[0]?.from;
+    const key = userKeyOf(store.newest, ada);
+    const mine = seal(key, binding, { user: ada }, systemRandom);
+    expect(await found(asGiven(mine))).toBe(number);
+    // Sealed for another peer, by nobody, or not at all.
+    const elsewhere = seal(key, { ...binding, peer: 3 as OperatorId }, { user: ada }, systemRandom);
+    for (const sealed of [elsewhere, 'A'.repeat(80), '']) expect(await found(asGiven(sealed))).toBe('');
+    expect(await found(asGiven(mine, '+46702222222' as Msisdn))).toBe('+46702222222');
   });
 });
