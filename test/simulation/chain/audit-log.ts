@@ -16,7 +16,10 @@ export class ModelAuditLog {
   readonly #discharges: Map<string, Hash>;
   readonly #requests: Map<number, FiledRequest>;
 
-  constructor(from?: ModelAuditLog) {
+  readonly #domain: SettlementDomain;
+
+  constructor(domain: SettlementDomain, from?: ModelAuditLog) {
+    this.#domain = domain;
     this.#counterparties = new Map(from === undefined ? [] : from.#counterparties);
     this.#discharges = new Map(from === undefined ? [] : from.#discharges);
     this.#requests = new Map(from === undefined ? [] : from.#requests);
@@ -69,7 +72,7 @@ export class ModelAuditLog {
       if (operatorA >= operatorB) {
         throw new Revert('AuditLogOperatorsOutOfOrder', BigInt(operatorA), BigInt(operatorB));
       }
-      const digest = statementToSign(auditLogDomain, operatorA, operatorB, statement);
+      const digest = statementToSign(this.#domain, operatorA, operatorB, statement);
       require(operatorA, digest, first);
       require(operatorB, digest, second);
       if (this.#counterparties.get(`${statement}!${operatorA}`) === operatorB) return [];
@@ -89,7 +92,7 @@ export class ModelAuditLog {
     const { payee, reference, signature } = call;
     const payer = this.#counterparties.get(`${statement}!${payee}`);
     if (payer === undefined) throw new Revert('AuditLogUnknownStatement', statement, BigInt(payee));
-    require(payee, dischargeToSign(auditLogDomain, payee, statement, reference), signature);
+    require(payee, dischargeToSign(this.#domain, payee, statement, reference), signature);
     const before = this.#discharges.get(`${statement}!${payee}`);
     if (before === reference) return [];
     if (before !== undefined) {

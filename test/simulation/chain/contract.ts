@@ -12,8 +12,8 @@ import type {
   OperatorStatus,
 } from '../../../operator-node/chain/chain.ts';
 import type { BatchId, Hash, Hex, OperatorId, UnixSeconds } from '../../../operator-node/model/ids.ts';
-import type { Batch } from '../../../operator-node/model/records.ts';
-import { ModelAuditLog } from './audit-log.ts';
+import type { Batch, SettlementDomain } from '../../../operator-node/model/records.ts';
+import { ModelAuditLog, auditLogDomain } from './audit-log.ts';
 import { Revert } from './revert.ts';
 
 export { Revert };
@@ -101,6 +101,8 @@ export interface ContractRules {
   readonly authority: string;
   /** Seconds. */
   readonly maxWindow: number;
+  /** The simulator's own unless given. */
+  readonly auditLog?: SettlementDomain;
 }
 
 export const noHash = `0x${'0'.repeat(64)}` as Hash;
@@ -127,7 +129,7 @@ export class Contract {
     this.#last = new Map(from === undefined ? [] : from.#last);
     this.#registry = new Map(registry);
     this.#checkpoints = new Map(from === undefined ? [] : from.#checkpoints);
-    this.#log = new ModelAuditLog(from === undefined ? undefined : from.#log);
+    this.#log = new ModelAuditLog(rules.auditLog ?? auditLogDomain, from === undefined ? undefined : from.#log);
   }
 
   get headers(): ReadonlyMap<BatchId, Header> {
