@@ -16,6 +16,7 @@ import type { FlowContext } from '../flow/context.ts';
 import { isOpen, loadSide, sideKey, userSideTable } from '../flow/pair.ts';
 import { questionTable } from '../flow/question.ts';
 import { messageQueue, type MessageItem } from '../flow/tell.ts';
+import { counted } from '../model/counted.ts';
 import type { Leg, Msisdn, OperatorId, PairId, UnixMillis, UserId } from '../model/ids.ts';
 import { userKeyTable } from '../store/personal.ts';
 import type { View } from '../store/store.ts';
@@ -109,7 +110,7 @@ export class Eraser {
     const open = [...flow.open.sidesOf(user.id)];
     if (open.length > 0) {
       refuse(
-        `${open.length} pairs are not over (${open
+        `${counted(open.length, 'pair')} not over (${open
           .slice(0, 5)
           .map(({ pair }) => pair)
           .join(', ')}): wait until they are final and told, or cancel them.`,

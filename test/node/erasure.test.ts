@@ -190,7 +190,7 @@ describe('Eraser', () => {
     const { store, engine, flow, eraser } = processOn({ disk: new SimulatedDisk() });
     await withAda(store);
     flow.open.sideCreated(sideOf('first'), begin as UnixMillis);
-    await expect(eraser.erase(ada, 'all')).rejects.toMatchObject(refused(/1 pairs are not over/));
+    await expect(eraser.erase(ada, 'all')).rejects.toMatchObject(refused(/1 pair not over/));
     flow.open.sideEnded(sideOf('first'));
     await engine.run((work) => {
       work.enqueue(messageQueue, '1', { user: ada });
