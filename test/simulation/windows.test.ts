@@ -134,6 +134,53 @@ describe('closeWindow', () => {
     expect(second?.content.nets).toEqual([{ asset: sek, net: '-300' }]);
   });
 
+  it('waits for a signature by a key that it does not know yet, and says so once', async () => {
+    let known = true;
+    const alarms: unknown[] = [];
+    const seen: WindowRecord[] = [];
+    const { violation } = await run({
+      deaf: ['alarm'],
+      plant: {
+        parts: (parts, _world, operator) => ({
+          ...parts,
+          onEvent: (event) => {
+            if (event.type === 'alarm') alarms.push(event);
+            parts.onEvent(event);
+          },
+          signer: {
+            sign: (digest) => parts.signer.sign(digest),
+            verify: async (digest, signature, signers) =>
+              (operator !== aurora || known) && (await parts.signer.verify(digest, signature, signers)),
+          },
+        }),
+      },
+      staff: [
+        {
+          atMillis: 12_000,
+          act: (world) => {
+            known = false;
+            close(world, aurora, borealis);
+          },
+        },
+        {
+          atMillis: 15_000,
+          act: (world) => {
+            seen.push(recordOf(world, aurora));
+            known = true;
+          },
+        },
+        { atMillis: 20_000, act: payAll },
+        { atMillis: 23_900, act: (world) => seen.push(recordOf(world, aurora)) },
+      ],
+    });
+    expect(violation).toBeUndefined();
+    expect(alarms).toEqual([
+      { type: 'alarm', what: 'window-not-signed', peer: borealis, number: 1, refusal: 'wrong signature' },
+    ]);
+    expect(seen).toMatchObject([{ state: 'proposed', refusal: 'wrong signature' }, { state: 'discharged' }]);
+    expect(seen[1]).not.toHaveProperty('refusal');
+  });
+
   it('comes to one window when both close at once, whoever is heard first', async () => {
     for (const seed of [2, 4, 6, 8]) {
       let windows: (WindowRecord | undefined)[] = [];

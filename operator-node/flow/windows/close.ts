@@ -217,6 +217,19 @@ async function notSigned(flow: FlowContext, { peer, content }: WindowRecord, ref
   });
 }
 
+/** Perhaps by a key that this node's view of the registry does not have yet: told once, and asked for until it holds. */
+async function signatureUnknown(flow: FlowContext, { peer, content }: WindowRecord): Promise<void> {
+  const { number } = content;
+  const refusal = 'wrong signature';
+  await flow.engine.run((work) => {
+    const now = loadWindow(work, peer, number);
+    if (now?.state !== 'proposed' || now.refusal === refusal) return;
+    putWindow(work, work.now, { ...now, refusal });
+    work.journal('fault', { what: 'window not signed', peer, number, refusal });
+    work.emit({ type: 'alarm', what: 'window-not-signed', peer, number, refusal });
+  });
+}
+
 /** Every signature is the peer's, of that content. */
 async function signaturesHold(
   flow: FlowContext,
@@ -242,7 +255,7 @@ async function takeSignatures(
   const { peer } = asked;
   const { window: content, signatures } = answer;
   if (!(await signaturesHold(flow, peer, content, signatures))) {
-    await notSigned(flow, asked, 'wrong signature');
+    await signatureUnknown(flow, asked);
     return;
   }
   // What it has signed under this number before counts, if this operator's books say the same.
@@ -263,7 +276,8 @@ async function takeSignatures(
       return peerSignature === undefined ? line : { ...line, peerSignature };
     });
     work.done(windowQueue, windowKey(peer, content.number));
-    const taken: WindowRecord = { ...now, content, lines, state: 'signed' };
+    const { refusal: _, ...rest } = now;
+    const taken: WindowRecord = { ...rest, content, lines, state: 'signed' };
     const next = putWindow(work, work.now, withSeen(flow, work, taken));
     work.emit({ type: 'window-signed', peer, number: content.number, role: 'proposer' });
     work.afterwards(() => {
