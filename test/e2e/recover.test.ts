@@ -170,6 +170,58 @@ describe('a followed backup', () => {
   });
 });
 
+describe('a store that staff knows to be behind', () => {
+  const lost = 'borealis';
+  const data = (): string => join(places[lost] ?? '', 'data');
+  const recover = (...args: string[]) => tandem('recover', '--operator', lost, ...args);
+
+  async function rotatedAndStarted(): Promise<void> {
+    expect(await recover('--controller', join(places[lost] ?? '', 'controller.json'))).toMatchObject({ code: 0 });
+    net.devnet.startNode(lost);
+    await net.devnet.waitForNode(lost);
+    expect(await recover()).toEqual({ code: 0, text: 'The node is not in recovery.\n' });
+    await quiet(lost);
+    await quiet('aurora');
+    for (const handle of [lost, 'aurora']) await nothingWrong(handle);
+  }
+
+  it('is taken with its loss: the chain and the other operator give back what it had', async () => {
+    const { from, to } = across();
+    const old = join(places[lost] ?? '', 'old');
+    await quiet(lost);
+    await net.devnet.stopNode(lost);
+    cpSync(data(), old, { recursive: true });
+    net.devnet.startNode(lost);
+    await net.devnet.waitForNode(lost);
+    await settled(from, to, 'forgotten');
+    await settled(to, from, 'forgotten too');
+    await quiet(lost);
+    await quiet('aurora');
+    const balances = await Promise.all([net.balances(from), net.balances(to)]);
+    await net.devnet.stopNode(lost);
+    // A disk that lost what it had said was written: the mark beside the store knows of more. The copy is gone with it.
+    rmSync(data(), { recursive: true });
+    rmSync(join(places[lost] ?? '', 'followed'), { recursive: true });
+    cpSync(old, data(), { recursive: true });
+    const refused = await recover('--begin');
+    expect(refused.code).not.toBe(0);
+    expect(refused.text).toContain('--accept-loss');
+    expect(await recover('--accept-loss')).toMatchObject({ code: 0 });
+    await rotatedAndStarted();
+    expect(await Promise.all([net.balances(from), net.balances(to)])).toEqual(balances);
+  });
+
+  it('recovers also where nothing was missing', async () => {
+    const { from, to } = across();
+    const balances = await Promise.all([net.balances(from), net.balances(to)]);
+    await net.devnet.stopNode(lost);
+    expect(await recover('--begin')).toMatchObject({ code: 0 });
+    await rotatedAndStarted();
+    expect(await Promise.all([net.balances(from), net.balances(to)])).toEqual(balances);
+    await settled(to, from, 'goes on');
+  });
+});
+
 describe('a node on a damaged store', () => {
   const handle = 'borealis';
   const data = (): string => join(places[handle] ?? '', 'data');
