@@ -340,3 +340,37 @@ describe('a settlement window of the lost store', () => {
     });
   }
 });
+
+describe('a batch of more pairs than one answer has', () => {
+  const count = 600;
+  const many: readonly Scripted[] = Array.from({ length: count }, () => ({
+    atMillis: 0,
+    from: [1, 1],
+    to: [2, 1],
+    text: 'PAY 0.10',
+  }));
+
+  it.each([
+    // When all is over, and when it has just been signed.
+    { operator: aurora, lostAt: 800 },
+    { operator: borealis, lostAt: 80 },
+  ])('is given back to operator $operator in two', { timeout: 120_000 }, async ({ operator, lostAt }) => {
+    const { violation, lines } = await restoreRun(
+      { operator, snapshotAt: 4, lostAt },
+      {
+        script: many,
+        spanMillis: 30_000,
+        timing: { batchMillis: 10_000 },
+        trace: true,
+        plant: {
+          parts: (parts) => ({ ...parts, config: { ...parts.config, maxOpenPairsPerUser: 2 * count } }),
+        },
+      },
+    );
+    expect(violation).toBeUndefined();
+    const said = (what: RegExp): number => lines.filter((line) => what.test(line)).length;
+    expect(said(new RegExp(`batch-formed \\S+ 2 1 ${count}$`))).toBe(1);
+    expect(said(/answers \d sealed batch$/)).toBe(2);
+    expect(said(new RegExp(`op${operator} +recovered`))).toBe(1);
+  });
+});
