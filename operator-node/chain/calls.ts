@@ -94,8 +94,8 @@ export interface SettlementCalls {
   together(calls: readonly ContractCall[]): readonly ContractCall[];
 }
 
-/** A transaction carries so few words at most. */
-const maxDecisionsACall = 128;
+/** Entries that one transaction takes: words that are decided, or attestations. */
+export const maxEntriesACall = 128;
 
 const maskOf = ({ commitMask, abortMask }: Decision): bigint => commitMask | abortMask;
 
@@ -124,7 +124,7 @@ export function joinDecisions(own: readonly Decision[], more: readonly Decision[
     const joined = { ...known, commitMask, abortMask };
     const isNew = !words.has(decision.word);
     if ((commitMask & abortMask) !== 0n || maskOf(joined) === maskOf(known)) continue;
-    if (isNew && count === maxDecisionsACall) continue;
+    if (isNew && count === maxEntriesACall) continue;
     if (isNew) count += 1;
     words.set(decision.word, joined);
     added = true;
@@ -136,7 +136,9 @@ export function joinDecisions(own: readonly Decision[], more: readonly Decision[
 function decisionsOf(data: Hex): { readonly name: 'decide' | 'settle'; readonly decisions: Decision[] } | undefined {
   const parsed = settlementInterface.parseTransaction({ data });
   if (parsed?.name !== 'decide' && parsed?.name !== 'settle') return undefined;
-  const decisions = parsed.args[parsed.name === 'decide' ? 0 : 3] as Iterable<Decision & { readonly word: bigint }>;
+  const decisions = parsed.args[parsed.name === 'decide' ? 0 : 3] as Iterable<
+    Omit<Decision, 'word'> & { readonly word: bigint }
+  >;
   return {
     name: parsed.name,
     decisions: [...decisions].map(({ batchId, word, commitMask, abortMask }) => ({

@@ -4,12 +4,12 @@
  * batch without attestation is attested. A transaction only takes its entries out of the next round; a receipt ends
  * nothing (rule 2), a revert puts them back.
  */
-import type { Decision, SettlementCalls } from '../chain/calls.ts';
+import { maxEntriesACall, type Decision, type SettlementCalls } from '../chain/calls.ts';
 import type { ContractCall, SendingKey, TransactionOutcome, TransactionSender } from '../chain/chain.ts';
 import { wordHex } from '../commitment/executed.ts';
 import { hasPassed } from '../engine/clock.ts';
 import type { Work } from '../engine/engine.ts';
-import { toUnixSeconds, type BatchId, type Hex, type Role } from '../model/ids.ts';
+import { toUnixSeconds, type BatchId, type Hex, type Role, type UnixMillis } from '../model/ids.ts';
 import type { SignedBatch } from '../model/records.ts';
 import { table, type Tx } from '../store/store.ts';
 import { executedOf } from './attest.ts';
@@ -17,6 +17,7 @@ import { batchKey, batchStateTable, loadBatch, type BatchState, type KnownBatch 
 import type { FlowContext } from './context.ts';
 import type { OpenBatch } from './open.ts';
 import type { Side, SideState } from './pair.ts';
+import { Reverts } from './reverts.ts';
 
 type Submission =
   | { readonly kind: 'carry'; readonly batchId: BatchId; readonly role: Role; readonly key: SendingKey }
@@ -37,11 +38,6 @@ interface Pending {
   tag: string | undefined;
 }
 
-/** So few fit into one transaction. */
-const maxEntriesACall = 128;
-const retryAfterRevertMillis = 1000;
-const longestRetryMillis = 60_000;
-
 export class Submitter {
   private readonly decisions = new Map<BatchId, Map<number, Pending>>();
   /** What is under way for a batch: `carry`, `carry-account`, `attest`, by tag. */
@@ -52,8 +48,8 @@ export class Submitter {
   private readonly sender: TransactionSender;
   private flow: FlowContext | undefined;
   private counter = 0;
-  /** What has reverted, by kind and batch: it goes alone, and not before that time. */
-  private readonly reverted = new Map<string, { readonly times: number; readonly notBefore: number }>();
+  /** By kind and batch: what has reverted goes alone. */
+  private readonly reverted = new Reverts<string>();
   /** Batches that a call of this round prepares from the account. */
   private readonly carriedNow = new Set<BatchId>();
   private running = false;
@@ -327,25 +323,20 @@ export class Submitter {
     if (!outcome.final || submission === undefined) return;
     tx.del(submissionTable, tag);
     if (status === 'included' && block !== undefined) {
-      for (const name of namesOf(submission)) this.reverted.delete(name);
+      for (const name of namesOf(submission)) this.reverted.forget(name);
       this.landed.push({ tag, blockNumber: block.number });
       return;
     }
-    const now = this.flow?.engine.clock.now() ?? 0;
-    for (const name of namesOf(submission)) {
-      const times = (this.reverted.get(name)?.times ?? 0) + 1;
-      const wait = Math.min(retryAfterRevertMillis * 2 ** (times - 1), longestRetryMillis);
-      this.reverted.set(name, { times, notBefore: now + wait });
-    }
+    for (const name of namesOf(submission)) this.reverted.again(name, this.now);
     this.unmark(tag);
   }
 
+  private get now(): UnixMillis {
+    return this.flow?.engine.clock.now() ?? (0 as UnixMillis);
+  }
+
   private waits(kind: Submission['kind'], batchId: BatchId): boolean {
-    const reverted = this.reverted.get(`${kind}!${batchId}`);
-    if (reverted === undefined) return false;
-    const left = reverted.notBefore - (this.flow?.engine.clock.now() ?? 0);
-    // No wait is that long: the clock has been set back.
-    return left > 0 && left <= longestRetryMillis;
+    return this.reverted.waits(`${kind}!${batchId}`, this.now);
   }
 
   /** One faulty entry reverts a whole call: what has reverted before goes alone, the rest together. */

@@ -31,6 +31,16 @@ import type { Batch, OperationRecord, Terms } from '../../operator-node/model/re
 const pair = '0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b' as PairId;
 const key = Buffer.alloc(32, 7);
 const secret = toHash(Buffer.alloc(32, 9));
+const batchTypes = {
+  Batch: [
+    { name: 'initiator', type: 'uint32' },
+    { name: 'acceptor', type: 'uint32' },
+    { name: 'sequence', type: 'uint64' },
+    { name: 'deadline', type: 'uint40' },
+    { name: 'count', type: 'uint16' },
+    { name: 'root', type: 'bytes32' },
+  ],
+};
 const text = fc.string({ unit: 'grapheme' });
 const bytes32 = fc.uint8Array({ minLength: 32, maxLength: 32 });
 
@@ -217,33 +227,13 @@ describe('recoverSigner', () => {
   });
 
   it('agrees with the typed-data signature of a wallet', async () => {
-    const types = {
-      Batch: [
-        { name: 'initiator', type: 'uint32' },
-        { name: 'acceptor', type: 'uint32' },
-        { name: 'sequence', type: 'uint64' },
-        { name: 'deadline', type: 'uint40' },
-        { name: 'count', type: 'uint16' },
-        { name: 'root', type: 'bytes32' },
-      ],
-    };
     const typedDomain = { name: 'Tandem', version: '1', chainId: domain.chainId, verifyingContract: domain.contract };
-    expect(await wallet.signTypedData(typedDomain, types, batch)).toBe(signature);
+    expect(await wallet.signTypedData(typedDomain, batchTypes, batch)).toBe(signature);
   });
 });
 
 describe('batchIdOf', () => {
   const domain = { chainId: 31337n, contract: '0x00000000000000000000000000000000000000aa' };
-  const types = {
-    Batch: [
-      { name: 'initiator', type: 'uint32' },
-      { name: 'acceptor', type: 'uint32' },
-      { name: 'sequence', type: 'uint64' },
-      { name: 'deadline', type: 'uint40' },
-      { name: 'count', type: 'uint16' },
-      { name: 'root', type: 'bytes32' },
-    ],
-  };
   const batch = { initiator: 1, acceptor: 2, sequence: 1, deadline: 1_790_000_000, count: 1, root: secret } as Batch;
 
   it('refuses what the types have no room for', () => {
@@ -277,7 +267,7 @@ describe('batchIdOf', () => {
     });
     fc.assert(
       fc.property(anyBatch, (any) => {
-        const expected = TypedDataEncoder.hash(typedDomain, types, any);
+        const expected = TypedDataEncoder.hash(typedDomain, batchTypes, any);
         expect(batchIdOf(domain, any as unknown as Batch)).toBe(expected);
       }),
     );

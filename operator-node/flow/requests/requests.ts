@@ -7,14 +7,13 @@ import type { AuditLogCalls } from '../../chain/calls.ts';
 import type { TransactionOutcome, TransactionSender } from '../../chain/chain.ts';
 import type { Work } from '../../engine/engine.ts';
 import { table, type Tx } from '../../store/store.ts';
+import type { UnixMillis } from '../../model/ids.ts';
 import type { FlowContext } from '../context.ts';
+import { Reverts } from '../reverts.ts';
 import { loadRequest, openRequestTable, type RequestRecord } from './request.ts';
 
 /** The request that a transaction under way answers. Key: its tag. */
 export const answerSubmissionTable = table<number>('answer-submission');
-
-const retryAfterRevertMillis = 1_000;
-const longestRetryMillis = 60_000;
 
 /** By the time of blocks, which the chain judges it by. */
 export const isLate = ({ due, answered }: RequestRecord, { chainView }: Pick<FlowContext, 'chainView'>): boolean =>
@@ -26,7 +25,7 @@ export class AuditRequests {
   readonly #open = new Set<number>();
   /** Under way: by request, the tag of the transaction. */
   readonly #underWay = new Map<number, string>();
-  readonly #reverted = new Map<number, { readonly times: number; readonly notBefore: number }>();
+  readonly #reverted = new Reverts<number>();
   /** An alarm was raised for these. */
   readonly #told = new Set<number>();
   #flow: FlowContext | undefined;
@@ -54,7 +53,7 @@ export class AuditRequests {
     else {
       this.#open.delete(request);
       this.#underWay.delete(request);
-      this.#reverted.delete(request);
+      this.#reverted.forget(request);
       this.#told.delete(request);
     }
     // What fails is looked at again by the clock.
@@ -111,11 +110,13 @@ export class AuditRequests {
     });
   }
 
+  get #now(): UnixMillis {
+    return this.#flow?.engine.clock.now() ?? (0 as UnixMillis);
+  }
+
   #isDue({ request, order, answered }: RequestRecord): boolean {
     if (order === undefined || answered !== undefined || this.#underWay.has(request)) return false;
-    const left = (this.#reverted.get(request)?.notBefore ?? 0) - (this.#flow?.engine.clock.now() ?? 0);
-    // No wait is that long: the clock has been set back.
-    return left <= 0 || left > longestRetryMillis;
+    return !this.#reverted.waits(request, this.#now);
   }
 
   /** What the sender tells of a transaction, in the sender's own write: one that is in waits for its event. */
@@ -124,9 +125,7 @@ export class AuditRequests {
     if (!final || request === undefined) return;
     tx.del(answerSubmissionTable, tag);
     if (status === 'included') return;
-    const times = (this.#reverted.get(request)?.times ?? 0) + 1;
-    const wait = Math.min(retryAfterRevertMillis * 2 ** (times - 1), longestRetryMillis);
-    this.#reverted.set(request, { times, notBefore: (this.#flow?.engine.clock.now() ?? 0) + wait });
+    this.#reverted.again(request, this.#now);
     this.#underWay.delete(request);
   }
 }

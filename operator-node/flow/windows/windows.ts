@@ -10,6 +10,7 @@ import type { Work } from '../../engine/engine.ts';
 import type { Hash, Hex, OperatorId, UnixMillis } from '../../model/ids.ts';
 import { table, type Tx } from '../../store/store.ts';
 import type { FlowContext } from '../context.ts';
+import { Reverts } from '../reverts.ts';
 import { repropose } from './close.ts';
 import { Judging } from './judging.ts';
 import { loadWindow, openWindowTable, windowKey, type WindowLine, type WindowRecord } from './window.ts';
@@ -20,9 +21,6 @@ type Purpose = 'statement' | 'discharge';
 export const windowSubmissionTable = table<{ readonly purpose: Purpose; readonly statement: Hash }>(
   'window-submission',
 );
-
-const retryAfterRevertMillis = 1_000;
-const longestRetryMillis = 60_000;
 
 interface Place {
   readonly peer: OperatorId;
@@ -35,7 +33,7 @@ export class Windows {
   private readonly openPlaces = new Map<string, Place>();
   /** By `<purpose>!<statement>`: the tag of the transaction. */
   private readonly underWay = new Map<string, string>();
-  private readonly reverted = new Map<string, { readonly times: number; readonly notBefore: number }>();
+  private readonly reverted = new Reverts<string>();
   readonly judging = new Judging();
   private flow: FlowContext | undefined;
   private counter = 0;
@@ -109,7 +107,7 @@ export class Windows {
       const signers = peers.get(peer)?.signers ?? [];
       if (peerSignature !== undefined && (await signer.verify(digest, peerSignature, signers))) continue;
       // The peer has another signer since: the same content, signed again. One that has none is not asked all the time.
-      this.backOff(`statement!${statement}`);
+      this.reverted.again(`statement!${statement}`, this.now);
       await engine.run((work) => {
         repropose(work, peer, content.number);
       });
@@ -166,10 +164,7 @@ export class Windows {
 
   private mayGo(purpose: Purpose, statement: Hash): boolean {
     const name = `${purpose}!${statement}`;
-    if (this.underWay.has(name)) return false;
-    const left = (this.reverted.get(name)?.notBefore ?? 0) - (this.flow?.engine.clock.now() ?? 0);
-    // No wait is that long: the clock has been set back.
-    return left <= 0 || left > longestRetryMillis;
+    return !this.underWay.has(name) && !this.reverted.waits(name, this.now);
   }
 
   /** What the sender tells of a transaction, in the sender's own write: only a revert changes anything here. */
@@ -179,17 +174,15 @@ export class Windows {
     tx.del(windowSubmissionTable, tag);
     const name = `${submission.purpose}!${submission.statement}`;
     if (status === 'included') {
-      this.reverted.delete(name);
+      this.reverted.forget(name);
       return;
     }
-    this.backOff(name);
+    this.reverted.again(name, this.now);
     this.underWay.delete(name);
   }
 
-  private backOff(name: string): void {
-    const times = (this.reverted.get(name)?.times ?? 0) + 1;
-    const wait = Math.min(retryAfterRevertMillis * 2 ** (times - 1), longestRetryMillis);
-    this.reverted.set(name, { times, notBefore: (this.flow?.engine.clock.now() ?? 0) + wait });
+  private get now(): UnixMillis {
+    return this.flow?.engine.clock.now() ?? (0 as UnixMillis);
   }
 
   /** The event is in a final block that is applied: nothing of it is under way any more. */
