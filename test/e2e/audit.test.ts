@@ -68,6 +68,19 @@ const disclosed = (operator: string, policy: string) =>
     ...['--recipient', 'Supervisor', '--reason', 'audit 17', '--operator', operator, '--devnet', net.dir],
   ]);
 
+/** The newest block, once both nodes have applied it: a file up to one that they have not is refused. */
+async function newestApplied(): Promise<number> {
+  const newest = Number(await rpc<string>(net.file.rpcUrl, 'eth_blockNumber'));
+  await until(
+    async () => {
+      const lists = await Promise.all(['aurora', 'borealis'].map((handle) => net.devnet.operator(handle).doubt()));
+      return lists.every(({ block }) => (block?.number ?? 0) >= newest) ? true : undefined;
+    },
+    { timeoutMillis: 30_000, failure: () => `block ${newest} is not applied` },
+  );
+  return newest;
+}
+
 const against = (): string[] => ['--network', net.devnet.layout.networkFile, '--rpc', net.file.rpcUrl];
 
 beforeAll(async () => {
@@ -116,7 +129,7 @@ beforeAll(async () => {
     { timeoutMillis: 30_000, failure: () => 'batches are not reconciled' },
   );
   await fileRequests();
-  toBlock = Number(await rpc<string>(net.file.rpcUrl, 'eth_blockNumber'));
+  toBlock = await newestApplied();
 });
 afterAll(async () => {
   expect(net.deaths).toEqual([]);
@@ -423,7 +436,7 @@ describe('tandem request', () => {
       ...['--reason', 'audit 17', '--filed', '1=1', '--out', join(net.dir, 'after.ndjson')],
     ]);
     expect(after.errors).toContain('request 1 has been answered');
-    toBlock = Number(await rpc<string>(net.file.rpcUrl, 'eth_blockNumber'));
+    toBlock = await newestApplied();
   });
 });
 
@@ -657,7 +670,7 @@ describe('settlement', () => {
       { timeoutMillis: 10_000, failure: () => 'no settlement in the statement' },
     );
     expect(csv.trimEnd()).toMatch(/,0\.00,,,,,,$/);
-    toBlock = Number(await rpc<string>(net.file.rpcUrl, 'eth_blockNumber'));
+    toBlock = await newestApplied();
     expect((await chainText()).includes(Buffer.from(reference).toString('hex'))).toBe(false);
   });
 
