@@ -3,6 +3,7 @@
  * written as the language writes it is refused with the right form.
  */
 import { isAmount, type Amount } from '../model/ids.ts';
+import { decimalOf } from '../model/money.ts';
 
 export type DecimalSign = '.' | ',';
 
@@ -33,9 +34,7 @@ const withoutZeros = (digits: string): string => digits.replace(/^0+(?=[0-9])/, 
 
 /** The amount of minor units as text, without the asset: `120.00`. */
 export function formatAmount(amount: Amount, exponent: number, sign: DecimalSign): string {
-  if (exponent === 0) return amount;
-  const digits = amount.padStart(exponent + 1, '0');
-  return `${digits.slice(0, -exponent)}${sign}${digits.slice(-exponent)}`;
+  return decimalOf(amount, exponent).replace('.', sign);
 }
 
 /** As `formatAmount`, but never with three decimals: what a user can write. */

@@ -107,6 +107,7 @@ export function createNodeServices(parts: NodeServicesParts): NodeServices {
               held: held as Amount,
             }));
       }),
+    assets: () => Promise.resolve(flow.config.assets.map(({ asset, exponent }) => ({ asset, exponent }))),
     positions: () => durably((view) => payments.positions(view)),
     windows: (counterparty) => windowsOf(flow, counterparty),
     closeWindow: (counterparty) => closeFor(flow, counterparty),

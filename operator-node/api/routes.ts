@@ -224,6 +224,18 @@ const accounts = route({
   },
 });
 
+const assets = route({
+  operationId: 'assets',
+  method: 'get',
+  path: '/v1/assets',
+  token: 'admin',
+  summary: 'The assets that this operator keeps accounts in, each with its decimals: 2 for SEK, 0 for JPY.',
+  query: schemas.noQuery,
+  answers: { 200: { description: 'As they are configured.', schema: schemas.assets } },
+  refusals: ['bad-request'],
+  run: async (services) => ok({ assets: await services.assets() }),
+});
+
 const positions = route({
   operationId: 'positions',
   method: 'get',
@@ -625,6 +637,7 @@ export const routes: readonly Route[] = [
   journal,
   disclosures,
   accounts,
+  assets,
   positions,
   statement(
     'camt053',

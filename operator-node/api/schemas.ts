@@ -131,7 +131,7 @@ export const pairView = z.strictObject({
       amount,
       user: msisdn,
       created: timestamp,
-      deadline: z.string().meta({ description: 'Unix seconds in decimal.' }),
+      deadline: timestamp.meta({ description: 'Until when the second user can accept, by the time of blocks.' }),
       batchId: z.string().optional(),
       index: z.number().int().min(0).max(4095).optional(),
       told: z.boolean(),
@@ -218,6 +218,10 @@ export const byRequest = z.strictObject({
 
 export const accounts = z.strictObject({
   accounts: z.array(z.strictObject({ asset, balance, held: amount })),
+});
+
+export const assets = z.strictObject({
+  assets: z.array(z.strictObject({ asset, exponent: z.number().int().min(0).max(18) })),
 });
 
 export const positions = z.strictObject({

@@ -71,7 +71,7 @@ export interface PairView {
     readonly amount: Amount;
     readonly user: Msisdn;
     readonly created: Timestamp;
-    readonly deadline: string;
+    readonly deadline: Timestamp;
     readonly batchId?: string;
     readonly index?: number;
     readonly told: boolean;
@@ -304,6 +304,8 @@ export interface NodeServices {
    */
   disclosures(request: DisclosureRequest): Promise<DisclosurePage>;
   accounts(number: Msisdn): Promise<readonly { asset: Asset; balance: Amount; held: Amount }[] | undefined>;
+  /** What this operator keeps accounts in, and with how many decimals. */
+  assets(): Promise<readonly { asset: Asset; exponent: number }[]>;
   /** Positive: this operator owes the counterparty. Decimal minor units, may be negative. */
   positions(): Promise<readonly { operator: OperatorId; asset: Asset; balance: string }[]>;
   /**

@@ -1,7 +1,8 @@
 /** `tandem accounts [NUMBER …]`: what users have, and what the operators owe each other. */
 import { devnetOf, devnetOptions, parseCommand, print } from './arguments.ts';
 import { findUser, operatorOf, withClient } from './devnet-file.ts';
-import { decimalText, table } from './format.ts';
+import { table } from './format.ts';
+import { moneyOf } from './money.ts';
 import type { Output } from './output.ts';
 
 const usage = `usage: tandem accounts [NUMBER…] [--devnet DIR] [--json]
@@ -23,6 +24,13 @@ export async function accounts(args: readonly string[], out: Output): Promise<nu
       accounts: await withClient(operatorOf(devnet, user), (client) => client.accounts(user.number)),
     })),
   );
+  const moneys = new Map(
+    await Promise.all(
+      devnet.operators.map(async (operator) => [operator.handle, await withClient(operator, moneyOf)] as const),
+    ),
+  );
+  const text = (handle: string, minor: string, asset: string): string =>
+    moneys.get(handle)?.text(minor, asset) ?? `${minor} minor units`;
   const handleOf = (id: number): string => devnet.operators.find((each) => each.id === id)?.handle ?? String(id);
   const positions =
     positionals.length > 0
@@ -39,15 +47,15 @@ export async function accounts(args: readonly string[], out: Output): Promise<nu
         user.number,
         user.name,
         user.operator,
-        decimalText(balance),
+        text(user.operator, balance, asset),
         asset,
-        held === '0' ? '' : `${decimalText(held)} on hold`,
+        held === '0' ? '' : `${text(user.operator, held, asset)} on hold`,
       ]),
     );
     const owed = positions.flatMap((each) =>
       each.positions.map(({ operator, asset, balance }) => [
         `${each.operator} owes ${handleOf(operator)}`,
-        decimalText(balance),
+        text(each.operator, balance, asset),
         asset,
       ]),
     );

@@ -2,16 +2,19 @@
 import type { CapState } from '../api/services.ts';
 import { accessOptions, accessUsage, withNode } from './access.ts';
 import { parseCommand, print } from './arguments.ts';
+import type { NodeClient } from './client.ts';
 import { UsageError } from './devnet-file.ts';
-import { decimalText, table } from './format.ts';
+import { table } from './format.ts';
+import { moneyOf, type Money } from './money.ts';
 import type { Output } from './output.ts';
 
 const usage = `usage: tandem cap [--json] [${accessUsage}]
-       tandem cap set --peer HANDLE|ID --asset CODE --cap MINOR|none [${accessUsage}]
+       tandem cap set --peer HANDLE|ID --asset CODE --cap AMOUNT|none [${accessUsage}]
 
 Without "set": what this operator and each other let each other owe, by both, and what would be owed if everything on
-hold were done. The lower of two ideas counts. "set" changes this operator's own, in minor units, at once; the other
-operator is told.`;
+hold were done. The lower of the two operators' caps applies. "set" changes this operator's own at once, and the other
+operator is told.
+  tandem cap set --peer borealis --asset SEK --cap 50000.00`;
 
 const options = {
   ...accessOptions,
@@ -23,19 +26,20 @@ const options = {
 const share = (used: bigint, cap: string | undefined): string =>
   cap === undefined ? '' : cap === '0' ? 'closed' : `${(used * 100n) / BigInt(cap)} %`;
 
-function tell(caps: readonly CapState[]): string {
+function tell(caps: readonly CapState[], { text }: Money): string {
   if (caps.length === 0) return 'No cap is set, and nothing is owed.';
-  const money = (minor: string | undefined): string => (minor === undefined ? 'no bound' : decimalText(minor));
+  const bound = (minor: string | undefined, asset: string): string =>
+    minor === undefined ? 'no bound' : text(minor, asset);
   const rows = caps.map(({ operator, asset, own, peer, agreed, mayOwe, mayBeOwed }) => {
     const used = BigInt(mayOwe) > BigInt(mayBeOwed) ? mayOwe : mayBeOwed;
     return [
       `operator ${operator}`,
       asset,
-      money(own),
-      money(peer),
-      money(agreed),
-      decimalText(mayOwe),
-      decimalText(mayBeOwed),
+      bound(own, asset),
+      bound(peer, asset),
+      bound(agreed, asset),
+      text(mayOwe, asset),
+      text(mayBeOwed, asset),
       share(BigInt(used), agreed),
     ];
   });
@@ -50,27 +54,26 @@ export async function cap(args: readonly string[], out: Output): Promise<number>
   }
   const [verb] = positionals;
   if (verb === undefined) {
-    const caps = await withNode(values, (client) => client.caps());
-    print(out, values.json, { caps }, () => tell(caps));
+    await withNode(values, async (client) => {
+      const [caps, money] = await Promise.all([client.caps(), moneyOf(client)]);
+      print(out, values.json, { caps }, () => tell(caps, money));
+    });
     return 0;
   }
   const { peer, asset, cap: bound } = values;
   if (verb !== 'set' || peer === undefined || asset === undefined || bound === undefined) {
     throw new UsageError(`"set" needs --peer, --asset and --cap.\n${usage}`);
   }
-  if (bound !== 'none' && !/^(?:0|[1-9][0-9]{0,37})$/.test(bound)) {
-    throw new UsageError(`"${bound}" is no amount in minor units, nor "none".\n${usage}`);
-  }
-  const set = await withNode(
-    values,
-    (client) => client.setCap({ counterparty: peer, asset, cap: bound === 'none' ? '' : bound }),
-    peer,
-  );
-  print(
-    out,
-    values.json,
-    set,
-    () => `In ${asset} with operator ${set.operator} ${set.agreed ?? 'no bound'} is agreed now.`,
-  );
+  const setCap = async (client: NodeClient): Promise<void> => {
+    const money = await moneyOf(client);
+    const set = await client.setCap({
+      counterparty: peer,
+      asset,
+      cap: bound === 'none' ? '' : money.read(bound, asset),
+    });
+    const agreed = set.agreed === undefined ? 'no bound' : `${money.text(set.agreed, asset)} ${asset}`;
+    print(out, values.json, set, () => `With operator ${set.operator}, ${agreed} is agreed now.`);
+  };
+  await withNode(values, setCap, peer);
   return 0;
 }

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { isAsset } from '../model/ids.ts';
 import { devnetOf, devnetOptions, parseCommand, print } from './arguments.ts';
 import { findUser, operatorOf, UsageError, withClient } from './devnet-file.ts';
-import { decimalText, minorUnits } from './format.ts';
+import { checkAboveZero, moneyOf } from './money.ts';
 import type { Output } from './output.ts';
 
 const usage = (
@@ -23,23 +23,22 @@ const command =
     }
     const [who = '', amountText = '', asset = ''] = positionals;
     if (!isAsset(asset)) throw new UsageError(`"${asset}" is no asset: write an ISO 4217 code, such as SEK.`);
-    const amount = minorUnits(amountText);
+    checkAboveZero(amountText);
     const devnet = devnetOf(values);
     const user = findUser(devnet, who);
-    const movement = {
-      id: values.id ?? randomUUID(),
-      number: user.number,
-      asset,
-      amount,
-      reason: values.reason ?? `tandem ${name}`,
-    };
-    const answer = await withClient(operatorOf(devnet, user), (client) => client.cash(way, movement));
-    print(
-      out,
-      values.json,
-      { ...answer, id: movement.id },
-      () => `${user.name} has ${decimalText(answer.balance)} ${asset} now.`,
-    );
+    const id = values.id ?? randomUUID();
+    const reason = values.reason ?? `tandem ${name}`;
+    await withClient(operatorOf(devnet, user), async (client) => {
+      const money = await moneyOf(client);
+      const amount = money.read(amountText, asset);
+      const answer = await client.cash(way, { id, number: user.number, asset, amount, reason });
+      print(
+        out,
+        values.json,
+        { ...answer, id },
+        () => `${user.name} has ${money.text(answer.balance, asset)} ${asset} now.`,
+      );
+    });
     return 0;
   };
 

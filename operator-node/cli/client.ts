@@ -211,6 +211,10 @@ export class NodeClient {
       .accounts;
   }
 
+  async assets(): Promise<{ asset: string; exponent: number }[]> {
+    return (await this.json<{ assets: { asset: string; exponent: number }[] }>('GET', '/v1/assets', 'admin')).assets;
+  }
+
   async positions(): Promise<{ operator: number; asset: string; balance: string }[]> {
     const answer = await this.json<{ positions: { operator: number; asset: string; balance: string }[] }>(
       'GET',

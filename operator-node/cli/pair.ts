@@ -5,7 +5,8 @@ import { isPairId } from '../model/ids.ts';
 import { devnetOf, devnetOptions, parseCommand, print } from './arguments.ts';
 import { ApiError } from './client.ts';
 import { UsageError, withClient, type DevnetOperator } from './devnet-file.ts';
-import { decimalText, table } from './format.ts';
+import { table } from './format.ts';
+import { moneyOf, type Money } from './money.ts';
 import type { Output } from './output.ts';
 
 const usage = `usage: tandem pair ID [--evidence FILE] [--journal FILE] [--operator HANDLE] [--devnet DIR] [--json]
@@ -55,7 +56,8 @@ export async function pair(args: readonly string[], out: Output): Promise<number
     const excerpt = await withClient(holder, (client) => client.journal(id, { policy, recipient, reason }));
     writeFileSync(journal, excerpt, { mode: 0o600 });
   }
-  print(out, values.json, views, () => text(views));
+  const money = holder === undefined ? undefined : await withClient(holder, moneyOf);
+  print(out, values.json, views, () => text(views, money));
   return 0;
 }
 
@@ -68,7 +70,7 @@ async function viewOf(operator: DevnetOperator, id: string): Promise<PairView | 
   }
 }
 
-function text(views: Readonly<Record<string, PairView>>): string {
+function text(views: Readonly<Record<string, PairView>>, money: Money | undefined): string {
   const rows = Object.entries(views).flatMap(([handle, view]) =>
     view.legs.map((leg) => [
       handle,
@@ -76,7 +78,7 @@ function text(views: Readonly<Record<string, PairView>>): string {
       leg.role,
       leg.reason === undefined ? leg.state : `${leg.state} (${leg.reason})`,
       leg.service,
-      `${decimalText(leg.amount)} ${leg.asset}`,
+      `${money?.text(leg.amount, leg.asset) ?? leg.amount} ${leg.asset}`,
       leg.user,
       leg.batchId === undefined ? 'not anchored' : `${leg.batchId.slice(0, 10)}… #${leg.index ?? 0}`,
       leg.told ? 'told' : 'not told yet',

@@ -8,9 +8,10 @@ import { TandemError } from '../errors.ts';
 import { devnetOf, print } from './arguments.ts';
 import { NodeClient } from './client.ts';
 import { UsageError, type DevnetOperator } from './devnet-file.ts';
-import { decimalText, table } from './format.ts';
+import { table } from './format.ts';
+import { moneyOf } from './money.ts';
 import type { Output } from './output.ts';
-import { windowText } from './window.ts';
+import { windowText } from './window-text.ts';
 
 const pollMillis = 200;
 const patienceMillis = 300_000;
@@ -59,16 +60,17 @@ export async function settle(options: SettleOptions, out: Output): Promise<numbe
         positions: (await client.positions()).filter(({ operator: id }) => `${id}` === idOf(both, counterparty)),
       })),
     );
+    const money = await moneyOf(one.client);
     print(out, options.json, { windows, positions }, () => {
       const rows = positions.flatMap((each) =>
         each.positions.map(({ asset, balance }) => [
           `${each.operator} owes ${each.counterparty}`,
-          decimalText(balance),
+          money.text(balance, asset),
           asset,
         ]),
       );
       const [first] = windows;
-      return [...(first === undefined ? [] : [windowText(first)]), table(rows, [1])].join('\n');
+      return [...(first === undefined ? [] : [windowText(first, money)]), table(rows, [1])].join('\n');
     });
     return 0;
   } finally {

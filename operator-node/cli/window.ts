@@ -7,9 +7,11 @@ import { accessOptions, accessUsage, withNode } from './access.ts';
 import { parseCommand, print } from './arguments.ts';
 import type { NodeClient } from './client.ts';
 import { UsageError } from './devnet-file.ts';
-import { decimalText, table } from './format.ts';
+import { table } from './format.ts';
+import { moneyOf } from './money.ts';
 import type { Output } from './output.ts';
 import { settle } from './settle.ts';
+import { windowText } from './window-text.ts';
 
 const usage = `usage: tandem window list [--peer HANDLE|ID]
        tandem window close --peer HANDLE|ID
@@ -50,32 +52,6 @@ function windowNumber(values: Values): number {
   return Number(text);
 }
 
-const laneText = ({ from, to }: WindowView['aToB']): string =>
-  to < from ? 'none' : from === to ? `${from}` : `${from}–${to}`;
-
-export function windowText(window: WindowView): string {
-  const { counterparty, number, state, overdue, opened, operatorA, operatorB, aToB, bToA, refusal, lines } = window;
-  const head = `Window ${number} with operator ${counterparty}: ${state}${overdue ? ', OVERDUE' : ''}, since ${opened}`;
-  const rows = lines.map(({ asset, owed, anchoredBlock, reference, dischargedBlock, statement }) => [
-    asset,
-    owed === '0' ? 'nothing to pay' : owed.startsWith('-') ? 'is paid' : 'pays',
-    decimalText(owed.replace('-', '')),
-    dischargedBlock !== undefined
-      ? `discharged in block ${dischargedBlock}`
-      : anchoredBlock !== undefined
-        ? `anchored in block ${anchoredBlock}`
-        : 'not anchored',
-    reference ?? '',
-    statement,
-  ]);
-  return [
-    head,
-    `Batches ${operatorA} to ${operatorB}: ${laneText(aToB)}; ${operatorB} to ${operatorA}: ${laneText(bToA)}`,
-    ...(refusal === undefined ? [] : [`The other operator has not signed: ${refusal}. See tandem window compare.`]),
-    table(rows, [2]),
-  ].join('\n');
-}
-
 function comparisonText({ differences, batches, more }: WindowComparison): string {
   if (differences.length === 0) return `${counted(batches, 'batch', 'batches')} compared: both books say the same.`;
   const rows = differences.map(({ pair, role, sequence, index, own }) => [
@@ -107,14 +83,18 @@ const exported = ({ number, operatorA, operatorB, aToB, bToA, secret, lines }: W
 const verbs: Readonly<Record<string, (values: Values, client: NodeClient, out: Output) => Promise<number>>> = {
   async list(values, client, out) {
     const windows = await client.windows(values.peer);
+    const money = await moneyOf(client);
     print(out, values.json, { windows }, () =>
-      windows.length === 0 ? 'There is no window yet.' : windows.map(windowText).join('\n\n'),
+      windows.length === 0
+        ? 'There is no window yet.'
+        : windows.map((window) => windowText(window, money)).join('\n\n'),
     );
     return windows.some(({ overdue }) => overdue) ? 3 : 0;
   },
   async close(values, client, out) {
     const window = await client.closeWindow(needed(values, 'peer'));
-    print(out, values.json, window, () => windowText(window));
+    const money = await moneyOf(client);
+    print(out, values.json, window, () => windowText(window, money));
     return 0;
   },
   async discharge(values, client, out) {
@@ -124,7 +104,8 @@ const verbs: Readonly<Record<string, (values: Values, client: NodeClient, out: O
       asset: needed(values, 'asset'),
       reference: needed(values, 'reference'),
     });
-    print(out, values.json, window, () => windowText(window));
+    const money = await moneyOf(client);
+    print(out, values.json, window, () => windowText(window, money));
     return 0;
   },
   async payment(values, client, out) {

@@ -1,5 +1,5 @@
 /** The same statement as CSV (RFC 4180), of any asset: one row an entry, with the balance after it. */
-import { decimalOf } from './money.ts';
+import { decimalOf } from '../model/money.ts';
 import { uetrOf } from './ids.ts';
 import { accountOf, instant, lastInstant, type Statement } from './statement.ts';
 

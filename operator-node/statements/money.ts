@@ -1,14 +1,7 @@
-/** Amounts as banks write them: decimal, with the fraction digits of the asset. */
+/** Amounts as ISO 20022 has them: decimal, with the fraction digits of the currency. */
 import { TandemError } from '../errors.ts';
 import type { Asset } from '../model/ids.ts';
-
-/** `-1250` with exponent 2 → `-12.50`. */
-export function decimalOf(minor: bigint, exponent: number): string {
-  const digits = (minor < 0n ? -minor : minor).toString().padStart(exponent + 1, '0');
-  const sign = minor < 0n ? '-' : '';
-  if (exponent === 0) return `${sign}${digits}`;
-  return `${sign}${digits.slice(0, -exponent)}.${digits.slice(-exponent)}`;
-}
+import { decimalOf } from '../model/money.ts';
 
 /** Of an amount in ISO 20022 (`ActiveCurrencyAndAmount`). */
 const maxDigits = 18;

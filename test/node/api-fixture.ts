@@ -80,7 +80,7 @@ const view: PairView = {
       amount: amount('12000'),
       user: alice,
       created: '2026-11-23T10:00:00Z' as Timestamp,
-      deadline: '1795428600',
+      deadline: '2026-11-23T10:10:00Z' as Timestamp,
       batchId: `0x${'11'.repeat(32)}`,
       index: 0,
       told: true,
@@ -162,6 +162,7 @@ export function fakeServices(replace: Partial<NodeServices> = {}): NodeServices 
       note('accounts', number),
       number === alice ? [{ asset: sek, balance: amount('88000'), held: amount('12000') }] : undefined
     ),
+    assets: async () => (note('assets'), [{ asset: sek, exponent: 2 }]),
     positions: async () => (note('positions'), [{ operator: 2 as OperatorId, asset: sek, balance: '-12000' }]),
     discrepancies: async (input) => (note('discrepancies', input), []),
     auditScope: async (auditor) => (

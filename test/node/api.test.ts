@@ -146,6 +146,14 @@ describe('GET /v1/accounts/{number}', () => {
   });
 });
 
+describe('GET /v1/assets', () => {
+  it('gives each asset with its decimals', async () => {
+    const { url } = await serve();
+    const answer = await fetch(`${url}/v1/assets`, { headers: asStaff });
+    expect(await answer.json()).toEqual({ assets: [{ asset: 'SEK', exponent: 2 }] });
+  });
+});
+
 describe('GET /v1/positions', () => {
   it('gives what is owed', async () => {
     const { url } = await serve();

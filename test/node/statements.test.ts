@@ -7,7 +7,8 @@ import { camt053 as camt053Pieces } from '../../operator-node/statements/camt053
 import { csv as csvPieces, csvColumns } from '../../operator-node/statements/csv.ts';
 import { readPeriod, type PositionEntry } from '../../operator-node/statements/entries.ts';
 import { referenceOf, statementReference, uetrOf } from '../../operator-node/statements/ids.ts';
-import { decimalOf, isoAmount } from '../../operator-node/statements/money.ts';
+import { decimalOf } from '../../operator-node/model/money.ts';
+import { isoAmount } from '../../operator-node/statements/money.ts';
 import { pacs009 as pacs009Pieces } from '../../operator-node/statements/pacs009.ts';
 import type { Statement } from '../../operator-node/statements/statement.ts';
 import { document, escapeXml, leaf } from '../../operator-node/statements/xml.ts';
