@@ -4,7 +4,7 @@
  * ledger's own entries.
  */
 import { setImmediate } from 'node:timers/promises';
-import type { BatchOutcome, ChainReader } from '../chain/chain.ts';
+import type { ChainReader } from '../chain/chain.ts';
 import { executedBitmap, executedDigest, totalsText, type Executed } from '../commitment/executed.ts';
 import { batchSecret } from '../commitment/secrets.ts';
 import type { PaymentsDomain } from '../domains/payments/payments.ts';
@@ -13,6 +13,7 @@ import { batchStateTable, loadBatch, type KnownBatch } from '../flow/batch.ts';
 import type { FlowContext } from '../flow/context.ts';
 import { loadSide, type Side } from '../flow/pair.ts';
 import { toTimestamp, type BatchId, type Hash, type Leg, type PairId, type Role } from '../model/ids.ts';
+import { decisionOf, type BatchOutcome } from '../model/outcome.ts';
 import type { View } from '../store/store.ts';
 import type { BookedLine, Discrepancy, PairFault } from './services.ts';
 
@@ -44,11 +45,9 @@ function bookedOf(
   return [{ booked: toTimestamp(bookedAt), asset, amount: operation.action === 'debit' ? `-${amount}` : amount }];
 }
 
-const decided = ({ commitWords, abortWords }: BatchOutcome, index: number): PairFault['decided'] => {
-  const bit = 1n << BigInt(index & 255);
-  if (((commitWords[index >> 8] ?? 0n) & bit) !== 0n) return 'commit';
-  return ((abortWords[index >> 8] ?? 0n) & bit) !== 0n ? 'abort' : 'none';
-};
+const decidedWords = { committed: 'commit', aborted: 'abort', undecided: 'none' } as const;
+const decided = (outcome: BatchOutcome, index: number): PairFault['decided'] =>
+  decidedWords[decisionOf(outcome, index)];
 
 /** What the customer's account must have got (above zero) or given (below), by the terms. */
 function agreedOf({ leg, terms, operation }: Side): Omit<BookedLine, 'booked'> {

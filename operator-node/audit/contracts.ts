@@ -1,7 +1,8 @@
 /** What an auditor asks the two contracts, at the hash of one block. Undefined: the code there does not answer so. */
 import { Interface, type Result } from 'ethers';
 import { operatorRegistryAbi, pairSettlementAbi } from '../chain/abi.ts';
-import type { BatchId, Hash, Hex } from '../model/ids.ts';
+import type { BatchId, Hash, Hex, UnixSeconds } from '../model/ids.ts';
+import type { BatchOutcome } from '../model/outcome.ts';
 import type { AuditChain, AuditLog } from './auditChain.ts';
 import type { EvidenceBundle } from './format.ts';
 import type { Finality } from './network.ts';
@@ -12,24 +13,10 @@ export const registry = new Interface(operatorRegistryAbi);
 export const pairStatusNames = ['unknown', 'prepared', 'committed', 'aborted'] as const;
 export type PairStatusName = (typeof pairStatusNames)[number];
 
-export interface Outcome {
-  readonly prepared: boolean;
-  readonly deadline: number;
-  readonly count: number;
-  readonly commitWords: readonly bigint[];
-  readonly abortWords: readonly bigint[];
-}
-
-const bit = (words: readonly bigint[], index: number): boolean =>
-  (((words[index >>> 8] ?? 0n) >> BigInt(index & 255)) & 1n) === 1n;
-
-export const isCommitted = ({ commitWords }: Outcome, index: number): boolean => bit(commitWords, index);
-export const isAbortedByBit = ({ abortWords }: Outcome, index: number): boolean => bit(abortWords, index);
-
 export interface Contracts {
   /** The registry that the settlement contract asks, lower-case. */
   registryOf(at: Hash): Promise<string | undefined>;
-  batchOutcome(batchId: BatchId, at: Hash): Promise<Outcome | undefined>;
+  batchOutcome(batchId: BatchId, at: Hash): Promise<BatchOutcome | undefined>;
   pairStatus(batchId: BatchId, index: number, at: Hash): Promise<PairStatusName | undefined>;
   verifyPair(bundle: EvidenceBundle, leaf: Hex, at: Hash): Promise<boolean | undefined>;
   /** What the registry's state has of an operator's signer; `0x` where it was never admitted. */
@@ -141,7 +128,7 @@ export function contractsAt(
       ];
       return {
         prepared,
-        deadline: Number(deadline),
+        deadline: Number(deadline) as UnixSeconds,
         count: Number(count),
         commitWords: commitWords.toArray() as bigint[],
         abortWords: abortWords.toArray() as bigint[],

@@ -3,6 +3,7 @@ import { recoverSigner } from '../commitment/typedData.ts';
 import type { Block, ChainReader } from '../chain/chain.ts';
 import { TandemError } from '../errors.ts';
 import type { BatchId, Hex, OperatorId } from '../model/ids.ts';
+import { hasBit, wordOf } from '../model/outcome.ts';
 import type { SignedBatch } from '../model/records.ts';
 import type { ChainFacts } from './bundle.ts';
 import type { BundleBlock, Decision } from './format.ts';
@@ -21,11 +22,9 @@ const blockOf = ({ hash, number, timestamp }: Block): BundleBlock => ({ hash, nu
 const missing = (what: string, batchId: BatchId, block: Block): TandemError =>
   new TandemError('internal', `Block ${block.number} has ${what} of batch ${batchId}`, { facts: { batchId, block } });
 
-const hasBit = (mask: bigint, index: number): boolean => ((mask >> BigInt(index & 255)) & 1n) === 1n;
-
 async function decisionIn(chain: ChainReader, batchId: BatchId, index: number, block: Block): Promise<Decision> {
   for (const log of await chain.logs(block.hash)) {
-    if (log.type !== 'PairsDecided' || log.batchId !== batchId || log.word !== index >>> 8) continue;
+    if (log.type !== 'PairsDecided' || log.batchId !== batchId || log.word !== wordOf(index)) continue;
     const transaction = log.transactionHash;
     if (hasBit(log.commitMask, index)) return { by: 'bit', status: 'committed', block: blockOf(block), transaction };
     if (hasBit(log.abortMask, index)) return { by: 'bit', status: 'aborted', block: blockOf(block), transaction };

@@ -4,8 +4,9 @@ import { toHex } from '../commitment/bytes.ts';
 import { encodeLeaf } from '../commitment/leaf.ts';
 import { recoverSigner } from '../commitment/typedData.ts';
 import type { Hex } from '../model/ids.ts';
+import { hasBit, wordOf, type BatchOutcome } from '../model/outcome.ts';
 import type { AuditBlock, AuditChain } from './auditChain.ts';
-import { isAbortedByBit, isCommitted, type Contracts, type Outcome } from './contracts.ts';
+import type { Contracts } from './contracts.ts';
 import { fails, holds, type Finding } from './finding.ts';
 import { registeredSigners } from './signers.ts';
 import type { BundleBlock, EvidenceBundle } from './format.ts';
@@ -83,7 +84,11 @@ export async function checkBlock(
 }
 
 /** The batch came on chain in that block and transaction, with these fields, and the contract knows it. */
-export async function checkPrepared(contracts: Contracts, bundle: EvidenceBundle, outcome: Outcome): Promise<Finding> {
+export async function checkPrepared(
+  contracts: Contracts,
+  bundle: EvidenceBundle,
+  outcome: BatchOutcome,
+): Promise<Finding> {
   const { batch, batchId, prepared } = bundle;
   const event = (await contracts.events(prepared.block.hash)).find(
     ({ name, args }) => name === 'BatchPrepared' && args.getValue('batchId') === batchId,
@@ -158,11 +163,12 @@ export async function checkSignatures(
 export async function checkDecision(
   contracts: Contracts,
   { batch, batchId, index, decision }: EvidenceBundle,
-  outcome: Outcome,
+  outcome: BatchOutcome,
 ): Promise<Finding> {
   const { block } = decision;
-  const committed = isCommitted(outcome, index);
-  const aborted = isAbortedByBit(outcome, index);
+  // Both bits are looked at: a contract that sets both is a finding, whichever the bundle has.
+  const committed = hasBit(outcome.commitWords[wordOf(index)], index);
+  const aborted = hasBit(outcome.abortWords[wordOf(index)], index);
   if (decision.by === 'deadline') {
     if (block.timestamp <= batch.deadline) {
       return fails(`${named(block)} is not past the deadline, ${utc(batch.deadline)}`);
@@ -179,8 +185,8 @@ export async function checkDecision(
     ({ name, args }) =>
       name === 'PairsDecided' &&
       args.getValue('batchId') === batchId &&
-      Number(args.getValue('word')) === index >>> 8 &&
-      (((args.getValue(mask) as bigint) >> BigInt(index & 255)) & 1n) === 1n,
+      Number(args.getValue('word')) === wordOf(index) &&
+      hasBit(args.getValue(mask) as bigint, index),
   );
   if (event === undefined) return fails(`no PairsDecided of pair ${index} in block ${block.number}`);
   if (event.transactionHash !== decision.transaction) {

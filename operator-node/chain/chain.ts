@@ -3,6 +3,7 @@
  * (protocol §3, rules 2 and 3). Adapters: `chain/rpc.ts` (JSON-RPC) and, in tests, a model chain.
  */
 import type { BatchId, Hash, Hex, OperatorId, UnixSeconds } from '../model/ids.ts';
+import type { BatchOutcome } from '../model/outcome.ts';
 import type { Tx } from '../store/store.ts';
 
 export interface Block {
@@ -76,15 +77,6 @@ export type ChainEvent =
 
 /** An event with the transaction it came in, in log order within its block. */
 export type ChainLog = ChainEvent & { readonly transactionHash: Hash; readonly logIndex: number };
-
-/** What the contract's state says of a batch at one block; masks by word of 256 pairs. */
-export interface BatchOutcome {
-  readonly prepared: boolean;
-  readonly deadline: UnixSeconds;
-  readonly count: number;
-  readonly commitWords: readonly bigint[];
-  readonly abortWords: readonly bigint[];
-}
 
 /** The newest head of a journal that AuditLog has. */
 export interface Checkpoint {

@@ -12,10 +12,10 @@ import {
   type OperatorId,
   type UnixSeconds,
 } from '../model/ids.ts';
+import type { BatchOutcome } from '../model/outcome.ts';
 import type { Network } from '../model/records.ts';
 import { auditLogAbi, operatorRegistryAbi, pairSettlementAbi } from './abi.ts';
 import type {
-  BatchOutcome,
   ChainEvent,
   ChainLog,
   Checkpoint,

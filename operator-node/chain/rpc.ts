@@ -2,8 +2,9 @@
 import type { Interface } from 'ethers';
 import { TandemError } from '../errors.ts';
 import type { BatchId, Hash, Hex, OperatorId } from '../model/ids.ts';
+import type { BatchOutcome } from '../model/outcome.ts';
 import type { Network } from '../model/records.ts';
-import type { BatchOutcome, Block, ChainLog, ChainReader, Checkpoint, FiledRequest, OperatorEntry } from './chain.ts';
+import type { Block, ChainLog, ChainReader, Checkpoint, FiledRequest, OperatorEntry } from './chain.ts';
 import {
   auditLogInterface,
   decodeCheckpoint,

@@ -3,10 +3,11 @@
  * behind them are one write. Decisions come as events; that something did *not* happen is read from the contract's state
  * at the hash of one final block past the deadline, never from missing events (rule 3).
  */
-import type { BatchOutcome, Block, ChainLog, FinalBlock } from '../chain/chain.ts';
+import type { Block, ChainLog, FinalBlock } from '../chain/chain.ts';
 import type { Work } from '../engine/engine.ts';
 import { TandemError } from '../errors.ts';
 import type { BatchId, Hash, Role } from '../model/ids.ts';
+import { decisionIn, decisionOf, wordOf, type BatchOutcome } from '../model/outcome.ts';
 import { lostTable } from '../recovery/state.ts';
 import { table } from '../store/store.ts';
 import { countersigned, freeLane, offerQueue, type BatchItem } from './anchor.ts';
@@ -154,10 +155,10 @@ function applyDecision(
   { word, commitMask, abortMask }: Extract<ChainLog, { type: 'PairsDecided' }>,
 ): void {
   settle(flow, work, known, (index) => {
-    if (index >> 8 !== word) return undefined;
-    const bit = 1n << BigInt(index & 255);
-    if ((commitMask & bit) !== 0n) return { type: 'committed', block: block.number };
-    return (abortMask & bit) !== 0n ? { type: 'aborted', reason: 'declined', block: block.number } : undefined;
+    if (wordOf(index) !== word) return undefined;
+    const decision = decisionIn(commitMask, abortMask, index);
+    if (decision === 'committed') return { type: 'committed', block: block.number };
+    return decision === 'aborted' ? { type: 'aborted', reason: 'declined', block: block.number } : undefined;
   });
 }
 
@@ -262,12 +263,10 @@ async function expireBatch(flow: FlowContext, batchId: BatchId, block: Block): P
 
 function applyOutcome(flow: FlowContext, work: Work, block: Block, known: KnownBatch, outcome: BatchOutcome): void {
   settle(flow, work, known, (index) => {
-    const bit = 1n << BigInt(index & 255);
-    const committed = outcome.prepared && ((outcome.commitWords[index >> 8] ?? 0n) & bit) !== 0n;
-    const declined = outcome.prepared && ((outcome.abortWords[index >> 8] ?? 0n) & bit) !== 0n;
-    return committed
+    const decision = decisionOf(outcome, index);
+    return decision === 'committed'
       ? { type: 'committed', block: block.number }
-      : { type: 'aborted', reason: declined ? 'declined' : 'expired', block: block.number };
+      : { type: 'aborted', reason: decision === 'aborted' ? 'declined' : 'expired', block: block.number };
   });
 }
 

@@ -10,6 +10,7 @@ import { wordHex } from '../commitment/executed.ts';
 import { hasPassed } from '../engine/clock.ts';
 import type { Work } from '../engine/engine.ts';
 import { toUnixSeconds, type BatchId, type Hex, type Role, type UnixMillis } from '../model/ids.ts';
+import { bitOf, hasBit, wordOf } from '../model/outcome.ts';
 import type { SignedBatch } from '../model/records.ts';
 import { table, type Tx } from '../store/store.ts';
 import { executedOf } from './attest.ts';
@@ -185,7 +186,7 @@ export class Submitter {
       for (const { batchId, word, mask } of submission.entries) {
         const bits = BigInt(mask);
         for (const [index, pending] of this.decisions.get(batchId) ?? []) {
-          if (index >> 8 === word && ((bits >> BigInt(index & 255)) & 1n) === 1n) pending.tag = tag;
+          if (wordOf(index) === word && hasBit(bits, index)) pending.tag = tag;
         }
       }
     }
@@ -291,11 +292,10 @@ export class Submitter {
     const masks = new Map<number, { commitMask: bigint; abortMask: bigint }>();
     for (const [index, { commit, tag }] of this.decisions.get(batchId) ?? []) {
       if ((tag !== undefined && !underWayToo) || index >= count) continue;
-      const word = index >> 8;
-      const bit = 1n << BigInt(index & 255);
+      const word = wordOf(index);
       const mask = masks.get(word) ?? { commitMask: 0n, abortMask: 0n };
-      if (commit) mask.commitMask |= bit;
-      else mask.abortMask |= bit;
+      if (commit) mask.commitMask |= bitOf(index);
+      else mask.abortMask |= bitOf(index);
       masks.set(word, mask);
     }
     return [...masks].map(([word, mask]) => ({ batchId, word, ...mask }));

@@ -2,7 +2,7 @@
  * A whole look at a node: its store by itself, against the chain, and against its peers; each difference is named. It
  * changes nothing and reads everything, so it is nothing for the way of a message.
  */
-import type { BatchOutcome, ChainReader, PeerRegistry } from '../chain/chain.ts';
+import type { ChainReader, PeerRegistry } from '../chain/chain.ts';
 import type { Channel } from '../channel/channel.ts';
 import type { Request } from '../channel/messages.ts';
 import { checkBooks } from '../domains/payments/books.ts';
@@ -23,6 +23,7 @@ import { anchoredAt, checkpointTable } from '../flow/checkpoint.ts';
 import { isFinal, loadSide, openSideTable, sideStateTable, sideTable } from '../flow/pair.ts';
 import { owedBy, windowTable } from '../flow/windows/window.ts';
 import type { BatchId, Hash, Leg, OperatorId, PairId, Role } from '../model/ids.ts';
+import { decisionOf, type BatchOutcome } from '../model/outcome.ts';
 import type { Room } from '../store/room.ts';
 import type { Store } from '../store/store.ts';
 import { haltStatus } from './release.ts';
@@ -345,8 +346,7 @@ function endsOf(store: Store, { batchId, pairs, role }: BatchRecord): readonly E
 
 function compareEnds(ends: readonly End[], outcome: BatchOutcome, at: Hash, notes: Notes): void {
   for (const { pair, index, state } of ends) {
-    const bit = 1n << BigInt(index & 255);
-    const committed = outcome.prepared && ((outcome.commitWords[index >> 8] ?? 0n) & bit) !== 0n;
+    const committed = decisionOf(outcome, index) === 'committed';
     notes.count('outcomes on chain');
     if (committed !== (state === 'committed')) {
       notes.add(

@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import canonicalize from 'canonicalize';
-import type { BatchOutcome, Block, ChainReader } from '../chain/chain.ts';
+import type { Block, ChainReader } from '../chain/chain.ts';
 import { recoverSigner } from '../commitment/typedData.ts';
 import { TandemError } from '../errors.ts';
 import { loadBatch, type KnownBatch } from '../flow/batch.ts';
@@ -23,6 +23,7 @@ import {
   type Role,
   type Timestamp,
 } from '../model/ids.ts';
+import { decisionOf, type BatchOutcome } from '../model/outcome.ts';
 import type { Batch } from '../model/records.ts';
 import { recoveryOf } from './state.ts';
 
@@ -219,10 +220,7 @@ function onChain(batchId: BatchId | undefined, index: number | undefined, seen: 
   if (batchId === undefined || index === undefined) return 'not-anchored';
   const outcome = seen.outcomes.get(batchId);
   if (outcome === undefined) return 'unknown';
-  if (!outcome.prepared) return 'not-anchored';
-  const bit = 1n << BigInt(index & 255);
-  if (((outcome.commitWords[index >> 8] ?? 0n) & bit) !== 0n) return 'committed';
-  return ((outcome.abortWords[index >> 8] ?? 0n) & bit) !== 0n ? 'aborted' : 'undecided';
+  return outcome.prepared ? decisionOf(outcome, index) : 'not-anchored';
 }
 
 function nextStep(

@@ -4,7 +4,6 @@
  * batchId, which is on the chain or is signed anew.
  */
 import type { ServicePlan } from '../analysis/analysis.ts';
-import type { BatchOutcome } from '../chain/chain.ts';
 import type { Answer, SealedPair } from '../channel/messages.ts';
 import { toHex } from '../commitment/bytes.ts';
 import { encodeLeaf } from '../commitment/leaf.ts';
@@ -37,6 +36,7 @@ import { takeRefund } from '../flow/refund.ts';
 import { unseal } from '../flow/seal.ts';
 import { proposeQueue } from '../flow/steps.ts';
 import type { Amount, Hash, Leg, OperatorId, PairId, Role, UnixSeconds, UserId } from '../model/ids.ts';
+import { decisionOf, type BatchOutcome } from '../model/outcome.ts';
 import type { OperationRecord } from '../model/records.ts';
 import type { View } from '../store/store.ts';
 import { hasKeys, userKeyOf } from '../users/keys.ts';
@@ -186,8 +186,7 @@ function moneyIn({ terms }: SealedPair, role: Role): string {
 }
 
 function outcomeOf(outcome: BatchOutcome | undefined, index: number): string {
-  const bit = 1n << BigInt(index & 255);
-  if (outcome !== undefined && ((outcome.commitWords[index >> 8] ?? 0n) & bit) !== 0n) {
+  if (outcome !== undefined && decisionOf(outcome, index) === 'committed') {
     return 'committed by the chain and booked nowhere here';
   }
   return 'not committed when the chain was read';
@@ -233,10 +232,9 @@ function enterRebuilt(
 function followChain(flow: FlowContext, work: Work, found: PairSide, index: number, outcome: BatchOutcome): PairSide {
   const { pair, leg, role } = found.side;
   if (isFinal(found.state)) return found;
-  const bit = 1n << BigInt(index & 255);
-  const committed = ((outcome.commitWords[index >> 8] ?? 0n) & bit) !== 0n;
-  const aborted = ((outcome.abortWords[index >> 8] ?? 0n) & bit) !== 0n;
-  if (role === 'acceptor' && (committed || aborted)) {
+  const decision = decisionOf(outcome, index);
+  const committed = decision === 'committed';
+  if (role === 'acceptor' && decision !== 'undecided') {
     // Decided by this operator before it forgot: the second user is not asked again.
     closeQuestion(work, found.side.user, pair, 'over');
     if (committed) holdAgain(flow, work, found.side);

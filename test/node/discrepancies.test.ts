@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { discrepanciesOf, type DiscrepancyContext } from '../../operator-node/api/node-discrepancies.ts';
 import { discrepancies as schema } from '../../operator-node/api/schemas.ts';
 import type { Discrepancy } from '../../operator-node/api/services.ts';
-import type { BatchOutcome, Block } from '../../operator-node/chain/chain.ts';
+import type { Block } from '../../operator-node/chain/chain.ts';
 import { executedBitmap, executedDigest, totalsText } from '../../operator-node/commitment/executed.ts';
 import { batchSecret } from '../../operator-node/commitment/secrets.ts';
 import { paymentTable, type PaymentRecord } from '../../operator-node/domains/payments/records.ts';
@@ -22,6 +22,7 @@ import {
   type Role,
   type UnixSeconds,
 } from '../../operator-node/model/ids.ts';
+import type { BatchOutcome } from '../../operator-node/model/outcome.ts';
 import {
   ada,
   amount,

@@ -1,6 +1,5 @@
 /** One node's way to the model chain: what its endpoints can do wrong, and what they never do (`chain/chain.ts`). */
 import type {
-  BatchOutcome,
   Block,
   Broadcast,
   ChainLog,
@@ -14,6 +13,7 @@ import type {
 } from '../../../operator-node/chain/chain.ts';
 import { TandemError } from '../../../operator-node/errors.ts';
 import type { BatchId, Hash, Hex, OperatorId, UnixSeconds } from '../../../operator-node/model/ids.ts';
+import type { BatchOutcome } from '../../../operator-node/model/outcome.ts';
 import type { Chance } from '../random.ts';
 import type { ModelBlock, ModelChain, ModelTransaction } from './model-chain.ts';
 import type { Notary } from './notary.ts';

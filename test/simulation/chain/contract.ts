@@ -4,14 +4,9 @@
  * State is immutable by batch: a copy of the maps is a snapshot.
  */
 import type { Decision, Attestation } from '../../../operator-node/chain/calls.ts';
-import type {
-  BatchOutcome,
-  ChainEvent,
-  Checkpoint,
-  FiledRequest,
-  OperatorStatus,
-} from '../../../operator-node/chain/chain.ts';
+import type { ChainEvent, Checkpoint, FiledRequest, OperatorStatus } from '../../../operator-node/chain/chain.ts';
 import type { BatchId, Hash, Hex, OperatorId, UnixSeconds } from '../../../operator-node/model/ids.ts';
+import type { BatchOutcome } from '../../../operator-node/model/outcome.ts';
 import type { Batch, SettlementDomain } from '../../../operator-node/model/records.ts';
 import { ModelAuditLog, auditLogDomain } from './audit-log.ts';
 import { Revert } from './revert.ts';
