@@ -8,14 +8,16 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { chooseNode, secureReleases, testedMajor } from './runtime.mjs';
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 const oldestHostNode = 20;
 /** npm that runs under an older Node leaves out the optional packages that want a newer one (Hardhat's EDR). */
 const oldestNodeForInstall = [22, 12];
-/** The project's TypeScript is run as it is; Node 24 is what it is tested with. */
-const runtimeMajor = 24;
+const nodeWanted =
+  `Node ${secureReleases[testedMajor]} or newer of the ${testedMajor} line ` +
+  `(https://nodejs.org/dist/latest-v${testedMajor}.x/)`;
 
 const dependencyStamp = join(root, 'node_modules', '.tandem-setup');
 const contractStamp = join(root, '.runtime', 'contracts-setup');
@@ -26,7 +28,8 @@ export class SetupError extends Error {}
 const say = (text) => process.stderr.write(`[setup] ${text}\n`);
 const readIfThere = (file) => (existsSync(file) ? readFileSync(file, 'utf8') : undefined);
 const manifest = () => JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-const versionOf = (text) => text.split('.').map(Number);
+/** The machine's own Node, of a nightly build too. */
+const hostVersion = () => process.versions.node.split('.', 2).map(Number);
 
 /** Names under which the Node runtime for this machine is published, and its binary's place in the package. */
 function runtimePackages() {
@@ -36,14 +39,25 @@ function runtimePackages() {
 
 const binaryIn = (name) => join(root, 'node_modules', name, 'bin', process.platform === 'win32' ? 'node.exe' : 'node');
 
-/** The Node that runs the project: the one installed with it, else the machine's own where that is new enough. */
+/** The runtime package that is installed here, if any. */
+function installedRuntime() {
+  for (const name of runtimePackages()) {
+    const described = readIfThere(join(root, 'node_modules', name, 'package.json'));
+    const path = binaryIn(name);
+    if (described !== undefined && existsSync(path)) return [{ path, version: JSON.parse(described).version }];
+  }
+  return [];
+}
+
+/** The Node that runs the project: the installed one or the machine's own. */
 export function projectNode() {
-  const installed = runtimePackages().map(binaryIn).find(existsSync);
-  if (installed !== undefined) return installed;
-  if (versionOf(process.versions.node)[0] >= runtimeMajor) return process.execPath;
+  const candidates = [...installedRuntime(), { path: process.execPath, version: process.versions.node }];
+  const chosen = chooseNode(candidates);
+  if (chosen !== undefined) return chosen.path;
+  const found = candidates.map(({ version, path }) => `${version} (${path})`).join(' and ');
   throw new SetupError(
-    `No Node ${runtimeMajor} for ${process.platform} ${process.arch} was installed with the dependencies. ` +
-      `Install Node ${runtimeMajor} or newer (https://nodejs.org) and run the same command with it.`,
+    `Found Node ${found}: too old, or without the security releases of its line. ` +
+      `Install ${nodeWanted} and run the same command with it.`,
   );
 }
 
@@ -122,7 +136,7 @@ function ensureDependencies() {
 
 function npmCleanInstall() {
   const install = ['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund'];
-  const [major, minor] = versionOf(process.versions.node);
+  const [major, minor] = hostVersion();
   const [oldMajor, oldMinor] = oldestNodeForInstall;
   if (major > oldMajor || (major === oldMajor && minor >= oldMinor)) return runNpm('npm', install);
   const pinned = manifest().optionalDependencies;
@@ -130,7 +144,7 @@ function npmCleanInstall() {
   if (name === undefined) {
     throw new SetupError(
       `Node ${process.versions.node} is too old to install with, and no newer one is published for ${process.platform} ` +
-        `${process.arch}: install Node ${runtimeMajor} or newer and run the same command again.`,
+        `${process.arch}: install ${nodeWanted} and run the same command with it.`,
     );
   }
   say(`This is Node ${process.versions.node}; npm is run with Node ${pinned[name]}.`);
@@ -172,7 +186,7 @@ function ensureContracts(node) {
  * @throws {SetupError}
  */
 export function ensureSetUp() {
-  if (versionOf(process.versions.node)[0] < oldestHostNode) {
+  if (hostVersion()[0] < oldestHostNode) {
     throw new SetupError(
       `Node ${process.versions.node} is too old: Tandem wants Node ${oldestHostNode} or newer to set itself up.`,
     );
