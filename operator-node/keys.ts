@@ -7,6 +7,7 @@ import { recoverSigner, signDigest } from './commitment/typedData.ts';
 import type { Random } from './engine/clock.ts';
 import { TandemError } from './errors.ts';
 import type { BatchSigner } from './flow/context.ts';
+import { parseJson } from './json.ts';
 import { isHex, type Hex } from './model/ids.ts';
 import type { Codec } from './store/codec.ts';
 import { personalCodec } from './store/personal.ts';
@@ -37,7 +38,7 @@ export function loadKeys(file: string): Keys {
     if (others !== 0 && process.platform !== 'win32') {
       throw new Error('it must be readable by its owner only: chmod 600');
     }
-    input = JSON.parse(readFileSync(file, 'utf8'));
+    input = parseJson(readFileSync(file, 'utf8'));
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new TandemError('config-invalid', `Cannot use the keys file ${file}: ${reason}`, { cause });

@@ -42,5 +42,16 @@ export function clean(text: string, max: number): string {
   return cut(seen.normalize('NFC'), max);
 }
 
+/** Without what nobody sees, and with spaces as they are. */
+export const withoutUnseen = (text: string): string => text.replace(unseen, '');
+
+/** Where the point is that something unseen stands in a text: it is shown as its code point, `[U+200B]`. */
+export const withUnseenShown = (text: string): string =>
+  text.replace(unseen, (characters) =>
+    [...characters]
+      .map((character) => `[U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}]`)
+      .join(''),
+  );
+
 /** For text that is shown in quotes: its own quotation marks cannot end them. */
 export const unquoted = (text: string): string => text.replaceAll(quotes, "'");

@@ -1,7 +1,7 @@
 /** Money within an order's words: an amount, and the currency in the same word or the next. */
 import type { Asset } from '../model/ids.ts';
 import type { Money, NoticeKey, TextParams } from './analysis.ts';
-import { clean } from './clean.ts';
+import { clean, withUnseenShown, withoutUnseen } from './clean.ts';
 import type { Currencies } from './currencies.ts';
 import { exampleOf, readAmount, type DecimalSign } from './money.ts';
 import { maxCharacters } from './placeholders.ts';
@@ -34,7 +34,11 @@ export interface TakenMoney {
 const amountWord = /^([0-9](?:[0-9.,'\u2019]*[0-9])?)(.*)$/su;
 const priceDash = /^[:.,]?[-\u2013]$/;
 
-const shown = (text: string): string => clean(text, maxCharacters.item);
+/** Bidirectional controls: the digits were seen in another order than they are in. */
+const turnsAround = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/;
+
+/** As it was written: what made it unreadable must be seen. */
+const shown = (text: string): string => clean(withUnseenShown(text), maxCharacters.item);
 
 /** `words` begin with the amount. A currency behind it is looked for only where the grammar has a place for it. */
 export function takeMoney(words: readonly string[], mayHaveCurrency: boolean, habits: Habits): TakenMoney | Refusal {
@@ -46,7 +50,11 @@ export function takeMoney(words: readonly string[], mayHaveCurrency: boolean, ha
   const isCurrency = (word: string): boolean => mayHaveCurrency && currencies.read(word).kind !== 'none';
   const bad = (text: string): Refusal => {
     const exponent = currencies.isKnown(habits.asset) ? currencies.exponent(habits.asset) : 2;
-    return refusal('bad-amount', { amount: shown(text), example: exampleOf(exponent, decimalSign) });
+    const bare = withoutEndMarks(withoutUnseen(first));
+    // Copied amounts have characters in them that nobody sees: without them it may be right, and is the form to write.
+    const reads = bare !== withoutEndMarks(first) && !turnsAround.test(first);
+    const isRight = reads && takeMoney([bare], mayHaveCurrency, habits).kind === 'money';
+    return refusal('bad-amount', { amount: shown(text), example: isRight ? bare : exampleOf(exponent, decimalSign) });
   };
 
   if (written === '' || (inWord !== '' && !isCurrency(inWord))) return bad(first);

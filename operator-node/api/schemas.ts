@@ -387,7 +387,11 @@ export const users = z.strictObject({
 });
 
 export const erasureRequest = z.strictObject({
-  user: z.string().min(1).max(64).meta({ description: 'The user’s id, or its number.' }),
+  user: format<string>(
+    new RegExp(`^u_[0-9a-f]{24}$|${msisdnPattern.source}`),
+    'a user’s id, or its number in E.164 with its plus sign',
+    '+46701234567',
+  ),
   what: z
     .enum(['all', 'messages'], { error: say('"all" or "messages"') })
     .default('all')

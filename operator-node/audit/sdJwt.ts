@@ -9,6 +9,7 @@ import { z } from 'zod';
 import { parseDisclosure } from '../commitment/disclosure.ts';
 import { operationCommitmentOf, termsCommitmentOf } from '../commitment/record.ts';
 import { operationFields, operationTag, termsFields, termsTag } from '../commitment/schema.ts';
+import { parseJson } from '../json.ts';
 import { isHash, type Hash, type Leg } from '../model/ids.ts';
 import { bundleSchema, encodeBundle, isDigest, maxBundleBytes, parseBundle, type EvidenceBundle } from './format.ts';
 
@@ -140,7 +141,7 @@ class Refused extends Error {
 function decoded<T>(schema: z.ZodType<T>, part: string, what: string): T {
   let value: unknown;
   try {
-    value = JSON.parse(Buffer.from(part, 'base64url').toString());
+    value = parseJson(Buffer.from(part, 'base64url').toString());
   } catch {
     throw new Refused('form', `the ${what} is not the base64url of JSON`);
   }

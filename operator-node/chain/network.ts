@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { parseNetwork } from '../audit/network.ts';
 import { TandemError } from '../errors.ts';
+import { parseJson } from '../json.ts';
 import type { Network } from '../model/records.ts';
 
 /** Unlike an auditor, a node must be told what is final before it reads anything. */
@@ -20,7 +21,7 @@ function nodeNetwork(value: unknown): Network {
 export function loadNetwork(file: string): Network {
   let value: unknown;
   try {
-    value = JSON.parse(readFileSync(file, 'utf8'));
+    value = parseJson(readFileSync(file, 'utf8'));
   } catch (cause) {
     throw new TandemError('config-invalid', `Cannot read ${file}: ${(cause as Error).message}`, { cause });
   }

@@ -2,6 +2,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { z } from 'zod';
 import { TandemError, type ErrorCode } from '../errors.ts';
+import { DoubledNameError, parseJson } from '../json.ts';
 import type { OperatorId } from '../model/ids.ts';
 import { errorAnswer, methods, type Answer, type Method, type Request } from './messages.ts';
 
@@ -116,15 +117,16 @@ const mismatches: {
 export function parseBody(body: Buffer): unknown {
   if (!isUtf8(body)) throw new TandemError('bad-json', 'The body is not UTF-8');
   try {
-    return JSON.parse(body.toString('utf8'));
+    return parseJson(body.toString('utf8'));
   } catch (cause) {
-    throw new TandemError('bad-json', `The body is not JSON: ${(cause as Error).message}`, { cause });
+    const what = cause instanceof DoubledNameError ? 'The body is ambiguous' : 'The body is not JSON';
+    throw new TandemError('bad-json', `${what}: ${(cause as Error).message}`, { cause });
   }
 }
 
 /** `application/json`, with `charset=utf-8` or without; anything else is refused. */
 export const isJsonType = (contentType: string | undefined): boolean =>
-  contentType !== undefined && /^application\/json\s*(?:;\s*charset="?utf-8"?\s*)?$/i.test(contentType);
+  contentType !== undefined && /^application\/json\s*(?:;\s*charset=(?:utf-?8|"utf-?8")\s*)?$/i.test(contentType);
 
 /** A message may quote what the peer sent: it is kept to the length and form of `errorAnswer`. */
 export const errorBody = (code: ErrorCode, message: string): string =>

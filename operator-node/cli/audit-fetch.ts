@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { auditScope as scopeSchema } from '../api/schemas.ts';
 import { TandemError } from '../errors.ts';
+import { parseJson } from '../json.ts';
 import { UsageError } from './devnet-file.ts';
 import { excerptRefusal, writeExcerpts, type ExcerptsWritten } from './excerpts.ts';
 import { begunWith, writeDisclosures } from './disclose.ts';
@@ -96,7 +97,14 @@ async function ask(node: AuditNode, path: string, body?: unknown, laterCodes = w
 export type Scope = Awaited<ReturnType<typeof scopeOf>>;
 
 async function scopeOf(node: AuditNode) {
-  const parsed = scopeSchema.safeParse(JSON.parse(await ask(node, '/v1/audit/scope')));
+  const text = await ask(node, '/v1/audit/scope');
+  let scope: unknown;
+  try {
+    scope = parseJson(text);
+  } catch (cause) {
+    throw new TandemError('unprocessable', `${node.url} gives no scope: ${(cause as Error).message}`, { cause });
+  }
+  const parsed = scopeSchema.safeParse(scope);
   if (parsed.success) return parsed.data;
   throw new TandemError('unprocessable', `${node.url} gives a scope of another form: ${parsed.error.message}`);
 }

@@ -20,6 +20,7 @@ import { readState, writeState } from '../audit/scan/state.ts';
 import { sdJwtOf } from '../audit/sdJwt.ts';
 import { bundleFiles, verifyMany } from '../audit/verifyMany.ts';
 import { TandemError } from '../errors.ts';
+import { parseJson } from '../json.ts';
 import { counted } from '../model/counted.ts';
 import { parseCommand } from './arguments.ts';
 import {
@@ -117,7 +118,7 @@ function networkOf(file: string | undefined): AuditNetwork | undefined {
   if (file === undefined) return undefined;
   let value: unknown;
   try {
-    value = JSON.parse(readText(file));
+    value = parseJson(readText(file));
   } catch (cause) {
     if (cause instanceof UsageError) throw cause;
     throw new UsageError(`${file} is not JSON: ${(cause as Error).message}`, { cause });

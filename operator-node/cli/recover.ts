@@ -8,6 +8,7 @@ import { Contract, JsonRpcProvider, Wallet, hexlify, randomBytes } from 'ethers'
 import { operatorRegistryAbi } from '../chain/abi.ts';
 import { loadNetwork } from '../chain/network.ts';
 import { TandemError } from '../errors.ts';
+import { parseJson } from '../json.ts';
 import { addressOf, loadKeys, type Keys } from '../keys.ts';
 import type { Hex, UnixMillis } from '../model/ids.ts';
 import { isInUse } from '../recovery/lock.ts';
@@ -120,7 +121,7 @@ async function rotate({ config }: StaffNode, controllerFile: string): Promise<Ro
   const keys = loadKeys(keysFile);
   const next = nextKeys(keysFile, keys);
   const kept = `${keysFile}.${addressOf(keys.signer).slice(2, 10)}`;
-  const { controller } = JSON.parse(readFileSync(controllerFile, 'utf8')) as { controller?: string };
+  const { controller } = parseJson(readFileSync(controllerFile, 'utf8')) as { controller?: string };
   if (controller === undefined) throw new UsageError(`${controllerFile} has no "controller".`);
   const provider = new JsonRpcProvider(rpcUrls[0], undefined, {
     staticNetwork: true,

@@ -11,6 +11,7 @@ import { saysExcerpt, type Excerpt } from '../audit/journal/excerpt.ts';
 import { verifyExcerpt, type ExcerptVerification } from '../audit/journal/verify.ts';
 import { verifyBundle, type Check, type Verification } from '../audit/verify.ts';
 import { TandemError } from '../errors.ts';
+import { parseJson } from '../json.ts';
 import { counted } from '../model/counted.ts';
 import type { Output } from './output.ts';
 
@@ -39,7 +40,7 @@ async function readNetwork(file: string) {
   const text = await readText(file);
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseJson(text);
   } catch (cause) {
     throw new UsageError(`${file} is not JSON: ${(cause as Error).message}`, { cause });
   }

@@ -11,6 +11,7 @@ import { TandemError } from '../errors.ts';
 import { loadBatch, type KnownBatch } from '../flow/batch.ts';
 import type { FlowContext } from '../flow/context.ts';
 import { isFinal, loadSide, openSideTable, type PairSide } from '../flow/pair.ts';
+import { parseJson } from '../json.ts';
 import {
   toTimestamp,
   toUnixSeconds,
@@ -266,6 +267,6 @@ export function exportDoubt(doubt: Doubt, sign: (digest: Hash) => Hex): string {
 
 /** The address whose key signed the file: to be compared with the signers of that operator in the registry. */
 export function doubtSigner(text: string): { readonly doubt: Doubt; readonly signer: string | undefined } {
-  const { doubt, signature } = JSON.parse(text) as SignedDoubt;
+  const { doubt, signature } = parseJson(text) as SignedDoubt;
   return { doubt, signer: recoverSigner(doubtDigest(doubt), signature) };
 }

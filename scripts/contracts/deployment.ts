@@ -1,6 +1,7 @@
 /** What a deployment is: its contracts, and the consortium's parameters as a file gives them. */
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { parseJson } from '../../operator-node/json.ts';
 
 export const contractNames = [
   'OperatorRegistry',
@@ -93,7 +94,7 @@ export type Parameters = z.infer<typeof parametersSchema>;
 
 /** @throws naming the file and each field that is not as expected. */
 export function readParameters(file: string): Parameters {
-  const result = parametersSchema.safeParse(JSON.parse(readFileSync(file, 'utf8')));
+  const result = parametersSchema.safeParse(parseJson(readFileSync(file, 'utf8')));
   if (result.success) return result.data;
   const issues = result.error.issues.map(({ path, message }) => `  ${path.join('.') || '(top)'}: ${message}`);
   throw new Error(`${file} is not valid:\n${issues.join('\n')}`);

@@ -12,6 +12,7 @@ import { Wallet } from 'ethers';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { parseJson } from '../../operator-node/json.ts';
 
 import { admitOperators, deployTandem } from './deploy.ts';
 import { type Deployment, contractNames, networkFile, parseDeployment, readParameters } from './deployment.ts';
@@ -44,7 +45,7 @@ function founderKey(): string {
   return key;
 }
 
-const readNetwork = (file: string): Deployment => parseDeployment(JSON.parse(readFileSync(file, 'utf8')));
+const readNetwork = (file: string): Deployment => parseDeployment(parseJson(readFileSync(file, 'utf8')));
 
 function print(deployment: Deployment): void {
   for (const name of contractNames) {

@@ -106,6 +106,9 @@ describe('bodies', () => {
     ['text/plain', {}],
     ['application/x-www-form-urlencoded', {}],
     ['application/json; charset=latin1', {}],
+    ['application/json; charset=utf-16', {}],
+    ['application/json; charset=utf-88', {}],
+    ['application/json; charset="utf8', {}],
     ['application/json', { 'content-encoding': 'gzip' }],
   ])('refuses a body of type %s %o', async (type, more) => {
     const { url } = await serve();
@@ -113,12 +116,37 @@ describe('bodies', () => {
     expect(await refusal(answer)).toMatchObject({ status: 415, code: 'unsupported-media-type' });
   });
 
-  it.each(['application/json; charset=utf-8', 'application/json;charset="UTF-8"', 'Application/JSON'])(
-    'takes a body of type %s',
-    async (type) => {
-      const { url } = await serve();
-      const answer = await post(`${url}/v1/messages`, message, { ...asGateway, 'content-type': type });
-      expect(answer.status).toBe(202);
+  it.each([
+    'application/json; charset=utf-8',
+    'application/json;charset="UTF-8"',
+    'Application/JSON',
+    'application/json; charset=utf8',
+    'application/json;charset="UTF8"',
+    'application/json ; charset=Utf-8 ;',
+  ])('takes a body of type %s', async (type) => {
+    const { url } = await serve();
+    const answer = await post(`${url}/v1/messages`, message, { ...asGateway, 'content-type': type });
+    expect(answer.status).toBe(202);
+  });
+
+  it.each(routes.filter(({ body }) => body !== undefined))(
+    'refuses a name that stands twice: $method $path',
+    async (route) => {
+      const services = fakeServices();
+      const { url } = await serve(services);
+      const token = { gateway: gatewayToken, admin: adminToken, auditor: auditorToken, none: '' }[route.token];
+      for (const body of [
+        '{"from":"+46701740611","from":"+46701740651"}',
+        '{"goods":[{"a":1},{"from":1,"fr\\u006fm":1}]}',
+      ]) {
+        const found = await refusal(await post(url + route.path, body, { authorization: `Bearer ${token}` }));
+        expect(found).toEqual({
+          status: 400,
+          code: 'bad-json',
+          message: 'The body says "from" twice in one object; say it once.',
+        });
+      }
+      expect(services.calls).toEqual([]);
     },
   );
 
@@ -229,6 +257,22 @@ describe('fields of staff’s requests', () => {
       expect(found).toMatchObject({ status: 400, code: 'bad-request' });
       expect(found.message).toMatch(/^amount: must be/);
     }
+  });
+
+  it.each([
+    'x',
+    'x'.repeat(64),
+    'x'.repeat(10_000),
+    '',
+    `u_${'a'.repeat(23)}`,
+    `u_${'A'.repeat(24)}`,
+    '46701740651',
+    7,
+  ])('refuses to erase %o: it is neither a user’s id nor a number', async (user) => {
+    const { url } = await serve();
+    const found = await refusal(await post(`${url}/v1/erasures`, { user }, asStaff));
+    expect(found).toMatchObject({ status: 400, code: 'bad-request' });
+    expect(found.message).toMatch(/^user: must be/);
   });
 
   it('refuses a query that a route has no use for', async () => {

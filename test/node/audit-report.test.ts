@@ -148,6 +148,33 @@ describe('the report', () => {
     };
     expect(csvOf(table)).toBe(`a,b,c\r\n'=1+1,"x,""y""",-5\r\n'@a,'-cmd,é\r\n`);
   });
+
+  it.each([
+    ['=1+1', "'=1+1"],
+    ['+46701740651', "'+46701740651"],
+    ['@SUM(A1)', "'@SUM(A1)"],
+    ['-1+cmd|calc', "'-1+cmd|calc"],
+    ['-2-3', "'-2-3"],
+    ['-1.5.2', "'-1.5.2"],
+    ['-1 000', "'-1 000"],
+    ['-0x10', "'-0x10"],
+    ['-', "'-"],
+    ['\t=1', "'\t=1"],
+    [' =1', "' =1"],
+    ['\u200b=1', "'\u200b=1"],
+    ['＝1', "'＝1"],
+    // Numbers stay numbers, and a dash within a text is none of a formula's.
+    ['-12000', '-12000'],
+    ['-0.50', '-0.50'],
+    ['12000', '12000'],
+    ['a-1', 'a-1'],
+    ['2026-11-30', '2026-11-30'],
+    [-5, -5],
+    ['', ''],
+  ])('writes %j as %j', (value, written) => {
+    const table = { name: 't', title: 'T', columns: ['a', 'b'], rows: [[value, 'x']] };
+    expect(csvOf(table)).toBe(`a,b\r\n${written},x\r\n`);
+  });
 });
 
 describe('tandem audit', () => {

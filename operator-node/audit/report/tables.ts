@@ -124,10 +124,15 @@ export function tablesOf(result: ScanResult): readonly Table[] {
   ];
 }
 
+/** What a spreadsheet takes for a formula: not only `=`, and what it strips before it looks. A number is none. */
+const formula = /^[\s\p{Cf}]*[=+@\-＝＋＠－]/u;
+const plainNumber = /^-?[0-9]+(?:\.[0-9]+)?$/;
+
 /** RFC 4180; a field that a spreadsheet would take for a formula gets an apostrophe before it. */
 export function csvOf({ columns, rows }: Table): string {
   const field = (value: string | number): string => {
-    const text = typeof value === 'string' && /^[=+@\t\r]|^-[^0-9]/.test(value) ? `'${value}` : `${value}`;
+    const text =
+      typeof value === 'string' && formula.test(value) && !plainNumber.test(value) ? `'${value}` : `${value}`;
     return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
   return [columns, ...rows].map((row) => `${row.map(field).join(',')}\r\n`).join('');

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { TandemError } from '../../errors.ts';
+import { parseJson } from '../../json.ts';
 import { isHash } from '../../model/ids.ts';
 import { writeWholeText } from '../../store/whole-file.ts';
 
@@ -33,7 +34,7 @@ export function readState(file: string): ScanState | undefined {
   }
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseJson(text);
   } catch (cause) {
     throw new TandemError('config-invalid', `${file} is not JSON: ${(cause as Error).message}`, { cause });
   }

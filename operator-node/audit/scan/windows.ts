@@ -9,6 +9,7 @@ import { auditLogInterface } from '../../chain/decode.ts';
 import { windowSchema } from '../../channel/messages.ts';
 import { referenceDigest, statementDigest } from '../../commitment/window.ts';
 import { TandemError } from '../../errors.ts';
+import { parseJson } from '../../json.ts';
 import { isAsset, type Hash } from '../../model/ids.ts';
 import type { RangeChain } from '../auditChain.ts';
 import type { AuditNetwork } from '../network.ts';
@@ -83,7 +84,7 @@ export class BatchNets {
 function readWindows(file: string): readonly DisclosedWindow[] {
   let value: unknown;
   try {
-    value = JSON.parse(readFileSync(file, 'utf8'));
+    value = parseJson(readFileSync(file, 'utf8'));
   } catch (cause) {
     throw new TandemError('config-invalid', `${file}: ${(cause as Error).message}`, { cause });
   }
