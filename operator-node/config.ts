@@ -74,6 +74,7 @@ const schema = z.strictObject({
   limits: z
     .strictObject({
       perOrder: z.record(z.string(), z.string().regex(/^[1-9][0-9]*$/)).default({}),
+      /** On one UTC day. */
       perUserDay: z.record(z.string(), z.string().regex(/^[1-9][0-9]*$/)).default({}),
       /** How much this operator may owe, and be owed by, one counterparty; `caps` says it for one of them. */
       perCounterparty: z.record(z.string(), z.string().regex(/^[1-9][0-9]*$/)).default({}),

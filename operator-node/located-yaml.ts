@@ -13,6 +13,10 @@ export interface Problem {
   readonly text: string;
 }
 
+/** Ansible, PyYAML and others: a file that they have read and written again is another one. */
+const writtenByYaml11 =
+  'tools that read YAML 1.1 take yes, no, on and off for true and false; where the word is meant, write it in quotes';
+
 export class LocatedYaml {
   readonly file: string;
   readonly #document: Document.Parsed;
@@ -58,11 +62,15 @@ export class LocatedYaml {
     if (result.success) return result.data;
     for (const issue of result.error.issues) {
       if (issue.code === 'unrecognized_keys') {
-        for (const key of issue.keys) this.problem([...issue.path, key], 'unknown key');
+        for (const key of issue.keys) {
+          const boolean = /^(?:true|false)$/i.test(key);
+          this.problem([...issue.path, key], boolean ? `unknown key: ${writtenByYaml11}` : 'unknown key');
+        }
       } else {
         const [inner] = issue.code === 'invalid_key' ? issue.issues : [];
         const isMissing = issue.code === 'invalid_type' && issue.message.endsWith('received undefined');
-        this.problem(issue.path, isMissing ? 'is missing' : (inner ?? issue).message);
+        const text = isMissing ? 'is missing' : (inner ?? issue).message;
+        this.problem(issue.path, text.endsWith('received boolean') ? `${text}: ${writtenByYaml11}` : text);
       }
     }
     return undefined;

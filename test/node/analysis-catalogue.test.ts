@@ -49,6 +49,18 @@ describe('loadCatalogue', () => {
       'authorizer',
       'authorizer: unknown key',
     ],
+    [
+      'answers as a tool for YAML 1.1 writes them',
+      changed("'no': {", 'false: {'),
+      'false: {',
+      'answers.false: unknown key: tools that read YAML 1.1 take yes, no, on and off for true and false; where the word is meant, write it in quotes',
+    ],
+    [
+      'a keyword as a tool for YAML 1.1 writes it',
+      changed("en: ['YES']", 'en: [true]'),
+      'en: [true]',
+      'answers.yes.en.0: Invalid input: expected string, received boolean: tools that read YAML 1.1 take yes',
+    ],
     ['an unknown text', changed('      second-done:', '      second-did:'), 'second-did', 'second-did: unknown key'],
     ['an unknown notice', changed('  sold-out:', '  sold:'), '  sold:', 'notices.sold: unknown key'],
     ['a missing notice', changed('  sold-out:', '  sold:'), 'notices:', 'notices.sold-out: is missing'],
