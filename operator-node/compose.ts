@@ -2,12 +2,13 @@
  * One operator's node out of its ports: the wiring that the process and the simulator share. `node.ts` hands in a real
  * disk, a real chain and a real network, the simulator models of them; what stands between is the same.
  */
+import { Alarms } from './alarms/alarms.ts';
 import type { Analysis } from './analysis/analysis.ts';
 import type { AuditLogCalls, SettlementCalls } from './chain/calls.ts';
 import type { StatementCalls } from './chain/audit-log.ts';
 import type { ChainReader, ChainWriter, Head, PeerRegistry, SendingKey } from './chain/chain.ts';
 import { ChainPeers } from './chain/peers.ts';
-import { ChainSender, type SenderAlarm } from './chain/sender.ts';
+import { ChainSender } from './chain/sender.ts';
 import type { TransactionSigner } from './chain/signing.ts';
 import { ChainWatcher } from './chain/watcher.ts';
 import type { Channel, PeerHandlers } from './channel/channel.ts';
@@ -45,6 +46,7 @@ import type { SettlementDomain } from './model/records.ts';
 import { forgetOldAccounts } from './recovery/old-accounts.ts';
 import { signAgain } from './recovery/resign.ts';
 import { RecoveryRun } from './recovery/run.ts';
+import { Readiness } from './readiness.ts';
 import { Room, type FreeBytes } from './store/room.ts';
 import type { Store } from './store/store.ts';
 import { Staff } from './users/staff.ts';
@@ -91,7 +93,8 @@ export interface NodeParts extends NodeDomains {
   /** What each state does with each event. */
   readonly table?: Table;
   readonly onEvent: (event: EngineEvent) => void;
-  readonly onAlarm: (alarm: SenderAlarm) => void;
+  /** Made before the node where parts of it have something to tell before that. */
+  readonly alarms?: Alarms;
   /** A fault in the background: logged, and work goes on. */
   readonly onFailure: (where: string, error: unknown) => void;
   /** The node cannot go on: nothing more is written or told. */
@@ -103,7 +106,7 @@ export interface NodeParts extends NodeDomains {
 }
 
 export interface ComposedNode {
-  readonly flow: FlowContext;
+  readonly flow: FlowContext & { readonly readiness: Readiness; readonly alarms: Alarms };
   readonly engine: Engine;
   readonly head: HeadView;
   readonly recovery: RecoveryRun;
@@ -210,6 +213,8 @@ export function composeNode(parts: NodeParts): ComposedNode {
   const { config, store, clock, reader, payments, goods, analysis, settlement, onFailure, onFatal, onPeerCall } = parts;
   const { operator, timing } = config;
   const engine = new Engine({ store, clock, random: parts.random, onEvent: parts.onEvent, onFailure });
+  const { alarms = new Alarms() } = parts;
+  alarms.attach(engine);
   const peers = new ChainPeers({
     reader,
     clock,
@@ -233,7 +238,9 @@ export function composeNode(parts: NodeParts): ComposedNode {
       requests.onOutcome(tx, outcome);
     },
     enlarge: (tx, tag, call) => submitter.enlarge(tx, tag, call),
-    onAlarm: parts.onAlarm,
+    onAlarm: ({ what, ...facts }) => {
+      alarms.raise(what, facts, facts.key);
+    },
     onTrouble: (trouble) => {
       onFailure('sender', trouble);
     },
@@ -260,7 +267,7 @@ export function composeNode(parts: NodeParts): ComposedNode {
     close: () => everyone.close(),
   };
   const hello = helloOf(config, settlement, parts.caps);
-  const flow: FlowContext = {
+  const flow: ComposedNode['flow'] = {
     self: operator.id,
     handle: operator.handle,
     serviceNumber: operator.serviceNumber,
@@ -294,6 +301,17 @@ export function composeNode(parts: NodeParts): ComposedNode {
     open: new OpenWork(),
     submitter,
     anchor,
+    readiness: new Readiness(() => ({
+      self: operator.id,
+      recovering: recovery.needed,
+      halted: flow.open.halted,
+      room: flow.room,
+      chain: head,
+      trouble: watcher.status.trouble?.message,
+      watching: watcher.status.running,
+      peers,
+    })),
+    alarms,
     allowance: new PeerAllowance(config.maxRememberedPerPeerHour, clock),
     room: new Room(config.disk.minFreeMebibytes * mebibyte, parts.freeBytes),
   };

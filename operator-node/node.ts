@@ -1,13 +1,13 @@
 /** The composition root: builds the adapters of one operator's node, puts the node together from them, and starts everything in order. */
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { alarmEntry } from './alarms/catalogue.ts';
 import { loadCatalogue } from './analysis/load.ts';
 import { AuditorGate } from './api/auditor-gate.ts';
 import { createMetrics, type Metrics } from './api/metrics.ts';
 import { createNodeServices } from './api/node-services.ts';
 import { capsUsed } from './api/node-windows.ts';
 import { startApi } from './api/server.ts';
-import type { Readiness } from './api/services.ts';
 import { auditLogCalls, settlementCalls } from './chain/calls.ts';
 import { statementCalls } from './chain/audit-log.ts';
 import { connect } from './chain/connect.ts';
@@ -15,10 +15,9 @@ import { loadNetwork } from './chain/network.ts';
 import { RpcWriter } from './chain/rpc-writer.ts';
 import { RpcReader } from './chain/rpc.ts';
 import { localTransactionSigner } from './chain/signing.ts';
-import type { ChainWatcher } from './chain/watcher.ts';
 import { createHttpsChannel, startChannelServer } from './channel/https.ts';
 import { signDigest } from './commitment/typedData.ts';
-import { composeNode, openDomains, type HeadView } from './compose.ts';
+import { composeNode, openDomains } from './compose.ts';
 import { checkTiming, type Config } from './config.ts';
 import { loadDirectory } from './directory/file.ts';
 import { systemClock, systemRandom } from './engine/clock.ts';
@@ -42,7 +41,7 @@ import { holdsBefore } from './recovery/holds.ts';
 import { recoveryOf } from './recovery/state.ts';
 import { checkFormat } from './store/format.ts';
 import { openLevelStore } from './store/level.ts';
-import { freeBytesOf, type Room } from './store/room.ts';
+import { freeBytesOf } from './store/room.ts';
 
 export interface NodeHooks {
   /** One entry a line: what staff should see. */
@@ -159,11 +158,7 @@ export async function startNode(config: Config, { log, onFatal }: NodeHooks): Pr
     remote: (peers) => createHttpsChannel({ ...common, peers }),
     onEvent: (event) => {
       observe(metrics, event);
-      if (event.type === 'alarm') log({ level: 'error', ...event });
-      else if (!everyPair.has(event.type)) log({ level: 'info', ...event });
-    },
-    onAlarm: (alarm) => {
-      log({ level: 'error', type: 'alarm', ...alarm });
+      if (!everyPair.has(event.type)) log(lineOf(event));
     },
     onFailure: failed,
     onFatal,
@@ -176,9 +171,10 @@ export async function startNode(config: Config, { log, onFatal }: NodeHooks): Pr
       metrics.incPeerCall(method, outcome);
     },
   });
-  const { flow, engine, head, peers, watcher, handlers } = node;
+  const { flow, engine, peers, handlers } = node;
   await node.start();
   engine.every(metricsMillis, 'metrics', async () => {
+    metrics.setActiveAlarms(await flow.alarms.active());
     const now = systemClock.now();
     for (const name of engine.queueNames) {
       metrics.setOutboxDepth(name, engine.depth(name));
@@ -234,17 +230,12 @@ export async function startNode(config: Config, { log, onFatal }: NodeHooks): Pr
       log({ level: 'warn', where: 'channel', ...event, ...('error' in event ? { error: String(event.error) } : {}) });
     },
   });
-  const readiness = (): Readiness =>
-    node.recovery.needed
-      ? { ready: false, checks: { store: 'may be behind: tandem recover', chain: 'not read yet' } }
-      : readinessOf(head, watcher, flow.room);
   const services = createNodeServices({
     flow,
     receiver: node.receiver,
     staff: node.staff,
     eraser: node.eraser,
     payments: parts.payments,
-    readiness,
     metrics: () => metrics.text(),
     phones,
     backups,
@@ -298,19 +289,18 @@ function gatewayOf({ gateway }: Config, phones: Phones | undefined): MessageGate
   return new FanoutGateway(gateways);
 }
 
-function readinessOf(head: HeadView, watcher: ChainWatcher, { short, freeBytes = 0, minFreeBytes }: Room): Readiness {
-  const { running, trouble } = watcher.status;
-  const state = head.stalled ? 'no block for too long' : head.caughtUp ? 'ok' : 'catching up';
-  const chain = running ? (trouble?.message ?? state) : 'stopped: see the log';
-  const mebibytes = (bytes: number): string => `${Math.floor(bytes / 1024 / 1024)} MiB`;
-  const store = short
-    ? `${mebibytes(freeBytes)} free on its disk, orders are taken again at more than ${mebibytes(minFreeBytes)}: free some space`
-    : 'ok';
-  return { ready: chain === 'ok' && !short, checks: { store, chain } };
+/** An alarm by its code and how bad it is; what to do about it is in docs/alarms.md, and `tandem alarms` says it. */
+function lineOf(event: EngineEvent): Readonly<Record<string, unknown>> {
+  if (event.type !== 'alarm' && event.type !== 'alarm-over') return { level: 'info', ...event };
+  const { type, what: code, ...facts } = event;
+  const { severity, text } = alarmEntry(code);
+  if (type === 'alarm-over') return { level: 'info', type, code, severity, ...facts };
+  return { level: severity === 'critical' ? 'error' : 'warn', type, code, severity, text, ...facts };
 }
 
 function observe(metrics: Metrics, event: EngineEvent): void {
-  if (event.type === 'message') metrics.incMessage(event['disposition'] as Parameters<Metrics['incMessage']>[0]);
+  if (event.type === 'alarm') metrics.incAlarm(event.what);
+  else if (event.type === 'message') metrics.incMessage(event['disposition'] as Parameters<Metrics['incMessage']>[0]);
   else if (event.type === 'committed' || event.type === 'aborted') metrics.incPair(event['role'] as Role, event.type);
   else if (event.type === 'refused') metrics.incRefusal(String(event['reason']));
   else if (event.type === 'notice') metrics.incRefusal(String(event['key']));

@@ -3,6 +3,7 @@
  * `/metrics`: an increment costs one map look-up.
  */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { alarmCodes, type AlarmCode } from '../alarms/catalogue.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { AnchorStatus } from '../flow/checkpoint.ts';
 import type { Role, UnixSeconds } from '../model/ids.ts';
@@ -14,6 +15,9 @@ export interface Metrics {
   incPair(role: Role, outcome: 'committed' | 'aborted', pairs?: number): void;
   /** An order or request that was refused; codes come from closed unions, so there are few. */
   incRefusal(code: string): void;
+  incAlarm(code: AlarmCode): void;
+  /** Of each code that has one, how many are active. */
+  setActiveAlarms(active: ReadonlyMap<AlarmCode, number>): void;
   incPeerCall(method: string, outcome: 'ok' | 'refused' | ErrorCode): void;
   incHttpAnswer(operationId: string, status: number): void;
   /** How much waits in the outbox, by queue. */
@@ -112,6 +116,18 @@ export function createMetrics(nowSeconds: () => number, certificateEnds?: UnixSe
   const refusals = tally('tandem_refusals_total', 'Orders and requests refused.', ['code']);
   const peerCalls = tally('tandem_peer_calls_total', 'Calls of other operators.', ['method', 'outcome']);
   const answers = tally('tandem_http_answers_total', 'Answers of the HTTP API.', ['operation', 'status']);
+  const alarms = tally('tandem_alarms_total', 'Alarms raised by this process.', ['code']);
+  // From the start, so that an alert on their growth sees the first one.
+  for (const code of alarmCodes) alarms.add(code, 0);
+  new Gauge({
+    name: 'tandem_alarm_active',
+    help: 'Alarms of that code that hold now, or that nobody has acknowledged.',
+    labelNames: ['code'],
+    registers: [registry],
+    collect() {
+      for (const code of alarmCodes) this.set({ code }, activeAlarms.get(code) ?? 0);
+    },
+  });
   const outbox = new Gauge({
     name: 'tandem_outbox_entries',
     help: 'Entries that wait in the outbox.',
@@ -137,6 +153,7 @@ export function createMetrics(nowSeconds: () => number, certificateEnds?: UnixSe
     registers: [registry],
   });
 
+  let activeAlarms: ReadonlyMap<AlarmCode, number> = new Map();
   let openPairs = 0;
   let oldest: UnixSeconds | undefined;
   let head: { height: number; timestamp: UnixSeconds } | undefined;
@@ -208,6 +225,10 @@ export function createMetrics(nowSeconds: () => number, certificateEnds?: UnixSe
     incMessage: (disposition) => messages.add(disposition),
     incPair: (role, outcome, count = 1) => pairs.add(`${role} ${outcome}`, count),
     incRefusal: (code) => refusals.add(code),
+    incAlarm: (code) => alarms.add(code),
+    setActiveAlarms: (active) => {
+      activeAlarms = active;
+    },
     incPeerCall: (method, outcome) => peerCalls.add(`${method} ${outcome}`),
     incHttpAnswer: (operationId, status) => answers.add(`${operationId} ${status}`),
     setOutboxDepth: (queue, entries) => outbox.set({ queue }, entries),

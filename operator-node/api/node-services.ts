@@ -2,6 +2,7 @@
 import { buildBundle } from '../audit/bundle.ts';
 import { policyOf } from '../audit/disclosures/policies.ts';
 import { readFacts } from '../audit/facts.ts';
+import type { ComposedNode } from '../compose.ts';
 import type { PaymentsDomain } from '../domains/payments/payments.ts';
 import type { Eraser } from '../erasure/erase.ts';
 import { entriesOf } from '../erasure/records.ts';
@@ -29,15 +30,14 @@ import { journalExcerpt } from './node-journal.ts';
 import { answerFor, openingOf, requestsOf } from './node-requests.ts';
 import { statementOf } from './node-statements.ts';
 import { capsOf, closeFor, compareWith, dischargeFor, paymentOf, setCap, windowsOf } from './node-windows.ts';
-import type { Disclosing, NodeServices, PairView, PhoneInboxes, Readiness } from './services.ts';
+import type { Disclosing, NodeServices, PairView, PhoneInboxes } from './services.ts';
 
 export interface NodeServicesParts {
-  readonly flow: FlowContext;
+  readonly flow: ComposedNode['flow'];
   readonly receiver: Receiver;
   readonly staff: Staff;
   readonly eraser: Eraser;
   readonly payments: PaymentsDomain;
-  readonly readiness: () => Readiness;
   readonly metrics: () => Promise<string>;
   readonly phones: PhoneInboxes | undefined;
   /** By the operator's signer. */
@@ -169,7 +169,15 @@ export function createNodeServices(parts: NodeServicesParts): NodeServices {
       return haltStatus({ self, view: engine.newest, reader, keys: { signer, account } });
     },
     release: ({ by, because, keysAreSafe }) => taking(() => release(flow, parts.doctor, { by, because, keysAreSafe })),
-    readiness: () => Promise.resolve(parts.readiness()),
+    readiness: async () => {
+      const checks = flow.readiness.checks();
+      return {
+        ready: checks.every(({ ok }) => ok),
+        checks: Object.fromEntries(checks.map(({ name, detail }) => [name, detail])),
+      };
+    },
+    alarms: () => flow.alarms.list(),
+    acknowledge: (seen) => flow.alarms.acknowledge(seen),
     metrics: parts.metrics,
     ...(parts.phones === undefined ? {} : { phones: parts.phones }),
   };

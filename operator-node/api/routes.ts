@@ -572,6 +572,30 @@ const release = route({
   run: async (services, { body }) => ok(await services.release(body)),
 });
 
+const alarms = route({
+  operationId: 'alarms',
+  method: 'get',
+  path: '/v1/alarms',
+  token: 'admin',
+  summary: 'Alarms that hold now or that nobody has acknowledged, with what to do about each.',
+  query: schemas.noQuery,
+  answers: { 200: { description: 'Active ones first.', schema: schemas.alarms } },
+  refusals: ['bad-request', 'not-ready'],
+  run: async (services) => ok({ alarms: await services.alarms() }),
+});
+
+const acknowledgeAlarm = route({
+  operationId: 'acknowledgeAlarm',
+  method: 'post',
+  path: '/v1/alarms/acknowledge',
+  token: 'admin',
+  summary: 'Staff has seen an alarm: it is shown no more unless it still holds; journaled with who and why.',
+  body: { schema: schemas.acknowledgement, maxBytes: schemas.maxStaffBodyBytes },
+  answers: { 200: { description: 'What is left.', schema: schemas.alarms } },
+  refusals: ['not-found', 'not-ready', 'store-failed'],
+  run: async (services, { body }) => ok({ alarms: await services.acknowledge(body) }),
+});
+
 const health = route({
   operationId: 'health',
   method: 'get',
@@ -689,6 +713,8 @@ export const routes: readonly Route[] = [
   sendSetAside,
   recovery,
   recoverWithout,
+  alarms,
+  acknowledgeAlarm,
   halt,
   release,
   health,

@@ -3,6 +3,7 @@
  * A schema says everything that JSON Schema can say; what it cannot (lone surrogates) stands in its description.
  */
 import { z } from 'zod';
+import { alarmCodes } from '../alarms/catalogue.ts';
 import {
   amountPattern,
   assetPattern,
@@ -451,6 +452,33 @@ export const releaseOrder = z.strictObject({
   by: z.string().trim().min(1).max(200),
   because: z.string().trim().min(1).max(2000),
   keysAreSafe: z.boolean().default(false),
+});
+export const alarms = z.strictObject({
+  alarms: z.array(
+    z.strictObject({
+      code: z.enum(alarmCodes),
+      severity: z.enum(['critical', 'warning']),
+      subject: z.string().meta({ description: 'Whom it is about where there are several: an operator, an endpoint.' }),
+      active: z
+        .boolean()
+        .meta({ description: 'A condition that holds now, or an event that nobody has acknowledged.' }),
+      since: timestamp,
+      last: timestamp,
+      over: timestamp.optional().meta({ description: 'When a condition that holds no more ended.' }),
+      count: z.number().int().min(1),
+      facts: z
+        .looseObject({})
+        .meta({ description: 'Ids, numbers of blocks and the like, each a text, a number or a boolean.' }),
+      text: z.string(),
+      remedy: z.string(),
+    }),
+  ),
+});
+export const acknowledgement = z.strictObject({
+  code: z.string().max(100),
+  subject: z.string().max(500).optional(),
+  by: z.string().trim().min(1).max(200),
+  because: z.string().trim().min(1).max(2000),
 });
 export const diagnosis = z.strictObject({
   findings: z.array(z.strictObject({ part: z.enum(['store', 'chain', 'peers']), says: z.string() })),

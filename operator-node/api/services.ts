@@ -1,4 +1,5 @@
 /** What the HTTP API needs of a node. Every read is of durable state. */
+import type { Acknowledgement, AlarmView } from '../alarms/alarms.ts';
 import type {
   Amount,
   Asset,
@@ -380,6 +381,10 @@ export interface NodeServices {
   /** Journaled with who and why. @throws `unprocessable` where it is not halted, or with what has to be done first */
   release(order: ReleaseOrder): Promise<HaltStatus>;
   readiness(): Promise<Readiness>;
+  /** Active ones first. */
+  alarms(): Promise<readonly AlarmView[]>;
+  /** Staff has seen it; journaled with who and why. @throws `not-found` */
+  acknowledge(seen: Acknowledgement): Promise<readonly AlarmView[]>;
   /** Prometheus text. */
   metrics(): Promise<string>;
   /** Only on a devnet. */

@@ -3,6 +3,7 @@
  * which transaction used them; the others are sent, byte for byte, again and again; and those that the chain finds too
  * cheap are replaced at their nonce by the same content, or more, with a higher fee, stored first.
  */
+import type { EventAlarm } from '../alarms/catalogue.ts';
 import { hasPassed, type Clock } from '../engine/clock.ts';
 import type { UnixMillis } from '../model/ids.ts';
 import type { Store, Tx } from '../store/store.ts';
@@ -21,9 +22,14 @@ import { replacementFees } from './fees.ts';
 import { raiseNext, sendingAccountTable, sentKey, sentTable, storeSigned, type SentTransaction } from './sent.ts';
 import type { TransactionSigner } from './signing.ts';
 
+type SenderCode = Extract<
+  EventAlarm,
+  'nonce-used-elsewhere' | 'nonce-gap' | 'transaction-refused' | 'fee-cap' | 'transaction-reverted'
+>;
+
 /** What staff should know of; the sender goes on. */
 export interface SenderAlarm {
-  readonly what: 'nonce-used-elsewhere' | 'nonce-gap' | 'refused' | 'fee-cap' | 'reverted';
+  readonly what: SenderCode;
   readonly key: SendingKey;
   readonly address: string;
   readonly nonce: number;
@@ -304,7 +310,7 @@ export class Delivery<T extends Tx> {
     progress.trouble = undefined;
     if (broadcast.outcome === 'refused') {
       progress.trouble = broadcast.reason;
-      this.#alarm(row, 'refused', broadcast.reason);
+      this.#alarm(row, 'transaction-refused', broadcast.reason);
     } else if (broadcast.outcome === 'held') {
       progress.heldSince ??= newest;
     } else {
@@ -349,7 +355,7 @@ export class Delivery<T extends Tx> {
 
   async #explain(row: SentTransaction, blockNumber: number): Promise<void> {
     const reason = await this.#options.writer.revertReason(row.raw, blockNumber);
-    this.#alarm(row, 'reverted', reason ?? 'for a reason that the state before its block does not show');
+    this.#alarm(row, 'transaction-reverted', reason ?? 'for a reason that the state before its block does not show');
   }
 
   #alarm(row: SentTransaction, what: SenderAlarm['what'], detail: string): void {

@@ -1,5 +1,6 @@
 /** A node's HTTP API as the command line, the devnet and the bench call it: connections are kept, answers are typed. */
 import { Agent, request } from 'node:http';
+import type { Acknowledgement, AlarmView } from '../alarms/alarms.ts';
 import type {
   CapState,
   CashMovement,
@@ -131,6 +132,14 @@ export class NodeClient {
 
   async setAside(): Promise<readonly SetAsideMessage[]> {
     return (await this.json<{ messages: readonly SetAsideMessage[] }>('GET', '/v1/set-aside', 'admin')).messages;
+  }
+
+  async alarms(): Promise<AlarmView[]> {
+    return (await this.json<{ alarms: AlarmView[] }>('GET', '/v1/alarms', 'admin')).alarms;
+  }
+
+  async acknowledge(seen: Acknowledgement): Promise<AlarmView[]> {
+    return (await this.json<{ alarms: AlarmView[] }>('POST', '/v1/alarms/acknowledge', 'admin', seen)).alarms;
   }
 
   sendAgain(id: string): Promise<{ id: string }> {

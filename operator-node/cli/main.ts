@@ -1,6 +1,7 @@
 /** `tandem COMMAND`: the command line. A command gets its arguments and where to write, and gives its exit code. */
 import { TandemError } from '../errors.ts';
 import { accounts } from './accounts.ts';
+import { alarms } from './alarms.ts';
 import { audit } from './audit.ts';
 import { cap } from './cap.ts';
 import { catalogue } from './catalogue.ts';
@@ -41,6 +42,7 @@ const commands: Readonly<Record<string, { readonly run: Command; readonly summar
     run: setAside,
     summary: '--operator HANDLE [--send ID]       messages that the gateway would not take',
   },
+  alarms: { run: alarms, summary: '--operator HANDLE [--ack CODE]   what staff has to see, and what to do about it' },
   doctor: { run: doctor, summary: '--operator HANDLE         store, chain and peers compared' },
   backup: { run: backup, summary: '--operator HANDLE [--follow]        a backup, while the node runs' },
   restore: { run: restore, summary: '--operator HANDLE --from PATH       the store anew, from a backup' },

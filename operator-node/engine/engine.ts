@@ -3,6 +3,8 @@
  * outbox, journal and chain cursor are written together or not at all (protocol §3, rule 5). What a step wants done
  * outside it puts into a queue; a queue sees an item only when it is on disk, and forgets it only when the removal is.
  */
+import { alarmEntry, type AlarmCode, type ConditionAlarm } from '../alarms/catalogue.ts';
+import { noteAlarm, noteOver, type AlarmFacts } from '../alarms/record.ts';
 import { TandemError } from '../errors.ts';
 import type { UnixMillis, UserId } from '../model/ids.ts';
 import { table, type Store, type Table, type Tx, type View } from '../store/store.ts';
@@ -10,11 +12,38 @@ import type { Clock, Random } from './clock.ts';
 import { appendJournal, type JournalKind } from './journal.ts';
 import { WorkQueue, type QueueOptions, type Worker } from './queue.ts';
 
-/** What one transition tells whoever listens: logs, metrics, the console. Emitted when it is durable. */
-export interface EngineEvent {
-  readonly type: string;
+/** What is told of a transition that is nobody's fault. */
+export const eventTypes = [
+  ...(['aborted', 'alarm-acknowledged', 'answer-ordered', 'attested', 'batch-ended', 'batch-formed'] as const),
+  ...(['batch-signed', 'block', 'cap-changed', 'caps-heard', 'committed', 'countersigned'] as const),
+  ...(['decision-too-late', 'discharge-ordered', 'disclosure-answered', 'disclosure-requested'] as const),
+  ...(['discrepancy', 'erased', 'forgotten', 'held', 'journal-anchored', 'message', 'notice', 'ordered'] as const),
+  ...(['prepared', 'reconciled', 'recovered', 'refused', 'released', 'signed-again', 'told'] as const),
+  ...(['window-anchored', 'window-differs', 'window-discharged', 'window-proposed', 'window-signed'] as const),
+] as const;
+
+export interface PlainEvent {
+  readonly type: (typeof eventTypes)[number];
   readonly [fact: string]: unknown;
 }
+
+/** Something that staff has to see; stored with the step that raises it. */
+export interface AlarmEvent extends AlarmFacts {
+  readonly type: 'alarm';
+  readonly what: AlarmCode;
+  /** Whom it is about; the peer or operator of the facts unless it is said. */
+  readonly subject?: string;
+}
+
+/** A condition has ended. */
+export interface AlarmOver {
+  readonly type: 'alarm-over';
+  readonly what: ConditionAlarm;
+  readonly subject: string;
+}
+
+/** What one transition tells whoever listens: logs, metrics, the console. Emitted when it is durable. */
+export type EngineEvent = PlainEvent | AlarmEvent | AlarmOver;
 
 /** One transaction's view of the node. */
 export interface Work extends Tx {
@@ -107,6 +136,7 @@ export class Engine {
         appendJournal(tx, now, random, kind, payload, about);
       },
       emit(event) {
+        storeAlarm(tx, now, event);
         after.push(() => {
           parts.onEvent(event);
         });
@@ -188,4 +218,12 @@ export class Engine {
     await Promise.all([...this.queues.values()].map((queue) => queue.stop()));
     this.stopped = true;
   }
+}
+
+/** Alarms outlive the process: what was raised at night is still seen. */
+function storeAlarm(tx: Tx, now: UnixMillis, event: EngineEvent): void {
+  if (event.type === 'alarm-over') noteOver(tx, now, event.what, event.subject);
+  if (event.type !== 'alarm') return;
+  const { type: _, what, subject, ...facts } = event;
+  noteAlarm(tx, now, what, facts, { subject, begins: alarmEntry(what).kind === 'condition' });
 }

@@ -3,6 +3,8 @@
  * acceptor, then signed by the initiator and handed over (protocol §3). Each signature is on disk before it leaves, and a
  * node signs one content for a sequence, for good (rule 8).
  */
+import type { EventAlarm } from '../alarms/catalogue.ts';
+import type { AlarmFacts } from '../alarms/record.ts';
 import type { Answer, BatchRefusal, Request } from '../channel/messages.ts';
 import { encodeLeaf } from '../commitment/leaf.ts';
 import { merkleTree } from '../commitment/merkle.ts';
@@ -154,7 +156,7 @@ const wantsSignature = ({ state, onlyDead, othersVoid, prepared }: BatchState): 
 async function takeOfferAnswer(flow: FlowContext, known: KnownBatch, answer: Answer<'offer'>): Promise<void> {
   const { batchId, peer } = known.record;
   if (answer.batchId !== batchId) {
-    await reportFault(flow, { what: 'answer for another batch', peer, batchId, found: answer.batchId });
+    await reportFault(flow, 'answer-for-another-batch', { peer, batchId, found: answer.batchId });
     return;
   }
   if (answer.answer === 'later') return;
@@ -167,7 +169,7 @@ async function takeOfferAnswer(flow: FlowContext, known: KnownBatch, answer: Ans
     return;
   }
   if (!(await isSigned(flow, peer, batchId, answer.signature))) {
-    await reportFault(flow, { what: 'wrong signature of the acceptor', peer, batchId, signature: answer.signature });
+    await reportFault(flow, 'wrong-signature', { peer, batchId, role: 'acceptor', signature: answer.signature });
     return;
   }
   if (!(await ownKeyCounts(flow))) return;
@@ -197,9 +199,7 @@ export function batchRefused(flow: FlowContext, work: Work, batchId: BatchId, re
   work.done(offerQueue, batchId);
   // From the own signature on only the chain ends it (rule 1), whatever the acceptor says of it afterwards.
   if (known.state.state !== 'offered') {
-    const fault = { what: 'a batch refused after it was signed', peer, batchId, refusal };
-    work.journal('fault', fault);
-    work.emit({ type: 'alarm', ...fault });
+    noteFault(work, 'batch-refused-after-signing', { peer, batchId, refusal });
     return;
   }
   // What was taken up behind it (rule 11) cannot be anchored either.
@@ -214,18 +214,21 @@ export function batchRefused(flow: FlowContext, work: Work, batchId: BatchId, re
     const found = loadSide(work, pair, 'first');
     if (found !== undefined) advance(flow, work, found, { type: 'batch-refused' });
   }
-  work.journal('fault', { what: 'batch refused', peer, batchId, refusal });
-  work.emit({ type: 'alarm', what: 'batch-refused', peer, batchId, refusal });
+  noteFault(work, 'batch-refused', { peer, batchId, refusal });
   work.afterwards(() => {
     flow.open.batchOver(batchId, 'initiator');
   });
 }
 
-async function reportFault(flow: FlowContext, fault: Readonly<Record<string, unknown>>): Promise<void> {
+async function reportFault(flow: FlowContext, what: EventAlarm, facts: AlarmFacts): Promise<void> {
   await flow.engine.run((work) => {
-    work.journal('fault', fault);
-    work.emit({ type: 'alarm', ...fault });
+    noteFault(work, what, facts);
   });
+}
+
+function noteFault(work: Work, what: EventAlarm, facts: AlarmFacts): void {
+  work.journal('fault', { what, ...facts });
+  work.emit({ type: 'alarm', what, ...facts });
 }
 
 /** Both signatures are stored (or the batch is on chain): the pairs go on, and the batch goes to the chain. */
@@ -294,8 +297,7 @@ export async function answerOffer(
     if (!check.ok) {
       if (from !== flow.self && !flow.allowance.take(from)) return { answer: 'later', batchId, reason: 'busy' };
       work.put(refusedBatchTable, batchId, check.refusal);
-      work.journal('fault', { what: 'batch refused', peer: from, batchId, refusal: check.refusal });
-      work.emit({ type: 'alarm', what: 'batch-refused', peer: from, batchId, refusal: check.refusal });
+      noteFault(work, 'batch-refused', { peer: from, batchId, refusal: check.refusal });
       return { answer: 'refused', batchId, reason: check.refusal };
     }
     return { answer: 'signed', batchId, signature: signBatch(flow, work, from, batchId, request, check.sides) };
@@ -378,7 +380,7 @@ export async function answerCountersign(
   const known = loadBatch(flow.engine.newest, batchId, 'acceptor');
   if (known?.record.peer !== from) return { batchId, answer: 'unknown-batch' };
   if (!(await isSigned(flow, from, batchId, signature))) {
-    await reportFault(flow, { what: 'wrong signature of the initiator', peer: from, batchId, signature });
+    await reportFault(flow, 'wrong-signature', { peer: from, batchId, role: 'initiator', signature });
     return { batchId, answer: 'wrong-signature' };
   }
   return flow.engine.run((work) => {

@@ -101,7 +101,7 @@ const graceSeconds = 600;
 const retryMillis = 60_000;
 
 /** What of the flow it needs. */
-export interface AnchorContext extends Pick<FlowContext, 'self' | 'engine'> {
+export interface AnchorContext extends Pick<FlowContext, 'self' | 'engine' | 'alarms'> {
   readonly chainView: Pick<ChainView, 'headTime'>;
   readonly open: { halted: boolean; readonly keys?: OwnKeys | undefined };
 }
@@ -112,7 +112,6 @@ export class JournalAnchor {
   readonly #intervalMillis: number;
   /** Time of the newest block when the journal was first seen to wait for longer than an interval. */
   #lateSince: UnixSeconds | undefined;
-  #alarmed = false;
 
   /** Without `calls` the network has no AuditLog, and nothing is sent. */
   constructor(
@@ -135,15 +134,8 @@ export class JournalAnchor {
     if (this.#calls === undefined) return;
     const now = engine.clock.now();
     const { waitingMillis } = anchorStatus(engine.newest, now);
-    const overdue = this.#isLate(flow, waitingMillis);
-    if (!overdue) this.#alarmed = false;
-    if (overdue && !this.#alarmed) {
-      this.#alarmed = true;
-      const waitingSeconds = Math.round(waitingMillis / 1000);
-      await engine.run((work) => {
-        work.emit({ type: 'alarm', what: 'journal-anchor-overdue', waitingSeconds });
-      });
-    }
+    const waitingSeconds = Math.round(waitingMillis / 1000);
+    flow.alarms.set('journal-anchor-overdue', this.#isLate(flow, waitingMillis), { waitingSeconds });
     if (!this.#isDue(flow, engine.newest)) return;
     await engine.run((work) => {
       if (this.#isDue(flow, work)) this.#send(flow, work);

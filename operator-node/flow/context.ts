@@ -1,4 +1,5 @@
 /** What every step of the flow can reach: ports, rules and the few facts about now. Built once, in `node.ts`. */
+import type { Alarms } from '../alarms/alarms.ts';
 import type { Analysis } from '../analysis/analysis.ts';
 import type { ChainReader, PeerRegistry } from '../chain/chain.ts';
 import type { Channel } from '../channel/channel.ts';
@@ -24,6 +25,7 @@ import type {
   UserId,
 } from '../model/ids.ts';
 import type { SettlementDomain } from '../model/records.ts';
+import type { Readiness } from '../readiness.ts';
 import type { Room } from '../store/room.ts';
 import type { Tx, View } from '../store/store.ts';
 import type { PeerAllowance } from './allowance.ts';
@@ -104,6 +106,10 @@ export interface FlowContext {
   readonly signer: BatchSigner;
   readonly open: OpenWork;
   readonly submitter: Submitter;
+  /** Whether anything new is begun. */
+  readonly readiness: Pick<Readiness, 'blocking'>;
+  /** Conditions that begin and end; what has happened is emitted by the step. */
+  readonly alarms: Pick<Alarms, 'set'>;
   readonly anchor: JournalAnchor;
   /** Of the store's disk. */
   readonly room: Room;

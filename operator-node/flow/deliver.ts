@@ -133,7 +133,7 @@ export class Deliveries {
       work.done(messageQueue, key);
       work.put(setAsideTable, key, { ...item, at: work.now, tries, reason: error.message });
       work.journal('fault', { what: 'a message set aside', message: id, ...(pair === undefined ? {} : { pair }) });
-      work.emit({ type: 'alarm', what: 'message-set-aside', message: id, reason: error.message });
+      work.emit({ type: 'alarm', what: 'message-set-aside', message: id });
     });
     this.#refusals.delete(key);
   }

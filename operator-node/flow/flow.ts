@@ -267,7 +267,10 @@ export function advance<T extends SideEventName>(
     state: state.state,
     event: name,
   });
-  work.emit({ type: 'alarm', what: cell.fault, pair: side.pair, leg: side.leg, state: state.state, event: name });
+  work.emit({
+    ...{ type: 'alarm', what: 'impossible-event', why: cell.fault, peer: side.peer },
+    ...{ pair: side.pair, leg: side.leg, state: state.state, event: name },
+  });
   return 'fault';
 }
 

@@ -37,12 +37,12 @@ const roundUp = (seconds: number): UnixSeconds => (Math.ceil(seconds / 15) * 15)
 /** Why no order can be taken now, before anything is looked at. */
 function notNow(flow: FlowContext, user: User, order: PricedOrder): NoticeKey | undefined {
   if (order.to === user.number) return 'own-number';
-  if (flow.chainView.stalled || flow.open.halted) return 'chain-stalled';
-  if (flow.room.short) return 'out-of-room';
+  const blocking = flow.readiness.blocking();
+  if (blocking !== undefined) return blocking.notice;
   if (flow.open.ordersOf(user.id) >= flow.config.maxOpenPairsPerUser) return 'busy';
   if (flow.open.openOfPeer('initiator', order.peer) >= flow.config.maxOpenPairsPerPeer) return 'busy';
-  // A suspended operator starts nothing new, and nobody starts anything with it.
-  if ([flow.self, order.peer].some((id) => flow.peers.get(id)?.status !== 'active')) return 'not-available';
+  // Nobody starts anything with a suspended operator.
+  if (flow.peers.get(order.peer)?.status !== 'active') return 'not-available';
   return undefined;
 }
 

@@ -302,7 +302,7 @@ function prepareSecond(flow: FlowContext, work: Work, from: OperatorId, proposal
   const { terms } = proposal;
   if (from !== flow.self && flow.peers.get(from)?.status !== 'active') return 'not-available';
   const tooMany = flow.open.openOfPeer('acceptor', from) >= flow.config.maxOpenPairsPerPeer;
-  if (flow.chainView.stalled || flow.open.halted || flow.room.short || tooMany) return 'busy';
+  if (flow.readiness.blocking() !== undefined || tooMany) return 'busy';
   if (!termsFit(flow, work, from, proposal)) return 'terms';
   const plan = flow.analysis.plan(terms.service);
   const user = userByNumber(work, proposal.to);

@@ -1,5 +1,6 @@
 /** The flow's queues and clocks: what is done outside the node, in which groups, and how long until it is tried again. */
 import { erasedQueue, tellErased, type ErasedItem } from '../erasure/notice.ts';
+import { watchConditions } from './conditions.ts';
 import type { FlowContext } from './context.ts';
 import { Deliveries, laneOf } from './deliver.ts';
 import { countersignQueue, formBatches, handOver, offerBatches, offerQueue, type BatchItem } from './anchor.ts';
@@ -72,17 +73,9 @@ export function startClocks(flow: FlowContext): void {
   engine.every(answerMillis, 'answers', () => flow.requests.round());
   engine.every(sweepMillis, 'proposals', () => lapseProposals(flow));
   engine.every(anchorMillis, 'journal anchor', () => flow.anchor.round(flow));
-  engine.every(roomMillis, 'disk', async () => {
-    const changed = await flow.room.look();
-    if (changed === undefined) return;
-    const { freeBytes, minFreeBytes } = flow.room;
-    await engine.run((work) => {
-      work.emit(
-        changed === 'short'
-          ? { type: 'alarm', what: 'disk-nearly-full', freeBytes, minFreeBytes }
-          : { type: 'disk-has-room', freeBytes, minFreeBytes },
-      );
-    });
+  engine.every(roomMillis, 'conditions', async () => {
+    await flow.room.look();
+    watchConditions(flow);
   });
   // Rule 3: a chain that makes no blocks without transactions is moved by an empty one.
   engine.every(pokeMillis, 'poke', async () => {

@@ -104,6 +104,12 @@ export const tables: Readonly<Record<string, TableEntry>> = {
   checkpoint: { key: '<entry, 12 digits>', owner: checkpoint, holds: 'a head of the journal that the chain has' },
   'checkpoint-state': { key: 'now', owner: checkpoint, holds: 'the newest of them, and what is under way' },
 
+  alarm: {
+    key: '<code>!<subject>',
+    owner: 'alarms/record.ts',
+    holds: 'an alarm that staff has not acknowledged',
+  },
+
   recovery: { key: 'mark', owner: 'recovery/state.ts', holds: 'that this store may be behind, and since when' },
   format: { key: 'store', owner: 'store/format.ts', holds: 'the version of this list and of how it is sealed' },
   recovered: { key: 'past', owner: 'recovery/state.ts', holds: 'that this store was behind once' },

@@ -207,7 +207,10 @@ export function nothingLeft(nodes: readonly StoredNode[]): Problems {
 }
 
 /** Alarms that the faults of a run can be the cause of: the chain's pool and blocks are lost, a disk is full, and a node says so. */
-const ofTheFaults = new Set(['nonce-gap', 'reverted', 'refused', 'disk-nearly-full']);
+const ofTheFaults = new Set([
+  ...['nonce-gap', 'transaction-reverted', 'transaction-refused', 'fee-cap', 'disk-nearly-full'],
+  ...['journal-anchor-overdue'],
+]);
 
 /** Both operators keep the protocol, so nothing may look as if one of them did not. */
 export function nobodyAccused(nodes: readonly StoredNode[], alarms: ReadonlyMap<string, number>): Problems {

@@ -106,7 +106,7 @@ export async function readStore(place: {
 export function alarmsIn(logFile: string, counts: Map<string, number>): void {
   for (const line of readFileSync(logFile, 'utf8').split('\n')) {
     if (!line.includes('"type":"alarm"')) continue;
-    const { what } = JSON.parse(line) as { readonly what: string };
-    counts.set(what, (counts.get(what) ?? 0) + 1);
+    const { code } = JSON.parse(line) as { readonly code: string };
+    counts.set(code, (counts.get(code) ?? 0) + 1);
   }
 }

@@ -2,6 +2,7 @@
 import { hash } from 'node:crypto';
 import { afterEach } from 'vitest';
 import { AuditorGate, type Auditor } from '../../operator-node/api/auditor-gate.ts';
+import type { AlarmView } from '../../operator-node/alarms/alarms.ts';
 import type { ApiHooks } from '../../operator-node/api/app.ts';
 import { apiLimits, startApi, type ApiLimits, type RunningApi } from '../../operator-node/api/server.ts';
 import type { NodeServices, PairView, RequestView, WindowView } from '../../operator-node/api/services.ts';
@@ -129,6 +130,19 @@ export const filedRequest: RequestView = {
   fetched: 2,
 };
 
+export const oneAlarm: AlarmView = {
+  code: 'discrepancy',
+  severity: 'critical',
+  subject: '',
+  active: true,
+  since: '2026-11-23T02:10:00Z' as Timestamp,
+  last: '2026-11-23T02:10:00Z' as Timestamp,
+  count: 1,
+  facts: { batchId: digest('ab') },
+  text: 'The two operators attested a batch differently: their books are not the same.',
+  remedy: 'tandem discrepancies --batch ID names the pairs; settle it with the counterparty.',
+};
+
 export const openingText = '{"format":"tandem/answer/1"}';
 
 export const noDoubt: Doubt = {
@@ -245,6 +259,8 @@ export function fakeServices(replace: Partial<NodeServices> = {}): NodeServices 
     ),
     halt: async () => (note('halt'), { halted: false, holds: [], says: 'The node is not halted.' }),
     release: async (order) => (note('release', order), { halted: false, holds: [], says: 'The node is not halted.' }),
+    alarms: async () => (note('alarms'), [oneAlarm]),
+    acknowledge: async (seen) => (note('acknowledge', seen), []),
     readiness: async () => ({ ready: true, checks: { store: 'ok', chain: 'ok' } }),
     metrics: async () => 'tandem_open_pairs 0\n',
     phones: {

@@ -231,7 +231,7 @@ describe('send', () => {
     expect(node.outcomes).toMatchObject([{ tag: 'carry', hash, status: 'reverted', final: true }]);
     expect(node.alarms).toMatchObject([
       {
-        what: 'reverted',
+        what: 'transaction-reverted',
         detail: 'carry: PairSettlementWrongSequence(initiator: 1, acceptor: 2, expected: 1, actual: 5)',
       },
     ]);
@@ -328,7 +328,7 @@ describe('a transaction on its way', () => {
     await node.later();
     await node.later();
     expect(node.alarms).toMatchObject([
-      { what: 'refused', nonce: 0, detail: expect.stringMatching(/insufficient funds/i) as unknown },
+      { what: 'transaction-refused', nonce: 0, detail: expect.stringMatching(/insufficient funds/i) as unknown },
     ]);
     expect(node.sender.status.find(({ key }) => key === 'account')?.troubles).toMatchObject([{ nonce: 0 }]);
     await chain.fund(accountWallet.address);
@@ -345,7 +345,7 @@ describe('a transaction on its way', () => {
     await node.start();
     await node.send({ ...emptyCall(chain.stranger.address), gasLimit: 100_000_000n }, 'too big');
     await node.send(undefined, 'behind');
-    expect(node.alarms).toMatchObject([{ what: 'refused', nonce: 0 }]);
+    expect(node.alarms).toMatchObject([{ what: 'transaction-refused', nonce: 0 }]);
     expect((await node.stored()).map(({ tag }) => tag)).toEqual(['too big', 'behind']);
     await chain.anvil.rpc('evm_setBlockGasLimit', '0xbebc200');
     await chain.anvil.mine();

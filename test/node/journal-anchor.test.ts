@@ -1,5 +1,6 @@
 /** The journal's head on the chain: when it is sent, what counts as anchored, what does not fit. */
 import { describe, expect, it } from 'vitest';
+import { Alarms } from '../../operator-node/alarms/alarms.ts';
 import type { Block, ContractCall, TransactionOutcome } from '../../operator-node/chain/chain.ts';
 import { Engine, type EngineEvent } from '../../operator-node/engine/engine.ts';
 import { journalEntry, journalHead } from '../../operator-node/engine/journal.ts';
@@ -40,12 +41,15 @@ function open(disk: SimulatedDisk, clock: ManualClock) {
       throw error;
     },
   });
+  const alarms = new Alarms();
+  alarms.attach(engine);
   const sent: Sent[] = [];
   const context: AnchorContext & { chainView: { headTime: UnixSeconds } } = {
     self,
     engine,
     chainView: { headTime: Math.floor(clock.now() / 1000) as UnixSeconds },
     open: { halted: false },
+    alarms,
   };
   const anchor = new JournalAnchor(
     {
@@ -211,6 +215,7 @@ describe('JournalAnchor', () => {
     node.context.chainView.headTime = (node.context.chainView.headTime + 3 * anchorSeconds) as UnixSeconds;
     await node.round();
     await node.round();
+    await node.context.engine.run(() => undefined);
     expect(alarms()).toHaveLength(1);
   });
 

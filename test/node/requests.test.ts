@@ -1,6 +1,7 @@
 /** Auditors' requests: what final blocks say of them, staff's answer, its way to the chain, and what opens it. */
 import { hash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { Alarms } from '../../operator-node/alarms/alarms.ts';
 import { openingOf, requestsOf } from '../../operator-node/api/node-requests.ts';
 import { requests as requestsSchema } from '../../operator-node/api/schemas.ts';
 import { answerSchema } from '../../operator-node/audit/answer.ts';
@@ -77,10 +78,12 @@ async function open(disk: SimulatedDisk, onChain: readonly FiledRequest[] = []) 
       },
     },
   );
+  const alarms = new Alarms();
+  alarms.attach(engine);
   const chainView = { headTime: begins as UnixSeconds, caughtUp: true };
   // What requests are kept and answered with; nothing else of the flow is touched.
   const flow = {
-    ...{ self, auditLog, engine, requests, chainView },
+    ...{ self, auditLog, engine, requests, chainView, alarms },
     chain: {
       disclosureRequest: (request: number) => Promise.resolve(onChain.find((each) => each.request === request)),
     },
@@ -113,7 +116,7 @@ async function open(disk: SimulatedDisk, onChain: readonly FiledRequest[] = []) 
       for await (const [, { kind, payload }] of store.scan(journalTable)) found.push({ kind, ...payload });
       return found;
     },
-    alarms: () => events.filter(({ type }) => type === 'alarm').map(({ what }) => what),
+    alarms: () => events.flatMap((event) => (event.type === 'alarm' ? [event.what] : [])),
   };
 }
 const fresh = (onChain?: readonly FiledRequest[]) => open(new SimulatedDisk(), onChain);
@@ -295,12 +298,15 @@ describe('an overdue request', () => {
     node.later(1);
     await node.requests.round();
     await node.requests.round();
+    await node.engine.run(() => undefined);
     expect(node.alarms()).toEqual(['request-overdue']);
     expect(node.requests.counts()).toEqual({ open: 1, overdue: 1 });
     const { order } = await node.answer();
     expect(await requestsOf(node.flow)).toMatchObject([{ state: 'ordered', late: true }]);
     await node.answered(order?.digest ?? digestOf('0'));
     expect(node.requests.counts()).toEqual({ open: 0, overdue: 0 });
+    await node.engine.run(() => undefined);
+    expect(node.events).toContainEqual({ type: 'alarm-over', what: 'request-overdue', subject: '17' });
     expect(await requestsOf(node.flow)).toMatchObject([{ state: 'answered', late: true }]);
   });
 });

@@ -3,7 +3,8 @@
  * looks only at what changed; `audit.ts` looks at everything, once, at the end.
  */
 import type { Answer, Method, Request } from '../../operator-node/channel/messages.ts';
-import type { EngineEvent } from '../../operator-node/engine/engine.ts';
+import type { AlarmCode } from '../../operator-node/alarms/catalogue.ts';
+import type { AlarmEvent, EngineEvent } from '../../operator-node/engine/engine.ts';
 import type { BatchRecord, BatchState } from '../../operator-node/flow/batch.ts';
 import type { Side, SideState, SideStateName } from '../../operator-node/flow/pair.ts';
 import type { MessageItem } from '../../operator-node/flow/tell.ts';
@@ -47,8 +48,14 @@ interface Watched {
 export interface MonitorOptions {
   readonly violated: (violation: Violation) => void;
   /** Alarms that the run itself is the cause of. */
-  readonly expectedAlarm: (event: EngineEvent) => boolean;
+  readonly expectedAlarm: (event: AlarmEvent) => boolean;
 }
+
+/** Alarms of what the world does to a node: its chain, its disk. They accuse nobody. */
+const ofSurroundings: ReadonlySet<AlarmCode> = new Set<AlarmCode>([
+  ...(['nonce-gap', 'transaction-refused', 'transaction-reverted', 'fee-cap', 'journal-anchor-overdue'] as const),
+  ...(['disk-nearly-full', 'halted'] as const),
+]);
 
 /** A theft shows as alarms, and as postings without a hold: below zero if need be. */
 const bearsTheft: ReadonlySet<Invariant> = new Set<Invariant>(['alarm', 'hold']);
@@ -571,10 +578,10 @@ export class Monitor {
   }
 
   event(operator: OperatorId, event: EngineEvent): void {
-    if (event.type !== 'alarm' || this.#options.expectedAlarm(event)) return;
+    if (event.type !== 'alarm' || ofSurroundings.has(event.what) || this.#options.expectedAlarm(event)) return;
     // Who is lied to says so, of the one who lies; a batch's discrepancy names the batch.
-    const { peer, batchId } = event as { readonly peer?: OperatorId; readonly batchId?: BatchId };
-    const parties = peer === undefined ? batchId && this.#chain.get(batchId)?.parties : [peer];
+    const { peer, batchId } = event;
+    const parties = peer === undefined ? this.#chain.get(batchId as BatchId)?.parties : [peer as OperatorId];
     if (parties?.some((party) => this.liars.has(party)) === true) return;
     this.#violated(operator, 'alarm', `operator ${operator}: ${JSON.stringify(event)}`);
   }

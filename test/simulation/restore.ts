@@ -5,7 +5,7 @@
  */
 import type { PeerHandlers } from '../../operator-node/channel/channel.ts';
 import type { Answer, Method, Request } from '../../operator-node/channel/messages.ts';
-import type { EngineEvent } from '../../operator-node/engine/engine.ts';
+import type { AlarmEvent } from '../../operator-node/engine/engine.ts';
 import type { SideState } from '../../operator-node/flow/pair.ts';
 import type { OperatorId, UnixMillis } from '../../operator-node/model/ids.ts';
 import type { Recovery } from '../../operator-node/recovery/state.ts';
@@ -181,12 +181,12 @@ export class Restore {
   }
 
   /** A batch that the lost store alone had pairs for is refused, as it must be. */
-  expects(event: EngineEvent): boolean {
-    if (forgottenOnChain.has(String(event['what']))) return true;
+  expects(event: AlarmEvent): boolean {
+    if (forgottenOnChain.has(event.what)) return true;
     // It was on its way when the keys were rotated.
-    const signature = event['signature'];
+    const { signature } = event;
     if (typeof signature === 'string' && this.#oldKeys.some((key) => signature.startsWith(key))) return true;
-    return event['what'] === 'batch-refused' && ['pair-unknown', 'sequence-taken'].includes(String(event['refusal']));
+    return event.what === 'batch-refused' && ['pair-unknown', 'sequence-taken'].includes(String(event.refusal));
   }
 
   get #node() {

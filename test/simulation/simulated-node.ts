@@ -240,9 +240,6 @@ export class SimulatedNode {
         if (!isAlive()) return;
         this.#world.event(this.operator, event);
       },
-      onAlarm: (alarm) => {
-        this.#world.tell(this.name, 'sender-alarm', alarm.what, alarm.detail);
-      },
       onFailure: failed,
       onFatal: (error) => {
         if (isAlive()) this.#fatal(error instanceof Error ? error.message : String(error));

@@ -175,7 +175,7 @@ describe('closeWindow', () => {
     });
     expect(violation).toBeUndefined();
     expect(alarms).toEqual([
-      { type: 'alarm', what: 'window-not-signed', peer: borealis, number: 1, refusal: 'wrong signature' },
+      { type: 'alarm', what: 'window-not-signed', peer: borealis, window: 1, refusal: 'wrong signature' },
     ]);
     expect(seen).toMatchObject([{ state: 'proposed', refusal: 'wrong signature' }, { state: 'discharged' }]);
     expect(seen[1]).not.toHaveProperty('refusal');

@@ -2,7 +2,7 @@
  * One run: operators, chain, network, phones and what goes wrong, all of one seed. First anything may happen, then
  * everything is healed and must come to its end (docs/simulation.md).
  */
-import type { EngineEvent } from '../../operator-node/engine/engine.ts';
+import type { AlarmEvent, EngineEvent } from '../../operator-node/engine/engine.ts';
 import { TandemError } from '../../operator-node/errors.ts';
 import { batchIdOf } from '../../operator-node/commitment/typedData.ts';
 import type { Config } from '../../operator-node/config.ts';
@@ -781,14 +781,13 @@ export class World {
   }
 
   /** A clock that is an hour wrong makes an honest peer's batch look too far away; another version takes no proposal. */
-  #expectedAlarm(event: EngineEvent): boolean {
+  #expectedAlarm(event: AlarmEvent): boolean {
     if (this.restore?.expects(event) === true) return true;
-    if (event['what'] === 'batch-refused') return event['refusal'] === 'deadline';
+    if (event.what === 'batch-refused') return event.refusal === 'deadline';
     // Signed with a new key of that peer's, which this node, whose view of the chain is behind, does not know yet.
-    const wrongSignature =
-      String(event['what']).startsWith('wrong signature of the ') || event['refusal'] === 'wrong signature';
-    if (wrongSignature) return this.#rotated.has(event['peer'] as OperatorId);
-    return event['what'] === 'proposal-not-taken' && this.network.versionsDiffered;
+    const wrongSignature = event.what === 'wrong-signature' || event.refusal === 'wrong signature';
+    if (wrongSignature) return this.#rotated.has(event.peer as OperatorId);
+    return event.what === 'proposal-not-taken' && this.network.versionsDiffered;
   }
 }
 

@@ -26,8 +26,6 @@ export class AuditRequests {
   /** Under way: by request, the tag of the transaction. */
   readonly #underWay = new Map<number, string>();
   readonly #reverted = new Reverts<number>();
-  /** An alarm was raised for these. */
-  readonly #told = new Set<number>();
   #flow: FlowContext | undefined;
   #counter = 0;
   #running = false;
@@ -54,7 +52,7 @@ export class AuditRequests {
       this.#open.delete(request);
       this.#underWay.delete(request);
       this.#reverted.forget(request);
-      this.#told.delete(request);
+      this.#flow?.alarms.set('request-overdue', false, {}, String(request));
     }
     // What fails is looked at again by the clock.
     this.round().catch(() => undefined);
@@ -81,12 +79,7 @@ export class AuditRequests {
     try {
       for (const record of [...this.#records()]) {
         const { request, auditor, due } = record;
-        if (isLate(record, flow) && !this.#told.has(request)) {
-          this.#told.add(request);
-          await flow.engine.run((work) => {
-            work.emit({ type: 'alarm', what: 'request-overdue', request, auditor, due });
-          });
-        }
+        flow.alarms.set('request-overdue', isLate(record, flow), { request, auditor, due }, String(request));
         if (!flow.chainView.caughtUp || !this.#isDue(record)) continue;
         await flow.engine.run((work) => {
           const found = loadRequest(work, request);

@@ -76,7 +76,7 @@ export async function answerWindow(
 
 function told(work: Work, peer: OperatorId, content: WindowContent, why: string): void {
   work.journal('fault', { what: 'window not signed here', peer, number: content.number, why });
-  work.emit({ type: 'alarm', what: 'window-differs', peer, number: content.number, why });
+  work.emit({ type: 'alarm', what: 'window-differs', peer, window: content.number, why });
 }
 
 /** By the key that signs now: after a rotation the one before counts no more. */

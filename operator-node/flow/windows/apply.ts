@@ -93,6 +93,6 @@ function book(flow: FlowContext, work: Work, window: WindowRecord, line: WindowL
   // Signed with this operator's key, and not by what its staff has said.
   if (payeeOf(content, line) === flow.self && order?.digest !== reference) {
     work.journal('fault', { what: 'a discharge on chain that this node did not order', ...facts });
-    work.emit({ type: 'alarm', what: 'unknown-discharge-on-chain', peer, number: content.number, asset });
+    work.emit({ type: 'alarm', what: 'unknown-discharge-on-chain', peer, window: content.number, asset });
   }
 }

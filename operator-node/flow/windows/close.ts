@@ -206,7 +206,7 @@ async function notSigned(flow: FlowContext, { peer, content }: WindowRecord, ref
     if (now?.state !== 'proposed' || !sameContent(now.content, content)) return;
     const next = putWindow(work, work.now, { ...now, state: 'differs', refusal });
     work.journal('fault', { what: 'window not signed', peer, number: content.number, refusal });
-    work.emit({ type: 'alarm', what: 'window-differs', peer, number: content.number, refusal });
+    work.emit({ type: 'alarm', what: 'window-differs', peer, window: content.number, refusal });
     if (refusal === 'differs') {
       const item: LocateItem = { peer };
       work.enqueue(locateQueue, String(peer), item);
@@ -226,7 +226,7 @@ async function signatureUnknown(flow: FlowContext, { peer, content }: WindowReco
     if (now?.state !== 'proposed' || now.refusal === refusal) return;
     putWindow(work, work.now, { ...now, refusal });
     work.journal('fault', { what: 'window not signed', peer, number, refusal });
-    work.emit({ type: 'alarm', what: 'window-not-signed', peer, number, refusal });
+    work.emit({ type: 'alarm', what: 'window-not-signed', peer, window: number, refusal });
   });
 }
 

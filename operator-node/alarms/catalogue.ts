@@ -1,0 +1,212 @@
+/**
+ * Every alarm of a node: how bad it is, what it says, and what staff does about it. Log, metrics, `GET /v1/alarms`, `tandem
+ * alarms` and docs/alarms.md have their words from here; a test compares this list with the documents and with the code,
+ * both ways. An `event` has happened, and is shown until somebody acknowledges it; a `condition` begins and ends by itself.
+ */
+interface AlarmEntry {
+  readonly kind: 'event' | 'condition';
+  /** `critical`: money, evidence or service is at stake now, and somebody is called out. `warning`: to be looked at on the day. */
+  readonly severity: 'critical' | 'warning';
+  readonly text: string;
+  /** The first thing to do. */
+  readonly remedy: string;
+}
+
+export const alarmCatalogue = {
+  // ---- what other operators do ----
+  'batch-refused': {
+    kind: 'event',
+    severity: 'warning',
+    text: 'A batch was refused, by the peer or here; its pairs were given up.',
+    remedy:
+      'The refusal says who is wrong: “deadline” is a clock, anything else a fault of one of the two nodes. Ask the peer.',
+  },
+  'batch-refused-after-signing': {
+    kind: 'event',
+    severity: 'critical',
+    text: 'A peer refuses a batch that it has signed. Only the chain ends it now.',
+    remedy: 'Ask the peer whether its store was lost; keep the journal’s entry, it has both contents.',
+  },
+  'answer-for-another-batch': {
+    kind: 'event',
+    severity: 'critical',
+    text: 'A peer answered another batch than the one that was offered. Nothing was signed.',
+    remedy: 'Tell the peer: its node is faulty, or lies.',
+  },
+  'wrong-signature': {
+    kind: 'event',
+    severity: 'critical',
+    text: 'A peer’s signature of a batch is by no key that the registry has for it. It was not taken.',
+    remedy: 'During a rotation of its key it passes by itself. Otherwise tell the peer: its node is faulty, or lies.',
+  },
+  'proposal-not-taken': {
+    kind: 'event',
+    severity: 'warning',
+    text: 'A peer refused a proposal as malformed; the order was given up and the user told.',
+    remedy: 'Compare the versions of the two nodes.',
+  },
+  'impossible-event': {
+    kind: 'event',
+    severity: 'critical',
+    text: 'Something reached a pair that cannot happen while both operators keep the protocol. It changed nothing.',
+    remedy:
+      'The journal’s fault entry has it. Ask the peer; where the peer did nothing wrong, report it as a fault of the node.',
+  },
+  'executed-unexpectedly': {
+    kind: 'event',
+    severity: 'critical',
+    text: 'The chain committed a pair that this node had not accepted, or without its hold. It was booked as the chain says.',
+    remedy:
+      'Somebody else may have the account key: see “foreign-decision”. Look at the user’s balance, which may be below zero.',
+  },
+  discrepancy: {
+    kind: 'event',
+    severity: 'critical',
+    text: 'The two operators attested a batch differently: their books are not the same.',
+    remedy: 'tandem discrepancies --batch ID names the pairs; settle it with the counterparty.',
+  },
+  'books-differ': {
+    kind: 'event',
+    severity: 'critical',
+    text: 'A comparison of books for a window found pairs that are booked differently.',
+    remedy: 'tandem discrepancies names what is wrong on this side; settle the pairs with the counterparty.',
+  },
+  'window-differs': {
+    kind: 'event',
+    severity: 'warning',
+    text: 'The two operators do not have the same window. Nothing was signed.',
+    remedy: 'tandem window compare finds the pairs that differ.',
+  },
+  'window-not-signed': {
+    kind: 'event',
+    severity: 'warning',
+    text: 'A peer’s signature of a window is not its own, or it was refused.',
+    remedy: 'During a rotation of its key it passes by itself. Otherwise ask the peer.',
+  },
+  'erasure-not-taken': {
+    kind: 'event',
+    severity: 'warning',
+    text: 'A peer did not take the notice of an erasure: it says that the signature is wrong.',
+    remedy: 'Ask the peer which signer it has in its registry for this operator; the notice is sent again.',
+  },
+
+  // ---- this operator's own keys, used by somebody else ----
+  'foreign-decision': {
+    kind: 'event',
+    severity: 'critical',
+    text: 'The chain has a decision by this operator’s account that this node never made.',
+    remedy: 'Somebody else has the account key, or the store is behind: docs/operations.md, After a halt.',
+  },
+  'unknown-batch-on-chain': {
+    kind: 'event',
+    severity: 'critical',
+    text: 'The chain has a batch with this operator’s signature that this node never signed.',
+    remedy: 'Somebody else has the signer, or the store is behind: docs/operations.md, After a halt.',
+  },
+  'foreign-journal-head': {
+    kind: 'event',
+    severity: 'critical',
+    text: 'The chain has a head of this operator’s journal that the journal does not hold.',
+    remedy: 'Somebody else has the account key, or the store is behind: docs/operations.md, After a halt.',
+  },
+  'unknown-statement-on-chain': {
+    kind: 'event',
+    severity: 'critical',
+    text: 'The chain has a statement of a window that this node does not know.',
+    remedy: 'After a restore it is taken up when the peer answers. Otherwise somebody else has the signer.',
+  },
+  'unknown-discharge-on-chain': {
+    kind: 'event',
+    severity: 'critical',
+    text: 'The chain has a discharge of a window that staff here did not order. It was booked.',
+    remedy: 'Ask staff first. Nobody ordered it: somebody else has the account key, which is to be rotated.',
+  },
+  'unknown-answer-on-chain': {
+    kind: 'event',
+    severity: 'critical',
+    text: 'The chain has an answer to an auditor that staff here did not give.',
+    remedy: 'Ask staff first. Nobody gave it: somebody else has the account key, which is to be rotated.',
+  },
+  'nonce-used-elsewhere': {
+    kind: 'event',
+    severity: 'critical',
+    text: 'A transaction that this node did not make has used a nonce of its account or carrier.',
+    remedy: 'Find out who else sends with that key: a second process on a copy is ended, a key that is out is rotated.',
+  },
+
+  // ---- the way of transactions into the chain ----
+  'nonce-gap': {
+    kind: 'event',
+    severity: 'warning',
+    text: 'Nonces that nothing uses held this node’s transactions up; they were filled with empty ones.',
+    remedy: 'Nothing. If it comes again, look at the endpoints: one of them forgets transactions.',
+  },
+  'transaction-refused': {
+    kind: 'event',
+    severity: 'critical',
+    text: 'No endpoint takes a transaction of this node; it is sent again.',
+    remedy: 'The detail has the endpoint’s words. “insufficient funds”: fund the account that is named.',
+  },
+  'transaction-reverted': {
+    kind: 'event',
+    severity: 'warning',
+    text: 'A transaction of this node is in a block and has changed nothing.',
+    remedy:
+      'The detail has the contract’s error. A batch that a peer carried first, or a deadline that had passed, is no fault.',
+  },
+  'fee-cap': {
+    kind: 'event',
+    severity: 'critical',
+    text: 'A transaction offers the highest fee that this node pays, and is not taken.',
+    remedy: 'Nothing: it is sent again, and taken when the chain asks for less.',
+  },
+  'journal-anchor-overdue': {
+    kind: 'condition',
+    severity: 'warning',
+    text: 'The journal’s head has not been on the chain for longer than its interval and ten minutes.',
+    remedy: 'See the alarms of transactions: the account may be unfunded, or the endpoints take nothing.',
+  },
+
+  // ---- this node and its surroundings ----
+  halted: {
+    kind: 'condition',
+    severity: 'critical',
+    text: 'This node begins nothing new: the chain has something that was made with its keys and not by it.',
+    remedy: 'tandem release says what, and what has to be done first (docs/operations.md, After a halt).',
+  },
+  'disk-nearly-full': {
+    kind: 'condition',
+    severity: 'critical',
+    text: 'The disk of the store is nearly full: no orders are taken.',
+    remedy: 'Free some space, or give the volume more.',
+  },
+  'message-set-aside': {
+    kind: 'event',
+    severity: 'warning',
+    text: 'The gateway refused a message to a user for good; it is kept.',
+    remedy: 'tandem set-aside says why; mend the gateway, then tandem set-aside --send ID.',
+  },
+  'request-overdue': {
+    kind: 'condition',
+    severity: 'warning',
+    text: 'An auditor’s request is not answered, and its time is over.',
+    remedy: 'tandem request list, then answer it.',
+  },
+} as const satisfies Readonly<Record<string, AlarmEntry>>;
+
+export type AlarmCode = keyof typeof alarmCatalogue;
+
+type OfKind<K extends AlarmEntry['kind']> = {
+  [C in AlarmCode]: (typeof alarmCatalogue)[C]['kind'] extends K ? C : never;
+}[AlarmCode];
+
+/** Codes that a step emits: something has happened. */
+export type EventAlarm = OfKind<'event'>;
+/** Codes that `Alarms.set` begins and ends. */
+export type ConditionAlarm = OfKind<'condition'>;
+
+export const alarmCodes = Object.keys(alarmCatalogue) as readonly AlarmCode[];
+
+export const alarmEntry = (code: AlarmCode): AlarmEntry => alarmCatalogue[code];
+
+export const isAlarmCode = (code: string): code is AlarmCode => Object.hasOwn(alarmCatalogue, code);

@@ -1,0 +1,56 @@
+/** `tandem alarms`: what staff has to see, what to do about it, and that somebody has seen it. */
+import { userInfo } from 'node:os';
+import type { AlarmView } from '../alarms/alarms.ts';
+import { parseCommand, print } from './arguments.ts';
+import { UsageError, withClient } from './devnet-file.ts';
+import type { Output } from './output.ts';
+import { staffNode, staffOptions, staffUsage } from './staff.ts';
+
+const usage = `usage: tandem alarms (--config FILE | --operator HANDLE) [--json]
+       tandem alarms … --ack CODE [SUBJECT] --because TEXT [--by NAME]
+${staffUsage}
+  --ack CODE         somebody has seen it: shown no more, unless it still holds; without SUBJECT, all of that code
+  --because TEXT     what was found and done; kept in the journal
+  --by NAME          who says so; without it, the name of this account`;
+
+/** Exit code 1 while any is active. */
+export async function alarms(args: readonly string[], out: Output): Promise<number> {
+  const options = {
+    ...staffOptions,
+    ack: { type: 'string' },
+    because: { type: 'string' },
+    by: { type: 'string' },
+  } as const;
+  const { values, positionals } = parseCommand(usage, args, options, { min: 0, max: 1 });
+  if (values.help) {
+    out.stdout.write(`${usage}\n`);
+    return 0;
+  }
+  const { ack, because, by = userInfo().username } = values;
+  const [subject] = positionals;
+  if (ack === undefined && (because !== undefined || subject !== undefined)) {
+    throw new UsageError(`Which alarm? --ack CODE.\n${usage}`);
+  }
+  const list = await withClient(staffNode(values).access, (client) => {
+    if (ack === undefined) return client.alarms();
+    if (because === undefined) throw new UsageError(`--ack ${ack}: because of what? --because TEXT.\n${usage}`);
+    return client.acknowledge({ code: ack, by, because, ...(subject === undefined ? {} : { subject }) });
+  });
+  print(out, values.json, { alarms: list }, () =>
+    list.length === 0 ? 'No alarm.' : list.map((alarm) => text(alarm)).join('\n\n'),
+  );
+  return list.some(({ active }) => active) ? 1 : 0;
+}
+
+function text({ code, subject, severity, active, since, last, over, count, facts, text, remedy }: AlarmView): string {
+  const about = subject === '' ? '' : ` ${subject}`;
+  const times = count === 1 ? '' : `, ${count} times, last ${last}`;
+  const state = active ? `since ${since}${times}` : `over since ${over ?? last}; began ${since}${times}`;
+  const known = Object.entries(facts).map(([name, value]) => `${name} ${value}`);
+  return [
+    `${active ? severity : 'over'}  ${code}${about}  ${state}`,
+    `  ${text}`,
+    ...(known.length === 0 ? [] : [`  ${known.join(', ')}`]),
+    `  ${remedy}`,
+  ].join('\n');
+}

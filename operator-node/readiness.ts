@@ -1,0 +1,107 @@
+/**
+ * Whether this node begins anything new, and if not, why: one ordered list of checks. `/readyz` tells what they find, and
+ * the same function decides whether an order or a proposal is taken, so that what is said is what is done. What is open
+ * goes on whatever they find. A new reason to begin nothing is an entry here and nowhere else.
+ */
+import type { NoticeKey } from './analysis/analysis.ts';
+import type { PeerRegistry } from './chain/chain.ts';
+import type { ChainView } from './flow/context.ts';
+import type { OperatorId } from './model/ids.ts';
+import type { Room } from './store/room.ts';
+
+/** What the checks look at, each as it is now. */
+export interface NodeState {
+  readonly self: OperatorId;
+  readonly recovering: boolean;
+  readonly halted: boolean;
+  readonly room: Pick<Room, 'short' | 'freeBytes' | 'minFreeBytes'>;
+  readonly chain: Pick<ChainView, 'stalled' | 'caughtUp' | 'ageMillis'>;
+  /** Why the last look at the chain did not succeed; undefined when it did. */
+  readonly trouble: string | undefined;
+  /** The watcher walks the chain; it stops for good when a final block was replaced. */
+  readonly watching: boolean;
+  readonly peers: Pick<PeerRegistry, 'get'>;
+}
+
+interface CheckEntry {
+  /** Undefined where all is well, else what is wrong and what to do. Cheap: it is asked at every order. */
+  readonly look: (state: NodeState) => string | undefined;
+  /** What a user is told whose order is not taken for it. */
+  readonly notice: NoticeKey;
+}
+
+const mebibytes = (bytes: number): string => `${Math.floor(bytes / 1024 / 1024)} MiB`;
+
+const checks = {
+  recovery: {
+    look: ({ recovering }) => (recovering ? 'the store may be behind: tandem recover' : undefined),
+    notice: 'chain-stalled',
+  },
+  store: {
+    look: ({ room: { short, freeBytes = 0, minFreeBytes } }) =>
+      short
+        ? `${mebibytes(freeBytes)} free on its disk, orders are taken again at more than ${mebibytes(minFreeBytes)}: free some space`
+        : undefined,
+    notice: 'out-of-room',
+  },
+  halt: {
+    look: ({ halted }) =>
+      halted ? 'halted, since the chain has what this node never made: tandem release' : undefined,
+    notice: 'chain-stalled',
+  },
+  chain: { look: chainCheck, notice: 'chain-stalled' },
+  registry: {
+    look: ({ self, peers }) => {
+      const status = peers.get(self)?.status ?? 'unknown';
+      return status === 'active' ? undefined : `operator ${self} is ${status} in the registry`;
+    },
+    notice: 'chain-stalled',
+  },
+} as const satisfies Readonly<Record<string, CheckEntry>>;
+
+function chainCheck({ watching, chain, trouble }: NodeState): string | undefined {
+  if (!watching) return 'stopped: see the log';
+  const because = trouble === undefined ? '' : `: ${trouble}`;
+  if (chain.stalled) {
+    const age = chain.ageMillis;
+    return age === undefined ? `not read yet${because}` : `no block for ${Math.round(age / 1000)} s${because}`;
+  }
+  return chain.caughtUp ? undefined : `catching up${because}`;
+}
+
+export type CheckName = keyof typeof checks;
+const order = Object.keys(checks) as readonly CheckName[];
+
+export interface Check {
+  readonly name: CheckName;
+  readonly ok: boolean;
+  /** `ok`, or what is wrong. */
+  readonly detail: string;
+}
+
+export class Readiness {
+  readonly #state: () => NodeState;
+
+  constructor(state: () => NodeState) {
+    this.#state = state;
+  }
+
+  /** Every check, in their order. */
+  checks(): readonly Check[] {
+    const state = this.#state();
+    return order.map((name) => {
+      const found = checks[name].look(state);
+      return { name, ok: found === undefined, detail: found ?? 'ok' };
+    });
+  }
+
+  /** Undefined where orders are taken; otherwise the first check that stands in the way. */
+  blocking(): { readonly name: CheckName; readonly detail: string; readonly notice: NoticeKey } | undefined {
+    const state = this.#state();
+    for (const name of order) {
+      const detail = checks[name].look(state);
+      if (detail !== undefined) return { name, detail, notice: checks[name].notice };
+    }
+    return undefined;
+  }
+}
