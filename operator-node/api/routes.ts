@@ -389,7 +389,7 @@ const createUser = route({
   method: 'post',
   path: '/v1/users',
   token: 'admin',
-  summary: 'Adds a user with empty accounts. The same number and content again has no second effect.',
+  summary: 'Adds a user with empty accounts. The same content again has no second effect, any other is a conflict.',
   body: { schema: schemas.newUser, maxBytes: schemas.maxStaffBodyBytes },
   answers: {
     200: { description: 'Was there already, with this content.', schema: schemas.createdUser },

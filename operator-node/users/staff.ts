@@ -1,10 +1,12 @@
 /** What staff does for users: customers come, money comes in and goes out. Each is one write, and stands in the journal. */
 import type { CashMovement, NewUser } from '../api/services.ts';
 import type { GoodsDomain } from '../domains/goods/goods.ts';
+import { folded } from '../domains/goods/records.ts';
 import type { PaymentsDomain } from '../domains/payments/payments.ts';
 import type { Engine, Work } from '../engine/engine.ts';
 import { TandemError } from '../errors.ts';
 import type { Amount, Asset, Msisdn, UserId } from '../model/ids.ts';
+import { differencesOf, otherContent, stockId } from './particulars.ts';
 import { createKeys } from './keys.ts';
 import { numberTable, userByNumber, userTable, type User } from './user.ts';
 
@@ -25,15 +27,14 @@ export class Staff {
     this.parts = parts;
   }
 
-  /** A known number with the same particulars is left as it is; with others it is a `conflict`. */
+  /** A known number with the same particulars is left as it is; with any other one it is a `conflict` that names it. */
   async createUser(user: NewUser): Promise<{ readonly number: Msisdn; readonly created: boolean }> {
     this.check(user);
     return this.parts.engine.run((work) => {
       const known = userByNumber(work, user.number);
       if (known !== undefined) {
-        if (known.name !== user.name || known.kind !== user.kind || known.language !== user.language) {
-          throw new TandemError('conflict', `${user.number} is a customer already, with other particulars.`);
-        }
+        const differences = differencesOf(work, known, user, this.parts.goods);
+        if (differences.length > 0) throw otherContent(user.number, differences);
         return { number: user.number, created: false };
       }
       this.open(work, user);
@@ -48,6 +49,11 @@ export class Staff {
       const known = [...this.parts.assets].join(', ');
       throw new TandemError('unprocessable', `This operator has no asset ${unknown}; it has ${known}.`);
     }
+    const [twice] = [...Map.groupBy(goods, ({ item }) => folded(item)).values()].filter(({ length }) => length > 1);
+    if (twice !== undefined) {
+      const names = twice.map(({ item }) => `"${item}"`).join(' and ');
+      throw new TandemError('unprocessable', `${names} are one item to a buyer: give each item a code of its own.`);
+    }
     if (!this.parts.languages.includes(language)) {
       const known = this.parts.languages.join(', ');
       throw new TandemError('unprocessable', `The catalogue has no language ${language}; it has ${known}.`);
@@ -57,14 +63,25 @@ export class Staff {
   private open(work: Work, { number, name, language, kind, assets, joined, autoAccept, goods }: NewUser): void {
     const { random } = this.parts.engine;
     const id = `u_${hex(random.bytes(12))}` as UserId;
-    const user: User = { id, number, name, language, kind, assets, joined, autoAccept, since: work.now };
+    const user: User = {
+      id,
+      number,
+      name,
+      language,
+      kind,
+      assets,
+      joined,
+      enrolled: joined,
+      autoAccept,
+      since: work.now,
+    };
     createKeys(work, random, id);
     work.put(userTable, id, user);
     work.put(numberTable, number, id);
     for (const asset of assets) this.parts.payments.openAccount(work, id, asset);
     for (const { item, label, asset, price, codes } of goods) {
       this.parts.goods.putItem(work, { user: id, item, label, asset, price });
-      if (codes.length > 0) this.parts.goods.addStock(work, { id: `${id}/${item}`, user: id, item, codes });
+      if (codes.length > 0) this.parts.goods.addStock(work, { id: stockId(id, item), user: id, item, codes });
     }
     work.journal('staff', { did: 'create-user', user: id, number }, id);
   }

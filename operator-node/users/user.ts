@@ -12,6 +12,8 @@ export interface User {
   readonly assets: readonly Asset[];
   /** Only messages of users who have joined are looked at. */
   readonly joined: boolean;
+  /** `joined` as staff gave it when the user was added: JOIN and STOP have changed it since. */
+  readonly enrolled?: boolean;
   /** Credits and sales are accepted without asking: machines, and merchants who have set it. */
   readonly autoAccept: boolean;
   readonly since: UnixMillis;

@@ -18,6 +18,7 @@ import { itemKey, itemListTable, itemTable, saleKey, saleTable, type Item, type 
 import {
   addStock,
   inStock,
+  isStock,
   itemOf,
   putBack,
   putItem,
@@ -39,6 +40,8 @@ export interface GoodsDomain extends PrivateDomain {
   /** See `stock.ts` for what is refused. */
   putItem(tx: Tx, item: NewItem): void;
   addStock(tx: Tx, stock: NewStock): { readonly inStock: number };
+  /** Whether that stock came with these codes; without any, whether none came under its id. */
+  isStock(view: View, stock: NewStock): boolean;
   /** What `user` sells, in the order in which it came on sale. */
   items(view: View, user: UserId): readonly ItemView[];
   sale(view: View, pair: Operation['pair'], leg: Operation['leg']): Sale | undefined;
@@ -100,6 +103,7 @@ export function createGoods(payments: PrivateDomain): GoodsDomain {
 
     putItem,
     addStock,
+    isStock,
     items: (view, user) =>
       (view.get(itemListTable, user) ?? []).flatMap((name) => {
         const item = view.get(itemTable, itemKey(user, name));

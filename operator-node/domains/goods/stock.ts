@@ -4,7 +4,7 @@ import { TandemError } from '../../errors.ts';
 import { isAmount, isAsset, type Amount, type Asset, type OperatorId, type UserId } from '../../model/ids.ts';
 import type { Tx, View } from '../../store/store.ts';
 import { codeKey, codeTable, folded, itemKey, itemListTable, itemNameTable, itemTable, stockTable } from './records.ts';
-import type { Item } from './records.ts';
+import type { Item, StockRecord } from './records.ts';
 
 export interface NewItem {
   readonly user: UserId;
@@ -70,14 +70,28 @@ export function putItem(tx: Tx, { user, item, label, asset, price }: NewItem): v
   tx.put(itemTable, itemKey(user, item), { ...stock, item: before?.item ?? item, label, asset, price });
 }
 
+const recordOf = ({ user, item, codes }: NewStock): StockRecord => ({
+  user,
+  item: folded(item),
+  hash: hash('sha256', JSON.stringify(codes)),
+});
+
+const isSame = (known: StockRecord, { user, item, hash: digest }: StockRecord): boolean =>
+  known.user === user && known.item === item && known.hash === digest;
+
+export function isStock(view: View, stock: NewStock): boolean {
+  const known = view.get(stockTable, stock.id);
+  return known === undefined ? stock.codes.length === 0 : isSame(known, recordOf(stock));
+}
+
 /** @throws {TandemError} `conflict` for a known id with other content, `not-found` without the item, `bad-request` for an empty code. */
-export function addStock(tx: Tx, { id, user, item, codes }: NewStock): { readonly inStock: number } {
+export function addStock(tx: Tx, stock: NewStock): { readonly inStock: number } {
+  const { id, user, item, codes } = stock;
   const known = tx.get(stockTable, id);
   const existing = tx.get(itemTable, itemKey(user, item));
-  const record = { user, item: folded(item), hash: hash('sha256', JSON.stringify(codes)) };
+  const record = recordOf(stock);
   if (known !== undefined) {
-    const same = known.user === user && known.item === record.item && known.hash === record.hash;
-    if (!same || existing === undefined) {
+    if (!isSame(known, record) || existing === undefined) {
       throw new TandemError('conflict', `Stock ${id} is known with other content; use a new id`, { facts: { id } });
     }
     return { inStock: inStock(existing) };

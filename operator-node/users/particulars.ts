@@ -1,0 +1,57 @@
+/**
+ * Whether a customer was added with the same content: what is sent again must be all that it was, or nothing of it may be
+ * taken for done. What has changed since by the customer's own doing (JOIN, STOP, codes that were sold) is no difference.
+ */
+import type { NewUser } from '../api/services.ts';
+import type { GoodsDomain } from '../domains/goods/goods.ts';
+import { folded } from '../domains/goods/records.ts';
+import { TandemError } from '../errors.ts';
+import type { Msisdn } from '../model/ids.ts';
+import type { View } from '../store/store.ts';
+import type { User } from './user.ts';
+
+/** What of `given` is not as the customer has it, a sentence each. */
+export function differencesOf(view: View, known: User, given: NewUser, goods: GoodsDomain): readonly string[] {
+  const found: string[] = [];
+  const compare = (field: string, has: unknown, asked: unknown): void => {
+    if (JSON.stringify(has) !== JSON.stringify(asked)) {
+      found.push(`${field} is ${JSON.stringify(has)}, not ${JSON.stringify(asked)}`);
+    }
+  };
+  compare('name', known.name, given.name);
+  compare('language', known.language, given.language);
+  compare('kind', known.kind, given.kind);
+  compare('assets', known.assets, given.assets);
+  if (given.joined !== known.enrolled) compare('joined', known.joined, given.joined);
+  compare('autoAccept', known.autoAccept, given.autoAccept);
+  return [...found, ...differentGoods(view, known, given, goods)];
+}
+
+function* differentGoods(view: View, known: User, given: NewUser, goods: GoodsDomain): Generator<string> {
+  const left = new Map(goods.items(view, known.id).map((item) => [folded(item.item), item]));
+  for (const { item, label, asset, price, codes } of given.goods) {
+    const has = left.get(folded(item));
+    left.delete(folded(item));
+    const name = `goods "${item}"`;
+    if (has === undefined) yield `${name} is not among its goods`;
+    else if (has.label !== label) yield `${name} is called "${has.label}", not "${label}"`;
+    else if (has.asset !== asset || has.price !== price) {
+      yield `${name} costs ${has.price} ${has.asset}, not ${price} ${asset} (minor units)`;
+    } else if (!goods.isStock(view, { id: stockId(known.id, has.item), user: known.id, item, codes })) {
+      yield `${name} came with other codes`;
+    }
+  }
+  for (const { item } of left.values()) yield `goods "${item}" is missing`;
+}
+
+/** Of the codes that an item came with. */
+export const stockId = (user: string, item: string): string => `${user}/${item}`;
+
+export const otherContent = (number: Msisdn, differences: readonly string[]): TandemError =>
+  new TandemError(
+    'conflict',
+    `${number} is a customer already, and not with this content: ${differences.join('; ')}. ` +
+      'Nothing was changed. This address adds customers and changes none: leave out what is there already, or use another number ' +
+      'for a customer with other goods or accounts; JOIN and STOP at the service number change joined.',
+    { facts: { number, differences } },
+  );
