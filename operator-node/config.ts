@@ -2,7 +2,6 @@
  * The only reader of the environment and of a node's configuration file. What comes out is checked and frozen; paths in
  * the file are relative to the file.
  */
-import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
@@ -10,8 +9,16 @@ import { policiesSchema, policyName, policyOf } from './audit/disclosures/polici
 import { TandemError } from './errors.ts';
 import { isAsset, isMsisdn, isOperatorId, isTimestamp } from './model/ids.ts';
 import type { Network } from './model/records.ts';
+import { readSecretFile } from './secret-file.ts';
 
-const listen = z.strictObject({ host: z.string().default('127.0.0.1'), port: z.number().int().min(0).max(65535) });
+const listen = z.strictObject({
+  /** An IPv6 address may stand in brackets, as it does in a URL. */
+  host: z
+    .string()
+    .default('127.0.0.1')
+    .transform((host) => host.replace(/^\[(.*)\]$/, '$1')),
+  port: z.number().int().min(0).max(65535),
+});
 const token = z.string().min(16, 'at least 16 characters');
 
 const schema = z.strictObject({
@@ -282,11 +289,11 @@ export function parseConfig(input: unknown, base: string): Config {
   return deepFreeze(pathFields(result.data, base));
 }
 
-/** @throws {TandemError} `config-invalid`, naming the file and each field. */
+/** @throws {TandemError} `config-invalid`, naming the file and each field; or one that others can read: it has tokens in it. */
 export function loadConfig(file: string): Config {
   let input: unknown;
   try {
-    input = parse(readFileSync(file, 'utf8'));
+    input = parse(readSecretFile(file));
   } catch (cause) {
     throw new TandemError('config-invalid', `Cannot read ${file}: ${(cause as Error).message}`, { cause });
   }

@@ -1,5 +1,4 @@
 /** A node's secrets, from a file that only its user can read, and the signer made of them. */
-import { readFileSync, statSync } from 'node:fs';
 import { computeAddress } from 'ethers';
 import { z } from 'zod';
 import { fromHex } from './commitment/bytes.ts';
@@ -9,6 +8,7 @@ import { TandemError } from './errors.ts';
 import type { BatchSigner } from './flow/context.ts';
 import { parseJson } from './json.ts';
 import { isHex, type Hex } from './model/ids.ts';
+import { readSecretFile } from './secret-file.ts';
 import type { Codec } from './store/codec.ts';
 import { personalCodec } from './store/personal.ts';
 
@@ -34,11 +34,7 @@ export type Keys = z.output<typeof schema>;
 export function loadKeys(file: string): Keys {
   let input: unknown;
   try {
-    const others = statSync(file).mode & 0o077;
-    if (others !== 0 && process.platform !== 'win32') {
-      throw new Error('it must be readable by its owner only: chmod 600');
-    }
-    input = parseJson(readFileSync(file, 'utf8'));
+    input = parseJson(readSecretFile(file));
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new TandemError('config-invalid', `Cannot use the keys file ${file}: ${reason}`, { cause });

@@ -9,10 +9,30 @@ import { startNode } from './node.ts';
 
 const line = (fields: Readonly<Record<string, unknown>>): string => `${JSON.stringify(fields)}\n`;
 
+const usage = `usage: node operator-node/main.ts --config FILE
+  --config FILE  the node's configuration (docs/operations.md)
+SIGTERM and SIGINT stop the node cleanly.
+`;
+
+function configFile(): string {
+  const options = { config: { type: 'string' }, help: { type: 'boolean', short: 'h', default: false } } as const;
+  let wrong = '--config FILE is missing.';
+  try {
+    const { values } = parseArgs({ options });
+    if (values.help) {
+      process.stdout.write(usage);
+      process.exit(0);
+    }
+    if (values.config !== undefined) return values.config;
+  } catch (error) {
+    wrong = `${(error as Error).message.split('. To specify a positional argument')[0] ?? ''}.`;
+  }
+  process.stderr.write(`${wrong}\n${usage}`);
+  process.exit(2);
+}
+
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { config: { type: 'string' } } });
-  if (values.config === undefined) throw new TandemError('config-invalid', 'usage: main.ts --config FILE');
-  const config = loadConfig(values.config);
+  const config = loadConfig(configFile());
   let stopping = false;
   const node = await startNode(config, {
     log: (entry) => {

@@ -1,6 +1,5 @@
 /** The composition root: builds the adapters of one operator's node, puts the node together from them, and starts everything in order. */
 import { X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { alarmEntry } from './alarms/catalogue.ts';
 import { loadCatalogue } from './analysis/load.ts';
 import { AuditorGate } from './api/auditor-gate.ts';
@@ -15,6 +14,7 @@ import { loadNetwork } from './chain/network.ts';
 import { RpcWriter } from './chain/rpc-writer.ts';
 import { RpcReader } from './chain/rpc.ts';
 import { localTransactionSigner } from './chain/signing.ts';
+import { readCertificate } from './channel/certificate.ts';
 import { createHttpsChannel, startChannelServer } from './channel/https.ts';
 import { signDigest } from './commitment/typedData.ts';
 import { composeNode, openDomains } from './compose.ts';
@@ -74,10 +74,7 @@ const everyPair = new Set(['ordered', 'held', 'refused', 'notice', 'message', 'c
 export async function startNode(config: Config, { log, onFatal }: NodeHooks): Promise<RunningNode> {
   const { operator } = config;
   const keys = loadKeys(config.chain.keysFile);
-  const tls = {
-    key: readFileSync(config.channel.keyFile, 'utf8'),
-    cert: readFileSync(config.channel.certFile, 'utf8'),
-  };
+  const tls = readCertificate(config.channel);
   const certificateEnds = toUnixSeconds(new X509Certificate(tls.cert).validToDate.getTime());
   const metrics = createMetrics(() => toUnixSeconds(systemClock.now()), certificateEnds);
   const network = loadNetwork(config.chain.networkFile);

@@ -7,7 +7,8 @@ import { execFile } from 'node:child_process';
 import { copyFile, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs, promisify } from 'node:util';
+import { promisify } from 'node:util';
+import { scriptArguments } from './arguments.ts';
 
 const runFile = promisify(execFile);
 const source = join(import.meta.dirname, '..', 'docs', 'model', 'tandem.pml');
@@ -186,9 +187,11 @@ const expected = ({ violates, search }: Run): string =>
 const meanings: Readonly<Record<Run['search'], string>> = { safety: 'all states', end: 'ends', sample: 'bit-state' };
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({
-    options: { only: { type: 'string', default: '' }, story: { type: 'boolean', default: false } },
-  });
+  const usage = `usage: npm run model -- [--only TEXT] [--story]
+  --only   runs whose name has that text in it
+  --story  how a property was violated, step by step`;
+  const options = { only: { type: 'string', default: '' }, story: { type: 'boolean', default: false } } as const;
+  const { values } = scriptArguments(usage, options);
   try {
     await runFile('spin', ['-V']);
     await runFile('gcc', ['--version']);

@@ -5,7 +5,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { scriptArguments } from './arguments.ts';
 import { changelogOf, follows } from './release/changelog.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -16,12 +16,10 @@ const fail = (message: string): never => {
   process.exit(2);
 };
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { 'dry-run': { type: 'boolean', default: false } },
-});
+const usage = 'usage: release.ts VERSION [--dry-run]';
+const { values, positionals } = scriptArguments(usage, { 'dry-run': { type: 'boolean', default: false } }, 1);
 const [version = ''] = positionals;
-if (positionals.length !== 1) fail('usage: release.ts VERSION [--dry-run]');
+if (positionals.length !== 1) fail(usage);
 if (git('status', '--porcelain') !== '') fail('There are changes that are not committed: commit or remove them first.');
 if (git('rev-parse', '--abbrev-ref', 'HEAD') !== 'main') fail('Releases are made on main: git switch main.');
 const last = git('tag', '--list', 'v*', '--sort=-v:refname').split('\n')[0]?.slice(1) ?? '';

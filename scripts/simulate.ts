@@ -5,22 +5,26 @@
  */
 // The world itself is loaded where it runs: as a rule in other processes.
 import { availableParallelism } from 'node:os';
-import { parseArgs } from 'node:util';
 import type { SeedReport } from '../test/simulation/seed-worker.ts';
+import { scriptArguments, wholeNumber } from './arguments.ts';
 import { runSeeds } from '../test/simulation/seed-workers.ts';
 
-const { values } = parseArgs({
-  options: {
-    seeds: { type: 'string', default: '1..500' },
-    seed: { type: 'string' },
-    trace: { type: 'boolean', default: false },
-    coverage: { type: 'boolean', default: false },
-    /** Go on after a seed that failed. */
-    all: { type: 'boolean', default: false },
-    workers: { type: 'string', default: String(availableParallelism()) },
-    /** A store lost and restored at many points of the golden run, in place of seeds. */
-    restores: { type: 'boolean', default: false },
-  },
+const usage = `usage: npm run simulate -- [--seeds A..B] [--all] [--workers N] [--coverage]
+       npm run simulate -- --seed S [--trace]
+       npm run simulate -- --restores
+  --seeds     runs of these (default 1..500); --all goes on after one that failed
+  --workers   processes at once (default: one a core)
+  --coverage  which faults met which states
+  --seed      one run; --trace tells all that happened in it
+  --restores  a store lost and restored at many points of the golden run, in place of seeds`;
+const { values } = scriptArguments(usage, {
+  seeds: { type: 'string', default: '1..500' },
+  seed: { type: 'string' },
+  trace: { type: 'boolean', default: false },
+  coverage: { type: 'boolean', default: false },
+  all: { type: 'boolean', default: false },
+  workers: { type: 'string', default: String(availableParallelism()) },
+  restores: { type: 'boolean', default: false },
 });
 
 process.on('unhandledRejection', (error) => {
@@ -30,7 +34,7 @@ process.on('unhandledRejection', (error) => {
 
 if (values.restores) await restores();
 else if (values.seed === undefined) await many(values.seeds);
-else await one(Number(values.seed));
+else await one(wholeNumber(usage, 'seed', values.seed, 0));
 
 async function one(seed: number): Promise<void> {
   const { simulate } = await import('../test/simulation/world.ts');
@@ -62,13 +66,13 @@ async function restores(): Promise<void> {
 }
 
 async function many(range: string): Promise<void> {
-  const [, from = '1', to = from] = /^(\d+)(?:\.\.(\d+))?$/.exec(range) ?? [];
+  const [, from = '', to = from] = /^(.*?)(?:\.\.(.*))?$/s.exec(range) ?? [];
   const begun = performance.now();
   const reports: SeedReport[] = [];
-  const workers = Number(values.workers);
+  const workers = wholeNumber(usage, 'workers', values.workers);
   await runSeeds({
-    from: Number(from),
-    to: Number(to),
+    from: wholeNumber(usage, 'seeds', from, 0),
+    to: wholeNumber(usage, 'seeds', to, 0),
     workers,
     all: values.all,
     onReport: (report) => {

@@ -3,9 +3,12 @@
  * registry (protocol §6), so the certificate is self-signed and only its dates are read beside the key.
  */
 import { hash, X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { TandemError } from '../errors.ts';
 import type { Hash, UnixMillis } from '../model/ids.ts';
+import { readSecretFile } from '../secret-file.ts';
 
 /** SHA-256 of the certificate's SubjectPublicKeyInfo; the argument is PEM, DER or the parsed certificate. */
 export function pinOf(certificate: string | Buffer | X509Certificate): Hash {
@@ -67,4 +70,24 @@ export async function writeCertificate(
   await writeFile(keyFile, key, { mode: 0o600, flag: 'wx' });
   await writeFile(certFile, cert, { flag: 'wx' });
   return { keyFile, certFile, pin };
+}
+
+/** @throws {TandemError} `config-invalid` for a file that cannot be read, or a key that others can read. */
+export function readCertificate({ keyFile, certFile }: { readonly keyFile: string; readonly certFile: string }): {
+  readonly key: string;
+  readonly cert: string;
+} {
+  const read = (what: string, file: string, reader: (file: string) => string): string => {
+    try {
+      return reader(file);
+    } catch (cause) {
+      throw new TandemError('config-invalid', `Cannot use the TLS ${what} ${file}: ${(cause as Error).message}`, {
+        cause,
+      });
+    }
+  };
+  return {
+    key: read('key', keyFile, readSecretFile),
+    cert: read('certificate', certFile, (file) => readFileSync(file, 'utf8')),
+  };
 }

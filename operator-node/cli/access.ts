@@ -1,5 +1,5 @@
 /** Which node a staff command talks to: one of a devnet, or one by its address and a file with the token. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { devnetOf, devnetOptions } from './arguments.ts';
 import { NodeClient, type NodeAccess } from './client.ts';
 import { UsageError } from './devnet-file.ts';
@@ -22,9 +22,14 @@ interface Chosen {
 
 const timeoutMillis = 120_000;
 
-function tokenIn(file: string): string {
+/** The token in a file of its own. That others can read it is said, and the command goes on: the file is of who calls it. */
+export function tokenIn(file: string): string {
   try {
-    return readFileSync(file, 'utf8').trim();
+    const token = readFileSync(file, 'utf8').trim();
+    if (process.platform !== 'win32' && (statSync(file).mode & 0o077) !== 0) {
+      process.stderr.write(`tandem: others can read the token in ${file}: chmod 600 ${file}\n`);
+    }
+    return token;
   } catch (cause) {
     throw new UsageError(`Cannot read ${file}: ${(cause as Error).message}`, { cause });
   }

@@ -22,7 +22,9 @@ export function parseCommand<O extends ParseArgsOptionsConfig>(
   try {
     parsed = parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
   } catch (error) {
-    throw new UsageError(`${(error as Error).message}\n${usage}`, { cause: error });
+    // Node's own message goes on about arguments that begin with a dash, which are not what was meant.
+    const [what = ''] = (error as Error).message.split('. To specify a positional argument');
+    throw new UsageError(`${what}.\n${usage}`, { cause: error });
   }
   const { values, positionals: found } = parsed;
   const asksHelp = (values as { readonly help?: boolean }).help === true;

@@ -22,6 +22,7 @@ import { bundleFiles, verifyMany } from '../audit/verifyMany.ts';
 import { TandemError } from '../errors.ts';
 import { parseJson } from '../json.ts';
 import { counted } from '../model/counted.ts';
+import { tokenIn } from './access.ts';
 import { parseCommand } from './arguments.ts';
 import {
   blocksOf,
@@ -138,7 +139,7 @@ function nodesOf(values: Values): AuditNode[] {
   if (urls.length !== tokenFiles.length) throw new UsageError('each --node needs a --token-file.');
   return urls.map((url, at) => {
     if (!URL.canParse(url) || !/^https?:/.test(url)) throw new UsageError(`--node ${url} is no http URL.`);
-    return { url: url.replace(/\/$/, ''), token: readText(tokenFiles[at] ?? '').trim() };
+    return { url: url.replace(/\/$/, ''), token: tokenIn(tokenFiles[at] ?? '') };
   });
 }
 
@@ -361,7 +362,7 @@ export async function audit(args: readonly string[], out: Output): Promise<numbe
   const [name = '', ...rest] = args;
   try {
     if (['', '-h', '--help'].includes(name)) {
-      out.stdout.write(usage);
+      (name === '' ? out.stderr : out.stdout).write(usage);
       return name === '' ? 2 : 0;
     }
     if (!Object.hasOwn(commands, name)) throw new UsageError(`there is no audit command "${name}".\n${usage}`);

@@ -3,7 +3,6 @@
  * the node page by page, and goes on after the last whole page where the file is there already.
  */
 import { createReadStream, createWriteStream, existsSync, renameSync, statSync, truncateSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
@@ -20,6 +19,7 @@ import { headerOf } from '../audit/disclosures/read.ts';
 import { TandemError } from '../errors.ts';
 import type { Asset, OperatorId, PairId } from '../model/ids.ts';
 import { counted } from '../model/counted.ts';
+import { tokenIn } from './access.ts';
 import { devnetOf, devnetOptions, parseCommand, print } from './arguments.ts';
 import { ApiError, NodeClient, type NodeAccess } from './client.ts';
 import { UsageError } from './devnet-file.ts';
@@ -214,7 +214,7 @@ export async function disclose(args: readonly string[], out: Output): Promise<nu
     recipient,
     reason,
   };
-  const client = new NodeClient(await accessOf(values), { timeoutMillis });
+  const client = new NodeClient(accessOf(values), { timeoutMillis });
   try {
     const { journal, ...written } = await writeDisclosures(client, file, job);
     const excerpts =
@@ -245,19 +245,19 @@ async function excerptOf(
   }
 }
 
-async function accessOf(values: {
+function accessOf(values: {
   readonly node?: string | undefined;
   readonly 'token-file'?: string | undefined;
   readonly operator?: string | undefined;
   readonly devnet?: string | undefined;
-}): Promise<NodeAccess> {
+}): NodeAccess {
   if (values.node !== undefined) {
     const tokenFile = values['token-file'];
     if (tokenFile === undefined) throw new UsageError(`--node needs --token-file.\n${usage}`);
     return {
       apiUrl: values.node.replace(/\/$/, ''),
       gatewayToken: '',
-      adminToken: (await readFile(tokenFile, 'utf8')).trim(),
+      adminToken: tokenIn(tokenFile),
     };
   }
   const { operators } = devnetOf(values);

@@ -1,9 +1,9 @@
 /** `tandem doctor`: store, chain and peers of a node compared, by the running node or on its stopped store. */
-import { readFileSync } from 'node:fs';
 import { connect } from '../chain/connect.ts';
 import { loadNetwork } from '../chain/network.ts';
 import { ChainPeers } from '../chain/peers.ts';
 import { RpcReader } from '../chain/rpc.ts';
+import { readCertificate } from '../channel/certificate.ts';
 import { createHttpsChannel } from '../channel/https.ts';
 import { helloOf } from '../compose.ts';
 import { systemClock, systemRandom } from '../engine/clock.ts';
@@ -83,8 +83,7 @@ async function offline({ config }: StaffNode): Promise<Diagnosis> {
   await caps.load(store);
   const channel = createHttpsChannel({
     operator: operator.id,
-    key: readFileSync(config.channel.keyFile, 'utf8'),
-    cert: readFileSync(config.channel.certFile, 'utf8'),
+    ...readCertificate(config.channel),
     peers,
     now: () => systemClock.now(),
   });

@@ -58,7 +58,8 @@ const commands: Readonly<Record<string, { readonly run: Command; readonly summar
   verify: { run: verify, summary: 'BUNDLE --network FILE --rpc URL   an evidence bundle against the chain alone' },
   audit: {
     run: audit,
-    summary: 'scan | positions | report | verify | fetch | answer   everything against the chain, with no node',
+    summary:
+      'scan | positions | report | verify | fetch | answer | sd-jwt   everything against the chain, with no node',
   },
   disclose: { run: disclose, summary: '--from A --to B --out FILE   an operator’s disclosure file, for an auditor' },
   request: {
@@ -117,8 +118,17 @@ export async function main(args: readonly string[], out: Output): Promise<number
       out.stderr.write(`tandem ${name}: ${error.message} (${error.code})\n`);
       return 1;
     }
-    throw error;
+    const file = fileFault(error);
+    if (file === undefined) throw error;
+    out.stderr.write(`tandem ${name}: ${file}\n`);
+    return 2;
   }
+}
+
+/** What a system call said of a file that the caller has named: the path is missing, no file, or not to be read. */
+function fileFault(error: unknown): string | undefined {
+  const { code, path, syscall, message } = error as NodeJS.ErrnoException;
+  return code === undefined || path === undefined || syscall === undefined ? undefined : message;
 }
 
 if (import.meta.main) process.exitCode = await main(process.argv.slice(2), process);

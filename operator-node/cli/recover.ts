@@ -4,6 +4,7 @@
  */
 import { existsSync, readFileSync, renameSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { z } from 'zod';
 import { Contract, JsonRpcProvider, Wallet, hexlify, randomBytes } from 'ethers';
 import { operatorRegistryAbi } from '../chain/abi.ts';
 import { loadNetwork } from '../chain/network.ts';
@@ -14,6 +15,7 @@ import type { Hex, UnixMillis } from '../model/ids.ts';
 import { isInUse } from '../recovery/lock.ts';
 import type { RecoveryStatus } from '../recovery/run.ts';
 import { recoveryOf, recoveryTable, type Recovery } from '../recovery/state.ts';
+import { readSecretFile } from '../secret-file.ts';
 import { openLevelStore } from '../store/level.ts';
 import { syncFolderNow, writeWholeText } from '../store/whole-file.ts';
 import { parseCommand, print } from './arguments.ts';
@@ -109,6 +111,21 @@ function nextKeys(keysFile: string, keys: Keys): Keys {
   return next;
 }
 
+/** @throws {TandemError} `config-invalid` */
+function controllerIn(file: string): string {
+  let found: unknown;
+  try {
+    found = parseJson(readSecretFile(file));
+  } catch (cause) {
+    throw new TandemError('config-invalid', `Cannot use the controller file ${file}: ${(cause as Error).message}`, {
+      cause,
+    });
+  }
+  const parsed = z.object({ controller: z.string().regex(/^0x[0-9a-fA-F]{64}$/) }).safeParse(found);
+  if (parsed.success) return parsed.data.controller;
+  throw new TandemError('config-invalid', `${file} has no "controller" of 0x and 64 hex digits.`);
+}
+
 /** New keys first on disk, then in the registry: a crash in between leaves both files, and the same again goes on. */
 async function rotate({ config }: StaffNode, controllerFile: string): Promise<Rotated> {
   if (await isInUse(config.dataDir)) {
@@ -121,8 +138,7 @@ async function rotate({ config }: StaffNode, controllerFile: string): Promise<Ro
   const keys = loadKeys(keysFile);
   const next = nextKeys(keysFile, keys);
   const kept = `${keysFile}.${addressOf(keys.signer).slice(2, 10)}`;
-  const { controller } = parseJson(readFileSync(controllerFile, 'utf8')) as { controller?: string };
-  if (controller === undefined) throw new UsageError(`${controllerFile} has no "controller".`);
+  const controller = controllerIn(controllerFile);
   const provider = new JsonRpcProvider(rpcUrls[0], undefined, {
     staticNetwork: true,
     polling: true,

@@ -112,7 +112,8 @@ function readArguments(args: readonly string[]): Arguments | 'help' {
   try {
     parsed = parseArgs({ args: [...args], options, allowPositionals: true });
   } catch (cause) {
-    throw new UsageError((cause as Error).message, { cause });
+    const [what = ''] = (cause as Error).message.split('. To specify a positional argument');
+    throw new UsageError(`${what}.`, { cause });
   }
   const { values, positionals } = parsed;
   if (values.help) return 'help';

@@ -8,11 +8,11 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { Interface, Wallet } from 'ethers';
 import { pairSettlementAbi } from '../../operator-node/chain/abi.ts';
 import { maskWords } from '../../operator-node/commitment/executed.ts';
+import { scriptArguments, wholeNumber } from '../arguments.ts';
 import { admitOperators, deployTandem } from '../contracts/deploy.ts';
 import { anvilBinary } from '../devnet/chain.ts';
 import { isCommitted, type BooksRequest, type MadeBatch } from './audit-books.ts';
@@ -23,15 +23,18 @@ const bar = { seconds: 120, mebibytes: 1_024 } as const;
 const secretOf = (number: number): string => `0x${number.toString(16).padStart(64, '0')}`;
 const deployer = '0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80';
 
-const { values } = parseArgs({
-  options: {
-    batches: { type: 'string', default: '1000' },
-    pairs: { type: 'string', default: '1000' },
-    threads: { type: 'string', default: '2' },
-    folder: { type: 'string' },
-  },
+const usage = `usage: node scripts/run.mjs scripts/bench/audit.ts [--batches N] [--pairs N] [--threads N] [--folder DIR]
+  --batches   that the scan reads (default 1000), each of --pairs pairs (default 1000)
+  --threads   of the scan (default 2)
+  --folder    keeps the files there`;
+const { values } = scriptArguments(usage, {
+  batches: { type: 'string', default: '1000' },
+  pairs: { type: 'string', default: '1000' },
+  threads: { type: 'string', default: '2' },
+  folder: { type: 'string' },
 });
-const [batches, pairs, threads] = [Number(values.batches), Number(values.pairs), Number(values.threads)];
+const count = (name: 'batches' | 'pairs' | 'threads'): number => wholeNumber(usage, name, values[name]);
+const [batches, pairs, threads] = [count('batches'), count('pairs'), count('threads')];
 
 const folder = values.folder ?? mkdtempSync(join(tmpdir(), 'tandem-bench-audit-'));
 

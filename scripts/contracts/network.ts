@@ -11,29 +11,29 @@
 import { Wallet } from 'ethers';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { parseJson } from '../../operator-node/json.ts';
 
+import { scriptArguments } from '../arguments.ts';
 import { admitOperators, deployTandem } from './deploy.ts';
 import { type Deployment, contractNames, networkFile, parseDeployment, readParameters } from './deployment.ts';
 import { handOver } from './hand-over.ts';
 import { type Finding, verifyDeployment } from './verify.ts';
 
-const { positionals, values } = parseArgs({
-  allowPositionals: true,
-  options: {
-    rpc: { type: 'string' },
-    parameters: { type: 'string' },
-    network: { type: 'string' },
-    dir: { type: 'string' },
-  },
-});
+const usage = `usage: network.ts deploy    --rpc URL --parameters FILE --dir DIR   contracts and founders
+       network.ts hand-over --rpc URL --dir DIR                     the founder gives its power up
+       network.ts verify    --rpc URL --network FILE [--parameters FILE]   (npm run verify-deployment -- …)`;
+const { positionals, values } = scriptArguments(
+  usage,
+  { rpc: { type: 'string' }, parameters: { type: 'string' }, network: { type: 'string' }, dir: { type: 'string' } },
+  1,
+);
 
-const usage = 'usage: network.ts deploy|hand-over|verify --rpc URL [--parameters FILE] [--dir DIR] [--network FILE]';
+/** It was called wrongly. */
+class UsageError extends Error {}
 
-function required(name: keyof typeof values): string {
+function required(name: 'rpc' | 'parameters' | 'network' | 'dir'): string {
   const value = values[name];
-  if (value === undefined) throw new Error(`--${name} is missing\n${usage}`);
+  if (value === undefined) throw new UsageError(`--${name} is missing.\n${usage}`);
   return value;
 }
 
@@ -101,10 +101,11 @@ async function verify(): Promise<void> {
 
 const commands: Readonly<Record<string, () => Promise<void>>> = { deploy, 'hand-over': giveUp, verify };
 try {
-  const command = commands[positionals[0] ?? ''];
-  if (command === undefined) throw new Error(usage);
+  const name = positionals[0] ?? '';
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (command === undefined) throw new UsageError(usage);
   await command();
 } catch (error) {
   console.error((error as Error).message);
-  process.exitCode = 1;
+  process.exitCode = error instanceof UsageError ? 2 : 1;
 }

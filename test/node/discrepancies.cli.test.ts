@@ -36,7 +36,7 @@ async function discrepancies(answer: readonly Discrepancy[], ...args: string[]) 
   });
   const dir = mkdtempSync(join(tmpdir(), 'tandem-discrepancies-'));
   folders.push(dir);
-  writeFileSync(join(dir, 'token'), adminToken);
+  writeFileSync(join(dir, 'token'), adminToken, { mode: 0o600 });
   let stdout = '';
   let stderr = '';
   const code = await main(['discrepancies', '--node', url, '--token-file', join(dir, 'token'), ...args], {

@@ -95,7 +95,7 @@ describe('tandem statement', () => {
   it('asks a node by its address, and writes to standard output', async () => {
     const { dir, url } = await devnet([]);
     const token = join(dir, 'token');
-    writeFileSync(token, `${adminToken}\n`);
+    writeFileSync(token, `${adminToken}\n`, { mode: 0o600 });
     const moments = ['--asset', 'SEK', '--from', '2026-11-01T12:00:00Z', '--to', '2026-11-01T13:00:00Z'];
     const args = ['--counterparty', '2', ...moments, '--node', url, '--token-file', token];
     expect(await tandem(...args)).toEqual({ code: 0, stdout: statementText, stderr: '' });

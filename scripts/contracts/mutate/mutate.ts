@@ -7,8 +7,8 @@
  */
 import { fork } from 'node:child_process';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 
+import { scriptArguments, wholeNumber } from '../../arguments.ts';
 import { mutantsOf } from './mutants.ts';
 import {
   type Count,
@@ -24,16 +24,19 @@ import {
 import { subjects } from './subjects.ts';
 import type { Job, Judged } from './worker.ts';
 
-const { values } = parseArgs({
-  options: {
-    workers: { type: 'string', default: '2' },
-    only: { type: 'string', multiple: true },
-    survivors: { type: 'boolean', default: false },
-    every: { type: 'string', default: '1' },
-  },
+const usage = `usage: npm run mutate -- [--only FILE …] [--every N] [--survivors] [--workers N]
+  --only       mutants of this contract alone
+  --every      every Nth mutant
+  --survivors  those that survived the last time
+  --workers    processes at once (default 2)`;
+const { values } = scriptArguments(usage, {
+  workers: { type: 'string', default: '2' },
+  only: { type: 'string', multiple: true },
+  survivors: { type: 'boolean', default: false },
+  every: { type: 'string', default: '1' },
 });
 const chosen = subjects.filter(({ file }) => values.only === undefined || values.only.includes(file));
-const every = Number(values.every);
+const every = wholeNumber(usage, 'every', values.every);
 const before = readReport();
 for (const { file } of chosen) {
   if (values.survivors && before.sources[file] !== hashOf(file)) {
