@@ -14,6 +14,8 @@ import {IOperatorRegistry} from "./interfaces/IOperatorRegistry.sol";
 contract AuditLog is IAuditLog, EIP712, Multicall {
     uint256 public constant MAX_NAME_BYTES = 64;
     uint64 public constant MAX_REQUESTS_LISTED = 1000;
+    /// @inheritdoc IAuditLog
+    uint64 public constant MAX_ENTRIES_APART = 65_536;
 
     bytes32 public constant REQUEST_TYPEHASH = keccak256(
         "Request(uint32 auditorId,uint32 operatorId,bytes32 digest,uint40 madeAt,uint40 due)"
@@ -64,12 +66,29 @@ contract AuditLog is IAuditLog, EIP712, Multicall {
 
     /// @inheritdoc IAuditLog
     function checkpoint(uint32 operatorId, uint64 entry, bytes32 journalHead) external onlyAccountOf(operatorId) {
+        _requireNotRetired(operatorId);
         uint64 last = _checkpoints[operatorId].entry;
         if (entry <= last) revert AuditLogCheckpointNotNewer(operatorId, last, entry);
+        if (entry - last > MAX_ENTRIES_APART) revert AuditLogCheckpointTooFar(operatorId, last, entry);
 
         _checkpoints[operatorId] = Checkpoint(entry, uint40(block.timestamp), journalHead);
 
         emit JournalCheckpoint(operatorId, entry, journalHead);
+    }
+
+    /// @inheritdoc IAuditLog
+    function disownHeads(uint32 operatorId, uint64 entry) external {
+        // No check of the id: operator 0, which is what a stranger controls, has no head that could be disowned.
+        if (REGISTRY.operatorByController(msg.sender) != operatorId) {
+            revert AuditLogNotController(operatorId, msg.sender);
+        }
+        _requireNotRetired(operatorId);
+        uint64 last = _checkpoints[operatorId].entry;
+        if (entry >= last) revert AuditLogNothingToDisown(operatorId, last, entry);
+
+        _checkpoints[operatorId] = Checkpoint(entry, uint40(block.timestamp), bytes32(0));
+
+        emit JournalHeadsDisowned(operatorId, last, entry);
     }
 
     // ------------------------------------------------------------------ auditors
@@ -320,6 +339,12 @@ contract AuditLog is IAuditLog, EIP712, Multicall {
     }
 
     // ------------------------------------------------------------------ guards
+
+    function _requireNotRetired(uint32 operatorId) private view {
+        if (REGISTRY.statusOf(operatorId) == IOperatorRegistry.OperatorStatus.Retired) {
+            revert AuditLogOperatorRetired(operatorId);
+        }
+    }
 
     function _admitted(uint32 auditorId) private view returns (Auditor storage found) {
         found = _auditors[auditorId];

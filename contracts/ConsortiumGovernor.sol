@@ -29,7 +29,22 @@ contract ConsortiumGovernor is IConsortiumGovernor, GovernorTimelockControl {
         uint32 forVotes;
         uint32 abstainVotes;
         uint32 memberForVotes;
-        mapping(uint32 operatorId => bool) hasVoted;
+        mapping(uint32 operatorId => Ballot) ballots;
+    }
+
+    /// @dev What the vote of an operator counts for; neither if it abstained or has no vote but as a member.
+    enum Ballot {
+        None,
+        Against,
+        For,
+        Neither
+    }
+
+    /// @param until Last second at which support does not count.
+    /// @param length How long that was, in seconds.
+    struct Pause {
+        uint40 until;
+        uint32 length;
     }
 
     uint32 public constant LEAST_VOTING_PERIOD_SECONDS = 1 minutes;
@@ -44,6 +59,8 @@ contract ConsortiumGovernor is IConsortiumGovernor, GovernorTimelockControl {
 
     mapping(uint256 proposalId => Tally) private _tallies;
     mapping(uint32 operatorId => Emergency) private _emergencies;
+    /// @dev Of those whose emergency was rejected, but for the latest: that follows from its vote.
+    mapping(uint32 operatorId => mapping(uint32 supporter => Pause)) private _pauses;
 
     constructor(
         IOperatorRegistry registry,
@@ -70,11 +87,15 @@ contract ConsortiumGovernor is IConsortiumGovernor, GovernorTimelockControl {
     /// @inheritdoc IConsortiumGovernor
     function supportEmergency(uint32 operatorId) external returns (uint256 proposalId) {
         uint32 supporter = _operatorOf(msg.sender);
-        IOperatorRegistry.OperatorStatus status = REGISTRY.statusOf(supporter);
+        IOperatorRegistry.OperatorStatus status = _statusOf(supporter);
         if (status != IOperatorRegistry.OperatorStatus.Active) revert ConsortiumGovernorNotActive(supporter, status);
         if (supporter == operatorId) revert ConsortiumGovernorOwnEmergency(operatorId);
         Emergency storage emergency = _emergencies[operatorId];
         _requireVoteEnded(operatorId, emergency.proposalId);
+        (uint256 pausedUntil, ) = _pauseOf(operatorId, supporter);
+        if (block.timestamp <= pausedUntil) {
+            revert ConsortiumGovernorSupportPaused(operatorId, supporter, pausedUntil);
+        }
         bool standing = emergency.supporter != 0 && block.timestamp <= emergency.supportedUntil;
         if (standing && emergency.supporter == supporter) {
             revert ConsortiumGovernorAlreadySupported(operatorId, supporter, emergency.supportedUntil);
@@ -82,7 +103,7 @@ contract ConsortiumGovernor is IConsortiumGovernor, GovernorTimelockControl {
         uint40 until = uint40(block.timestamp) + EMERGENCY_SECONDS;
 
         // Support of an operator that is Active no more does not count; the new one takes its place.
-        if (!standing || !REGISTRY.isActive(emergency.supporter)) {
+        if (!standing || _statusOf(emergency.supporter) != IOperatorRegistry.OperatorStatus.Active) {
             emergency.supporter = supporter;
             emergency.supportedUntil = until;
 
@@ -91,9 +112,13 @@ contract ConsortiumGovernor is IConsortiumGovernor, GovernorTimelockControl {
         }
 
         uint32 first = emergency.supporter;
+        _keepPause(operatorId, emergency.firstSupporter);
+        _keepPause(operatorId, emergency.secondSupporter);
         emergency.supporter = 0;
         emergency.supportedUntil = 0;
         ++emergency.count;
+        emergency.firstSupporter = first;
+        emergency.secondSupporter = supporter;
         REGISTRY.suspendForEmergency(operatorId, until);
         proposalId = _proposeSuspension(operatorId, emergency.count);
         emergency.proposalId = proposalId;
@@ -125,6 +150,39 @@ contract ConsortiumGovernor is IConsortiumGovernor, GovernorTimelockControl {
         if (clock() <= deadline) revert ConsortiumGovernorVoteNotEnded(operatorId, proposalId, deadline);
     }
 
+    function _keepPause(uint32 operatorId, uint32 supporter) private {
+        (uint256 until, uint256 length) = _pauseOf(operatorId, supporter);
+        _pauses[operatorId][supporter] = Pause(uint40(until), uint32(length));
+    }
+
+    /// @dev What is kept, unless this is one of the two whose emergency was rejected since: then it began when that vote ended.
+    function _pauseOf(uint32 operatorId, uint32 supporter) private view returns (uint256 until, uint256 length) {
+        Pause storage kept = _pauses[operatorId][supporter];
+        Emergency storage latest = _emergencies[operatorId];
+        (until, length) = (kept.until, kept.length);
+        if (supporter == latest.firstSupporter || supporter == latest.secondSupporter) {
+            uint256 deadline = _rejectedAt(operatorId, latest.proposalId);
+            if (deadline != 0) {
+                length = length == 0 ? votingDelay() + votingPeriod() : 2 * length;
+                if (length > MOST_PERIOD_SECONDS) length = MOST_PERIOD_SECONDS;
+                until = deadline + length;
+            }
+        }
+    }
+
+    /// @dev The end of a vote with more against it than for it, the suspended operator's own vote aside; 0 of any other. Of
+    /// voters who are silent nobody knows what they think; and what passed by the members that are suspended was not rejected,
+    /// whatever the voters said.
+    function _rejectedAt(uint32 operatorId, uint256 proposalId) private view returns (uint256 deadline) {
+        deadline = proposalDeadline(proposalId);
+        Tally storage tally = _tallies[proposalId];
+        (uint256 against, uint256 inFavour) = (tally.againstVotes, tally.forVotes);
+        Ballot own = tally.ballots[operatorId];
+        if (own == Ballot.Against) --against;
+        if (own == Ballot.For) --inFavour;
+        if (block.timestamp <= deadline || against <= inFavour || _quorumReached(proposalId)) return 0;
+    }
+
     // ------------------------------------------------------------------ proposals and votes, by operator
 
     /// @notice By the controller of an operator that is not retired.
@@ -135,7 +193,7 @@ contract ConsortiumGovernor is IConsortiumGovernor, GovernorTimelockControl {
         string memory description
     ) public override returns (uint256) {
         uint32 operatorId = _operatorOf(msg.sender);
-        IOperatorRegistry.OperatorStatus status = REGISTRY.statusOf(operatorId);
+        IOperatorRegistry.OperatorStatus status = _statusOf(operatorId);
         if (status == IOperatorRegistry.OperatorStatus.Retired) revert ConsortiumGovernorNotActive(operatorId, status);
         if (!_isValidDescriptionForProposer(msg.sender, description)) revert GovernorRestrictedProposer(msg.sender);
 
@@ -166,10 +224,10 @@ contract ConsortiumGovernor is IConsortiumGovernor, GovernorTimelockControl {
             revert ConsortiumGovernorNoStanding(operatorId, snapshot);
         }
         Tally storage tally = _tallies[proposalId];
-        if (tally.hasVoted[operatorId]) revert GovernorAlreadyCastVote(voter);
+        if (tally.ballots[operatorId] != Ballot.None) revert GovernorAlreadyCastVote(voter);
         if (support > uint8(type(Support).max)) revert GovernorInvalidVoteType();
 
-        tally.hasVoted[operatorId] = true;
+        tally.ballots[operatorId] = weight == 0 ? Ballot.Neither : Ballot(support + 1);
         if (support == uint8(Support.Against)) tally.againstVotes += uint32(weight);
         if (support == uint8(Support.Abstain)) tally.abstainVotes += uint32(weight);
         if (support == uint8(Support.For)) {
@@ -214,6 +272,11 @@ contract ConsortiumGovernor is IConsortiumGovernor, GovernorTimelockControl {
     }
 
     /// @inheritdoc IConsortiumGovernor
+    function supportPausedUntil(uint32 operatorId, uint32 supporter) external view returns (uint256 until) {
+        (until, ) = _pauseOf(operatorId, supporter);
+    }
+
+    /// @inheritdoc IConsortiumGovernor
     function proposalVotes(
         uint256 proposalId
     ) external view returns (uint256 againstVotes, uint256 forVotes, uint256 abstainVotes, uint256 memberForVotes) {
@@ -223,7 +286,7 @@ contract ConsortiumGovernor is IConsortiumGovernor, GovernorTimelockControl {
 
     /// @inheritdoc IGovernor
     function hasVoted(uint256 proposalId, address account) external view returns (bool) {
-        return _tallies[proposalId].hasVoted[_operatorAt(account)];
+        return _tallies[proposalId].ballots[_operatorAt(account)] != Ballot.None;
     }
 
     /// @notice Votes for a proposal that let it pass: more than half of the voters of that second.
@@ -267,6 +330,10 @@ contract ConsortiumGovernor is IConsortiumGovernor, GovernorTimelockControl {
     }
 
     // ------------------------------------------------------------------ guards
+
+    function _statusOf(uint32 operatorId) private view returns (IOperatorRegistry.OperatorStatus) {
+        return REGISTRY.statusOf(operatorId);
+    }
 
     function _operatorOf(address controller) private view returns (uint32 operatorId) {
         operatorId = REGISTRY.operatorByController(controller);

@@ -50,8 +50,6 @@ contract OperatorRegistry is IOperatorRegistry, Ownable2Step, Multicall {
 
     mapping(uint32 operatorId => Entry) private _entries;
     mapping(bytes32 handleHash => uint32 operatorId) private _idByHandle;
-    /// @dev Never cleared: a pin that was one operator's is never another's.
-    mapping(bytes32 pin => uint32 operatorId) private _idByPin;
     mapping(address controller => uint32 operatorId) private _idByController;
     /// @dev `Standing` of each operator, and how many are `Voter` and not `None`, by timestamp.
     mapping(uint32 operatorId => Checkpoints.Trace208) private _standings;
@@ -76,6 +74,16 @@ contract OperatorRegistry is IOperatorRegistry, Ownable2Step, Multicall {
         _;
     }
 
+    /// @dev For what an operator does that goes on; a retired one only takes keys out of use.
+    modifier onlyControllerInOffice(uint32 operatorId) {
+        Entry storage entry = _known(operatorId);
+        if (msg.sender != entry.controller) {
+            revert OperatorRegistryNotController(operatorId, entry.controller, msg.sender);
+        }
+        _requireNotRetired(operatorId, entry);
+        _;
+    }
+
     /// @param authority The one that founds the consortium, until it hands over: it does what the authority may do.
     constructor(address authority, uint32 maxWindowSeconds, Finality memory initialFinality) Ownable(authority) {
         _setMaxWindow(maxWindowSeconds);
@@ -95,9 +103,7 @@ contract OperatorRegistry is IOperatorRegistry, Ownable2Step, Multicall {
     ) external onlyOwner returns (uint32 operatorId) {
         operatorId = operatorCount + 1;
         bytes32 handleHash = keccak256(bytes(handle));
-        if (bytes(handle).length == 0 || bytes(handle).length > MAX_HANDLE_BYTES) {
-            revert OperatorRegistryInvalidHandle(operatorId, handle);
-        }
+        if (!_isPrintable(handle, MAX_HANDLE_BYTES)) revert OperatorRegistryInvalidHandle(operatorId, handle);
         if (_idByHandle[handleHash] != 0) {
             revert OperatorRegistryHandleTaken(operatorId, handle, _idByHandle[handleHash]);
         }
@@ -105,10 +111,10 @@ contract OperatorRegistry is IOperatorRegistry, Ownable2Step, Multicall {
         _checkAccount(operatorId, account);
         _checkSigner(operatorId, signer);
         _checkEndpoint(operatorId, endpoint);
+        _checkPin(operatorId, pin);
 
         operatorCount = operatorId;
         _idByHandle[handleHash] = operatorId;
-        _claimPin(operatorId, pin);
         Entry storage entry = _entries[operatorId];
         entry.status = OperatorStatus.Active;
         entry.handle = handle;
@@ -223,7 +229,7 @@ contract OperatorRegistry is IOperatorRegistry, Ownable2Step, Multicall {
     // ------------------------------------------------------------------ by the operator's controller
 
     /// @inheritdoc IOperatorRegistry
-    function proposeController(uint32 operatorId, address newController) external onlyController(operatorId) {
+    function proposeController(uint32 operatorId, address newController) external onlyControllerInOffice(operatorId) {
         _entries[operatorId].pendingController = newController;
 
         emit OperatorControllerProposed(operatorId, newController);
@@ -235,6 +241,7 @@ contract OperatorRegistry is IOperatorRegistry, Ownable2Step, Multicall {
         if (msg.sender != entry.pendingController) {
             revert OperatorRegistryNotPendingController(operatorId, entry.pendingController, msg.sender);
         }
+        _requireNotRetired(operatorId, entry);
         _checkController(operatorId, msg.sender);
 
         address previous = entry.controller;
@@ -252,7 +259,7 @@ contract OperatorRegistry is IOperatorRegistry, Ownable2Step, Multicall {
         Entry storage entry = _entries[operatorId];
         _checkAccount(operatorId, newAccount);
         if (newAccount == entry.account) revert OperatorRegistrySameKey(operatorId, KeyKind.Account);
-        _checkOverlap(operatorId, overlapUntil);
+        _checkOverlap(operatorId, entry, overlapUntil);
 
         address previous = entry.account;
         entry.account = newAccount;
@@ -272,7 +279,7 @@ contract OperatorRegistry is IOperatorRegistry, Ownable2Step, Multicall {
         _checkSigner(operatorId, newSigner);
         bytes memory previous = entry.signer;
         if (keccak256(newSigner) == keccak256(previous)) revert OperatorRegistrySameKey(operatorId, KeyKind.Signer);
-        _checkOverlap(operatorId, overlapUntil);
+        _checkOverlap(operatorId, entry, overlapUntil);
 
         entry.signer = newSigner;
         entry.previousSigner = overlapUntil == 0 ? bytes("") : previous;
@@ -285,8 +292,8 @@ contract OperatorRegistry is IOperatorRegistry, Ownable2Step, Multicall {
     function rotatePin(uint32 operatorId, bytes32 newPin, uint40 overlapUntil) external onlyController(operatorId) {
         Entry storage entry = _entries[operatorId];
         if (newPin == entry.pin) revert OperatorRegistrySameKey(operatorId, KeyKind.Pin);
-        _claimPin(operatorId, newPin);
-        _checkOverlap(operatorId, overlapUntil);
+        _checkPin(operatorId, newPin);
+        _checkOverlap(operatorId, entry, overlapUntil);
 
         bytes32 previous = entry.pin;
         entry.pin = newPin;
@@ -298,9 +305,8 @@ contract OperatorRegistry is IOperatorRegistry, Ownable2Step, Multicall {
     }
 
     /// @inheritdoc IOperatorRegistry
-    function setNextPin(uint32 operatorId, bytes32 nextPin) external onlyController(operatorId) {
+    function setNextPin(uint32 operatorId, bytes32 nextPin) external onlyControllerInOffice(operatorId) {
         if (nextPin == _entries[operatorId].pin) revert OperatorRegistrySameKey(operatorId, KeyKind.Pin);
-        if (nextPin != bytes32(0)) _claimPin(operatorId, nextPin);
 
         _entries[operatorId].nextPin = nextPin;
 
@@ -333,7 +339,7 @@ contract OperatorRegistry is IOperatorRegistry, Ownable2Step, Multicall {
     }
 
     /// @inheritdoc IOperatorRegistry
-    function setEndpoint(uint32 operatorId, string calldata endpoint) external onlyController(operatorId) {
+    function setEndpoint(uint32 operatorId, string calldata endpoint) external onlyControllerInOffice(operatorId) {
         _checkEndpoint(operatorId, endpoint);
 
         _entries[operatorId].endpoint = endpoint;
@@ -370,11 +376,6 @@ contract OperatorRegistry is IOperatorRegistry, Ownable2Step, Multicall {
     /// @inheritdoc IOperatorRegistry
     function operatorByHandle(string calldata handle) external view returns (uint32) {
         return _idByHandle[keccak256(bytes(handle))];
-    }
-
-    /// @inheritdoc IOperatorRegistry
-    function operatorByPin(bytes32 pin) external view returns (uint32) {
-        return _idByPin[pin];
     }
 
     /// @inheritdoc IOperatorRegistry
@@ -444,6 +445,10 @@ contract OperatorRegistry is IOperatorRegistry, Ownable2Step, Multicall {
     function _known(uint32 operatorId) private view returns (Entry storage entry) {
         entry = _entries[operatorId];
         if (entry.status == OperatorStatus.Unknown) revert OperatorRegistryUnknownOperator(operatorId);
+    }
+
+    function _requireNotRetired(uint32 operatorId, Entry storage entry) private view {
+        if (entry.status == OperatorStatus.Retired) revert OperatorRegistryRetired(operatorId);
     }
 
     function _requireStatus(uint32 operatorId, OperatorStatus expected, OperatorStatus actual) private pure {
@@ -526,23 +531,31 @@ contract OperatorRegistry is IOperatorRegistry, Ownable2Step, Multicall {
     }
 
     function _checkEndpoint(uint32 operatorId, string calldata endpoint) private pure {
-        if (bytes(endpoint).length == 0 || bytes(endpoint).length > MAX_ENDPOINT_BYTES) {
-            revert OperatorRegistryInvalidEndpoint(operatorId, endpoint);
-        }
+        if (!_isPrintable(endpoint, MAX_ENDPOINT_BYTES)) revert OperatorRegistryInvalidEndpoint(operatorId, endpoint);
     }
 
-    function _checkOverlap(uint32 operatorId, uint40 until) private view {
+    /// @dev 1 to `most` characters of printable ASCII: what any reader of the chain can decode and show.
+    function _isPrintable(string calldata text, uint256 most) private pure returns (bool) {
+        bytes calldata characters = bytes(text);
+        if (characters.length == 0 || characters.length > most) return false;
+        for (uint256 i = 0; i < characters.length; ++i) {
+            if (characters[i] < 0x20 || characters[i] > 0x7e) return false;
+        }
+        return true;
+    }
+
+    /// @dev No look at the pins of others: whoever names somebody else's lets that key speak for it, and nobody more.
+    function _checkPin(uint32 operatorId, bytes32 pin) private pure {
+        if (pin == bytes32(0)) revert OperatorRegistryInvalidPin(operatorId, pin);
+    }
+
+    function _checkOverlap(uint32 operatorId, Entry storage entry, uint40 until) private view {
+        if (until == 0) return;
+        _requireNotRetired(operatorId, entry);
         uint256 latest = block.timestamp + MAX_OVERLAP_SECONDS;
-        if (until != 0 && (until < block.timestamp || until > latest)) {
+        if (until < block.timestamp || until > latest) {
             revert OperatorRegistryOverlapOutOfRange(operatorId, until, block.timestamp, latest);
         }
-    }
-
-    function _claimPin(uint32 operatorId, bytes32 pin) private {
-        if (pin == bytes32(0)) revert OperatorRegistryInvalidPin(operatorId, pin);
-        uint32 holder = _idByPin[pin];
-        if (holder != 0 && holder != operatorId) revert OperatorRegistryPinTaken(operatorId, pin, holder);
-        _idByPin[pin] = operatorId;
     }
 
     function _setMaxWindow(uint32 seconds_) private {

@@ -19,8 +19,13 @@ import {IOperatorRegistry} from "./IOperatorRegistry.sol";
 ///
 /// A statement is anchored once for its two operators, and discharged once by each that was owed.
 ///
-/// Who may call: `checkpoint` and `answer` the account of that operator, whatever its status; `requestDisclosure` an
-/// admitted auditor; `releaseRequest` the authority over the auditor that signed; `anchorStatement` and `discharge` anyone,
+/// Heads of a journal are at most `MAX_ENTRIES_APART` entries apart, so that no call of an account in the wrong hands runs
+/// away from the journal. Whoever has the account can still call again and again: the controller, once it has rotated that
+/// account, disowns what was anchored with it. Nothing is taken back in silence: the disowned heads stay in the log, they
+/// vouch for nothing from then on, and what is anchored in their place is as young as its block.
+///
+/// Who may call: `checkpoint` the account of that operator until it is retired, and `disownHeads` its controller; `answer`
+/// its account, whatever its status; `requestDisclosure` an admitted auditor; `releaseRequest` the authority over the auditor that signed; `anchorStatement` and `discharge` anyone,
 /// with the operators' signatures; auditors are admitted and dismissed by the authority over the registry.
 ///
 /// Signatures are EIP-712, domain `{name: "Tandem audit log", version: "1", chainId, verifyingContract}`, types
@@ -60,8 +65,9 @@ interface IAuditLog {
         bytes32 answer;
     }
 
-    /// @param entry Number of the journal's entry, from 1.
-    /// @param head The journal's head after that entry.
+    /// @param entry Number of the journal's entry, from 1. The next head is of a later one.
+    /// @param timestamp When it was anchored, or when what came after it was disowned.
+    /// @param head The journal's head after that entry; zero where nothing was anchored since heads were disowned.
     struct Checkpoint {
         uint64 entry;
         uint40 timestamp;
@@ -78,6 +84,8 @@ interface IAuditLog {
     }
 
     event JournalCheckpoint(uint32 indexed operatorId, uint64 entry, bytes32 journalHead);
+    /// @notice The heads of entries later than `entry`, up to that of `last`, are not of this operator's journal.
+    event JournalHeadsDisowned(uint32 indexed operatorId, uint64 last, uint64 entry);
     event AuditorAdmitted(uint32 indexed auditorId, address account, address authority, string name);
     event AuditorDismissed(uint32 indexed auditorId);
     event AuditorAccountRotated(uint32 indexed auditorId, address previousAccount, address account);
@@ -103,7 +111,13 @@ interface IAuditLog {
     error AuditLogNotAuthority(address expected, address actual);
     error AuditLogNotOperatorAccount(uint32 operatorId, address actual);
     error AuditLogUnknownOperator(uint32 operatorId);
+    /// @notice A journal ends when its operator is retired: the last head comes before that.
+    error AuditLogOperatorRetired(uint32 operatorId);
     error AuditLogCheckpointNotNewer(uint32 operatorId, uint64 last, uint64 actual);
+    /// @notice More than `MAX_ENTRIES_APART` after the last one: heads in between come first.
+    error AuditLogCheckpointTooFar(uint32 operatorId, uint64 last, uint64 actual);
+    error AuditLogNotController(uint32 operatorId, address actual);
+    error AuditLogNothingToDisown(uint32 operatorId, uint64 last, uint64 actual);
     error AuditLogInvalidName(string name);
     error AuditLogInvalidAccount(address account);
     error AuditLogAccountTaken(address account, uint32 holder);
@@ -125,9 +139,14 @@ interface IAuditLog {
     error AuditLogUnknownStatement(bytes32 statementDigest, uint32 operatorId);
     error AuditLogAlreadyDischarged(bytes32 statementDigest, uint32 payee, bytes32 discharged, bytes32 actual);
 
-    /// @notice Anchors the head of an operator's journal. Refused: a caller that is not its account; an entry that is not
-    /// later than the last one.
+    /// @notice Anchors the head of an operator's journal. Refused, in this order: a caller that is not its account; an
+    /// operator that is retired; an entry that is not later than the last one, or more than `MAX_ENTRIES_APART` later.
     function checkpoint(uint32 operatorId, uint64 entry, bytes32 journalHead) external;
+
+    /// @notice By the operator's controller: the heads that are anchored of entries later than `entry` are not of its
+    /// journal, which goes on after that entry. Refused, in this order: another caller; an operator that is retired; an
+    /// entry that is not before the last one.
+    function disownHeads(uint32 operatorId, uint64 entry) external;
 
     /// @notice By the authority over the registry. Refused, in this order: another caller; a name of 0 or more than 64
     /// bytes; an account that is zero or another auditor's.
@@ -180,6 +199,9 @@ interface IAuditLog {
         bytes32 referenceDigest,
         bytes calldata signature
     ) external;
+
+    /// @notice How far two heads of a journal can be apart.
+    function MAX_ENTRIES_APART() external view returns (uint64);
 
     function lastCheckpoint(uint32 operatorId) external view returns (Checkpoint memory);
 

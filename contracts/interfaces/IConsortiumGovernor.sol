@@ -24,6 +24,11 @@ import {IOperatorRegistry} from "./IOperatorRegistry.sol";
 /// at least as long as a vote with its delays, and opens the vote on confirming it. Support lasts as long. The target can
 /// be suspended so again only when that vote has ended.
 ///
+/// An emergency is *rejected* when its vote did not pass and had more against it than for it, the target's own vote aside:
+/// then neither of its two supporters counts against that operator for a time, which begins with the end of the vote. It is
+/// the length of a vote (`votingDelay` and `votingPeriod`), twice as long after each further rejected emergency of theirs
+/// against the same operator, and never more than 30 days. Silence rejects nothing: who finds an emergency wrong votes against.
+///
 /// Assumed of outside parts: the registry tells the truth about controllers and standings, and its guardian is this.
 interface IConsortiumGovernor {
     /// @param votingDelaySeconds From proposal to snapshot.
@@ -40,11 +45,15 @@ interface IConsortiumGovernor {
     /// @param supporter The operator whose support stands alone; 0 if none.
     /// @param supportedUntil Last second at which that support counts.
     /// @param count Emergency suspensions of this operator so far.
+    /// @param firstSupporter Of the latest one; 0 if there was none.
+    /// @param secondSupporter Of the latest one; 0 if there was none.
     /// @param proposalId The vote that the latest one opened; 0 if there was none.
     struct Emergency {
         uint32 supporter;
         uint40 supportedUntil;
         uint32 count;
+        uint32 firstSupporter;
+        uint32 secondSupporter;
         uint256 proposalId;
     }
 
@@ -64,6 +73,8 @@ interface IConsortiumGovernor {
     error ConsortiumGovernorNotActive(uint32 operatorId, IOperatorRegistry.OperatorStatus actual);
     error ConsortiumGovernorOwnEmergency(uint32 operatorId);
     error ConsortiumGovernorAlreadySupported(uint32 operatorId, uint32 supporter, uint40 until);
+    /// @notice The latest emergency of this operator that it supported was rejected.
+    error ConsortiumGovernorSupportPaused(uint32 operatorId, uint32 supporter, uint256 until);
     error ConsortiumGovernorVoteNotEnded(uint32 operatorId, uint256 proposalId, uint256 deadline);
     error ConsortiumGovernorPeriodOutOfRange(uint256 least, uint256 most, uint256 actual);
     error ConsortiumGovernorEmergencyTooShort(uint256 least, uint256 actual);
@@ -72,12 +83,16 @@ interface IConsortiumGovernor {
 
     /// @notice By the controller of an Active operator: says that another one must be suspended at once. The first to say so
     /// is remembered; the second suspends. Refused, in this order: a caller that controls no operator; an operator that is
-    /// not Active; one that means itself; an operator on which the vote of its latest emergency has not ended; support that
-    /// stands already; what the registry refuses.
+    /// not Active; one that means itself; an operator on which the vote of its latest emergency has not ended; one whose
+    /// support against that operator does not count now; support that stands already; what the registry refuses.
     /// @return proposalId The vote on confirming it, or 0 if this was the first support.
     function supportEmergency(uint32 operatorId) external returns (uint256 proposalId);
 
     function emergencyOf(uint32 operatorId) external view returns (Emergency memory);
+
+    /// @notice Last second, past or not, at which this one's support against that operator does not count; 0 if there was
+    /// none.
+    function supportPausedUntil(uint32 operatorId, uint32 supporter) external view returns (uint256);
 
     /// @notice Votes of the voters, and for-votes of all members, those with a vote included.
     function proposalVotes(

@@ -22,8 +22,13 @@ pragma solidity 0.8.37;
 ///
 /// Who may call: the *authority* (the contract's owner, through which the consortium decides) changes status and
 /// parameters, and gives an operator that lost its controller a new one; the *guardian*, named by the authority, suspends
-/// for an emergency; the *controller* of an operator changes that operator's keys, pins and endpoint, whatever its status.
-/// Nobody else changes an operator's keys. A controller is one operator's at a time.
+/// for an emergency; the *controller* of an operator changes that operator's keys, pins and endpoint. Once it is retired, its
+/// controller takes keys out of use and does nothing else: it ends overlaps, and rotates without one. Nobody else changes
+/// an operator's keys. A controller is one operator's at a time.
+///
+/// A pin belongs to nobody: two operators may name the same one, and naming it gives no power over it. On the secure
+/// channel a key may connect that is a pin of any operator that may, and it speaks for the operator that a request names
+/// if it is a pin of *that* operator.
 ///
 /// Keys overlap when a rotation asks for it: the replaced key stays valid until and including a timestamp, at most
 /// `MAX_OVERLAP_SECONDS` away, unless the controller ends the overlap before. At most two keys of a kind are valid at a
@@ -69,7 +74,7 @@ interface IOperatorRegistry {
     }
 
     /// @notice All that is known of one operator.
-    /// @param handle Unique name, 1–32 bytes, never changed.
+    /// @param handle Unique name, 1–32 characters of printable ASCII, never changed.
     /// @param controller Cold key or multisig: rotates the others.
     /// @param pendingController Proposed by the controller, becomes controller when it accepts; zero if none.
     /// @param account Hot key: sends decisions and attestations.
@@ -79,7 +84,7 @@ interface IOperatorRegistry {
     /// @param pin SHA-256 of the SubjectPublicKeyInfo of the operator's TLS key.
     /// @param nextPin A second pin, valid too, that the operator means to use next; zero if none.
     /// @param previousPin Valid too until and including `previousPinUntil`; zero if none.
-    /// @param endpoint URL of the operator's secure channel, 1–256 bytes.
+    /// @param endpoint URL of the operator's secure channel, 1–256 characters of printable ASCII.
     /// @param emergencyUntil Last second of its latest emergency suspension, past or not; 0 if none, or if it was ended.
     struct Operator {
         OperatorStatus status;
@@ -137,6 +142,8 @@ interface IOperatorRegistry {
     event GuardianChanged(address previousGuardian, address guardian);
 
     error OperatorRegistryUnknownOperator(uint32 operatorId);
+    /// @notice The controller of a retired operator ends overlaps and rotates without one, and nothing else.
+    error OperatorRegistryRetired(uint32 operatorId);
     error OperatorRegistryUnexpectedStatus(uint32 operatorId, OperatorStatus expected, OperatorStatus actual);
     error OperatorRegistryNotController(uint32 operatorId, address expected, address actual);
     error OperatorRegistryNotPendingController(uint32 operatorId, address expected, address actual);
@@ -150,6 +157,7 @@ interface IOperatorRegistry {
     error OperatorRegistryEmergencyOutOfRange(uint32 operatorId, uint40 until, uint256 earliest, uint256 latest);
     /// @notice Standings are known of the past only: those of this second can still change.
     error OperatorRegistryFutureLookup(uint256 timepoint, uint256 timestamp);
+    /// @notice None, longer than `MAX_HANDLE_BYTES`, or with a byte that is not printable ASCII.
     error OperatorRegistryInvalidHandle(uint32 operatorId, string handle);
     error OperatorRegistryHandleTaken(uint32 operatorId, string handle, uint32 holder);
     error OperatorRegistryInvalidController(uint32 operatorId, address controller);
@@ -157,8 +165,7 @@ interface IOperatorRegistry {
     /// @notice Shorter than 20 bytes or longer than `MAX_SIGNER_BYTES`.
     error OperatorRegistryInvalidSigner(uint32 operatorId, bytes signer);
     error OperatorRegistryInvalidPin(uint32 operatorId, bytes32 pin);
-    /// @notice A pin names one operator for ever, so that no operator can pass for another on the secure channel.
-    error OperatorRegistryPinTaken(uint32 operatorId, bytes32 pin, uint32 holder);
+    /// @notice None, longer than `MAX_ENDPOINT_BYTES`, or with a byte that is not printable ASCII.
     error OperatorRegistryInvalidEndpoint(uint32 operatorId, string endpoint);
     /// @notice A rotation to the key that is already the current one.
     error OperatorRegistrySameKey(uint32 operatorId, KeyKind kind);
@@ -211,6 +218,7 @@ interface IOperatorRegistry {
     function suspendForEmergency(uint32 operatorId, uint40 until) external;
 
     // ------------------------------------------------------------------ by the operator's controller
+    // Of a retired operator: `endOverlap`, and the rotations of account, signer and pin without overlap.
 
     /// @notice First step of a controller's rotation; zero withdraws the proposal.
     function proposeController(uint32 operatorId, address newController) external;
@@ -245,9 +253,6 @@ interface IOperatorRegistry {
 
     /// @notice The operator of that handle, or 0.
     function operatorByHandle(string calldata handle) external view returns (uint32);
-
-    /// @notice The operator that this pin belongs or ever belonged to, or 0; whether it counts now is in `operator`.
-    function operatorByPin(bytes32 pin) external view returns (uint32);
 
     /// @notice The operator that this address controls now, or 0.
     function operatorByController(address controller) external view returns (uint32);

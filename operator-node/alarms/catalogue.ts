@@ -109,6 +109,13 @@ export const alarmCatalogue = {
     text: 'The chain has a head of this operator’s journal that the journal does not hold.',
     remedy: 'Somebody else has the account key, or the store is behind: docs/operations.md, After a halt.',
   },
+  'own-journal-heads-disowned': {
+    kind: 'event',
+    severity: 'critical',
+    text: 'This operator’s controller has disowned heads on chain that this journal holds.',
+    remedy:
+      'Ask who has the controller. By mistake: entries since are anchored anew and count as written now. Otherwise it is stolen.',
+  },
   'unknown-statement-on-chain': {
     kind: 'event',
     severity: 'critical',

@@ -169,12 +169,8 @@ export const operatorRegistryAbi = [
     type: 'error',
   },
   {
-    inputs: [
-      { internalType: 'uint32', name: 'operatorId', type: 'uint32' },
-      { internalType: 'bytes32', name: 'pin', type: 'bytes32' },
-      { internalType: 'uint32', name: 'holder', type: 'uint32' },
-    ],
-    name: 'OperatorRegistryPinTaken',
+    inputs: [{ internalType: 'uint32', name: 'operatorId', type: 'uint32' }],
+    name: 'OperatorRegistryRetired',
     type: 'error',
   },
   {
@@ -584,13 +580,6 @@ export const operatorRegistryAbi = [
   {
     inputs: [{ internalType: 'string', name: 'handle', type: 'string' }],
     name: 'operatorByHandle',
-    outputs: [{ internalType: 'uint32', name: '', type: 'uint32' }],
-    stateMutability: 'view',
-    type: 'function',
-  },
-  {
-    inputs: [{ internalType: 'bytes32', name: 'pin', type: 'bytes32' }],
-    name: 'operatorByPin',
     outputs: [{ internalType: 'uint32', name: '', type: 'uint32' }],
     stateMutability: 'view',
     type: 'function',
@@ -1336,6 +1325,15 @@ export const auditLogAbi = [
   },
   {
     inputs: [
+      { internalType: 'uint32', name: 'operatorId', type: 'uint32' },
+      { internalType: 'uint64', name: 'last', type: 'uint64' },
+      { internalType: 'uint64', name: 'actual', type: 'uint64' },
+    ],
+    name: 'AuditLogCheckpointTooFar',
+    type: 'error',
+  },
+  {
+    inputs: [
       { internalType: 'uint256', name: 'earliest', type: 'uint256' },
       { internalType: 'uint40', name: 'actual', type: 'uint40' },
     ],
@@ -1410,6 +1408,14 @@ export const auditLogAbi = [
       { internalType: 'uint32', name: 'operatorId', type: 'uint32' },
       { internalType: 'address', name: 'actual', type: 'address' },
     ],
+    name: 'AuditLogNotController',
+    type: 'error',
+  },
+  {
+    inputs: [
+      { internalType: 'uint32', name: 'operatorId', type: 'uint32' },
+      { internalType: 'address', name: 'actual', type: 'address' },
+    ],
     name: 'AuditLogNotOperatorAccount',
     type: 'error',
   },
@@ -1420,6 +1426,20 @@ export const auditLogAbi = [
       { internalType: 'uint32', name: 'actual', type: 'uint32' },
     ],
     name: 'AuditLogNotRequested',
+    type: 'error',
+  },
+  {
+    inputs: [
+      { internalType: 'uint32', name: 'operatorId', type: 'uint32' },
+      { internalType: 'uint64', name: 'last', type: 'uint64' },
+      { internalType: 'uint64', name: 'actual', type: 'uint64' },
+    ],
+    name: 'AuditLogNothingToDisown',
+    type: 'error',
+  },
+  {
+    inputs: [{ internalType: 'uint32', name: 'operatorId', type: 'uint32' }],
+    name: 'AuditLogOperatorRetired',
     type: 'error',
   },
   {
@@ -1532,6 +1552,16 @@ export const auditLogAbi = [
   {
     anonymous: false,
     inputs: [
+      { indexed: true, internalType: 'uint32', name: 'operatorId', type: 'uint32' },
+      { indexed: false, internalType: 'uint64', name: 'last', type: 'uint64' },
+      { indexed: false, internalType: 'uint64', name: 'entry', type: 'uint64' },
+    ],
+    name: 'JournalHeadsDisowned',
+    type: 'event',
+  },
+  {
+    anonymous: false,
+    inputs: [
       { indexed: true, internalType: 'bytes32', name: 'statementDigest', type: 'bytes32' },
       { indexed: true, internalType: 'uint32', name: 'operatorA', type: 'uint32' },
       { indexed: true, internalType: 'uint32', name: 'operatorB', type: 'uint32' },
@@ -1554,6 +1584,13 @@ export const auditLogAbi = [
     inputs: [],
     name: 'DISCHARGE_TYPEHASH',
     outputs: [{ internalType: 'bytes32', name: '', type: 'bytes32' }],
+    stateMutability: 'view',
+    type: 'function',
+  },
+  {
+    inputs: [],
+    name: 'MAX_ENTRIES_APART',
+    outputs: [{ internalType: 'uint64', name: '', type: 'uint64' }],
     stateMutability: 'view',
     type: 'function',
   },
@@ -1741,6 +1778,16 @@ export const auditLogAbi = [
   {
     inputs: [{ internalType: 'uint32', name: 'auditorId', type: 'uint32' }],
     name: 'dismissAuditor',
+    outputs: [],
+    stateMutability: 'nonpayable',
+    type: 'function',
+  },
+  {
+    inputs: [
+      { internalType: 'uint32', name: 'operatorId', type: 'uint32' },
+      { internalType: 'uint64', name: 'entry', type: 'uint64' },
+    ],
+    name: 'disownHeads',
     outputs: [],
     stateMutability: 'nonpayable',
     type: 'function',
@@ -1953,6 +2000,15 @@ export const consortiumGovernorAbi = [
       { internalType: 'uint256', name: 'actual', type: 'uint256' },
     ],
     name: 'ConsortiumGovernorPeriodOutOfRange',
+    type: 'error',
+  },
+  {
+    inputs: [
+      { internalType: 'uint32', name: 'operatorId', type: 'uint32' },
+      { internalType: 'uint32', name: 'supporter', type: 'uint32' },
+      { internalType: 'uint256', name: 'until', type: 'uint256' },
+    ],
+    name: 'ConsortiumGovernorSupportPaused',
     type: 'error',
   },
   {
@@ -2331,6 +2387,8 @@ export const consortiumGovernorAbi = [
           { internalType: 'uint32', name: 'supporter', type: 'uint32' },
           { internalType: 'uint40', name: 'supportedUntil', type: 'uint40' },
           { internalType: 'uint32', name: 'count', type: 'uint32' },
+          { internalType: 'uint32', name: 'firstSupporter', type: 'uint32' },
+          { internalType: 'uint32', name: 'secondSupporter', type: 'uint32' },
           { internalType: 'uint256', name: 'proposalId', type: 'uint256' },
         ],
         internalType: 'struct IConsortiumGovernor.Emergency',
@@ -2568,6 +2626,16 @@ export const consortiumGovernorAbi = [
     name: 'supportEmergency',
     outputs: [{ internalType: 'uint256', name: 'proposalId', type: 'uint256' }],
     stateMutability: 'nonpayable',
+    type: 'function',
+  },
+  {
+    inputs: [
+      { internalType: 'uint32', name: 'operatorId', type: 'uint32' },
+      { internalType: 'uint32', name: 'supporter', type: 'uint32' },
+    ],
+    name: 'supportPausedUntil',
+    outputs: [{ internalType: 'uint256', name: 'until', type: 'uint256' }],
+    stateMutability: 'view',
     type: 'function',
   },
   {

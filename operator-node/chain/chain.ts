@@ -47,6 +47,13 @@ export type ChainEvent =
     }
   /** The head of an operator's journal was anchored (AuditLog). */
   | { readonly type: 'JournalCheckpoint'; readonly operator: OperatorId; readonly entry: number; readonly head: Hash }
+  /** The operator's controller says that the heads after that entry, up to that of `last`, are not of its journal. */
+  | {
+      readonly type: 'JournalHeadsDisowned';
+      readonly operator: OperatorId;
+      readonly last: number;
+      readonly entry: number;
+    }
   /** The AuditLog: both operators have signed a window's statement in one asset. A is the one with the lower id. */
   | {
       readonly type: 'StatementAnchored';
@@ -78,10 +85,11 @@ export type ChainEvent =
 /** An event with the transaction it came in, in log order within its block. */
 export type ChainLog = ChainEvent & { readonly transactionHash: Hash; readonly logIndex: number };
 
-/** The newest head of a journal that AuditLog has. */
+/** How far a journal is anchored, as AuditLog has it: the next head is of a later entry. */
 export interface Checkpoint {
-  /** Number of the entry that it is the head after, from 1. */
+  /** Number of the entry that it is the head after; 0 where all heads were disowned. */
   readonly entry: number;
+  /** 32 zero bytes where nothing was anchored since heads were disowned. */
   readonly head: Hash;
   readonly timestamp: UnixSeconds;
 }
@@ -171,8 +179,11 @@ export interface Head {
 export interface PeerRegistry {
   /** By the newest final block, refused by the latest one: an entry whose latest status is not active is not active here. */
   get(id: OperatorId): OperatorEntry | undefined;
-  /** The operator that this TLS key belongs to, if its pin counts at the final and at the latest block. */
-  byPin(pin: Hash): OperatorEntry | undefined;
+  /**
+   * The operators that name this TLS key, if the pin counts at the final and at the latest block. More than one can: a pin
+   * belongs to nobody, and whoever names another's only lets that key speak for itself.
+   */
+  byPin(pin: Hash): readonly OperatorEntry[];
   all(): readonly OperatorEntry[];
   /** Called after a change; live connections of operators that changed are cut. */
   onChange(listener: (changed: readonly OperatorId[]) => void): void;

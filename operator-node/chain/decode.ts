@@ -73,7 +73,12 @@ type EventType = ChainEvent['type'];
 type Decoder = (args: Result) => ChainEvent;
 
 type AuditLogEvent =
-  'JournalCheckpoint' | 'StatementAnchored' | 'StatementDischarged' | 'DisclosureRequested' | 'DisclosureAnswered';
+  | 'JournalCheckpoint'
+  | 'JournalHeadsDisowned'
+  | 'StatementAnchored'
+  | 'StatementDischarged'
+  | 'DisclosureRequested'
+  | 'DisclosureAnswered';
 
 const settlementEvents: Readonly<Record<Exclude<EventType, 'OperatorChanged' | AuditLogEvent>, Decoder>> = {
   BatchPrepared: (args) => ({
@@ -129,6 +134,12 @@ const auditLogEvents: Readonly<Record<AuditLogEvent, Decoder>> = {
     operator: operatorId(args['operatorId']),
     entry: small(args['entry']),
     head: hash(args['journalHead']),
+  }),
+  JournalHeadsDisowned: (args) => ({
+    type: 'JournalHeadsDisowned',
+    operator: operatorId(args['operatorId']),
+    last: small(args['last']),
+    entry: small(args['entry']),
   }),
   StatementAnchored: (args) => ({
     type: 'StatementAnchored',

@@ -29,7 +29,7 @@ export class ChainPeers implements PeerRegistry {
   readonly #onTrouble: (trouble: unknown) => void;
   readonly #listeners: Listener[] = [];
   #entries: ReadonlyMap<OperatorId, OperatorEntry> = new Map();
-  #byPin: ReadonlyMap<Hash, OperatorEntry> = new Map();
+  #byPin: ReadonlyMap<Hash, readonly OperatorEntry[]> = new Map();
   #asOf: Block | undefined;
   #latestSeen: Hash | undefined;
   #overlapEnds = Infinity;
@@ -55,8 +55,8 @@ export class ChainPeers implements PeerRegistry {
     return this.#entries.get(id);
   }
 
-  byPin(pin: Hash): OperatorEntry | undefined {
-    return this.#byPin.get(pin);
+  byPin(pin: Hash): readonly OperatorEntry[] {
+    return this.#byPin.get(pin) ?? [];
   }
 
   all(): readonly OperatorEntry[] {
@@ -163,13 +163,25 @@ export class ChainPeers implements PeerRegistry {
     const before = this.#entries;
     this.#asOf = final;
     this.#entries = new Map(entries.map((entry) => [entry.id, entry]));
-    this.#byPin = new Map(entries.flatMap((entry) => entry.pins.map((pin) => [pin, entry])));
+    this.#byPin = byPin(entries);
     this.#overlapEnds = Math.min(...entries.map(({ overlapEnds }) => overlapEnds ?? Infinity));
     const changed = entries.filter((entry) => JSON.stringify(entry) !== JSON.stringify(before.get(entry.id)));
     if (changed.length === 0) return;
     const ids = changed.map(({ id }) => id);
     for (const listener of this.#listeners) listener(ids);
   }
+}
+
+function byPin(entries: readonly OperatorEntry[]): ReadonlyMap<Hash, readonly OperatorEntry[]> {
+  const found = new Map<Hash, OperatorEntry[]>();
+  for (const entry of entries) {
+    for (const pin of new Set(entry.pins)) {
+      const known = found.get(pin);
+      if (known === undefined) found.set(pin, [entry]);
+      else known.push(entry);
+    }
+  }
+  return found;
 }
 
 /**

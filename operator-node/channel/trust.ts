@@ -1,26 +1,25 @@
 /** Who is at the other end of a TLS connection. The chain is the trust store: a key counts while it is a pin there (protocol §6). */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
-import type { PeerRegistry } from '../chain/chain.ts';
+import type { OperatorEntry, PeerRegistry } from '../chain/chain.ts';
 import { TandemError } from '../errors.ts';
 import type { Hash, OperatorId, UnixMillis } from '../model/ids.ts';
 import { pinOf } from './certificate.ts';
 
+const standing = ({ status }: OperatorEntry): boolean => status === 'active' || status === 'suspended';
+
 /**
  * Whether this key may speak for this operator now. A suspended operator may: there are open pairs to finish (protocol
- * §5); what is new the flow refuses it. `byPin` is asked as well because it heeds the latest block.
+ * §5); what is new the flow refuses it. That other operators name the same pin changes nothing: what counts is that this
+ * one does.
  */
 export function maySpeak(peers: PeerRegistry, operator: OperatorId, pin: Hash): boolean {
   const entry = peers.get(operator);
-  if (entry === undefined || (entry.status !== 'active' && entry.status !== 'suspended')) return false;
-  return entry.pins.includes(pin) && peers.byPin(pin) !== undefined;
+  return entry !== undefined && standing(entry) && entry.pins.includes(pin);
 }
 
-/** Whether this key belongs to any operator that may connect: all that is known before its first request names it. */
-export function mayConnect(peers: PeerRegistry, pin: Hash): boolean {
-  const entry = peers.byPin(pin);
-  return entry !== undefined && maySpeak(peers, entry.id, pin);
-}
+/** Whether any operator that may speak names this key: all that is known before its first request says whose it is. */
+export const mayConnect = (peers: PeerRegistry, pin: Hash): boolean => peers.byPin(pin).some(standing);
 
 export type Presented =
   { readonly ok: true; readonly pin: Hash } | { readonly ok: false; readonly pin?: Hash; readonly reason: string };

@@ -17,7 +17,8 @@ export const eventTypes = [
   ...(['aborted', 'alarm-acknowledged', 'answer-ordered', 'attested', 'batch-ended', 'batch-formed'] as const),
   ...(['batch-signed', 'block', 'cap-changed', 'caps-heard', 'committed', 'countersigned'] as const),
   ...(['decision-too-late', 'discharge-ordered', 'disclosure-answered', 'disclosure-requested'] as const),
-  ...(['discrepancy', 'erased', 'forgotten', 'held', 'journal-anchored', 'message', 'notice', 'ordered'] as const),
+  ...(['discrepancy', 'erased', 'forgotten', 'held', 'journal-anchored', 'journal-heads-disowned'] as const),
+  ...(['message', 'notice', 'ordered'] as const),
   ...(['prepared', 'reconciled', 'recovered', 'refused', 'released', 'signed-again', 'told'] as const),
   ...(['window-anchored', 'window-differs', 'window-discharged', 'window-proposed', 'window-signed'] as const),
 ] as const;

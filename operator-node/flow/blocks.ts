@@ -75,6 +75,9 @@ function applyLog(flow: FlowContext, work: Work, block: Block, log: ChainLog): v
     case 'JournalCheckpoint':
       if (log.operator === flow.self) flow.anchor.applied(flow, work, block, log);
       break;
+    case 'JournalHeadsDisowned':
+      if (log.operator === flow.self) flow.anchor.disowned(work, block, log);
+      break;
     case 'StatementAnchored':
     case 'StatementDischarged':
       applyStatement(flow, work, block, log);

@@ -1,9 +1,13 @@
 /**
- * The head of this node's journal, on the chain at least once an interval (protocol §7). What to send follows from what is
- * stored: a journal that has gone on since its newest checkpoint, and no checkpoint under way. What counts as anchored is
- * the event in a final block, as for everything else (rule 2); a receipt only frees the way for another attempt.
+ * The heads of this node's journal, on the chain at least once an interval and at most so many entries apart (protocol §7).
+ * What to send follows from what is stored: a journal that has gone on since its newest checkpoint, and no checkpoint under
+ * way. What counts as anchored is the event in a final block, as for everything else (rule 2); a receipt only frees the way
+ * for another attempt.
+ *
+ * The chain may have heads that this journal does not: somebody else had the account's key, or the end of the store was
+ * lost. Those say from where on the chain takes the next one, and vouch for nothing: what is anchored is what is *held*.
  */
-import type { AuditLogCalls } from '../chain/calls.ts';
+import type { AuditLogCalls, JournalCheckpoint } from '../chain/calls.ts';
 import type { Block, ChainLog, TransactionOutcome, TransactionSender } from '../chain/chain.ts';
 import { hasPassed } from '../engine/clock.ts';
 import type { Work } from '../engine/engine.ts';
@@ -23,15 +27,25 @@ export interface Anchored {
   readonly block: Pick<Block, 'number' | 'hash' | 'timestamp'>;
   /** This journal has that entry with that hash. False where the end of the store was lost, or somebody else anchored it. */
   readonly held: boolean;
+  /** What counted before it. */
+  readonly before?: Counting;
+  /** Block in which the operator's controller took it back: it vouches for nothing any more. */
+  readonly disowned?: number;
+}
+
+/** Entries of the newest heads that count: of all, and of those that the journal holds. */
+interface Counting {
+  readonly newest?: number;
+  readonly held?: number;
 }
 
 /** Every head that was anchored. Key: the entry, 12 digits. */
 export const checkpointTable = table<Anchored>('checkpoint');
 const checkpointKey = (entry: number): string => String(entry).padStart(12, '0');
 
-interface CheckpointState {
-  /** The newest entry that the chain has: a later one is anchored next. */
-  readonly newest?: number;
+interface CheckpointState extends Counting {
+  /** Where the chain is: it takes the head of a later entry next. */
+  readonly last?: number;
   /** When the last transaction for a checkpoint was stored. */
   readonly sentAt?: UnixMillis;
   /** Under way. */
@@ -48,10 +62,10 @@ const stateOf = (view: View): CheckpointState => view.get(checkpointStateTable, 
 export const anchoredAt = (view: View, entry: number): Anchored | undefined =>
   view.get(checkpointTable, checkpointKey(entry));
 
-/** The newest head of the journal that the chain has, as this store knows it. */
+/** The newest head of this journal that the chain has, as this store knows it: what is older is anchored. */
 export function newestAnchored(view: View): Anchored | undefined {
-  const { newest } = stateOf(view);
-  return newest === undefined ? undefined : anchoredAt(view, newest);
+  const { held } = stateOf(view);
+  return held === undefined ? undefined : anchoredAt(view, held);
 }
 
 /** What `/metrics` and `tandem doctor` ask. */
@@ -74,7 +88,7 @@ export function anchorStatus(view: View, now: UnixMillis): AnchorStatus {
 /** The first head that covers that entry, of those that the journal holds. */
 export async function anchoredFrom(store: Store, entry: number): Promise<Anchored | undefined> {
   for await (const [, anchored] of store.scan(checkpointTable, { gte: checkpointKey(entry) })) {
-    if (anchored.held) return anchored;
+    if (anchored.held && anchored.disowned === undefined) return anchored;
   }
   return undefined;
 }
@@ -86,7 +100,7 @@ const headOf = (hash: string): Hash => `0x${hash}` as Hash;
  */
 export function checkAnchored(view: View): void {
   const newest = newestAnchored(view);
-  if (newest?.held !== true) return;
+  if (newest === undefined) return;
   const entry = journalEntry(view, newest.entry);
   if (entry !== undefined && headOf(entry.hash) === newest.head) return;
   const found = entry === undefined ? 'is not there' : `has the hash ${entry.hash}`;
@@ -94,6 +108,20 @@ export function checkAnchored(view: View): void {
     'store-damaged',
     `The journal is not the one whose head was anchored in block ${newest.block.number}: entry ${newest.entry} ${found}; anchored is ${newest.head}. Keep the folder as it is, run tandem doctor, then tandem restore (docs/operations.md).`,
   );
+}
+
+/**
+ * Two heads are at most so many entries apart. `AuditLog` takes 65,536, and the journal goes on while a transaction is on
+ * its way.
+ */
+export const maxEntriesApart = 60_000;
+/** Of a backlog, in one transaction: some 2 million gas. */
+export const maxHeadsACall = 32;
+
+/** After which entries the heads are that are anchored next, in order: of a journal at `sequence`, on a chain at `last`. */
+export function headsBetween(last: number, sequence: number): readonly number[] {
+  const count = Math.min(maxHeadsACall, Math.ceil((sequence - last) / maxEntriesApart));
+  return Array.from({ length: count }, (_, index) => Math.min(sequence, last + (index + 1) * maxEntriesApart));
 }
 
 /** So long after it was due, by the time of blocks, somebody has to look: an own clock that jumps is no reason. */
@@ -149,30 +177,30 @@ export class JournalAnchor {
   }
 
   #isDue({ engine: { clock } }: AnchorContext, view: View): boolean {
-    const { newest = 0, sent, sentAt, notBefore } = stateOf(view);
+    const { last = 0, sent, sentAt, notBefore } = stateOf(view);
+    const { sequence } = journalHead(view);
     // Rule 11: a store that may be behind says nothing on the chain.
-    if (sent !== undefined || recoveryOf(view) !== undefined || journalHead(view).sequence <= newest) return false;
+    if (sent !== undefined || recoveryOf(view) !== undefined || sequence <= last) return false;
     if (notBefore !== undefined && !hasPassed(clock, notBefore - retryMillis, retryMillis)) return false;
-    const since = sentAt ?? journalEntry(view, newest + 1)?.at;
+    if (sequence - last >= maxEntriesApart) return true;
+    const since = sentAt ?? journalEntry(view, last + 1)?.at;
     return since === undefined || hasPassed(clock, since, this.#intervalMillis);
   }
 
   #send({ self }: AnchorContext, work: Work): void {
     if (this.#calls === undefined) return;
-    const { sequence, hash } = journalHead(work);
-    const tag = `checkpoint!${sequence}!${work.now}`;
-    this.#sender.send(work, 'account', this.#calls.checkpoint(self, sequence, headOf(hash)), tag);
-    const { newest } = stateOf(work);
-    work.put(checkpointStateTable, 'now', {
-      ...(newest === undefined ? {} : { newest }),
-      sentAt: work.now,
-      sent: { tag, entry: sequence },
-    });
+    const { notBefore: _, ...state } = stateOf(work);
+    const heads = headsBetween(state.last ?? 0, journalHead(work).sequence).map((entry) => headAt(work, entry));
+    const newest = heads.at(-1);
+    if (newest === undefined) return;
+    const tag = `checkpoint!${newest.entry}!${work.now}`;
+    this.#sender.send(work, 'account', this.#calls.checkpoint(self, heads), tag);
+    work.put(checkpointStateTable, 'now', { ...state, sentAt: work.now, sent: { tag, entry: newest.entry } });
   }
 
   /** In the sender's own write. A transaction that failed makes way for another; one that is in waits for its event. */
   onOutcome(tx: Tx, { tag, status, final }: TransactionOutcome, now: UnixMillis): void {
-    const { sent, ...state } = stateOf(tx);
+    const { sent, sentAt: _, ...state } = stateOf(tx);
     if (!final || status === 'included' || sent?.tag !== tag) return;
     tx.put(checkpointStateTable, 'now', { ...state, notBefore: (now + retryMillis) as UnixMillis });
   }
@@ -184,21 +212,68 @@ export class JournalAnchor {
     { number, hash, timestamp }: Block,
     { entry, head }: Pick<Extract<ChainLog, { type: 'JournalCheckpoint' }>, 'entry' | 'head'>,
   ): void {
-    const { sent, newest, ...state } = stateOf(work);
-    if (newest !== undefined && newest >= entry) return;
+    const { sent, last, newest, held, ...state } = stateOf(work);
+    if (last !== undefined && last >= entry) return;
     const found = journalEntry(work, entry);
-    const held = found !== undefined && headOf(found.hash) === head;
-    work.put(checkpointTable, checkpointKey(entry), { entry, head, block: { number, hash, timestamp }, held });
+    const isHeld = found !== undefined && headOf(found.hash) === head;
+    const before = counting(newest, held);
+    work.put(checkpointTable, checkpointKey(entry), {
+      entry,
+      head,
+      block: { number, hash, timestamp },
+      held: isHeld,
+      before,
+    });
     const underWay = sent !== undefined && sent.entry > entry ? { sent } : {};
-    work.put(checkpointStateTable, 'now', { ...state, ...underWay, newest: entry });
-    if (held) work.emit({ type: 'journal-anchored', entry, block: number });
+    work.put(checkpointStateTable, 'now', {
+      ...state,
+      ...underWay,
+      last: entry,
+      ...counting(entry, isHeld ? entry : held),
+    });
+    if (isHeld) work.emit({ type: 'journal-anchored', entry, block: number });
     else missing(flow, work, entry, head, number);
   }
+
+  /** The operator's controller has taken back the heads after that entry: the chain takes others in their place. */
+  disowned(
+    work: Work,
+    { number }: Pick<Block, 'number'>,
+    { last, entry }: Pick<Extract<ChainLog, { type: 'JournalHeadsDisowned' }>, 'last' | 'entry'>,
+  ): void {
+    const { newest: before, held: heldBefore, sentAt: _, ...state } = stateOf(work);
+    let [newest, held] = [before, heldBefore];
+    while (newest !== undefined && newest > entry) {
+      const anchored = anchoredAt(work, newest);
+      if (anchored === undefined) break;
+      work.put(checkpointTable, checkpointKey(newest), { ...anchored, disowned: number });
+      ({ newest, held } = anchored.before ?? {});
+    }
+    work.put(checkpointStateTable, 'now', { ...state, last: entry, ...counting(newest, held) });
+    work.journal('fault', { what: 'anchored journal heads that were disowned', last, entry, block: number });
+    work.emit({ type: 'journal-heads-disowned', last, entry, block: number });
+    // It was meant for heads that are not of this journal.
+    if (heldBefore !== held) work.emit({ type: 'alarm', what: 'own-journal-heads-disowned', entry, block: number });
+  }
+}
+
+const counting = (newest: number | undefined, held: number | undefined): Counting => ({
+  ...(newest === undefined ? {} : { newest }),
+  ...(held === undefined ? {} : { held }),
+});
+
+/** @throws {TandemError} `store-damaged` */
+function headAt(view: View, entry: number): JournalCheckpoint {
+  const found = journalEntry(view, entry);
+  if (found === undefined) {
+    throw new TandemError('store-damaged', `Entry ${entry} of the journal, which is to be anchored, is not there`);
+  }
+  return { entry, head: headOf(found.hash) };
 }
 
 /** Its transaction is of an account that counts no more: another one is sent. */
 export function forgetCheckpoint(tx: Tx, tag: string): void {
-  const { sent, ...state } = stateOf(tx);
+  const { sent, sentAt: _, ...state } = stateOf(tx);
   if (sent?.tag === tag) tx.put(checkpointStateTable, 'now', state);
 }
 

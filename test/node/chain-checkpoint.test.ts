@@ -68,9 +68,9 @@ describe('AuditLog', () => {
     const calls = auditLogCalls(AuditLog);
     for (const [entry, digit] of [
       [7, 'a'],
-      [2 ** 40, 'b'],
+      [65_543, 'b'],
     ] as const) {
-      const call = calls.checkpoint(id, entry, headOf(digit));
+      const call = calls.checkpoint(id, [{ entry, head: headOf(digit) }]);
       const { gasUsed, blockHash } = await chain.act(account, call.to, call.data);
       expect(BigInt(gasUsed)).toBeLessThan(call.gasLimit);
       expect(await reader.logs(blockHash)).toMatchObject([
@@ -79,6 +79,34 @@ describe('AuditLog', () => {
       expect(await reader.lastCheckpoint(id, blockHash)).toMatchObject({ entry, head: headOf(digit) });
     }
   });
+
+  it.each([1, 2, 3, 32])(
+    'asks for little more gas than a backlog of %i heads takes, first and later',
+    async (count) => {
+      const { chain, AuditLog, network, readerOf } = await openAuditLog();
+      const { id, account } = chain.aurora;
+      const calls = auditLogCalls(AuditLog);
+      // What costs most: the first head ever, from an account that is being rotated out.
+      const until = (await chain.reader().head()).timestamp + 1000;
+      await chain.registry(chain.aurora.controller, 'rotateAccount', id, chain.stranger.address, until);
+      for (const [before, room] of [
+        [0, 1.1],
+        [count, 2],
+      ] as const) {
+        const heads = Array.from({ length: count }, (_, index) => ({
+          entry: (before + index + 1) * 65_536,
+          head: `0x${(before + index + 1).toString(16).padStart(64, 'f')}` as Hash,
+        }));
+        const call = calls.checkpoint(id, heads);
+        const { gasUsed, blockHash } = await chain.act(account, call.to, call.data);
+        expect(BigInt(gasUsed)).toBeLessThan(call.gasLimit);
+        expect(Number(call.gasLimit)).toBeLessThan(room * Number(gasUsed));
+        expect(await readerOf(network).logs(blockHash)).toMatchObject(
+          heads.map((head) => ({ type: 'JournalCheckpoint', operator: id, ...head })),
+        );
+      }
+    },
+  );
 
   it('takes an answer within its gas limit; the request is read back open, and answered', async () => {
     const { chain, AuditLog, network, readerOf } = await openAuditLog();

@@ -1,7 +1,8 @@
-import { id } from 'ethers';
+import { ZeroHash, id } from 'ethers';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { ChainReader, OperatorEntry } from '../../operator-node/chain/chain.ts';
 import { ChainPeers, restrict } from '../../operator-node/chain/peers.ts';
+import { mayConnect, maySpeak } from '../../operator-node/channel/trust.ts';
 import { TandemError } from '../../operator-node/errors.ts';
 import type { Hash, Hex, OperatorId } from '../../operator-node/model/ids.ts';
 import { ManualClock, openChain, type TestChain } from './chain-fixture.ts';
@@ -36,6 +37,8 @@ const nextChange = (peers: ChainPeers): Promise<readonly OperatorId[]> =>
   new Promise((resolve) => {
     peers.onChange(resolve);
   });
+
+const namers = (peers: ChainPeers, pin: Hash): readonly OperatorId[] => peers.byPin(pin).map((operator) => operator.id);
 
 const entry: OperatorEntry = {
   id: 1 as OperatorId,
@@ -89,8 +92,8 @@ describe('ChainPeers', () => {
     expect(peers.all().map(({ handle }) => handle)).toEqual(['aurora', 'borealis']);
     expect(peers.get(borealis.id)).toMatchObject({ handle: 'borealis', status: 'active' });
     expect(peers.get(3 as OperatorId)).toBeUndefined();
-    expect(peers.byPin(aurora.pin)?.id).toBe(aurora.id);
-    expect(peers.byPin(id('no pin') as Hash)).toBeUndefined();
+    expect(namers(peers, aurora.pin)).toEqual([aurora.id]);
+    expect(namers(peers, id('no pin') as Hash)).toEqual([]);
   });
 
   it('shows a rotation when its block is final, and names who changed', async () => {
@@ -103,8 +106,8 @@ describe('ChainPeers', () => {
     const changed = nextChange(peers);
     await see();
     expect(await changed).toEqual([aurora.id]);
-    expect(peers.byPin(pin)?.id).toBe(aurora.id);
-    expect(peers.byPin(aurora.pin)).toBeUndefined();
+    expect(namers(peers, pin)).toEqual([aurora.id]);
+    expect(namers(peers, aurora.pin)).toEqual([]);
   });
 
   it('refuses a key that the latest block has rotated away before that block is final, and admits the new one after', async () => {
@@ -118,13 +121,13 @@ describe('ChainPeers', () => {
     const refused = nextChange(peers);
     await see();
     await refused;
-    expect(peers.byPin(aurora.pin)).toBeUndefined();
-    expect(peers.byPin(pin)).toBeUndefined();
+    expect(namers(peers, aurora.pin)).toEqual([]);
+    expect(namers(peers, pin)).toEqual([]);
     await chain.anvil.mine(3);
     const admitted = nextChange(peers);
     await see();
     await admitted;
-    expect(peers.byPin(pin)?.id).toBe(aurora.id);
+    expect(namers(peers, pin)).toEqual([aurora.id]);
     expect(changes).toEqual([[aurora.id, 2], [aurora.id], [aurora.id]]);
   });
 
@@ -139,7 +142,7 @@ describe('ChainPeers', () => {
     await see();
     await suspended;
     expect(peers.get(borealis.id)?.status).toBe('suspended');
-    expect(peers.byPin(borealis.pin)?.status).toBe('suspended');
+    expect(peers.byPin(borealis.pin)).toMatchObject([{ id: borealis.id, status: 'suspended' }]);
     await chain.anvil.mine(2);
     await peers.refresh();
     await chain.registry(chain.authority, 'reinstate', borealis.id);
@@ -150,6 +153,31 @@ describe('ChainPeers', () => {
     expect(peers.get(borealis.id)?.status).toBe('active');
   });
 
+  it('knows a pin that several operators name as that of each, also after one of them has withdrawn it', async () => {
+    const chain = await openChain();
+    const { peers } = await follow(chain);
+    await peers.start();
+    const { aurora, borealis } = chain;
+    const both = [aurora.id, borealis.id];
+    await chain.registry(borealis.controller, 'setNextPin', borealis.id, aurora.pin);
+    await peers.refresh();
+    expect(namers(peers, aurora.pin)).toEqual(both);
+    expect(peers.get(borealis.id)?.pins).toEqual([borealis.pin, aurora.pin]);
+    expect(both.map((operator) => maySpeak(peers, operator, aurora.pin))).toEqual([true, true]);
+    expect(both.map((operator) => maySpeak(peers, operator, borealis.pin))).toEqual([false, true]);
+    await chain.registry(chain.authority, 'suspend', aurora.id);
+    await chain.registry(borealis.controller, 'setNextPin', borealis.id, ZeroHash);
+    await peers.refresh();
+    expect(namers(peers, aurora.pin)).toEqual([aurora.id]);
+    expect(mayConnect(peers, aurora.pin)).toBe(true);
+    await chain.registry(chain.authority, 'retire', aurora.id);
+    await peers.refresh();
+    expect(mayConnect(peers, aurora.pin)).toBe(false);
+    await chain.registry(borealis.controller, 'rotatePin', borealis.id, aurora.pin, 0);
+    await peers.refresh();
+    expect([mayConnect(peers, aurora.pin), maySpeak(peers, aurora.id, aurora.pin)]).toEqual([true, false]);
+  });
+
   it('drops a key whose overlap has run out, though no event says so', async () => {
     const chain = await openChain();
     const { aurora } = chain;
@@ -157,13 +185,13 @@ describe('ChainPeers', () => {
     await chain.registry(aurora.controller, 'rotatePin', aurora.id, id('new pin'), until);
     const { peers, see } = await follow(chain);
     await peers.start();
-    expect(peers.byPin(aurora.pin)?.id).toBe(aurora.id);
+    expect(namers(peers, aurora.pin)).toEqual([aurora.id]);
     await chain.anvil.rpc('evm_setNextBlockTimestamp', until + 1);
     await chain.anvil.mine();
     const changed = nextChange(peers);
     await see(false);
     await changed;
-    expect(peers.byPin(aurora.pin)).toBeUndefined();
+    expect(namers(peers, aurora.pin)).toEqual([]);
   });
 
   it('finds a change whose event it missed, at its interval', async () => {

@@ -42,8 +42,8 @@ export class TestRegistry implements PeerRegistry {
     return this.#entries.get(id);
   }
 
-  byPin(pin: Hash): OperatorEntry | undefined {
-    return [...this.#entries.values()].find((entry) => entry.pins.includes(pin));
+  byPin(pin: Hash): readonly OperatorEntry[] {
+    return [...this.#entries.values()].filter((entry) => entry.pins.includes(pin));
   }
 
   all(): readonly OperatorEntry[] {

@@ -1,11 +1,13 @@
 /** The journal's head on the chain: when it is sent, what counts as anchored, what does not fit. */
 import { describe, expect, it } from 'vitest';
 import { Alarms } from '../../operator-node/alarms/alarms.ts';
+import type { JournalCheckpoint } from '../../operator-node/chain/calls.ts';
 import type { Block, ContractCall, TransactionOutcome } from '../../operator-node/chain/chain.ts';
 import { Engine, type EngineEvent } from '../../operator-node/engine/engine.ts';
 import { journalEntry, journalHead } from '../../operator-node/engine/journal.ts';
 import { haltTable } from '../../operator-node/flow/batch.ts';
 import {
+  anchoredAt,
   anchorStatus,
   checkAnchored,
   checkpointTable,
@@ -26,6 +28,8 @@ interface Sent {
   readonly entry: number;
   readonly head: Hash;
   readonly tag: string;
+  /** All of the transaction; the newest is above. */
+  readonly heads: readonly JournalCheckpoint[];
 }
 
 /** One process on that disk. */
@@ -53,16 +57,18 @@ function open(disk: SimulatedDisk, clock: ManualClock) {
   };
   const anchor = new JournalAnchor(
     {
-      checkpoint: (operator, entry, head): ContractCall => {
+      checkpoint: (operator, heads): ContractCall => {
         expect(operator).toBe(self);
-        return { to: 'AuditLog', data: JSON.stringify([entry, head]) as Hex, gasLimit: 1n };
+        return { to: 'AuditLog', data: JSON.stringify(heads) as Hex, gasLimit: 1n };
       },
     },
     {
       send: (_, key, { data }, tag) => {
         expect(key).toBe('account');
-        const [entry, head] = JSON.parse(data) as [number, Hash];
-        sent.push({ entry, head, tag });
+        const heads = JSON.parse(data) as readonly JournalCheckpoint[];
+        const [newest] = heads.slice(-1);
+        if (newest === undefined) throw new Error('no head');
+        sent.push({ ...newest, tag, heads });
         return `0x${'0'.repeat(64)}` as Hash;
       },
     },
@@ -244,7 +250,8 @@ describe('JournalAnchor', () => {
     });
     await node.final({ entry: 9, head: `0x${'f'.repeat(64)}` as Hash });
     expect(node.context.open.halted).toBe(false);
-    expect(newestAnchored(node.store.newest)).toMatchObject({ entry: 9, held: false });
+    expect(newestAnchored(node.store.newest)).toBeUndefined();
+    expect(anchoredAt(node.store.newest, 9)).toMatchObject({ entry: 9, held: false });
     expect(journalEntry(node.store.newest, 1)).toMatchObject({ kind: 'fault' });
   });
 });

@@ -8,6 +8,7 @@ import type { BatchId, Hash, Hex, OperatorId } from '../../operator-node/model/i
 import type { Network, SettlementDomain } from '../../operator-node/model/records.ts';
 import { openChain, startTime, type Chain } from '../contracts/chain.ts';
 import { openConsortium, type Consortium } from '../contracts/consortium.ts';
+import { receiptOf } from '../contracts/outcome.ts';
 import { Contract, Revert, type Call } from './chain/contract.ts';
 import { Chance } from './random.ts';
 
@@ -19,7 +20,7 @@ interface Outcome {
   readonly error?: readonly unknown[];
 }
 
-type Compared = Extract<Call, { name: 'checkpoint' | 'anchorStatement' | 'discharge' }>;
+type Compared = Extract<Call, { name: 'checkpoint' | 'disownHeads' | 'anchorStatement' | 'discharge' }>;
 
 let chain: Chain;
 let consortium: Consortium;
@@ -39,7 +40,10 @@ beforeAll(async () => {
     AuditLog: await log.getAddress(),
   };
   domain = { chainId: BigInt(chain.chainId), contract: contracts.AuditLog ?? '' };
-  for (const { account } of members()) await chain.send('hardhat_impersonateAccount', account.address);
+  for (const { account, controller } of members()) {
+    await chain.send('hardhat_impersonateAccount', account.address);
+    await chain.send('hardhat_impersonateAccount', controller.address);
+  }
 });
 
 afterAll(() => chain.close());
@@ -53,14 +57,15 @@ function signed(signer: string, digest: BatchId | Hash, signature: Hex): boolean
   return recovered.get(asked) === signer;
 }
 
-const fresh = (): Contract =>
+/** @param retired the operator that is, if any */
+const fresh = (retired: number): Contract =>
   new Contract(
     { batchIdOf: () => `0x` as BatchId, signed, authority: '', maxWindow: 0, auditLog: domain },
     new Map(
       members().map(({ id: operator, controller, account, signer }) => [
         operator as OperatorId,
         {
-          status: 'active',
+          status: operator === retired ? 'retired' : 'active',
           controller: controller.address.toLowerCase(),
           account: account.address.toLowerCase(),
           previousAccount: '',
@@ -88,7 +93,11 @@ function randomCall(chance: Chance): Compared {
   const what = chance.below(3);
   const [statement, reference] = [chance.pick(digests), chance.pick(digests)];
   const operator = (): OperatorId => chance.pick([1, 1, 2, 2, 3, 9]) as OperatorId;
-  if (what === 0) return { name: 'checkpoint', operator: operator(), entry: chance.below(6), head: statement };
+  if (what === 0) {
+    const entry = chance.happens(0.7) ? chance.below(6) : 65_535 + chance.below(8);
+    if (chance.happens(0.3)) return { name: 'disownHeads', operator: operator(), entry };
+    return { name: 'checkpoint', operator: operator(), entry, head: statement };
+  }
   const by = (party: OperatorId, digest: Hash): Hex => sign(chance.happens(0.9) ? party : 3, digest);
   if (what === 1) {
     const [one, two] = [operator(), operator()];
@@ -106,6 +115,8 @@ function encode(call: Compared): string {
   switch (call.name) {
     case 'checkpoint':
       return auditLogInterface.encodeFunctionData(call.name, [call.operator, call.entry, call.head]);
+    case 'disownHeads':
+      return auditLogInterface.encodeFunctionData(call.name, [call.operator, call.entry]);
     case 'anchorStatement': {
       const { operatorA, operatorB, statement, first, second } = call;
       return auditLogInterface.encodeFunctionData(call.name, [operatorA, operatorB, statement, first, second]);
@@ -118,6 +129,13 @@ function encode(call: Compared): string {
         call.signature,
       ]);
   }
+}
+
+/** Mostly the one that may. */
+function senderOf(call: Compared, chance: Chance): string {
+  const own = 'operator' in call && chance.happens(0.8) ? members()[call.operator - 1] : undefined;
+  const { account, controller } = own ?? chance.pick(members());
+  return (call.name === 'disownHeads' ? controller : account).address.toLowerCase();
 }
 
 const asText = (value: unknown): string =>
@@ -155,13 +173,14 @@ it(
     for (let sequence = 0; sequence < sequences; sequence += 1) {
       const chance = new Chance(`audit log ${sequence}`);
       const undo = await chain.snapshot();
-      let model = fresh();
+      const retired = chance.happens(0.2) ? 2 : 0;
+      if (retired !== 0) await receiptOf(consortium.registry, 'retire', retired);
+      let model = fresh(retired);
       let timestamp = begins;
       for (let step = chance.pick([2, 3, 6]); step > 0; step -= 1) {
         timestamp += chance.pick([1, 5, 60]);
         const call = randomCall(chance);
-        const own = call.name === 'checkpoint' && chance.happens(0.8) ? members()[call.operator - 1] : undefined;
-        const sender = (own ?? chance.pick(members())).account.address.toLowerCase();
+        const sender = senderOf(call, chance);
         const found = await outside(sender, timestamp, call);
         const draft = model.copy();
         let expected: Outcome;
@@ -182,17 +201,23 @@ it(
     expect([...seen].sort()).toEqual([
       'AuditLogAlreadyDischarged',
       'AuditLogCheckpointNotNewer',
+      'AuditLogCheckpointTooFar',
       'AuditLogInvalidSignature',
+      'AuditLogNotController',
       'AuditLogNotOperatorAccount',
+      'AuditLogNothingToDisown',
+      'AuditLogOperatorRetired',
       'AuditLogOperatorsOutOfOrder',
       'AuditLogStatementTaken',
       'AuditLogUnknownStatement',
       'JournalCheckpoint',
+      'JournalHeadsDisowned',
       'StatementAnchored',
       'StatementDischarged',
       'anchorStatement',
       'checkpoint',
       'discharge',
+      'disownHeads',
     ]);
   },
 );

@@ -364,6 +364,7 @@ function encode(call: Call, { OperatorRegistry, PairSettlement }: Network['contr
     case 'rotateSigner':
       return on(OperatorRegistry, registryInterface, call.name, [call.operator, call.signer, call.until]);
     case 'checkpoint':
+    case 'disownHeads':
       throw new Error('AuditLog is not part of these sequences');
     case 'nothing':
       return { to: PairSettlement, data: '0x' };

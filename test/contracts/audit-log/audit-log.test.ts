@@ -48,6 +48,43 @@ describe('checkpoint', () => {
     ]);
   });
 
+  it('refuses a retired operator, whoever asks is told first', async () => {
+    const { decide, registry } = scene().governance;
+    await decide([1, 2, 3, 4], { target: registry, method: 'retire', args: [1] });
+    expect(await refusalOf(scene().byAccountOf(1), 'checkpoint', 1, 5, head)).toEqual(['AuditLogOperatorRetired', 1n]);
+    expect((await refusalOf(scene().byAccountOf(2), 'checkpoint', 1, 5, head))[0]).toBe('AuditLogNotOperatorAccount');
+  });
+
+  it.each([0, 7])('takes an entry 65,536 after entry %i, and none that is later', async (last) => {
+    const log = scene().byAccountOf(1);
+    if (last > 0) await receiptOf(log, 'checkpoint', 1, last, head);
+    for (const entry of [last + 65_537, last + 2 ** 32, 2n ** 53n, 2n ** 64n - 1n]) {
+      const refusal = ['AuditLogCheckpointTooFar', 1n, BigInt(last), BigInt(entry)];
+      expect(await refusalOf(log, 'checkpoint', 1, entry, next)).toEqual(refusal);
+    }
+    expect(await eventsOf(log, 'checkpoint', 1, last + 65_536, next)).toEqual([
+      ['JournalCheckpoint', 1n, BigInt(last + 65_536), next],
+    ]);
+    expect(await log.getFunction('MAX_ENTRIES_APART')()).toBe(65_536n);
+  });
+
+  it('takes a backlog in one transaction, in its order, all of it or nothing', async () => {
+    const log = scene().byAccountOf(1);
+    const calls = (...entries: number[]): string[] =>
+      entries.map((entry) => log.interface.encodeFunctionData('checkpoint', [1, entry, id(`head ${entry}`)]));
+    const entries = [60_000, 120_000, 180_000];
+    expect(await eventsOf(log, 'multicall', calls(...entries))).toEqual(
+      entries.map((entry) => ['JournalCheckpoint', 1n, BigInt(entry), id(`head ${entry}`)]),
+    );
+    expect(await refusalOf(log, 'multicall', calls(240_000, 239_000))).toEqual([
+      'AuditLogCheckpointNotNewer',
+      1n,
+      240_000n,
+      239_000n,
+    ]);
+    expect(await struct('lastCheckpoint', 1)).toMatchObject({ entry: 180_000n });
+  });
+
   it('keeps the last, and says each', async () => {
     await receiptOf(scene().byAccountOf(1), 'checkpoint', 1, 5, head);
     await at(now + 7);
@@ -56,6 +93,69 @@ describe('checkpoint', () => {
     ]);
     expect(await struct('lastCheckpoint', 1)).toEqual({ entry: 6n, timestamp: BigInt(now + 7), head: next });
     expect(await struct('lastCheckpoint', 2)).toEqual({ entry: 0n, timestamp: 0n, head: ZeroHash });
+  });
+});
+
+describe('disownHeads', () => {
+  const head = id('head');
+  const byController = (operatorId: number): Contract => {
+    const { as, member } = scene().governance;
+    return as(scene().log, member(operatorId).controller);
+  };
+  const controllerOf = (operatorId: number): string => scene().governance.member(operatorId).controller.address;
+  const anchor = async (...entries: number[]): Promise<void> => {
+    for (const entry of entries) await receiptOf(scene().byAccountOf(1), 'checkpoint', 1, entry, head);
+  };
+
+  it('refuses anyone but the operator’s controller', async () => {
+    await anchor(5);
+    expect(await refusalOf(byController(2), 'disownHeads', 1, 0)).toEqual([
+      'AuditLogNotController',
+      1n,
+      controllerOf(2),
+    ]);
+    expect(await refusalOf(scene().byAccountOf(1), 'disownHeads', 1, 0)).toEqual([
+      'AuditLogNotController',
+      1n,
+      accountOf(1),
+    ]);
+    expect((await refusalOf(scene().byStranger, 'disownHeads', 1, 0))[0]).toBe('AuditLogNotController');
+    expect(await refusalOf(scene().byStranger, 'disownHeads', 0, 0)).toEqual(['AuditLogNothingToDisown', 0n, 0n, 0n]);
+  });
+
+  it('refuses the controller of a retired operator', async () => {
+    const { decide, registry } = scene().governance;
+    await anchor(5);
+    await decide([1, 2, 3, 4], { target: registry, method: 'retire', args: [1] });
+    expect(await refusalOf(byController(1), 'disownHeads', 1, 0)).toEqual(['AuditLogOperatorRetired', 1n]);
+  });
+
+  it.each([5, 6, 2n ** 64n - 1n])('refuses entry %s where entry 5 is the last', async (entry) => {
+    await anchor(5);
+    const refusal = ['AuditLogNothingToDisown', 1n, 5n, BigInt(entry)];
+    expect(await refusalOf(byController(1), 'disownHeads', 1, entry)).toEqual(refusal);
+  });
+
+  it.each([0, 3, 4])('lets the journal go on after entry %i', async (entry) => {
+    await anchor(3, 5);
+    await at(now + 7);
+    expect(await eventsOf(byController(1), 'disownHeads', 1, entry)).toEqual([
+      ['JournalHeadsDisowned', 1n, 5n, BigInt(entry)],
+    ]);
+    const since = { entry: BigInt(entry), timestamp: BigInt(now + 7), head: ZeroHash };
+    expect(await struct('lastCheckpoint', 1)).toEqual(since);
+    expect((await refusalOf(scene().byAccountOf(1), 'checkpoint', 1, entry, head))[0]).toBe(
+      'AuditLogCheckpointNotNewer',
+    );
+    await anchor(entry + 1);
+    expect(await struct('lastCheckpoint', 1)).toMatchObject({ entry: BigInt(entry + 1), head });
+  });
+
+  it('leaves the journals of others alone', async () => {
+    await receiptOf(scene().byAccountOf(2), 'checkpoint', 2, 9, head);
+    await anchor(5);
+    await receiptOf(byController(1), 'disownHeads', 1, 0);
+    expect(await struct('lastCheckpoint', 2)).toMatchObject({ entry: 9n, head });
   });
 });
 

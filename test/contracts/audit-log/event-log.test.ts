@@ -27,6 +27,10 @@ function fold(model: Model, [name, key, ...args]: Line, timestamp: bigint): void
     case 'JournalCheckpoint':
       model.checkpoints.set(key, { entry: first, timestamp, head: second });
       return;
+    case 'JournalHeadsDisowned':
+      expect(model.checkpoints.get(key)?.['entry']).toBe(first);
+      model.checkpoints.set(key, { entry: second, timestamp, head: ZeroHash });
+      return;
     case 'AuditorAdmitted':
       model.auditors.set(key, { admitted: true, account: first, authority: second, name: third });
       model.accounts.set(first, key);
@@ -86,6 +90,12 @@ describe('the log of the audit log', () => {
     await receiptOf(byAccountOf(1), 'checkpoint', 1, 5, head);
     await receiptOf(byAccountOf(2), 'checkpoint', 2, 1, head);
     await receiptOf(byAccountOf(1), 'checkpoint', 1, 9, id('next head'));
+    await receiptOf(byAccountOf(3), 'checkpoint', 3, 65_536, head);
+    const controllerOf = (operatorId: number): Contract =>
+      log.connect(governance.member(operatorId).controller) as Contract;
+    await receiptOf(controllerOf(1), 'disownHeads', 1, 5);
+    await receiptOf(controllerOf(3), 'disownHeads', 3, 0);
+    await receiptOf(byAccountOf(1), 'checkpoint', 1, 6, id('another next head'));
     await receiptOf(byConsortium, 'admitAuditor', stranger.address, ZeroAddress, 'Second');
     await receiptOf(byConsortium, 'admitAuditor', third.address, stranger.address, 'Third');
     await receiptOf(byAuditor, 'requestDisclosure', 1, 2, digest, due);
@@ -128,7 +138,7 @@ describe('the log of the audit log', () => {
       (await log.getFunction(name)(key)).toObject();
     expect(await view('auditorCount')).toBe(BigInt(model.auditors.size));
     expect(await view('requestCount')).toBe(BigInt(model.requests.size));
-    expect([model.auditors.size, model.requests.size, model.checkpoints.size]).toEqual([4, 4, 2]);
+    expect([model.auditors.size, model.requests.size, model.checkpoints.size]).toEqual([4, 4, 3]);
     for (const [auditorId, entry] of model.auditors) expect(await struct('auditor', auditorId)).toEqual(entry);
     for (const { address: account } of [auditor, stranger, fresh, third]) {
       expect(await view('auditorByAccount', account)).toBe(model.accounts.get(account) ?? 0n);

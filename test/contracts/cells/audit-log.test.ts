@@ -5,7 +5,7 @@ import { testTable } from './suite.ts';
 testTable({
   contract: 'AuditLog',
   table: auditTable,
-  cells: 390,
+  cells: 464,
   open: async (chain) => auditWorld(await openConsortium(chain)),
   contractOf: ({ log }) => log,
 });

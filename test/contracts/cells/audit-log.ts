@@ -80,10 +80,10 @@ export async function auditWorld(consortium: Consortium): Promise<World> {
   };
 }
 
-type Who = 'authority' | 'auditor' | 'releaser' | 'fresh' | 'stranger' | 'aurora' | 'borealis';
+type Who = 'authority' | 'auditor' | 'releaser' | 'fresh' | 'stranger' | 'aurora' | 'borealis' | 'controller';
 const walletOf = ({ consortium, auditor, releaser, fresh }: World, who: Who): Wallet => {
   const { chain, stranger, aurora, borealis } = consortium;
-  const accounts = { aurora: aurora.account, borealis: borealis.account };
+  const accounts = { aurora: aurora.account, borealis: borealis.account, controller: borealis.controller };
   return { authority: chain.authority, auditor, releaser, fresh, stranger, ...accounts }[who];
 };
 const by = (world: World, who: Who): Contract => world.log.connect(walletOf(world, who)) as Contract;
@@ -116,6 +116,14 @@ const states: readonly State<World>[] = [
   { name: 'overdue', time: due + 1, reach: inTurn(file) },
   { name: 'answered', time: before, reach: inTurn(file, answer) },
   { name: 'released', time: before, reach: inTurn(release) },
+  {
+    name: 'heads disowned',
+    time: before,
+    reach: inTurn(
+      (world) => receiptOf(by(world, 'borealis'), 'checkpoint', 2, 5, head),
+      (world) => receiptOf(by(world, 'controller'), 'disownHeads', 2, 4),
+    ),
+  },
   {
     name: 'auditor dismissed',
     time: before,
@@ -219,20 +227,45 @@ const anchoredWithOther = 'statement anchored with another';
 const unanchored = names.filter((name) => !name.startsWith('statement') && name !== 'discharged');
 const noStatement = (): Outcome => refused('AuditLogUnknownStatement', statement, 2n);
 
+/** Of a retired operator nothing is anchored or disowned. */
+const beforeRetirement = (outcome: (world: World) => Outcome, given: Given = {}): Given =>
+  outcomes({ ...given, 'operator retired': () => refused('AuditLogOperatorRetired', 2n) }, outcome);
+
 const columns: readonly Column<World>[] = [
   ...['checkpoint', 'multicall: checkpoint'].map((name): Column<World> => ({
     name,
     call: name.startsWith('multicall')
       ? call('borealis', 'multicall', ({ log }) => [[log.interface.encodeFunctionData('checkpoint', [2, 6, other])]])
       : call('borealis', 'checkpoint', () => [2, 6, other]),
-    outcomes: always(() => done(['JournalCheckpoint', 2n, 6n, other])),
+    outcomes: beforeRetirement(() => done(['JournalCheckpoint', 2n, 6n, other])),
   })),
   {
     name: 'checkpoint: the fifth entry',
     call: call('borealis', 'checkpoint', () => [2, 5, other]),
-    outcomes: outcomes({ checkpointed: () => refused('AuditLogCheckpointNotNewer', 2n, 5n, 5n) }, () =>
-      done(['JournalCheckpoint', 2n, 5n, other]),
-    ),
+    outcomes: beforeRetirement(() => done(['JournalCheckpoint', 2n, 5n, other]), {
+      checkpointed: () => refused('AuditLogCheckpointNotNewer', 2n, 5n, 5n),
+    }),
+  },
+  {
+    name: 'checkpoint: 65,540 entries later',
+    call: call('borealis', 'checkpoint', () => [2, 65_540, other]),
+    outcomes: beforeRetirement(() => refused('AuditLogCheckpointTooFar', 2n, 0n, 65_540n), {
+      checkpointed: () => done(['JournalCheckpoint', 2n, 65_540n, other]),
+      'heads disowned': () => done(['JournalCheckpoint', 2n, 65_540n, other]),
+    }),
+  },
+  {
+    name: 'disownHeads',
+    call: call('controller', 'disownHeads', () => [2, 0]),
+    outcomes: beforeRetirement(() => refused('AuditLogNothingToDisown', 2n, 0n, 0n), {
+      checkpointed: () => done(['JournalHeadsDisowned', 2n, 5n, 0n]),
+      'heads disowned': () => done(['JournalHeadsDisowned', 2n, 4n, 0n]),
+    }),
+  },
+  {
+    name: 'disownHeads: by the account',
+    call: call('borealis', 'disownHeads', () => [2, 0]),
+    outcomes: always((world) => refused('AuditLogNotController', 2n, walletOf(world, 'borealis').address)),
   },
   {
     name: 'checkpoint: by another operator',

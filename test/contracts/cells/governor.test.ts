@@ -5,7 +5,7 @@ import { testTable } from './suite.ts';
 testTable({
   contract: 'ConsortiumGovernor',
   table: governorTable,
-  cells: 504,
+  cells: 552,
   open: async (chain) => governorWorld(await openGovernance(chain)),
   contractOf: ({ governance }) => governance.governor,
 });

@@ -96,6 +96,8 @@ const supported = startTime + 5000;
 const supportEnds = supported + settings.emergencySeconds;
 const suspended = supported + 100;
 const emergencyVoteEnds = suspended + settings.votingDelaySeconds + settings.votingPeriodSeconds;
+/** Of the support of operators 2 and 4, where that vote went against them. */
+const pauseEnds = emergencyVoteEnds + settings.votingDelaySeconds + settings.votingPeriodSeconds;
 
 const at = async ({ governance }: World, time: number): Promise<void> => governance.chain.nextBlockAt(time);
 const act = async (world: World, time: number, by: number, method: string, ...args: unknown[]): Promise<void> => {
@@ -112,6 +114,11 @@ const vote = async (world: World, ...operatorIds: number[]): Promise<void> => {
 const queue = (world: World): Promise<void> => act(world, queued, 1, 'queue', ...world.operations);
 const execute = (world: World): Promise<void> => act(world, ready, 1, 'execute', ...world.operations);
 const support = (world: World, time: number, by: number): Promise<void> => act(world, time, by, 'supportEmergency', 3);
+const againstEmergency = async (world: World): Promise<void> => {
+  for (const operatorId of [5, 6, 7]) {
+    await act(world, emergencyVoteEnds - 10, operatorId, 'castVote', world.emergencyVote, 0);
+  }
+};
 /** As a vote would have it, without one. */
 const byConsortium = async ({ governance }: World, method: string, operatorId: number): Promise<void> => {
   const { chain, timelock, registry } = governance;
@@ -199,6 +206,17 @@ const states: readonly State<World>[] = [
       (world) => support(world, suspended, 4),
     ),
   },
+  ...[
+    { name: 'emergency, rejected', time: pauseEnds },
+    { name: 'emergency, rejected, later', time: pauseEnds + 1 },
+  ].map((state) => ({
+    ...state,
+    reach: inTurn(
+      (world) => support(world, supported, 2),
+      (world) => support(world, suspended, 4),
+      againstEmergency,
+    ),
+  })),
 ];
 
 const names = states.map(({ name }) => name);
@@ -487,6 +505,7 @@ const columns: readonly Column<World>[] = [
       'supported by the other': () => refused('ConsortiumGovernorAlreadySupported', 3n, 2n, BigInt(supportEnds)),
       'supporter suspended': notActive(2n, 2n),
       emergency: voteNotEnded,
+      'emergency, rejected': () => refused('ConsortiumGovernorSupportPaused', 3n, 2n, BigInt(pauseEnds)),
     },
   },
   {

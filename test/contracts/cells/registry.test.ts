@@ -8,7 +8,7 @@ import { testTable } from './suite.ts';
 const current = testTable({
   contract: 'OperatorRegistry',
   table: registryTable,
-  cells: 369,
+  cells: 470,
   open: async (chain) => registryWorld(await openConsortium(chain)),
   contractOf: ({ consortium }) => consortium.registry,
 });

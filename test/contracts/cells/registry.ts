@@ -45,7 +45,7 @@ const inTurn =
     for (const step of steps) await step(world);
   };
 
-const states: readonly State<World>[] = [
+const states: State<World>[] = [
   { name: 'active', time, reach: inTurn() },
   { name: 'emergency', time: until, reach: inTurn((world) => byGuardian(world, until)) },
   { name: 'emergency lapsed', time: until + 1, reach: inTurn((world) => byGuardian(world, until)) },
@@ -98,6 +98,15 @@ const states: readonly State<World>[] = [
     ),
   },
 ];
+const rotating = states.find(({ name }) => name === 'rotating');
+states.push({
+  name: 'retired while rotating',
+  time,
+  reach: inTurn(
+    async (world) => rotating?.reach(world),
+    (world) => byAuthority(world, 'retire', second),
+  ),
+});
 const names = states.map(({ name }) => name);
 
 type Given = Readonly<Record<string, (world: World) => Outcome>>;
@@ -107,7 +116,8 @@ const sameFor = (some: readonly string[], outcome: (world: World) => Outcome): G
   Object.fromEntries(some.map((name) => [name, outcome]));
 const always = (outcome: (world: World) => Outcome): Given => outcomes({}, outcome);
 
-const gone = ['retired', 'retired, alone'];
+const gone = ['retired', 'retired, alone', 'retired while rotating'];
+const withOverlaps = ['rotating', 'retired while rotating'];
 const confirmed = ['suspended', 'suspended in an emergency'];
 const unexpected = (expected: bigint, actual: bigint) => (): Outcome =>
   refused('OperatorRegistryUnexpectedStatus', BigInt(second), expected, actual);
@@ -227,21 +237,29 @@ const keysOf = ({ consortium: { borealis }, fresh }: World, rotating: boolean): 
     ? { account: fresh.address, signer: fresh.address.toLowerCase(), pin: id('fresh') }
     : { account: borealis.account.address, signer: borealis.signer.address.toLowerCase(), pin: borealis.pin };
 
-const rotation = (event_: string, key: string, value: (world: World) => string): Given => {
+const rotation = (event_: string, key: string, value: (world: World) => string, ends = 0n): Given => {
   const rotated =
     (rotating: boolean) =>
     (world: World): Outcome =>
-      done([event_, BigInt(second), keysOf(world, rotating)[key], value(world), 0n]);
-  return outcomes({ rotating: rotated(true) }, rotated(false));
+      done([event_, BigInt(second), keysOf(world, rotating)[key], value(world), ends]);
+  return outcomes(sameFor(withOverlaps, rotated(true)), rotated(false));
 };
 const other = getAddress(`0x${'ab'.repeat(20)}`);
+/** What the controller does no more once its operator is retired. */
+const inOffice = (outcome: (world: World) => Outcome): Given =>
+  outcomes(
+    sameFor(gone, () => refused('OperatorRegistryRetired', BigInt(second))),
+    outcome,
+  );
+/** Until when both keys count, and until when that can be at most. */
+const overlap = until + 1000;
 
 /** Calls by the controller, each also by a stranger. */
 const controlled: readonly Column<World>[] = [
   {
     name: 'proposeController',
     args: ({ fresh }: World) => [second, fresh.address],
-    given: always(({ fresh }) => done(['OperatorControllerProposed', BigInt(second), fresh.address])),
+    given: inOffice(({ fresh }) => done(['OperatorControllerProposed', BigInt(second), fresh.address])),
   },
   {
     name: 'rotateAccount',
@@ -261,25 +279,44 @@ const controlled: readonly Column<World>[] = [
   {
     name: 'setNextPin',
     args: () => [second, id('next')],
-    given: always(() => done(['OperatorNextPinSet', BigInt(second), id('next')])),
+    given: inOffice(() => done(['OperatorNextPinSet', BigInt(second), id('next')])),
   },
   {
     name: 'setEndpoint',
     args: () => [second, 'https://moved.example'],
-    given: always(() => done(['OperatorEndpointChanged', BigInt(second), 'https://moved.example'])),
+    given: inOffice(() => done(['OperatorEndpointChanged', BigInt(second), 'https://moved.example'])),
   },
+  ...(
+    [
+      ['rotateAccount', 'OperatorAccountRotated', 'account', other, other],
+      ['rotateSigner', 'OperatorSignerRotated', 'signer', other, other.toLowerCase()],
+      ['rotatePin', 'OperatorPinRotated', 'pin', id('other'), id('other')],
+    ] as const
+  ).map(([method, event_, key, value, shown]) => ({
+    name: `${method}: with an overlap`,
+    args: () => [second, value, overlap],
+    given: {
+      ...rotation(event_, key, () => shown, BigInt(overlap)),
+      ...sameFor(gone, () => refused('OperatorRegistryRetired', BigInt(second))),
+    },
+  })),
   ...[0, 1, 2].map((kind) => ({
     name: `endOverlap: ${['account', 'signer', 'pin'][kind] ?? ''}`,
     args: () => [second, kind],
-    given: outcomes({ rotating: () => done(['OperatorOverlapEnded', BigInt(second), BigInt(kind)]) }, () =>
-      refused('OperatorRegistryNoOverlap', BigInt(second), BigInt(kind)),
+    given: outcomes(
+      sameFor(withOverlaps, () => done(['OperatorOverlapEnded', BigInt(second), BigInt(kind)])),
+      () => refused('OperatorRegistryNoOverlap', BigInt(second), BigInt(kind)),
     ),
   })),
 ].flatMap(({ name, args, given }) => {
   const method = name.split(':')[0] ?? '';
   return [
     { name, call: call('controller', method, args), outcomes: given },
-    { name: `${name}: by a stranger`, call: call('stranger', method, args), outcomes: always(notController) },
+    {
+      name: name.includes(':') ? `${name}, by a stranger` : `${name}: by a stranger`,
+      call: call('stranger', method, args),
+      outcomes: always(notController),
+    },
   ];
 });
 
@@ -294,6 +331,7 @@ const columns: readonly Column<World>[] = [
       {
         rotating: ({ consortium, fresh }) =>
           done(['OperatorControllerRotated', BigInt(second), consortium.borealis.controller.address, fresh.address]),
+        'retired while rotating': () => refused('OperatorRegistryRetired', BigInt(second)),
       },
       ({ fresh }) => refused('OperatorRegistryNotPendingController', BigInt(second), ZeroAddress, fresh.address),
     ),

@@ -26,6 +26,7 @@ export type Call =
   | { readonly name: 'attest'; readonly operator: OperatorId; readonly attestations: readonly Attestation[] }
   /** Of AuditLog: the model has one contract for all three. */
   | { readonly name: 'checkpoint'; readonly operator: OperatorId; readonly entry: number; readonly head: Hash }
+  | { readonly name: 'disownHeads'; readonly operator: OperatorId; readonly entry: number }
   /** By the auditor's account, which is not modelled: any sender, of any number. */
   | {
       readonly name: 'requestDisclosure';
@@ -102,6 +103,7 @@ export interface ContractRules {
 
 export const noHash = `0x${'0'.repeat(64)}` as Hash;
 const maxCount = 4096;
+const maxEntriesApart = 65_536;
 const statusNumber: Readonly<Record<OperatorStatus, bigint>> = { unknown: 0n, active: 1n, suspended: 2n, retired: 3n };
 
 const wordsOf = (count: number): number => Math.ceil(count / 256);
@@ -169,6 +171,8 @@ export class Contract {
       }
       case 'checkpoint':
         return this.#checkpoint(context, call.operator, call.entry, call.head);
+      case 'disownHeads':
+        return this.#disownHeads(context, call.operator, call.entry);
       case 'requestDisclosure':
         if (!this.#registry.has(call.operator)) throw new Revert('AuditLogUnknownOperator', BigInt(call.operator));
         return this.#log.request(call, context.timestamp);
@@ -412,12 +416,27 @@ export class Contract {
     if (!this.#isAccount(operator, context)) {
       throw new Revert('AuditLogNotOperatorAccount', BigInt(operator), context.sender);
     }
+    this.#requireNotRetired(operator);
     const last = this.#checkpoints.get(operator)?.entry ?? 0;
     if (entry <= last) {
       throw new Revert('AuditLogCheckpointNotNewer', BigInt(operator), BigInt(last), BigInt(entry));
     }
+    if (entry - last > maxEntriesApart) {
+      throw new Revert('AuditLogCheckpointTooFar', BigInt(operator), BigInt(last), BigInt(entry));
+    }
     this.#checkpoints.set(operator, { entry, head, timestamp: context.timestamp as UnixSeconds });
     return [{ type: 'JournalCheckpoint', operator, entry, head }];
+  }
+
+  #disownHeads({ sender, timestamp }: Context, operator: OperatorId, entry: number): ChainEvent[] {
+    if (this.#registry.get(operator)?.controller !== sender) {
+      throw new Revert('AuditLogNotController', BigInt(operator), sender);
+    }
+    this.#requireNotRetired(operator);
+    const last = this.#checkpoints.get(operator)?.entry ?? 0;
+    if (entry >= last) throw new Revert('AuditLogNothingToDisown', BigInt(operator), BigInt(last), BigInt(entry));
+    this.#checkpoints.set(operator, { entry, head: noHash, timestamp: timestamp as UnixSeconds });
+    return [{ type: 'JournalHeadsDisowned', operator, last, entry }];
   }
 
   #setStatus(context: Context, name: 'suspend' | 'reinstate', operator: OperatorId): ChainEvent[] {
@@ -446,6 +465,12 @@ export class Contract {
       throw new Revert('OperatorRegistryNotController', BigInt(operator), entry.controller, sender);
     }
     return entry;
+  }
+
+  #requireNotRetired(operator: OperatorId): void {
+    if (this.#registry.get(operator)?.status === 'retired') {
+      throw new Revert('AuditLogOperatorRetired', BigInt(operator));
+    }
   }
 
   #checkOverlap({ timestamp }: Context, operator: OperatorId, until: number): void {

@@ -92,7 +92,10 @@ export function cheapNotary(chainId: bigint): Notary {
       ],
     },
     auditLog: {
-      checkpoint: (operator, entry, head) => callOf({ name: 'checkpoint', operator, entry, head }),
+      checkpoint: (operator, heads) => {
+        const calls = heads.map(({ entry, head }): Call => ({ name: 'checkpoint', operator, entry, head }));
+        return callOf(calls.length === 1 && calls[0] !== undefined ? calls[0] : { name: 'multicall', calls });
+      },
       answer: (operator, request, handedOver) => callOf({ name: 'answer', operator, request, handedOver }),
     },
     statementCalls: {
@@ -265,6 +268,8 @@ function callOf(data: Hex): Call {
       };
     case 'checkpoint':
       return { name: 'checkpoint', operator: Number(first) as OperatorId, entry: Number(second), head: third as Hash };
+    case 'disownHeads':
+      return { name: 'disownHeads', operator: Number(first) as OperatorId, entry: Number(second) };
     case 'answer':
       return {
         name: 'answer',
