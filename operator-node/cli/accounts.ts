@@ -1,6 +1,7 @@
 /** `tandem accounts [NUMBER …]`: what users have, and what the operators owe each other. */
 import { devnetOf, devnetOptions, parseCommand, print } from './arguments.ts';
-import { findUser, operatorOf, withClient } from './devnet-file.ts';
+import { operatorOf, withClient } from './devnet-file.ts';
+import { findUser, knownUsers } from './devnet-users.ts';
 import { table } from './format.ts';
 import { moneyOf } from './money.ts';
 import type { Output } from './output.ts';
@@ -15,7 +16,8 @@ export async function accounts(args: readonly string[], out: Output): Promise<nu
     return 0;
   }
   const devnet = devnetOf(values);
-  const chosen = positionals.length === 0 ? devnet.users : positionals.map((each) => findUser(devnet, each));
+  const known = await knownUsers(devnet);
+  const chosen = positionals.length === 0 ? known.users : positionals.map((each) => findUser(known, each));
   const users = await Promise.all(
     chosen.map(async (user) => ({
       number: user.number,

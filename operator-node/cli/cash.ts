@@ -2,7 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import { isAsset } from '../model/ids.ts';
 import { devnetOf, devnetOptions, parseCommand, print } from './arguments.ts';
-import { findUser, operatorOf, UsageError, withClient } from './devnet-file.ts';
+import { operatorOf, UsageError, withClient } from './devnet-file.ts';
+import { findUser, knownUsers } from './devnet-users.ts';
 import { checkAboveZero, moneyOf } from './money.ts';
 import type { Output } from './output.ts';
 
@@ -25,7 +26,7 @@ const command =
     if (!isAsset(asset)) throw new UsageError(`"${asset}" is no asset: write an ISO 4217 code, such as SEK.`);
     checkAboveZero(amountText);
     const devnet = devnetOf(values);
-    const user = findUser(devnet, who);
+    const user = findUser(await knownUsers(devnet), who);
     const id = values.id ?? randomUUID();
     const reason = values.reason ?? `tandem ${name}`;
     await withClient(operatorOf(devnet, user), async (client) => {

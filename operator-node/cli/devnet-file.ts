@@ -48,24 +48,7 @@ export function readDevnet(dir: string): DevnetFile {
   }
 }
 
-/** Spaces, hyphens and dots are how people write numbers; a name of the devnet's users will do as well. */
-export function findUser(devnet: DevnetFile, text: string): DevnetUser {
-  const number = text.replaceAll(/[\s().-]/g, '');
-  const wanted = text.toLowerCase();
-  const found = devnet.users.filter(
-    (user) =>
-      user.number === number || user.name.toLowerCase() === wanted || user.name.toLowerCase().split(' ')[0] === wanted,
-  );
-  if (found.length === 1 && found[0] !== undefined) return found[0];
-  const known = devnet.users.map((user) => `${user.number} ${user.name}`).join(', ');
-  throw new UsageError(
-    found.length > 1
-      ? `More than one user is called ${text}: use the number.`
-      : `No user of this devnet is ${text}. There are: ${known}.`,
-  );
-}
-
-export function operatorOf(devnet: DevnetFile, user: DevnetUser): DevnetOperator {
+export function operatorOf(devnet: DevnetFile, user: Pick<DevnetUser, 'operator'>): DevnetOperator {
   const found = devnet.operators.find((operator) => operator.handle === user.operator);
   if (found === undefined) throw new UsageError(`devnet.json names no operator ${user.operator}.`);
   return found;

@@ -2,7 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { OutboundMessage } from '../messaging/gateway.ts';
 import { devnetOf, devnetOptions, parseCommand } from './arguments.ts';
-import { findUser, operatorOf, withClient } from './devnet-file.ts';
+import { operatorOf, withClient } from './devnet-file.ts';
+import { findUser, knownUsers } from './devnet-users.ts';
 import type { Output } from './output.ts';
 
 const usage = `usage: tandem inbox NUMBER [--follow] [--after CURSOR] [--devnet DIR] [--json]
@@ -23,9 +24,10 @@ export async function inbox(args: readonly string[], out: Output): Promise<numbe
     return 0;
   }
   const devnet = devnetOf(values);
-  const user = findUser(devnet, positionals[0] ?? '');
+  const known = await knownUsers(devnet);
+  const user = findUser(known, positionals[0] ?? '');
   const nameOf = (number: string): string =>
-    devnet.users.find((each) => each.number === number)?.name ??
+    known.users.find((each) => each.number === number)?.name ??
     devnet.operators.find(({ serviceNumber }) => serviceNumber === number)?.handle ??
     number;
   const show = (message: OutboundMessage): string =>

@@ -92,7 +92,8 @@ const help = [
   ...Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(12)} ${summary}`),
   '',
   'Commands that talk to a devnet find it in .devnet, in TANDEM_DEVNET_DIR or in --devnet DIR. FROM, TO and NUMBER are',
-  'numbers or names of its users; TO can be "service". tandem COMMAND --help tells more.',
+  'numbers or names of users (anna, or anna@aurora where there are several); TO can be "service". tandem COMMAND --help',
+  'tells more.',
   '',
 ].join('\n');
 

@@ -2,12 +2,14 @@
 import { randomUUID } from 'node:crypto';
 import { isMsisdn } from '../model/ids.ts';
 import { devnetOf, devnetOptions, parseCommand, print } from './arguments.ts';
-import { findUser, operatorOf, UsageError, withClient } from './devnet-file.ts';
+import { operatorOf, UsageError, withClient } from './devnet-file.ts';
+import { findUser, knownUsers } from './devnet-users.ts';
 import type { Output } from './output.ts';
 
 const usage = `usage: tandem send FROM TO TEXT… [--id ID] [--devnet DIR] [--json]
-  TO is a number, a name, or "service": the service number of the sender's operator, where YES, NO, CANCEL,
-  REFUND, BALANCE, HISTORY and HELP go. The same --id again has no second effect.
+  FROM and TO are numbers or names; anna@aurora where there are several. TO can be "service": the service number of
+  the sender's operator, where YES, NO, CANCEL, REFUND, BALANCE, HISTORY and HELP go. The same --id again has no second
+  effect.
   tandem send anna elin "PAY 120 lunch"`;
 
 export async function send(args: readonly string[], out: Output): Promise<number> {
@@ -19,9 +21,10 @@ export async function send(args: readonly string[], out: Output): Promise<number
   }
   const devnet = devnetOf(values);
   const [fromText = '', toText = '', ...words] = positionals;
-  const from = findUser(devnet, fromText);
+  const known = await knownUsers(devnet);
+  const from = findUser(known, fromText);
   const operator = operatorOf(devnet, from);
-  const to = toText === 'service' ? operator.serviceNumber : numberOf(toText, () => findUser(devnet, toText).number);
+  const to = toText === 'service' ? operator.serviceNumber : numberOf(toText, () => findUser(known, toText).number);
   const message = { id: values.id ?? randomUUID(), from: from.number, to, text: words.join(' ') };
   const answer = await withClient(operator, (client) => client.send(message));
   print(out, values.json, answer, () => `${answer.disposition}  ${from.name} → ${to}: ${message.text}`);

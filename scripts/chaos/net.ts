@@ -6,6 +6,7 @@
 import { randomInt } from 'node:crypto';
 import { NodeClient } from '../../operator-node/cli/client.ts';
 import type { DevnetFile } from '../../operator-node/cli/devnet-file.ts';
+import { defaultDescription } from '../devnet/description.ts';
 import { Devnet } from '../devnet/devnet.ts';
 import { layout } from '../devnet/layout.ts';
 import { requireFreePorts } from '../devnet/ports.ts';
@@ -66,7 +67,7 @@ export interface NetOptions {
 export async function startNet(options: NetOptions): Promise<ChaosNet> {
   const { dir, users, gateway, supervisor, story, timing, signal } = options;
   const portBase = await freePortBase();
-  const { operators, chainPort } = layout({ dir, portBase });
+  const { operators, chainPort } = layout({ dir, portBase, operators: defaultDescription.operators });
   const links = new Map<LinkName, FaultProxy>();
   const link = async (name: LinkName, target: number): Promise<FaultProxy> => {
     const proxy = await FaultProxy.start(target);

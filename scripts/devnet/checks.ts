@@ -33,7 +33,8 @@ export async function readBooks(file: DevnetFile, clients: Clients): Promise<Boo
   for (const { handle, id } of file.operators) {
     const client = clients.get(handle);
     if (client === undefined) throw new Error(`no client for ${handle}`);
-    for (const user of file.users.filter(({ operator }) => operator === handle)) {
+    // All that the node has, also those who came after the file was written.
+    for (const user of await client.users()) {
       for (const account of await client.accounts(user.number)) {
         add(balances, `${handle} ${account.asset}`, BigInt(account.balance));
         held += BigInt(account.held);
@@ -87,6 +88,26 @@ export function sumsConstant(before: Books, after: Books, file: DevnetFile): Fin
   };
 }
 
+/** Each operator's lane to each other one has carried a batch, and the chain has closed it. */
+export function lanesUsed(
+  operators: readonly { readonly id: number; readonly handle: string }[],
+  batches: Iterable<{ readonly initiator: number; readonly acceptor: number; readonly reconciled: boolean }>,
+  expected: (from: string, to: string) => boolean,
+): Finding {
+  const used = new Set([...batches].flatMap((each) => (each.reconciled ? [`${each.initiator} ${each.acceptor}`] : [])));
+  const lanes = operators.flatMap((from) =>
+    operators.flatMap((to) => (from.id !== to.id && expected(from.handle, to.handle) ? [{ from, to }] : [])),
+  );
+  const unused = lanes.filter(({ from, to }) => !used.has(`${from.id} ${to.id}`));
+  return {
+    ok: unused.length === 0,
+    text:
+      unused.length === 0
+        ? `${lanes.length} lanes between ${operators.length} operators have settled`
+        : `no batch was reconciled from ${unused.map(({ from, to }) => `${from.handle} to ${to.handle}`).join(', ')}`,
+  };
+}
+
 const statusNames = ['unknown', 'prepared', 'committed', 'aborted'];
 
 /** The pair on every node that has it, and on chain: one outcome. */
@@ -103,7 +124,8 @@ export async function pairOutcomes(
   try {
     for (const id of pairs) {
       count += 1;
-      const views = (await Promise.all([...clients.values()].map((client) => viewOf(client, id)))).flat();
+      const legsByNode = await Promise.all([...clients.values()].map((client) => viewOf(client, id)));
+      const views = legsByNode.flat();
       const states = new Set(views.map(({ state }) => state));
       const [view] = views;
       if (view === undefined) {
@@ -122,6 +144,11 @@ export async function pairOutcomes(
       if (!agreed) wrong.push(`${id}: nodes say ${[...states].join(', ')}; the chain says ${onChain}`);
       else if (view.state === 'committed') committed.push(id);
       if (views.some(({ told }) => !told)) wrong.push(`${id}: a user was not told`);
+      if (view.state === 'committed' && new Set(views.map(({ leg }) => leg)).size !== 2) {
+        wrong.push(`${id}: it is committed, and only its ${view.leg} leg is known`);
+      }
+      const holders = legsByNode.filter((legs) => legs.length > 0).length;
+      if (holders > 2) wrong.push(`${id}: ${holders} operators know it, and it is between two`);
     }
   } finally {
     provider.destroy();
@@ -129,7 +156,7 @@ export async function pairOutcomes(
   const findings = [
     {
       ok: wrong.length === 0,
-      text: wrong.length === 0 ? `${count} pairs have one outcome each, on both nodes and on chain` : wrong.join('; '),
+      text: wrong.length === 0 ? `${count} pairs have one outcome each, on their nodes and on chain` : wrong.join('; '),
     },
   ];
   return { findings, committed };

@@ -1,11 +1,12 @@
 /**
- * Brings a devnet up, each part as its own process, and takes it down again: chain, contracts, two operators, their
- * users. A folder that holds a finished devnet is resumed, chain and all; `fresh` wipes it first.
+ * Brings a devnet up, each part as its own process, and takes it down again: chain, contracts, operators, their users. A folder that holds a finished devnet is resumed, chain and all; `fresh` wipes it first.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { NodeClient } from '../../operator-node/cli/client.ts';
 import type { DevnetFile, DevnetOperator, DevnetUser } from '../../operator-node/cli/devnet-file.ts';
+import { defaultDescription, type Description } from './description.ts';
+import { directoryText } from './directory.ts';
 import { blockNumber, fund, mineAtOnce, startBlocks, startChain } from './chain.ts';
 import { claim, release } from './lock.ts';
 import { apiUrlOf, chainId, DevnetError, layout, root, type Layout } from './layout.ts';
@@ -15,12 +16,13 @@ import { Processes, type Exit } from './processes.ts';
 import { randomKey, secretsFile } from './secrets.ts';
 import type { DevnetPerson } from './users.ts';
 import { until } from './wait.ts';
-import { devnetDirectory } from './directory.ts';
 
 export interface DevnetOptions extends ConfigOptions {
   readonly dir: string;
   readonly portBase: number;
   readonly fresh: boolean;
+  /** By default the two operators of `devnet.yaml`. */
+  readonly description?: Pick<Description, 'operators' | 'ported'>;
   readonly users: readonly DevnetPerson[];
   /** False for a devnet that is thrown away: the chain's state is not written. */
   readonly keepChain: boolean;
@@ -76,7 +78,8 @@ export class Devnet {
 
   /** @throws {DevnetError} for what the caller can mend: busy ports, a folder that is in use or not a devnet's */
   static async start(options: DevnetOptions): Promise<Devnet> {
-    const place = layout(options);
+    const { operators: plans, ported } = options.description ?? defaultDescription;
+    const place = layout({ ...options, operators: plans });
     claim(place);
     const logFile = (part: string): string =>
       place.operators.find(({ handle }) => handle === part)?.logFile ?? join(place.chainDir, 'chain.log');
@@ -95,7 +98,7 @@ export class Devnet {
       const operators = await Promise.all(
         place.operators.map((operator) => prepareOperator(operator, options.endpoints?.[operator.handle])),
       );
-      writeFileSync(place.directoryFile, devnetDirectory(place));
+      writeFileSync(place.directoryFile, directoryText({ operators: plans, ported }));
       for (const operator of operators) writeConfig(place, operator, options);
       const devnet = new Devnet(place, options, processes, operators, resumed);
       try {
@@ -180,18 +183,11 @@ export class Devnet {
       gatewayToken: operator.gatewayToken,
       adminToken: operator.adminToken,
     }));
-    const users: DevnetUser[] = [];
-    for (const { operator, user } of this.#options.users) {
-      const accounts = await this.operator(operator).accounts(user.number);
-      users.push({
-        number: user.number,
-        operator,
-        name: user.name,
-        language: user.language,
-        kind: user.kind,
-        accounts: accounts.map(({ asset, balance }) => ({ asset, balance })),
-      });
-    }
+    const users = (await Promise.all([...this.clients].map(([handle, client]) => usersOf(handle, client)))).flat();
+    const places = new Map<string, number>(this.#options.users.map(({ user }, index) => [user.number, index]));
+    const place = ({ number }: DevnetUser): number => places.get(number) ?? places.size;
+    // Those of the description in its order, then those who came by the API.
+    users.sort((a, b) => place(a) - place(b) || (a.number < b.number ? -1 : 1));
     return { chainId, rpcUrl: this.layout.rpcUrl, contracts: made.contracts, operators, users };
   }
 
@@ -230,7 +226,7 @@ export class Devnet {
       await this.#deploy();
       await startBlocks(this.layout);
     }
-    say(`Starting ${[...this.clients.keys()].join(' and ')}`);
+    say(`Starting ${listed([...this.clients.keys()])}`);
     for (const handle of this.clients.keys()) this.startNode(handle);
     for (const handle of this.clients.keys()) await this.waitForNode(handle);
     if (!this.resumed) await this.#settleUsers();
@@ -302,6 +298,26 @@ export class Devnet {
   }
 }
 
+const listed = (names: readonly string[]): string =>
+  new Intl.ListFormat('en-GB', { type: 'conjunction' }).format(names);
+
+/** The users of one operator as its node has them. */
+async function usersOf(operator: string, client: NodeClient): Promise<DevnetUser[]> {
+  const users: DevnetUser[] = [];
+  for (const { number, name, language, kind } of await client.users()) {
+    const accounts = await client.accounts(number);
+    users.push({
+      number,
+      operator,
+      name,
+      language,
+      kind: kind === 'machine' ? 'machine' : 'person',
+      accounts: accounts.map(({ asset, balance }) => ({ asset, balance })),
+    });
+  }
+  return users;
+}
+
 /** What was under way is left to fail by itself: its processes are stopped. */
 function untilAborted(work: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
   if (signal === undefined) return work;
@@ -320,6 +336,8 @@ async function stopAll(processes: Processes, place: Layout): Promise<void> {
 
 interface Made extends Deployed {
   readonly portBase: number;
+  /** Handles, in the order of their ids; absent from a devnet that was made when there were only these two. */
+  readonly operators?: readonly string[];
   /** What the contracts were compiled from. */
   readonly contractsBuild: string;
   readonly finished?: boolean;
@@ -333,7 +351,8 @@ const contractsBuild = (): string => {
 const readMade = (place: Layout): Made => JSON.parse(readFileSync(place.madeFile, 'utf8')) as Made;
 
 function writeMade(place: Layout, deployed: Deployed): void {
-  const made: Made = { ...deployed, portBase: place.portBase, contractsBuild: contractsBuild() };
+  const operators = place.operators.map(({ handle }) => handle);
+  const made: Made = { ...deployed, portBase: place.portBase, operators, contractsBuild: contractsBuild() };
   writeFileSync(place.madeFile, `${JSON.stringify(made, undefined, 2)}\n`);
 }
 
@@ -348,6 +367,15 @@ function prepareFolder(place: Layout, options: DevnetOptions): boolean {
       throw new DevnetError(
         `The devnet in ${place.dir} was made with port base ${made.portBase}, which is also on its chain, and is now ` +
           `asked for with ${place.portBase}. Use that base again, or --fresh, or another TANDEM_DEVNET_DIR.`,
+      );
+    }
+    const asked = place.operators.map(({ handle }) => handle);
+    const { operators = ['aurora', 'borealis'] } = made;
+    if (operators.join() !== asked.join()) {
+      throw new DevnetError(
+        `The devnet in ${place.dir} was made with ${listed(operators)}, who are on its chain, and is now asked for ` +
+          `with ${listed(asked)}. Start it with the same --operators and --file again, or with --fresh, or use another ` +
+          'TANDEM_DEVNET_DIR.',
       );
     }
     rmSync(place.devnetFile, { force: true });

@@ -1,16 +1,24 @@
-/** The number ranges of the devnet: long prefixes of numbers for fiction, and one number that was ported. */
+/** The number ranges of a devnet: each operator's, those of its machines, and numbers that were ported. */
 import { stringify } from 'yaml';
-import type { Layout } from './layout.ts';
 
-export function devnetDirectory(place: Layout): string {
-  const [aurora, borealis] = place.operators;
+/** `operators` in the order of their ids. */
+export function directoryText({
+  operators,
+  ported,
+}: {
+  readonly operators: readonly {
+    readonly handle: string;
+    readonly numbers: readonly string[];
+    readonly machines: readonly string[];
+  }[];
+  readonly ported: readonly { readonly number: string; readonly operator: string }[];
+}): string {
+  const idOf = (handle: string): number => operators.findIndex((each) => each.handle === handle) + 1;
   return stringify({
-    ranges: [
-      { prefix: '+46701', operator: aurora.id },
-      { prefix: '+46702', operator: borealis.id },
-      { prefix: '+4670174065', operator: borealis.id },
-      { prefix: '+46701740659', operator: borealis.id, machines: true },
-    ],
-    exceptions: [{ number: '+46701740620', operator: borealis.id }],
+    ranges: operators.flatMap(({ handle, numbers, machines }) => [
+      ...numbers.map((prefix) => ({ prefix, operator: idOf(handle) })),
+      ...machines.map((prefix) => ({ prefix, operator: idOf(handle), machines: true })),
+    ]),
+    exceptions: ported.map(({ number, operator }) => ({ number, operator: idOf(operator) })),
   });
 }

@@ -1,13 +1,16 @@
 /** Where a devnet's files and ports are. One base moves all ports; one folder holds everything that it writes. */
 import { join, resolve } from 'node:path';
+import type { OperatorPlan } from './description.ts';
 
 export const root = resolve(import.meta.dirname, '..', '..');
+/** The services of every operator of a devnet. */
+export const catalogueFile = join(root, 'catalogue', 'services.yaml');
 
 export interface OperatorLayout {
   readonly id: number;
   readonly handle: string;
   readonly serviceNumber: string;
-  /** Offsets from the port base. */
+  readonly plan: OperatorPlan;
   readonly apiPort: number;
   readonly channelPort: number;
   readonly dir: string;
@@ -36,13 +39,24 @@ export interface Layout {
   readonly lockFile: string;
   /** Where an auditor of all the operators has its token. */
   readonly auditorTokenFile: string;
-  readonly operators: readonly [OperatorLayout, OperatorLayout];
+  /** In the order of their ids. */
+  readonly operators: readonly [OperatorLayout, OperatorLayout, ...OperatorLayout[]];
 }
 
 export const chainId = 20261123;
 export const defaultPortBase = 7400;
-/** Ports base … base+45 belong to the devnet. */
+/** Each operator's ports are ten above those of the one before: API, then channel. */
+const operatorStep = 10;
+/** The fifth operator has base+40 and base+41: the chain's port stands between them and the sixth's. */
 const chainPortOffset = 45;
+/** Of as many operators as a devnet can have. */
+const portSpan = 72;
+
+/** A devnet's ports as offsets from its base. */
+export const portOffsets = (operators: number): readonly number[] => [
+  ...Array.from({ length: operators }, (_, index) => [index * operatorStep, index * operatorStep + 1]).flat(),
+  chainPortOffset,
+];
 
 /** An error of the person who starts a devnet: shown without a stack. */
 export class DevnetError extends Error {}
@@ -53,23 +67,28 @@ export function environmentPlace(): { readonly dir: string; readonly portBase: n
     throw new DevnetError(`TANDEM_DEVNET_PORT_BASE is "${base}": give a port number, such as ${defaultPortBase}.`);
   }
   const portBase = base === undefined ? defaultPortBase : Number(base);
-  if (portBase < 1024 || portBase + chainPortOffset > 65535) {
-    throw new DevnetError(`TANDEM_DEVNET_PORT_BASE is ${portBase}: give one from 1024 to ${65535 - chainPortOffset}.`);
+  if (portBase < 1024 || portBase + portSpan > 65536) {
+    throw new DevnetError(`TANDEM_DEVNET_PORT_BASE is ${portBase}: give one from 1024 to ${65536 - portSpan}.`);
   }
   return { dir: process.env['TANDEM_DEVNET_DIR'] ?? '.devnet', portBase };
 }
 
-export function layout(place: { readonly dir: string; readonly portBase: number }): Layout {
+export function layout(place: {
+  readonly dir: string;
+  readonly portBase: number;
+  readonly operators: readonly OperatorPlan[];
+}): Layout {
   const dir = resolve(root, place.dir);
   const { portBase } = place;
-  const operator = (id: number, handle: string, serviceNumber: string): OperatorLayout => {
-    const home = join(dir, handle);
+  const operators = place.operators.map((plan, index): OperatorLayout => {
+    const home = join(dir, plan.handle);
     return {
-      id,
-      handle,
-      serviceNumber,
-      apiPort: portBase + (id - 1) * 10,
-      channelPort: portBase + (id - 1) * 10 + 1,
+      id: index + 1,
+      handle: plan.handle,
+      serviceNumber: plan.serviceNumber,
+      plan,
+      apiPort: portBase + index * operatorStep,
+      channelPort: portBase + index * operatorStep + 1,
       dir: home,
       configFile: join(home, 'config.yaml'),
       keysFile: join(home, 'keys.json'),
@@ -79,7 +98,9 @@ export function layout(place: { readonly dir: string; readonly portBase: number 
       phonesDir: join(home, 'phones'),
       logFile: join(home, 'node.log'),
     };
-  };
+  });
+  const [first, second, ...others] = operators;
+  if (first === undefined || second === undefined) throw new DevnetError('A devnet has at least two operators.');
   const chainPort = portBase + chainPortOffset;
   return {
     dir,
@@ -95,8 +116,7 @@ export function layout(place: { readonly dir: string; readonly portBase: number 
     madeFile: join(dir, 'made.json'),
     lockFile: join(dir, 'devnet.pid'),
     auditorTokenFile: join(dir, 'auditor.token'),
-    // Numbers of the range that the Swedish regulator keeps free for fiction.
-    operators: [operator(1, 'aurora', '+46701740605'), operator(2, 'borealis', '+46701740655')],
+    operators: [first, second, ...others],
   };
 }
 

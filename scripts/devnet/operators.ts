@@ -7,7 +7,7 @@ import { stringify } from 'yaml';
 import { pinOf, writeCertificate } from '../../operator-node/channel/certificate.ts';
 import type { UnixMillis } from '../../operator-node/model/ids.ts';
 import type { Admission } from '../contracts/deploy.ts';
-import { root, type Layout, type OperatorLayout } from './layout.ts';
+import { catalogueFile, type Layout, type OperatorLayout } from './layout.ts';
 import { randomKey, randomToken, secretsFile, tokenFile } from './secrets.ts';
 
 export interface Operator {
@@ -47,6 +47,13 @@ export async function prepareOperator(operator: OperatorLayout, endpoint?: strin
   };
 }
 
+/** Names that the description gives; an operator without one goes by its handle, as a node has it anyway. */
+function institutionsOf({ operators }: Layout): Sections {
+  const named = operators.filter(({ handle, plan }) => plan.name !== handle);
+  if (named.length === 0) return {};
+  return { institutions: Object.fromEntries(named.map(({ id, plan }) => [id, { name: plan.name }])) };
+}
+
 export interface ConfigOptions {
   /** Where messages to users go; without it to the devnet's phones. */
   readonly webhook?: { readonly url: string; readonly secret: string };
@@ -71,11 +78,8 @@ export function writeConfig(layout: Layout, operator: Operator, options: ConfigO
       rpcUrls: [layout.rpcUrl],
       keysFile: from(place.keysFile),
     },
-    assets: [
-      { asset: 'SEK', exponent: 2 },
-      { asset: 'EUR', exponent: 2 },
-    ],
-    catalogueFile: from(join(root, 'catalogue', 'services.yaml')),
+    assets: place.plan.assets.map(({ asset, exponent }) => ({ asset, exponent })),
+    catalogueFile: from(catalogueFile),
     directoryFile: from(layout.directoryFile),
     // Two minutes to answer, so that whoever tries it out also sees a question expire.
     timing: { acceptSeconds: 120 },
@@ -94,6 +98,7 @@ export function writeConfig(layout: Layout, operator: Operator, options: ConfigO
     backup: { dir: 'backups', keysDir: 'key-backups' },
     // No law asks for a devnet's books.
     retention: { ledgerDays: 0, messagesDays: 0 },
+    ...institutionsOf(layout),
     ...(typeof options.overrides === 'function' ? options.overrides(place.handle) : options.overrides),
   };
   const head = `# ${place.handle} on the devnet. Written at each start.\n`;

@@ -35,6 +35,14 @@ export function readRecording(file: string): Recording {
   throw new Error(`${file} is no recording:\n  ${issues.join('\n  ')}`);
 }
 
+/** The people of a recording, as it names them. */
+export function namesIn({ scenes }: Recording): ReadonlySet<string> {
+  const names = scenes.flatMap(({ steps }) =>
+    steps.flatMap(({ from, to, arrives }) => [from, to, ...arrives.map(({ phone }) => phone)]),
+  );
+  return new Set(names.filter((name) => name !== 'service' && !name.startsWith('+')));
+}
+
 const placeholder = /\{(\*|[a-z][a-zA-Z0-9]*)\}/g;
 
 /** @throws {Error} for a name that nothing has been remembered under */

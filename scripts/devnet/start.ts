@@ -8,39 +8,44 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { DevnetFile } from '../../operator-node/cli/devnet-file.ts';
-import { verify } from '../../operator-node/cli/verify.ts';
-import { blockNumber } from './chain.ts';
-import { ChainWatch } from './chain-watch.ts';
-import { bundlesVerify, mirror, noHolds, pairOutcomes, readBooks, sumsConstant, type Finding } from './checks.ts';
+import { decimalOf } from '../../operator-node/model/money.ts';
+import { defaultFile, maxOperators, minOperators, readDescription, type Description } from './description.ts';
 import { Devnet } from './devnet.ts';
 import { DevnetError, environmentPlace, layout } from './layout.ts';
-import { Player } from './play.ts';
-import { readRecording } from './recording.ts';
 import { terminalScreen } from './screen.ts';
-import { devnetUsers } from './users.ts';
-import { until } from './wait.ts';
+import { recordingOf, showDevnet } from './show.ts';
 
-const usage = `usage: npm start [-- --fresh] [-- --no-play]
-       npm run demo
-  --fresh    forget the devnet of the last start, its chain and its balances
-  --no-play  do not play the recorded conversation
-  --demo     on a fresh folder of its own; ends by itself
+const usage = `usage: npm start [-- --fresh] [-- --no-play] [-- --operators N] [-- --file FILE]
+       npm run demo [-- --operators N] [-- --file FILE]
+  --fresh      forget the devnet of the last start, its chain and its balances
+  --no-play    do not play the recorded conversation, and no payments between all operators
+  --operators  so many of them, ${minOperators} to ${maxOperators}: those of the file, and further ones in the same pattern
+  --file       whose devnet it is: operators and users in YAML (docs/devnet.md); default scripts/devnet/devnet.yaml
+  --demo       on a fresh folder of its own; ends by itself
 Environment: TANDEM_DEVNET_PORT_BASE moves all ports (default 7400), TANDEM_DEVNET_DIR the folder (default .devnet).`;
 
 const screen = terminalScreen();
 const parentPollMillis = 500;
-/** Holds, attestations and the last confirmations follow a scene within a few blocks. */
-const quietMillis = 30_000;
 
 class Interrupted extends Error {}
 
-function options(): { readonly demo: boolean; readonly fresh: boolean; readonly play: boolean } {
+interface Options {
+  readonly demo: boolean;
+  readonly fresh: boolean;
+  readonly play: boolean;
+  readonly file: string;
+  readonly operators: number | undefined;
+}
+
+function options(): Options {
   try {
     const { values } = parseArgs({
       options: {
         demo: { type: 'boolean', default: false },
         fresh: { type: 'boolean', default: false },
         'no-play': { type: 'boolean', default: false },
+        operators: { type: 'string' },
+        file: { type: 'string', default: defaultFile },
         help: { type: 'boolean', short: 'h', default: false },
       },
     });
@@ -48,7 +53,17 @@ function options(): { readonly demo: boolean; readonly fresh: boolean; readonly 
       console.log(usage);
       process.exit(0);
     }
-    return { demo: values.demo, fresh: values.fresh || values.demo, play: !values['no-play'] };
+    const { operators } = values;
+    if (operators !== undefined && !/^[0-9]{1,3}$/.test(operators)) {
+      throw new Error(`--operators is "${operators}": give a number from ${minOperators} to ${maxOperators}.`);
+    }
+    return {
+      demo: values.demo,
+      fresh: values.fresh || values.demo,
+      play: !values['no-play'],
+      file: values.file,
+      operators: operators === undefined ? undefined : Number(operators),
+    };
   } catch (error) {
     console.error(`${(error as Error).message}\n${usage}`);
     process.exit(2);
@@ -74,90 +89,44 @@ function ending(): { readonly promise: Promise<never>; readonly fail: (error: Er
   return { promise, fail };
 }
 
-async function playRecording(devnet: Devnet, file: DevnetFile): Promise<boolean> {
-  const recording = readRecording(join(import.meta.dirname, 'messages.yaml'));
-  const handleOf = (id: number): string => file.operators.find((each) => each.id === id)?.handle ?? String(id);
-  const watch = new ChainWatch({
-    rpcUrl: file.rpcUrl,
-    contract: file.contracts.PairSettlement,
-    fromBlock: await blockNumber(devnet.layout),
-    handleOf,
-    say: (text) => screen.chain(text),
-  });
-  watch.start();
-  try {
-    const before = await readBooks(file, devnet.clients);
-    const played = await new Player(devnet, file, screen).play(recording);
-    screen.scene('Checks');
-    await until(
-      async () => {
-        await watch.read();
-        const open = [...watch.batches.values()].some((batch) => !batch.reconciled && !batch.discrepancy);
-        return open ? undefined : true;
-      },
-      { timeoutMillis: quietMillis, everyMillis: 200, failure: () => 'not every batch was reconciled' },
-    ).catch(() => {});
-    const after = await readBooks(file, devnet.clients);
-    const outcomes = await pairOutcomes(file, devnet.clients, played.pairs);
-    const unreconciled = [...watch.batches.values()].filter((batch) => !batch.reconciled).length;
-    const findings: Finding[] = [
-      {
-        ok: played.faults.length === 0,
-        text:
-          played.faults.length === 0
-            ? `${played.messages} messages came out as recorded`
-            : `${played.faults.length} messages came out otherwise than recorded`,
-      },
-      noHolds(after),
-      sumsConstant(before, after, file),
-      mirror(after),
-      ...outcomes.findings,
-      {
-        ok: unreconciled === 0,
-        text:
-          unreconciled === 0
-            ? `${watch.batches.size} batches are reconciled on chain`
-            : `${unreconciled} of ${watch.batches.size} batches are not reconciled on chain`,
-      },
-      await bundlesVerify(verify, devnet.layout.networkFile, file, devnet.clients, outcomes.committed),
-    ];
-    for (const { ok, text } of findings) screen.check(ok, text);
-    return findings.every(({ ok }) => ok);
-  } finally {
-    watch.stop();
-  }
-}
-
-function tellHow(file: DevnetFile, seconds: string): void {
+function tellHow(file: DevnetFile, { operators }: Description, seconds: string): void {
   const [first, second] = [file.users[0], file.users.find(({ operator }) => operator !== file.users[0]?.operator)];
+  const exponentOf = (handle: string, asset: string): number =>
+    operators.find((each) => each.handle === handle)?.assets.find((each) => each.asset === asset)?.exponent ?? 0;
+  const width = Math.max(...file.operators.map(({ handle }) => handle.length));
   screen.scene(`The devnet is up (${seconds} s). Ctrl-C stops it.`);
-  for (const user of file.users) {
-    const money = user.accounts.map(({ asset, balance }) => `${decimals(balance)} ${asset}`).join(', ');
-    screen.plain(`  ${user.number}  ${user.name.padEnd(12)} ${user.operator.padEnd(9)} ${user.language}  ${money}`);
+  for (const { number, name, operator, language, accounts } of file.users) {
+    const money = accounts.map(({ asset, balance }) => `${decimalOf(balance, exponentOf(operator, asset))} ${asset}`);
+    screen.plain(`  ${number}  ${name.padEnd(12)} ${operator.padEnd(width)} ${language}  ${money.join(', ')}`);
   }
   for (const { handle, apiUrl, serviceNumber } of file.operators) {
-    screen.plain(`  ${handle.padEnd(9)} ${apiUrl}  service number ${serviceNumber}`);
+    screen.plain(`  ${handle.padEnd(width)} ${apiUrl}  service number ${serviceNumber}`);
   }
+  if (first === undefined || second === undefined) return;
   screen.plain('\nFrom another terminal:');
-  screen.plain(`  npx tandem send ${first?.number} ${second?.number} "PAY 120 lunch"`);
-  screen.plain(`  npx tandem inbox ${second?.number} --follow`);
-  screen.plain(`  npx tandem send ${second?.number} service "JA"`);
+  screen.plain(`  npx tandem send ${first.number} ${second.number} "PAY 120 lunch"`);
+  screen.plain(`  npx tandem inbox ${second.number} --follow`);
+  screen.plain(`  npx tandem send ${second.number} service "JA"`);
 }
 
-/** Every asset of the devnet has two decimals. */
-const decimals = (minor: string): string => {
-  const digits = minor.replace('-', '').padStart(3, '0');
-  return `${minor.startsWith('-') ? '-' : ''}${digits.slice(0, -2)}.${digits.slice(-2)}`;
-};
+/** Users are made with the devnet: one who was erased since, or has come into the file, is not there. */
+function tellAbsent({ users }: DevnetFile, description: Description): void {
+  const numbers = new Set(users.map(({ number }) => number));
+  const absent = description.users.filter(({ user }) => !numbers.has(user.number)).map(({ user }) => user.name);
+  if (absent.length === 0) return;
+  screen.step(`Not on this devnet, which was made without them or has erased them: ${absent.join(', ')}`);
+}
 
 async function main(): Promise<number> {
-  const { demo, fresh, play } = options();
+  const { demo, fresh, play, file: descriptionFile, operators } = options();
   const { promise: end, fail } = ending();
   const begun = performance.now();
   const place = environmentPlace();
   // The demo leaves the folder of npm start alone.
   const own = demo && process.env['TANDEM_DEVNET_DIR'] === undefined;
   const dir = own ? join(tmpdir(), `tandem-demo-${randomUUID()}`) : place.dir;
+  const description = readDescription(descriptionFile, operators);
+  if (play) recordingOf(description);
   let devnet: Devnet | undefined;
   let exitCode = 0;
   const abort = new AbortController();
@@ -167,7 +136,8 @@ async function main(): Promise<number> {
     dir,
     signal: abort.signal,
     fresh,
-    users: devnetUsers,
+    description,
+    users: description.users,
     keepChain: !demo,
     say: (text) => screen.step(text),
     onDeath: (part, { code, signal }, logFile) =>
@@ -175,16 +145,16 @@ async function main(): Promise<number> {
   });
   try {
     devnet = await starting;
-    const file = await devnet.describe();
     if (play && !devnet.resumed) {
-      const ok = await Promise.race([playRecording(devnet, file), end]);
+      const ok = await Promise.race([showDevnet(devnet, description, screen), end]);
       if (!ok) exitCode = 1;
     } else if (play) {
       screen.step('The recorded conversation was played when this devnet was made: --fresh plays it again');
     }
     const published = await devnet.publish();
+    if (devnet.resumed) tellAbsent(published, description);
     if (!demo) {
-      tellHow(published, ((performance.now() - begun) / 1000).toFixed(1));
+      tellHow(published, description, ((performance.now() - begun) / 1000).toFixed(1));
       await end;
     }
     screen.scene(exitCode === 0 ? 'The demo came out as recorded.' : 'The demo did NOT come out as recorded.');
@@ -200,10 +170,19 @@ async function main(): Promise<number> {
   }
   await devnet?.stop();
   // Whoever waits for the file must not find one of a devnet that is gone.
-  if (!demo) rmSync(layout({ ...place, dir }).devnetFile, { force: true });
+  if (!demo) rmSync(layout({ ...place, dir, operators: description.operators }).devnetFile, { force: true });
   if (own && exitCode === 0) rmSync(dir, { recursive: true, force: true });
   else if (own) screen.plain(`The demo's folder is ${dir}`);
   return exitCode;
 }
 
-process.exit(await main());
+async function shown(): Promise<number> {
+  try {
+    return await main();
+  } catch (error) {
+    screen.problem(error instanceof DevnetError ? error.message : String((error as Error).stack));
+    return 1;
+  }
+}
+
+process.exit(await shown());

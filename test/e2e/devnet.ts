@@ -7,20 +7,19 @@ import type { Disposition } from '../../operator-node/api/services.ts';
 import type { NodeClient } from '../../operator-node/cli/client.ts';
 import type { DevnetFile, DevnetUser } from '../../operator-node/cli/devnet-file.ts';
 import type { OutboundMessage } from '../../operator-node/messaging/gateway.ts';
+import { maxOperators } from '../../scripts/devnet/description.ts';
 import { Devnet, type DevnetOptions } from '../../scripts/devnet/devnet.ts';
+import { portOffsets } from '../../scripts/devnet/layout.ts';
 import { PhoneWatch } from '../../scripts/devnet/phones.ts';
 import { requireFreePorts } from '../../scripts/devnet/ports.ts';
 import { devnetUsers } from '../../scripts/devnet/users.ts';
 import { until } from '../../scripts/devnet/wait.ts';
 
-/** Ports that a devnet uses, as offsets from its base. */
-const offsets = [0, 1, 10, 11, 45];
-
 /** A base whose ports are free now. */
 export async function freePortBase(): Promise<number> {
   for (;;) {
     const base = randomInt(20_000, 32_000);
-    const ports = Object.fromEntries(offsets.map((offset) => [String(offset), base + offset]));
+    const ports = Object.fromEntries(portOffsets(maxOperators).map((offset) => [String(offset), base + offset]));
     const free = await requireFreePorts(ports).then(
       () => true,
       () => false,

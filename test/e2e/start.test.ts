@@ -87,6 +87,17 @@ describe('npm start', () => {
     expect(unknown.output()).toContain('usage: npm start');
   });
 
+  it.each([
+    ['so many operators', ['--operators', '9'], 1, 'give a number from 2 to 8'],
+    ['a number of operators that is none', ['--operators', 'four'], 2, 'usage: npm start'],
+    ['a description that is not there', ['--file', '/nowhere/my.yaml'], 1, 'Cannot read /nowhere/my.yaml'],
+  ])('refuses %s, and starts nothing', async (_, args, code, expected) => {
+    const run = start(args, { dir: temporaryFolder(), portBase: await freePortBase() });
+    expect(await run.ended).toBe(code);
+    expect(run.output()).toContain(expected);
+    expect(run.output()).not.toContain('Starting');
+  });
+
   it('goes on with the same chain and balances each time, in under 15 s, and leaves nothing running', async () => {
     const place = { dir: temporaryFolder(), portBase: await freePortBase() };
     const first = start(['--no-play'], place);
@@ -106,6 +117,10 @@ describe('npm start', () => {
       expect(await again.ended).toBe(0);
       await expectGone(made);
     }
+    // Its operators are on its chain.
+    const others = start(['--operators', '3'], place);
+    expect(await others.ended).toBe(1);
+    expect(others.output()).toContain('was made with aurora and borealis, who are on its chain');
   });
 
   it('leaves nothing running when it is killed outright', async () => {

@@ -20,7 +20,14 @@ afterEach(() => {
   for (const close of closers.splice(0)) close();
 });
 
-/** A node that answers each call with what `answers` says, and a devnet folder that names it. */
+const users = [
+  { number: '+46701740611', operator: 'aurora', name: 'Anna Berg', language: 'en', kind: 'person', accounts: [] },
+  { number: '+46701740612', operator: 'aurora', name: 'Björn Dahl', language: 'sv', kind: 'person', accounts: [] },
+] as const;
+
+/**
+ * A node that has those users and answers each other call with what `answers` says, and a devnet folder that names it.
+ */
 async function devnet(
   answers: (call: Call) => { status: number; json: unknown },
 ): Promise<{ dir: string; calls: Call[] }> {
@@ -29,6 +36,10 @@ async function devnet(
     let body = '';
     request.on('data', (chunk: Buffer) => (body += chunk.toString()));
     request.on('end', () => {
+      if (request.url === '/v1/users') {
+        response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ users }));
+        return;
+      }
       const call = { method: request.method, url: request.url, authorization: request.headers.authorization, body };
       calls.push(call);
       const { status, json } = answers(call);
@@ -58,10 +69,7 @@ async function devnet(
         adminToken: 'admin-token',
       },
     ],
-    users: [
-      { number: '+46701740611', operator: 'aurora', name: 'Anna Berg', language: 'en', kind: 'person', accounts: [] },
-      { number: '+46701740612', operator: 'aurora', name: 'Björn Dahl', language: 'sv', kind: 'person', accounts: [] },
-    ],
+    users,
   };
   writeFileSync(join(dir, 'devnet.json'), JSON.stringify(file));
   return { dir, calls };
