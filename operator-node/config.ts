@@ -187,6 +187,8 @@ const schema = z.strictObject({
   /** Refusals, withdrawals of unknown pairs and faults that one counterparty may have remembered here in an hour. */
   maxRememberedPerPeerHour: z.number().int().min(1000).default(100_000),
   maxOpenPairsPerUser: z.number().int().min(1).default(50),
+  /** Requests of one auditor in the AuditLog that are kept and listed while they are open; further ones are on the chain alone. */
+  maxOpenRequestsPerAuditor: z.number().int().min(1).max(100_000).default(200),
 });
 
 export type Config = z.output<typeof schema>;

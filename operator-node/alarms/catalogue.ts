@@ -199,6 +199,13 @@ export const alarmCatalogue = {
     text: 'An auditor’s request is not answered, and its time is over.',
     remedy: 'tandem request list, then answer it.',
   },
+  'too-many-requests': {
+    kind: 'event',
+    severity: 'warning',
+    text: 'An auditor has filed more requests than are kept open here; further ones are on the chain alone.',
+    remedy:
+      'Answer those that are open, or ask the auditor, whose number in the AuditLog is named. tandem request answer takes any number.',
+  },
 } as const satisfies Readonly<Record<string, AlarmEntry>>;
 
 export type AlarmCode = keyof typeof alarmCatalogue;

@@ -3,10 +3,10 @@ import { encodeAnswer } from '../audit/answer.ts';
 import { TandemError } from '../errors.ts';
 import type { FlowContext } from '../flow/context.ts';
 import { answerRequest, auditLogOf, unknownRequest } from '../flow/requests/answer.ts';
-import { loadRequest, requestTable, textsOf, type RequestRecord } from '../flow/requests/request.ts';
+import { loadRequest, requestsAfter, textsOf, type RequestRecord } from '../flow/requests/request.ts';
 import { isLate } from '../flow/requests/requests.ts';
 import { toTimestamp } from '../model/ids.ts';
-import type { RequestAnswer, RequestView } from './services.ts';
+import { requestsAPage, type RequestAnswer, type RequestView } from './services.ts';
 
 /** 9999-12-31T23:59:59Z: a timestamp has four digits of year, and an auditor may set any due time. */
 const lastSecond = 253_402_300_799;
@@ -29,10 +29,12 @@ function viewOf(flow: FlowContext, record: RequestRecord): RequestView {
   };
 }
 
-export async function requestsOf(flow: FlowContext): Promise<readonly RequestView[]> {
-  const found: RequestView[] = [];
-  for await (const [, record] of flow.engine.store.scan(requestTable)) found.push(viewOf(flow, record));
-  return found;
+/** In the order of their numbers, after the one that is named: without one, from the first. */
+export async function requestsOf(
+  flow: FlowContext,
+  { after = 0, limit = requestsAPage }: { readonly after?: number; readonly limit?: number } = {},
+): Promise<readonly RequestView[]> {
+  return (await requestsAfter(flow.engine.store, { after, limit })).map((record) => viewOf(flow, record));
 }
 
 export const answerFor = async (flow: FlowContext, answer: RequestAnswer): Promise<RequestView> =>

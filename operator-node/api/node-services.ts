@@ -116,7 +116,7 @@ export function createNodeServices(parts: NodeServicesParts): NodeServices {
     windowPayment: (payment) => paymentOf(flow, payment),
     caps: () => capsOf(flow, payments),
     setCap: (cap) => setCap(flow, cap),
-    requests: () => requestsOf(flow),
+    requests: (page) => requestsOf(flow, page),
     answerRequest: (answer) => taking(() => answerFor(flow, answer)),
     answerOpening: (request) => openingOf(flow, request),
     auditScope: (name) => Promise.resolve(auditScope(flow, name)),

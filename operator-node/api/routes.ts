@@ -4,7 +4,7 @@ import type { OperatorId } from '../model/ids.ts';
 import { openapiOf } from './openapi.ts';
 import { route, type Answer, type Route } from './route.ts';
 import * as schemas from './schemas.ts';
-import type { DisclosurePage, NodeServices, StatementFormat } from './services.ts';
+import { requestsAPage, type DisclosurePage, type NodeServices, type StatementFormat } from './services.ts';
 
 const ok = (json: unknown): Answer => ({ status: 200, json });
 const missing = (what: string) => new TandemError('not-found', what);
@@ -170,11 +170,17 @@ const requests = route({
   method: 'get',
   path: '/v1/requests',
   token: 'admin',
-  summary: 'Auditors’ requests for disclosure to this operator, by the AuditLog: open, answered, late.',
-  query: schemas.noQuery,
-  answers: { 200: { description: 'All of them, in their order.', schema: schemas.requests } },
+  summary:
+    'Auditors’ requests for disclosure to this operator, by the AuditLog: open, answered, late. At most 500 a call.',
+  query: schemas.requestsQuery,
+  answers: { 200: { description: 'In the order of their numbers.', schema: schemas.requests } },
   refusals: ['bad-request'],
-  run: async (services) => ok({ requests: await services.requests() }),
+  run: async (services, { query }) => {
+    const found = await services.requests({ after: query.after, limit: requestsAPage + 1 });
+    const page = found.slice(0, requestsAPage);
+    const last = found.length > page.length ? page.at(-1) : undefined;
+    return ok({ requests: page, ...(last === undefined ? {} : { after: last.request }) });
+  },
 });
 
 const answerRequest = route({

@@ -208,7 +208,18 @@ export const requestView = z.strictObject({
   answer: z.string().optional().meta({ description: 'The salted digest in a final block.' }),
   answeredAt: timestamp.optional(),
 });
-export const requests = z.strictObject({ requests: z.array(requestView) });
+export const requestsQuery = z.strictObject({
+  after: z
+    .string({ error: say('given once') })
+    .regex(/^(?:0|[1-9][0-9]{0,11})$/, 'must be the `after` of an earlier answer')
+    .default('0')
+    .transform(Number)
+    .meta({ description: 'The `after` of the answer before; without it from the first request.' }),
+});
+export const requests = z.strictObject({
+  requests: z.array(requestView),
+  after: z.number().int().min(1).optional().meta({ description: 'Where to go on; absent: these were the last.' }),
+});
 export const answerRequest = z.strictObject({ request: requestNumber, files: z.array(sha256).max(10_000).default([]) });
 export const byRequest = z.strictObject({
   request: z

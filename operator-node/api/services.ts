@@ -240,6 +240,9 @@ export interface AuditRequest extends Omit<DisclosureRequest, 'recipient'> {
   readonly filed?: string | undefined;
 }
 
+/** Of auditors' requests, in one answer. */
+export const requestsAPage = 500;
+
 /** An auditor's request for disclosure to this operator (docs/audit-access.md). */
 export interface RequestView {
   readonly request: number;
@@ -336,8 +339,8 @@ export interface NodeServices {
     readonly asset: Asset;
     readonly cap: Amount | '';
   }): Promise<{ readonly operator: OperatorId; readonly asset: Asset; readonly agreed?: Amount }>;
-  /** Auditors' requests to this operator, in their order. */
-  requests(): Promise<readonly RequestView[]>;
+  /** Auditors' requests to this operator in the order of their numbers, at most `limit` after the one that is named. */
+  requests(page: { readonly after: number; readonly limit: number }): Promise<readonly RequestView[]>;
   /** @throws `not-found`, `conflict` for another answer, `unprocessable` where nothing was handed over */
   answerRequest(answer: RequestAnswer): Promise<RequestView>;
   /** What opens the answer on chain, in canonical JSON; journaled. @throws `not-found`, `unprocessable` */

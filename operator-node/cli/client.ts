@@ -250,8 +250,17 @@ export class NodeClient {
     return this.json('POST', '/v1/windows/compare', 'admin', { counterparty });
   }
 
+  /** All of them, page by page. */
   async requests(): Promise<RequestView[]> {
-    return (await this.json<{ requests: RequestView[] }>('GET', '/v1/requests', 'admin')).requests;
+    const found: RequestView[] = [];
+    let from: number | undefined = 0;
+    while (from !== undefined) {
+      const path = `/v1/requests${from === 0 ? '' : `?after=${from}`}`;
+      const page: { requests: RequestView[]; after?: number } = await this.json('GET', path, 'admin');
+      found.push(...page.requests);
+      from = page.after;
+    }
+    return found;
   }
 
   answerRequest(answer: RequestAnswer): Promise<RequestView> {

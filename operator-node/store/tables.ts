@@ -81,6 +81,11 @@ export const tables: Readonly<Record<string, TableEntry>> = {
   },
   request: { key: '<number, 12 digits>', owner: request, holds: 'an auditor’s request for disclosure, and its answer' },
   'open-request': { key: '<number, 12 digits>', owner: request, holds: 'that no answer to a request is final' },
+  'request-tally': {
+    key: '<auditor>',
+    owner: request,
+    holds: 'how many requests of an auditor are open, and how many were passed over',
+  },
   'handed-text': {
     key: '<request, 12 digits>!<number, 8 digits>',
     owner: request,

@@ -1,13 +1,16 @@
 /** Each route: what it asks the node, and how the node's answer looks over HTTP. */
 import { describe, expect, it } from 'vitest';
+import { NodeClient } from '../../operator-node/cli/client.ts';
 import { TandemError, type ErrorCode } from '../../operator-node/errors.ts';
 import type { NodeServices } from '../../operator-node/api/services.ts';
 import {
+  adminToken,
   alice,
   asGateway,
   asStaff,
   evidenceText,
   fakeServices,
+  filedRequest,
   knownPair,
   message,
   post,
@@ -179,6 +182,53 @@ describe('GET /v1/users', () => {
       ],
     });
   });
+});
+
+describe('GET /v1/requests', () => {
+  const found = (count: number, from = 0) =>
+    Array.from({ length: count }, (_, at) => ({ ...filedRequest, request: from + at + 1 }));
+
+  it('answers in pages of 500, and says where to go on', async () => {
+    const asked: unknown[] = [];
+    const all = found(1_200);
+    const services = fakeServices({
+      requests: async ({ after, limit }) => {
+        asked.push({ after, limit });
+        return all.slice(after, after + limit);
+      },
+    });
+    const { url } = await serve(services);
+    const page = async (query: string) =>
+      (await (await fetch(`${url}/v1/requests${query}`, { headers: asStaff })).json()) as {
+        requests: { request: number }[];
+        after?: number;
+      };
+    const first = await page('');
+    expect([first.requests.length, first.after]).toEqual([500, 500]);
+    const second = await page('?after=500');
+    expect([second.requests[0]?.request, second.requests.length, second.after]).toEqual([501, 500, 1_000]);
+    const last = await page('?after=1000');
+    expect([last.requests.length, last.after]).toEqual([200, undefined]);
+    expect(asked.at(-1)).toEqual({ after: 1_000, limit: 501 });
+    const client = new NodeClient({ apiUrl: url, gatewayToken: '', adminToken });
+    expect((await client.requests()).map(({ request }) => request)).toEqual(all.map(({ request }) => request));
+    client.close();
+  });
+
+  it('has no last page that is empty', async () => {
+    const { url } = await serve(fakeServices({ requests: async ({ limit }) => found(500).slice(0, limit) }));
+    const answer = (await (await fetch(`${url}/v1/requests`, { headers: asStaff })).json()) as object;
+    expect(Object.keys(answer)).toEqual(['requests']);
+  });
+
+  it.each(['?after=-1', '?after=x', '?after=01', '?after=1&after=2', '?limit=10', '?after='])(
+    'refuses %s',
+    async (query) => {
+      const { url } = await serve();
+      const answer = await fetch(`${url}/v1/requests${query}`, { headers: asStaff });
+      expect(await refusal(answer)).toMatchObject({ status: 400, code: 'bad-request' });
+    },
+  );
 });
 
 describe('POST /v1/users', () => {

@@ -84,6 +84,7 @@ async function open(disk: SimulatedDisk, onChain: readonly FiledRequest[] = []) 
   // What requests are kept and answered with; nothing else of the flow is touched.
   const flow = {
     ...{ self, auditLog, engine, requests, chainView, alarms },
+    config: { maxOpenRequestsPerAuditor: 3 },
     chain: {
       disclosureRequest: (request: number) => Promise.resolve(onChain.find((each) => each.request === request)),
     },
@@ -97,7 +98,7 @@ async function open(disk: SimulatedDisk, onChain: readonly FiledRequest[] = []) 
       work.put(cursorTable, 'chain', block);
     });
   return {
-    ...{ store, engine, requests, flow, chainView, sent, events },
+    ...{ disk, store, engine, requests, flow, chainView, sent, events },
     later(seconds: number) {
       now += seconds * 1000;
       chainView.headTime = (chainView.headTime + seconds) as UnixSeconds;
@@ -142,6 +143,53 @@ describe('applyRequest', () => {
     expect(await requestsOf(node.flow)).toMatchObject([{ request: 17, auditor: 3, state: 'open', late: false }]);
     expect(await node.journal()).toMatchObject([{ kind: 'disclosure', what: 'request filed', request: 17 }]);
     expect(node.requests.counts()).toEqual({ open: 1, overdue: 0 });
+  });
+
+  it('keeps so many open ones of an auditor, names it when it files more, and lists what others ask', async () => {
+    const node = await fresh();
+    for (let request = 1; request <= 13; request += 1) await node.fileOne({ request });
+    await node.fileOne({ request: 14, auditor: 4 });
+    const listed = async () => (await requestsOf(node.flow)).map(({ request, auditor }) => [request, auditor]);
+    expect(await listed()).toEqual([
+      [1, 3],
+      [2, 3],
+      [3, 3],
+      [14, 4],
+    ]);
+    expect(node.requests.counts()).toEqual({ open: 4, overdue: 0 });
+    // At the first and at the tenth that was passed over, not at each.
+    const told = node.events.flatMap((event) => (event['what'] === 'too-many-requests' ? [event] : []));
+    expect(told).toMatchObject([
+      { type: 'alarm', subject: '3', auditor: 3, request: 4, passedOver: 1 },
+      { type: 'alarm', subject: '3', auditor: 3, request: 13, passedOver: 10 },
+    ]);
+    expect(await node.journal()).toHaveLength(4 + 2);
+    // An answer makes room, over a restart too.
+    const disk = node.disk;
+    await node.answered(digestOf('7'), 2);
+    await node.store.close();
+    const again = await open(disk);
+    await again.fileOne({ request: 15 });
+    await again.fileOne({ request: 16 });
+    expect((await requestsOf(again.flow)).map(({ request }) => request)).toEqual([1, 2, 3, 14, 15]);
+  });
+
+  it('takes a request that was passed over when staff answers it by its number', async () => {
+    const node = await fresh([filed({ request: 9 })]);
+    for (let request = 1; request <= 4; request += 1) await node.fileOne({ request });
+    await node.answer([file], 9);
+    expect((await requestsOf(node.flow)).map(({ request, state }) => [request, state])).toContainEqual([9, 'ordered']);
+  });
+
+  it('lists them in pages', async () => {
+    const node = await fresh();
+    for (let request = 1; request <= 12; request += 1) await node.fileOne({ request, auditor: request });
+    const page = async (after: number, limit: number) =>
+      (await requestsOf(node.flow, { after, limit })).map(({ request }) => request);
+    expect(await page(0, 5)).toEqual([1, 2, 3, 4, 5]);
+    expect(await page(5, 5)).toEqual([6, 7, 8, 9, 10]);
+    expect(await page(10, 5)).toEqual([11, 12]);
+    expect(await page(12, 5)).toEqual([]);
   });
 
   it('raises an alarm for an answer that staff has not given, and journals it', async () => {
