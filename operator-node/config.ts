@@ -48,6 +48,8 @@ const schema = z.strictObject({
     gatewayToken: token,
     /** For staff: everything else under `/v1`. */
     adminToken: token,
+    /** Names besides `host` by which what needs no token is asked; addresses need none. */
+    names: z.array(z.string().regex(/^[A-Za-z0-9]([A-Za-z0-9.-]{0,252})$/, 'a name without a port')).default([]),
   }),
   channel: listen.extend({ certFile: z.string(), keyFile: z.string() }),
   gateway: z.strictObject({

@@ -24,6 +24,7 @@ export const errorCatalogue = {
     retryable: false,
     remedy: 'Send the body as application/json, not encoded.',
   },
+  misdirected: { status: 421, retryable: false, remedy: 'Ask by an address of the node, or by one of its names.' },
   unprocessable: { status: 422, retryable: false, remedy: 'Change what is asked for as the message says.' },
   'too-busy': { status: 429, retryable: true, remedy: 'Send again later, with the same id.' },
   'peer-unavailable': { status: 503, retryable: true, remedy: 'Send again later, with the same id.' },

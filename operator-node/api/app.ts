@@ -1,22 +1,12 @@
 /** The API as an express application: from the table of routes to handlers, and from errors to answers. */
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
 import { TandemError, type ErrorCode } from '../errors.ts';
+import { ApiAccess, type ApiTokens } from './access.ts';
 import { refuse, send } from './answer.ts';
-import { bearer } from './auth.ts';
-import { AuditorGate } from './auditor-gate.ts';
 import { readJson } from './body.ts';
 import type { Route } from './route.ts';
 import { routes } from './routes.ts';
 import type { NodeServices } from './services.ts';
-
-export interface ApiTokens {
-  /** For the message gateway: `/v1/messages` and the devnet's phones. */
-  readonly gatewayToken: string;
-  /** For staff: everything else under `/v1`. */
-  readonly adminToken: string;
-  /** For auditors: `/v1/audit`. Absent: there are none. */
-  readonly auditors?: AuditorGate;
-}
 
 export interface ApiHooks {
   /** After each answer; `refusal` is the error's code. */
@@ -38,14 +28,8 @@ function methodsByPath(): Map<string, string[]> {
   return found;
 }
 
-export function createApi(services: NodeServices, tokens: ApiTokens, hooks: ApiHooks = {}): Express {
-  const auditors = tokens.auditors ?? new AuditorGate([], () => 0);
-  const checks = {
-    gateway: bearer(tokens.gatewayToken),
-    admin: bearer(tokens.adminToken),
-    auditor: (authorization: string | undefined) => auditors.admit(authorization),
-    none: () => {},
-  };
+export function createApi(services: NodeServices, tokens: ApiTokens | ApiAccess, hooks: ApiHooks = {}): Express {
+  const access = tokens instanceof ApiAccess ? tokens : new ApiAccess(tokens);
 
   const fail = (operationId: string, request: Request, response: Response, error: unknown, allow?: string) => {
     const { code, status, hidden } = refuse(request, response, error, allow === undefined ? {} : { allow });
@@ -54,7 +38,8 @@ export function createApi(services: NodeServices, tokens: ApiTokens, hooks: ApiH
   };
 
   const serve = async (route: Route, request: Request, response: Response) => {
-    const auditor = checks[route.token](request.headers.authorization) ?? '';
+    const auditor = access.admit(route.token, request.headers.authorization);
+    if (route.hostChecked === true) access.checkHost(request.headers.host);
     const body = route.body === undefined ? undefined : await readJson(request, route.body.maxBytes);
     // `request.query` parses the address anew at each look: only where a route has a query.
     const query = route.query === undefined ? undefined : request.query;

@@ -35,6 +35,7 @@ export function refusalsOf(route: Route): readonly ErrorCode[] {
   return [
     ...new Set<ErrorCode>([
       ...(route.token === 'none' ? [] : (['unauthorized'] as const)),
+      ...(route.hostChecked === true ? (['misdirected'] as const) : []),
       ...(route.body === undefined ? [] : body),
       ...route.refusals,
       'internal',

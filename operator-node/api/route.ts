@@ -15,6 +15,8 @@ interface Documented {
   readonly path: string;
   readonly token: 'gateway' | 'admin' | 'auditor' | 'none';
   readonly summary: string;
+  /** Only for those who ask by an address or by a name of this node: it needs no token, and tells of the node. */
+  readonly hostChecked?: boolean;
   readonly answers: Readonly<
     Record<number, { readonly description: string; readonly schema?: z.ZodType; readonly type?: string }>
   >;

@@ -2,11 +2,14 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { TandemError, errorCatalogue, type ErrorCode } from '../errors.ts';
-import { createApi, type ApiHooks, type ApiTokens } from './app.ts';
+import type { ApiAccess, ApiTokens } from './access.ts';
+import { createApi, type ApiHooks } from './app.ts';
 import type { NodeServices } from './services.ts';
 
 export interface ApiListen extends ApiTokens {
   readonly host: string;
+  /** In place of the tokens here, where they can change while the API runs. */
+  readonly access?: ApiAccess;
   /** 0: one that the system chooses. */
   readonly port: number;
 }
@@ -78,7 +81,7 @@ export async function startApi(
   hooks: ApiHooks = {},
   limits: ApiLimits = apiLimits,
 ): Promise<RunningApi> {
-  const app = createApi(services, config, hooks);
+  const app = createApi(services, config.access ?? config, hooks);
   const underWay = new Set<ServerResponse>();
   let closing = false;
   const server = createServer({
