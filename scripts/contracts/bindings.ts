@@ -1,10 +1,12 @@
 /**
- * Writes the ABIs of the deployed contracts as typed constants, so that a node needs no Hardhat to run.
+ * Writes the ABIs of the deployed contracts in ethers' human-readable form, so that a node needs no Hardhat to run and a
+ * change of a contract can be read in the diff.
  * `node scripts/contracts/bindings.ts` writes; with `--check` it fails when the committed file is not what the
  * contracts' artifacts give. Run `hardhat build` first.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Interface, type JsonFragment } from 'ethers';
 import { format, resolveConfig } from 'prettier';
 
 const root = join(import.meta.dirname, '..', '..');
@@ -19,13 +21,13 @@ const contracts = [
 ] as const;
 
 interface Artifact {
-  readonly abi: readonly unknown[];
+  readonly abi: readonly JsonFragment[];
 }
 
-async function readAbi(contract: string): Promise<readonly unknown[]> {
+async function readAbi(contract: string): Promise<readonly string[]> {
   const path = join(root, 'artifacts', 'contracts', `${contract}.sol`, `${contract}.json`);
   const artifact = JSON.parse(await readFile(path, 'utf8')) as Artifact;
-  return artifact.abi;
+  return new Interface(artifact.abi).format();
 }
 
 /** The text that the committed file must have. */

@@ -80,7 +80,11 @@ const operatorOf = (operatorId: number, name: string): TestOperator => ({
   pin: sha256(toUtf8Bytes(`${name} pin`)) as Hash,
 });
 
-function creationCode(contract: string, abi: readonly object[], ...args: readonly unknown[]): Promise<string> {
+function creationCode(
+  contract: string,
+  abi: readonly (object | string)[],
+  ...args: readonly unknown[]
+): Promise<string> {
   const path = join(import.meta.dirname, `../../artifacts/contracts/${contract}.sol/${contract}.json`);
   const artifact = JSON.parse(readFileSync(path, 'utf8')) as { readonly bytecode: string };
   return new ContractFactory(abi, artifact.bytecode).getDeployTransaction(...args).then(({ data }) => data);
