@@ -1,11 +1,13 @@
-/** Many users of both operators, with money enough for any run. */
+/** Many users of each operator, with money enough for any run. */
 import type { Amount, Asset, Msisdn } from '../../operator-node/model/ids.ts';
 import type { DevnetPerson } from '../devnet/users.ts';
 
 const sek = 'SEK' as Asset;
 const plenty = '1000000000000' as Amount;
 
-export function people(operator: string, prefix: string, count: number): DevnetPerson[] {
+/** In the first of its ranges. */
+export function people(operator: string, [range = '']: readonly string[], count: number): DevnetPerson[] {
+  const prefix = `${range}9`;
   return Array.from({ length: count }, (_, index) => ({
     operator,
     user: {

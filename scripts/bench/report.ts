@@ -13,6 +13,15 @@ export interface ProcessUse {
   readonly memoryMiB?: number;
 }
 
+export interface OperatorUse {
+  /** Settled in the measured time, with this operator at one of the two ends. */
+  readonly pairs: number;
+  /** From order to the later of both confirmations, of the orders of its own users. */
+  readonly latencyMillis: Percentiles;
+  /** Of its process, for each of those pairs. */
+  readonly cpuMillisAPair?: number;
+}
+
 export interface Report {
   readonly pairs: number;
   readonly rate: number;
@@ -33,6 +42,8 @@ export interface Report {
   /** All processes but the load generator. */
   readonly cpuMillisAPair?: number;
   readonly processes: Readonly<Record<string, ProcessUse>>;
+  /** By handle. */
+  readonly operators: Readonly<Record<string, OperatorUse>>;
   /** The load generator's own, which counts for nothing but takes its share of the machine. */
   readonly loadCpuMillisAPair: number;
   readonly checks: readonly { readonly ok: boolean; readonly text: string }[];
@@ -58,6 +69,29 @@ export function latencies(pairs: readonly PairTimes[]): { readonly whole: number
     withoutAnswer.push(end - pair.ordered - ((pair.answered ?? 0) - (pair.asked ?? 0)));
   }
   return { whole, withoutAnswer };
+}
+
+/** One operator's share; `side` says which end of the pair of an order it is. */
+export function operatorUse(
+  times: readonly PairTimes[],
+  side: (index: number) => 'first' | 'second' | undefined,
+  measured: { readonly from: number; readonly to: number; readonly warmUpPairs: number },
+  cpuMillis: number | undefined,
+): OperatorUse {
+  let pairs = 0;
+  const ordered: PairTimes[] = [];
+  for (const [index, pair] of times.entries()) {
+    const end = side(index);
+    if (end === undefined) continue;
+    const settled = settledAt(pair);
+    if (settled !== undefined && settled > measured.from && settled <= measured.to) pairs += 1;
+    if (end === 'first' && index >= measured.warmUpPairs) ordered.push(pair);
+  }
+  return {
+    pairs,
+    latencyMillis: percentiles(latencies(ordered).whole),
+    ...(cpuMillis === undefined || pairs === 0 ? {} : { cpuMillisAPair: cpuMillis / pairs }),
+  };
 }
 
 const number = (value: number | undefined, digits = 0): string =>
@@ -86,6 +120,13 @@ export function tableOf(report: Report): string {
         number(use.memoryMiB).padStart(14),
     ),
     `  ${'(load)'.padEnd(12)}${number(report.loadCpuMillisAPair, 2).padStart(16)}`,
+    '',
+    `  ${'operator'.padEnd(12)}${'own pairs'.padStart(12)}${'CPU an own pair, ms'.padStart(22)}   latency of its orders, ms`,
+    ...Object.entries(report.operators).map(
+      ([name, use]) =>
+        `  ${name.padEnd(12)}${number(use.pairs).padStart(12)}${number(use.cpuMillisAPair, 2).padStart(22)}   ` +
+        percent(use.latencyMillis),
+    ),
     '',
     ...report.checks.map(({ ok, text }) => `  ${ok ? 'ok  ' : 'FAIL'} ${text}`),
     ...report.reasons.map((text) => `  FAIL ${text}`),

@@ -27,9 +27,9 @@ const dir = mkdtempSync(join(tmpdir(), 'tandem-settle-'));
 const say = (text: string): void => void process.stderr.write(`· ${text}\n`);
 
 const accepting = (operator: string, prefix: string) =>
-  people(operator, prefix, usersASide).map((person) => ({ ...person, user: { ...person.user, autoAccept: true } }));
+  people(operator, [prefix], usersASide).map((person) => ({ ...person, user: { ...person.user, autoAccept: true } }));
 
-const users = [...accepting('aurora', '+467018'), ...accepting('borealis', '+467028')];
+const users = [...accepting('aurora', '+46701'), ...accepting('borealis', '+46702')];
 const numberOf = (operator: string, index: number): string => {
   const found = users.filter((each) => each.operator === operator)[index % usersASide];
   if (found === undefined) throw new Error(`no user of ${operator}`);

@@ -22,6 +22,23 @@ describe('npm run bench', () => {
     expect(stderr).toContain('usage: npm run bench');
   });
 
+  it.each(['1', '9', '2.5', 'two'])('refuses %s operators, with its usage', async (operators) => {
+    const { code, stderr } = await bench('--operators', operators);
+    expect(code).toBe(2);
+    expect(stderr).toContain(`--operators is "${operators}"`);
+  });
+
+  it('settles between all of three operators', async () => {
+    const { code, stdout, stderr } = await bench(
+      ...['--pairs', '36', '--rate', '30', '--warm-up', '0', '--users', '4', '--operators', '3', '--json'],
+    );
+    expect(code, stderr).toBe(0);
+    const report = JSON.parse(stdout) as Report;
+    expect(report).toMatchObject({ settled: 36, failed: 0, unfinished: 0 });
+    expect(Object.keys(report.operators)).toEqual(['aurora', 'borealis', 'cumulus']);
+    expect(report.checks).toContainEqual({ ok: true, text: 'positions mirror each other (6 entries)' });
+  });
+
   it('settles every pair and reports rate, latency, gas, CPU and bytes as JSON', async () => {
     const { code, stdout, stderr } = await bench(
       '--pairs',
@@ -42,5 +59,6 @@ describe('npm run bench', () => {
     expect(report.gasAPair).toBeGreaterThan(1000);
     expect(report.checks.every(({ ok }) => ok)).toBe(true);
     expect(Object.keys(report.processes).sort()).toEqual(['aurora', 'borealis', 'chain']);
+    expect(Object.keys(report.operators)).toEqual(['aurora', 'borealis']);
   });
 });
