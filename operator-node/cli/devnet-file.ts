@@ -23,6 +23,8 @@ export interface DevnetUser {
 export interface DevnetFile {
   readonly chainId: number;
   readonly rpcUrl: string;
+  /** What the nodes use in its place, where they have several. */
+  readonly endpoints?: readonly string[];
   readonly contracts: { readonly OperatorRegistry: string; readonly PairSettlement: string; readonly AuditLog: string };
   readonly operators: readonly DevnetOperator[];
   readonly users: readonly DevnetUser[];

@@ -5,7 +5,7 @@
  */
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { chainId, DevnetError, root, type Layout } from './layout.ts';
+import { chainId, DevnetError, endpointUrlsOf, root, type Layout } from './layout.ts';
 import type { Processes } from './processes.ts';
 import { rpc } from './rpc.ts';
 import { until } from './wait.ts';
@@ -55,6 +55,21 @@ export async function startChain(processes: Processes, layout: Layout, options: 
   );
   // Its clock begins at the genesis block's time.
   await rpc(layout.rpcUrl, 'evm_setTime', [Math.floor(Date.now() / 1000)]);
+}
+
+/** The proxies that the nodes use in place of the chain: one process for all of them. */
+export async function startEndpoints(processes: Processes, layout: Layout): Promise<void> {
+  const { endpointPorts, rpcUrl, chainDir: cwd, endpointsLogFile: logFile } = layout;
+  if (endpointPorts.length === 0) return;
+  const script = join(import.meta.dirname, 'endpoint-proxy.ts');
+  const args = [script, '--target', rpcUrl, '--ports', endpointPorts.join()];
+  processes.start('endpoints', process.execPath, args, { cwd, env: process.env, logFile });
+  for (const url of endpointUrlsOf(layout)) {
+    await until(() => rpc<string>(url, 'eth_chainId').catch(() => undefined), {
+      timeoutMillis: 20_000,
+      failure: () => `The endpoint ${url} does not answer: see ${logFile}.`,
+    });
+  }
 }
 
 /** A block for each transaction, at once: for setting the chain up. */

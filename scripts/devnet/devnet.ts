@@ -7,9 +7,10 @@ import { NodeClient } from '../../operator-node/cli/client.ts';
 import type { DevnetFile, DevnetOperator, DevnetUser } from '../../operator-node/cli/devnet-file.ts';
 import { defaultDescription, type Description } from './description.ts';
 import { directoryText } from './directory.ts';
-import { blockNumber, fund, mineAtOnce, startBlocks, startChain } from './chain.ts';
+import type { Behaviour } from './behaviour.ts';
+import { blockNumber, fund, mineAtOnce, startBlocks, startChain, startEndpoints } from './chain.ts';
 import { claim, release } from './lock.ts';
-import { apiUrlOf, chainId, DevnetError, layout, root, type Layout } from './layout.ts';
+import { apiUrlOf, chainId, DevnetError, endpointUrlsOf, layout, root, type Layout } from './layout.ts';
 import { prepareOperator, writeConfig, type ConfigOptions, type Operator } from './operators.ts';
 import { requireFreePorts } from './ports.ts';
 import { Processes, type Exit } from './processes.ts';
@@ -28,6 +29,8 @@ export interface DevnetOptions extends ConfigOptions {
   readonly keepChain: boolean;
   /** For the nodes' runtime, such as `--cpu-prof`. */
   readonly nodeArguments?: readonly string[];
+  /** Endpoints of the chain that the nodes have, each a proxy that can misbehave (`behave`); with one, the chain itself. */
+  readonly endpointCount?: number;
   /** Where other operators reach one, by handle, where that is not its own port. */
   readonly endpoints?: Readonly<Record<string, string>>;
   /** Blocks after which a block is final in this consortium; by default at once. */
@@ -79,7 +82,7 @@ export class Devnet {
   /** @throws {DevnetError} for what the caller can mend: busy ports, a folder that is in use or not a devnet's */
   static async start(options: DevnetOptions): Promise<Devnet> {
     const { operators: plans, ported } = options.description ?? defaultDescription;
-    const place = layout({ ...options, operators: plans });
+    const place = layout({ ...options, operators: plans, endpoints: options.endpointCount ?? 1 });
     claim(place);
     const logFile = (part: string): string =>
       place.operators.find(({ handle }) => handle === part)?.logFile ?? join(place.chainDir, 'chain.log');
@@ -87,6 +90,7 @@ export class Devnet {
     try {
       await requireFreePorts({
         chain: place.chainPort,
+        ...Object.fromEntries(place.endpointPorts.map((port, index) => [`endpoint ${index + 1}`, port])),
         ...Object.fromEntries(
           place.operators.flatMap((each) => [
             [`${each.handle} API`, each.apiPort],
@@ -120,14 +124,22 @@ export class Devnet {
     return client;
   }
 
-  /** Process ids by part: `chain`, and the operators by handle. */
+  /** Process ids by part: `chain`, `endpoints` where there are proxies, and the operators by handle. */
   pids(): Readonly<Record<string, number>> {
     return Object.fromEntries(
-      ['chain', ...this.clients.keys()].flatMap((part) => {
+      ['chain', 'endpoints', ...this.clients.keys()].flatMap((part) => {
         const pid = this.#processes.pid(part);
         return pid === undefined ? [] : [[part, pid]];
       }),
     );
+  }
+
+  /** Has an endpoint of the nodes misbehave, or be honest again; `index` from 0. */
+  async behave(index: number, behaviour: Behaviour): Promise<void> {
+    const url = endpointUrlsOf(this.layout)[index];
+    if (url === undefined || this.layout.endpointPorts.length === 0) throw new Error(`there is no endpoint ${index}`);
+    const response = await fetch(`${url}/behaviour`, { method: 'PUT', body: JSON.stringify(behaviour) });
+    if (!response.ok) throw new Error(await response.text());
   }
 
   /** SIGKILL to one node. */
@@ -188,7 +200,9 @@ export class Devnet {
     const place = ({ number }: DevnetUser): number => places.get(number) ?? places.size;
     // Those of the description in its order, then those who came by the API.
     users.sort((a, b) => place(a) - place(b) || (a.number < b.number ? -1 : 1));
-    return { chainId, rpcUrl: this.layout.rpcUrl, contracts: made.contracts, operators, users };
+    const { rpcUrl, endpointPorts } = this.layout;
+    const endpoints = endpointPorts.length === 0 ? {} : { endpoints: endpointUrlsOf(this.layout) };
+    return { chainId, rpcUrl, ...endpoints, contracts: made.contracts, operators, users };
   }
 
   /** Writes devnet.json, which says to others that this devnet is up. */
@@ -213,6 +227,7 @@ export class Devnet {
     const { say, keepChain } = this.#options;
     say(this.resumed ? `Going on with the chain in ${this.layout.chainDir}` : 'Starting the chain');
     await startChain(this.#processes, this.layout, { keepState: keepChain });
+    await startEndpoints(this.#processes, this.layout);
     if (this.resumed) {
       await startBlocks(this.layout);
       // State can be read only at blocks that were made since the chain came back.
@@ -329,6 +344,7 @@ function untilAborted(work: Promise<void>, signal: AbortSignal | undefined): Pro
 
 async function stopAll(processes: Processes, place: Layout): Promise<void> {
   await Promise.all(place.operators.map(({ handle }) => processes.stop(handle)));
+  await processes.stop('endpoints');
   await processes.stop('chain');
   processes.close();
   release(place);

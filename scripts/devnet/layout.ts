@@ -28,6 +28,9 @@ export interface Layout {
   readonly portBase: number;
   readonly chainPort: number;
   readonly rpcUrl: string;
+  /** Proxies in front of the chain that the nodes use in its place; none where they use the chain itself. */
+  readonly endpointPorts: readonly number[];
+  readonly endpointsLogFile: string;
   readonly chainDir: string;
   readonly chainStateFile: string;
   readonly deploymentDir: string;
@@ -49,13 +52,16 @@ export const defaultPortBase = 7400;
 const operatorStep = 10;
 /** The fifth operator has base+40 and base+41: the chain's port stands between them and the sixth's. */
 const chainPortOffset = 45;
+/** The ports after the chain's, up to those of the sixth operator. */
+export const maxEndpoints = 4;
 /** Of as many operators as a devnet can have. */
 const portSpan = 72;
 
 /** A devnet's ports as offsets from its base. */
-export const portOffsets = (operators: number): readonly number[] => [
+export const portOffsets = (operators: number, endpoints = 0): readonly number[] => [
   ...Array.from({ length: operators }, (_, index) => [index * operatorStep, index * operatorStep + 1]).flat(),
   chainPortOffset,
+  ...Array.from({ length: endpoints }, (_, index) => chainPortOffset + 1 + index),
 ];
 
 /** An error of the person who starts a devnet: shown without a stack. */
@@ -77,9 +83,14 @@ export function layout(place: {
   readonly dir: string;
   readonly portBase: number;
   readonly operators: readonly OperatorPlan[];
+  /** How many endpoints of the chain the nodes have; with one, the chain itself. */
+  readonly endpoints?: number;
 }): Layout {
   const dir = resolve(root, place.dir);
-  const { portBase } = place;
+  const { portBase, endpoints = 1 } = place;
+  if (!Number.isInteger(endpoints) || endpoints < 1 || endpoints > maxEndpoints) {
+    throw new DevnetError(`${endpoints} endpoints: give a number from 1 to ${maxEndpoints}.`);
+  }
   const operators = place.operators.map((plan, index): OperatorLayout => {
     const home = join(dir, plan.handle);
     return {
@@ -107,6 +118,8 @@ export function layout(place: {
     portBase,
     chainPort,
     rpcUrl: `http://127.0.0.1:${chainPort}`,
+    endpointPorts: endpoints === 1 ? [] : Array.from({ length: endpoints }, (_, index) => chainPort + 1 + index),
+    endpointsLogFile: join(dir, 'chain', 'endpoints.log'),
     chainDir: join(dir, 'chain'),
     chainStateFile: join(dir, 'chain', 'state.json'),
     deploymentDir: join(dir, 'deployment'),
@@ -119,5 +132,9 @@ export function layout(place: {
     operators: [first, second, ...others],
   };
 }
+
+/** Where the nodes ask for the chain. */
+export const endpointUrlsOf = ({ endpointPorts, rpcUrl }: Layout): readonly string[] =>
+  endpointPorts.length === 0 ? [rpcUrl] : endpointPorts.map((port) => `http://127.0.0.1:${port}`);
 
 export const apiUrlOf = (operator: OperatorLayout): string => `http://127.0.0.1:${operator.apiPort}`;

@@ -7,7 +7,7 @@ import { stringify } from 'yaml';
 import { pinOf, writeCertificate } from '../../operator-node/channel/certificate.ts';
 import type { UnixMillis } from '../../operator-node/model/ids.ts';
 import type { Admission } from '../contracts/deploy.ts';
-import { catalogueFile, type Layout, type OperatorLayout } from './layout.ts';
+import { catalogueFile, endpointUrlsOf, type Layout, type OperatorLayout } from './layout.ts';
 import { randomKey, randomToken, secretsFile, tokenFile } from './secrets.ts';
 
 export interface Operator {
@@ -75,7 +75,7 @@ export function writeConfig(layout: Layout, operator: Operator, options: ConfigO
     gateway: options.webhook === undefined ? { phonesDir: from(place.phonesDir) } : { webhook: options.webhook },
     chain: {
       networkFile: from(layout.networkFile),
-      rpcUrls: [layout.rpcUrl],
+      rpcUrls: endpointUrlsOf(layout),
       keysFile: from(place.keysFile),
     },
     assets: place.plan.assets.map(({ asset, exponent }) => ({ asset, exponent })),

@@ -11,7 +11,7 @@ import type { DevnetFile } from '../../operator-node/cli/devnet-file.ts';
 import { decimalOf } from '../../operator-node/model/money.ts';
 import { defaultFile, maxOperators, minOperators, readDescription, type Description } from './description.ts';
 import { Devnet } from './devnet.ts';
-import { DevnetError, environmentPlace, layout } from './layout.ts';
+import { DevnetError, environmentPlace, layout, maxEndpoints } from './layout.ts';
 import { terminalScreen } from './screen.ts';
 import { recordingOf, showDevnet } from './show.ts';
 
@@ -21,6 +21,7 @@ const usage = `usage: npm start [-- --fresh] [-- --no-play] [-- --operators N] [
   --no-play    do not play the recorded conversation, and no payments between all operators
   --operators  so many of them, ${minOperators} to ${maxOperators}: those of the file, and further ones in the same pattern
   --file       whose devnet it is: operators and users in YAML (docs/devnet.md); default scripts/devnet/devnet.yaml
+  --endpoints  so many endpoints of the chain, 1 to ${maxEndpoints}, each of which can be told to misbehave (docs/devnet.md)
   --demo       on a fresh folder of its own; ends by itself
 Environment: TANDEM_DEVNET_PORT_BASE moves all ports (default 7400), TANDEM_DEVNET_DIR the folder (default .devnet).`;
 
@@ -35,6 +36,7 @@ interface Options {
   readonly play: boolean;
   readonly file: string;
   readonly operators: number | undefined;
+  readonly endpoints: number;
 }
 
 function options(): Options {
@@ -45,6 +47,7 @@ function options(): Options {
         fresh: { type: 'boolean', default: false },
         'no-play': { type: 'boolean', default: false },
         operators: { type: 'string' },
+        endpoints: { type: 'string', default: '1' },
         file: { type: 'string', default: defaultFile },
         help: { type: 'boolean', short: 'h', default: false },
       },
@@ -53,9 +56,12 @@ function options(): Options {
       console.log(usage);
       process.exit(0);
     }
-    const { operators } = values;
+    const { operators, endpoints } = values;
     if (operators !== undefined && !/^[0-9]{1,3}$/.test(operators)) {
       throw new Error(`--operators is "${operators}": give a number from ${minOperators} to ${maxOperators}.`);
+    }
+    if (!/^[0-9]{1,3}$/.test(endpoints)) {
+      throw new Error(`--endpoints is "${endpoints}": give a number from 1 to ${maxEndpoints}.`);
     }
     return {
       demo: values.demo,
@@ -63,6 +69,7 @@ function options(): Options {
       play: !values['no-play'],
       file: values.file,
       operators: operators === undefined ? undefined : Number(operators),
+      endpoints: Number(endpoints),
     };
   } catch (error) {
     console.error(`${(error as Error).message}\n${usage}`);
@@ -102,6 +109,7 @@ function tellHow(file: DevnetFile, { operators }: Description, seconds: string):
   for (const { handle, apiUrl, serviceNumber } of file.operators) {
     screen.plain(`  ${handle.padEnd(width)} ${apiUrl}  service number ${serviceNumber}`);
   }
+  for (const url of file.endpoints ?? []) screen.plain(`  endpoint of the chain  ${url}`);
   if (first === undefined || second === undefined) return;
   screen.plain('\nFrom another terminal:');
   screen.plain(`  npx tandem send ${first.number} ${second.number} "PAY 120 lunch"`);
@@ -118,7 +126,7 @@ function tellAbsent({ users }: DevnetFile, description: Description): void {
 }
 
 async function main(): Promise<number> {
-  const { demo, fresh, play, file: descriptionFile, operators } = options();
+  const { demo, fresh, play, file: descriptionFile, operators, endpoints } = options();
   const { promise: end, fail } = ending();
   const begun = performance.now();
   const place = environmentPlace();
@@ -137,6 +145,7 @@ async function main(): Promise<number> {
     signal: abort.signal,
     fresh,
     description,
+    endpointCount: endpoints,
     users: description.users,
     keepChain: !demo,
     say: (text) => screen.step(text),

@@ -12,7 +12,7 @@ const description = readDescription(defaultFile, 4);
 let net: TestNet;
 
 beforeAll(async () => {
-  net = await TestNet.start({ description, users: description.users });
+  net = await TestNet.start({ description, users: description.users, endpointCount: 3 });
 });
 
 afterAll(async () => {
@@ -66,6 +66,21 @@ describe('four operators', () => {
       [4, 'drift', '+46701740675'],
     ]);
     expect(net.file.users.map(({ number }) => number)).toEqual(description.users.map(({ user }) => user.number));
+  });
+
+  it('go on settling while one of their three endpoints of the chain is dead', async () => {
+    expect(net.file.endpoints).toHaveLength(3);
+    await net.devnet.behave(1, { kind: 'dead' });
+    try {
+      const since = net.received.length;
+      expect(await net.send('anna', 'karin', 'PAY 3 without')).toBe('intercepted');
+      const { match } = await net.arrived('karin', /JA (\d+).*"without"/, since);
+      await net.send('karin', 'service', `JA ${match[1]}`);
+      await net.arrived('anna', /^You paid Karin Lind 3\.00 SEK/, since);
+      await net.arrived('karin', /^Anna Berg betalade dig 3,00 SEK/, since);
+    } finally {
+      await net.devnet.behave(1, { kind: 'honest' });
+    }
   });
 
   it('serve a user who came by the API, whom tandem knows by name', async () => {
