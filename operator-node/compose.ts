@@ -7,6 +7,8 @@ import type { Analysis } from './analysis/analysis.ts';
 import type { AuditLogCalls, SettlementCalls } from './chain/calls.ts';
 import type { StatementCalls } from './chain/audit-log.ts';
 import type { ChainReader, ChainWriter, Head, PeerRegistry, SendingKey } from './chain/chain.ts';
+import { watchChain } from './chain/conditions.ts';
+import { shelfOf } from './chain/kept-registry.ts';
 import { ChainPeers } from './chain/peers.ts';
 import { ChainSender } from './chain/sender.ts';
 import type { TransactionSigner } from './chain/signing.ts';
@@ -126,6 +128,8 @@ export interface ComposedNode {
 }
 
 const mebibyte = 1024 * 1024;
+/** How often it is looked at whether an alarm about the chain has begun or ended. */
+const chainMillis = 2_000;
 
 /** What the watcher has seen of the chain's head, as the flow asks for it. */
 export class HeadView implements ChainView {
@@ -221,7 +225,15 @@ export function composeNode(parts: NodeParts): ComposedNode {
     onTrouble: (trouble) => {
       onFailure('peers', trouble);
     },
+    shelf: shelfOf(store),
+    onRead: () => {
+      lookAtChain();
+    },
   });
+  /** Read when it is called: the watcher is made below. */
+  const lookAtChain = (): void => {
+    watchChain({ alarms, watcher, registry: peers.status, operators: peers.all() });
+  };
   const head = new HeadView(clock, 2 * timing.maxBlockGapSeconds * 1000);
   const sender: ChainSender = new ChainSender({
     store,
@@ -308,6 +320,7 @@ export function composeNode(parts: NodeParts): ComposedNode {
       room: flow.room,
       chain: head,
       trouble: watcher.status.trouble?.message,
+      unreadable: watcher.unreadable,
       watching: watcher.status.running,
       peers,
     })),
@@ -362,6 +375,10 @@ export function composeNode(parts: NodeParts): ComposedNode {
     watcher.start(store.newest.get(cursorTable, 'chain'));
     engine.start();
     startClocks(flow);
+    engine.every(chainMillis, 'chain', () => {
+      lookAtChain();
+      return Promise.resolve();
+    });
     void eraser.resume().catch((error: unknown) => {
       onFailure('erasure', error);
     });

@@ -34,6 +34,11 @@ export const errorCatalogue = {
     remedy: 'Check the message gateway; its messages wait in the outbox.',
   },
   'chain-unavailable': { status: 503, retryable: true, remedy: 'Check the RPC endpoints; the node goes on by itself.' },
+  'chain-unreadable': {
+    status: 503,
+    retryable: true,
+    remedy: 'What the contracts say cannot be read: /readyz names the block and the log; see docs/operations.md.',
+  },
   'not-ready': { status: 503, retryable: true, remedy: 'Wait until /readyz answers 200.' },
   'store-failed': {
     status: 503,

@@ -85,7 +85,7 @@ export async function startNode(config: Config, { log, onFatal }: NodeHooks): Pr
   const parts = openDomains(config, analysis);
 
   const endpoints = connect({ network, urls: config.chain.rpcUrls, clock: systemClock });
-  const reader = new RpcReader({ endpoints, network, extraDepth: config.chain.extraDepth });
+  const reader = new RpcReader({ endpoints, network, extraDepth: config.chain.extraDepth, self: operator.id });
   await reader.checkNetwork();
 
   const settlement = { chainId: BigInt(network.chainId), contract: network.contracts.PairSettlement };
@@ -244,6 +244,7 @@ export async function startNode(config: Config, { log, onFatal }: NodeHooks): Pr
       records: () => store.records(),
       reader,
       peers,
+      unreadable: () => node.watcher.unreadable,
       channel: flow.channel,
       hello: node.hello,
       signer: addressOf(keys.signer),

@@ -5,6 +5,7 @@
  */
 import type { NoticeKey } from './analysis/analysis.ts';
 import type { PeerRegistry } from './chain/chain.ts';
+import { maxRegistryAgeMillis, type RegistryStatus } from './chain/peers.ts';
 import type { ChainView } from './flow/context.ts';
 import type { OperatorId } from './model/ids.ts';
 import type { Room } from './store/room.ts';
@@ -18,14 +19,18 @@ export interface NodeState {
   readonly chain: Pick<ChainView, 'stalled' | 'caughtUp' | 'ageMillis'>;
   /** Why the last look at the chain did not succeed; undefined when it did. */
   readonly trouble: string | undefined;
+  /** What a final block has that cannot be read; undefined where there is none. */
+  readonly unreadable: string | undefined;
   /** The watcher walks the chain; it stops for good when a final block was replaced. */
   readonly watching: boolean;
-  readonly peers: Pick<PeerRegistry, 'get'>;
+  readonly peers: Pick<PeerRegistry, 'get' | 'all'> & { readonly status: RegistryStatus };
 }
 
 interface CheckEntry {
   /** Undefined where all is well, else what is wrong and what to do. Cheap: it is asked at every order. */
   readonly look: (state: NodeState) => string | undefined;
+  /** What staff should know of it where all is well. */
+  readonly note?: (state: NodeState) => string | undefined;
   /** What a user is told whose order is not taken for it. */
   readonly notice: NoticeKey;
 }
@@ -51,16 +56,29 @@ const checks = {
   },
   chain: { look: chainCheck, notice: 'chain-stalled' },
   registry: {
-    look: ({ self, peers }) => {
-      const status = peers.get(self)?.status ?? 'unknown';
-      return status === 'active' ? undefined : `operator ${self} is ${status} in the registry`;
+    look: registryCheck,
+    note: ({ peers }) => {
+      const found = peers
+        .all()
+        .flatMap(({ id, unreadable = [] }) => (unreadable.length === 0 ? [] : [{ id, unreadable }]));
+      const of = found.map(({ id, unreadable }) => `of operator ${id} cannot be read: ${unreadable.join(', ')}`);
+      return of.length === 0 ? undefined : `ok, but ${of.join('; ')}`;
     },
     notice: 'chain-stalled',
   },
 } as const satisfies Readonly<Record<string, CheckEntry>>;
 
-function chainCheck({ watching, chain, trouble }: NodeState): string | undefined {
+function registryCheck({ self, peers }: NodeState): string | undefined {
+  const status = peers.get(self)?.status ?? 'unknown';
+  if (status !== 'active') return `operator ${self} is ${status} in the registry`;
+  const { ageMillis, trouble } = peers.status;
+  if (ageMillis <= maxRegistryAgeMillis) return undefined;
+  return `not read for ${Math.round(ageMillis / 1000)} s${trouble === undefined ? '' : `: ${trouble}`}`;
+}
+
+function chainCheck({ watching, chain, trouble, unreadable }: NodeState): string | undefined {
   if (!watching) return 'stopped: see the log';
+  if (unreadable !== undefined) return unreadable;
   const because = trouble === undefined ? '' : `: ${trouble}`;
   if (chain.stalled) {
     const age = chain.ageMillis;
@@ -90,8 +108,9 @@ export class Readiness {
   checks(): readonly Check[] {
     const state = this.#state();
     return order.map((name) => {
-      const found = checks[name].look(state);
-      return { name, ok: found === undefined, detail: found ?? 'ok' };
+      const { look, note }: CheckEntry = checks[name];
+      const found = look(state);
+      return { name, ok: found === undefined, detail: found ?? note?.(state) ?? 'ok' };
     });
   }
 

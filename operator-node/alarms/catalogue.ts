@@ -90,6 +90,19 @@ export const alarmCatalogue = {
     remedy: 'Ask the peer which signer it has in its registry for this operator; the notice is sent again.',
   },
 
+  'unreadable-log': {
+    kind: 'event',
+    severity: 'warning',
+    text: 'A log on chain that names this operator has a field that cannot be read. It was kept as evidence and passed over.',
+    remedy: 'Ask whoever is named what was sent; the journal’s fault entry has the log.',
+  },
+  'operator-unreadable': {
+    kind: 'condition',
+    severity: 'warning',
+    text: 'The registry’s entry of an operator has fields that cannot be read: it cannot be reached, or cannot act.',
+    remedy: 'Ask that operator to set them again; where it does not, the consortium can suspend it.',
+  },
+
   // ---- this operator's own keys, used by somebody else ----
   'foreign-decision': {
     kind: 'event',
@@ -172,6 +185,21 @@ export const alarmCatalogue = {
     severity: 'warning',
     text: 'The journal’s head has not been on the chain for longer than its interval and ten minutes.',
     remedy: 'See the alarms of transactions: the account may be unfunded, or the endpoints take nothing.',
+  },
+
+  // ---- what the chain says ----
+  'block-unreadable': {
+    kind: 'condition',
+    severity: 'critical',
+    text: 'A final block cannot be read: nothing after it is applied, and no orders are taken.',
+    remedy:
+      'The detail names block and log. Compare the endpoints, and network.json with the contracts; see docs/operations.md.',
+  },
+  'registry-not-read': {
+    kind: 'condition',
+    severity: 'critical',
+    text: 'The operators have not been read from the chain for too long: no orders are taken, since keys may have been revoked.',
+    remedy: 'The detail says why: compare the endpoints; what was last read serves until then.',
   },
 
   // ---- this node and its surroundings ----

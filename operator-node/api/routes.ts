@@ -73,7 +73,7 @@ const evidence = route({
   params: schemas.byPair,
   query: schemas.evidenceQuery,
   answers: { 200: { description: 'The bundle, byte for byte.', schema: schemas.evidenceBundle } },
-  refusals: ['bad-request', 'not-found', 'not-ready', 'chain-unavailable'],
+  refusals: ['bad-request', 'not-found', 'not-ready', 'chain-unavailable', 'chain-unreadable'],
   run: async (services, { params, query }) => {
     const text = await services.evidence(params.id, query);
     if (text === undefined) throw missing(`This node has no pair ${params.id}.`);
@@ -144,7 +144,15 @@ const auditDisclosures = route({
   answers: {
     200: { description: 'Lines of the file, then one of type `page`.', type: 'application/x-ndjson' },
   },
-  refusals: ['forbidden', 'not-found', 'not-ready', 'too-busy', 'chain-unavailable', 'store-failed'],
+  refusals: [
+    'forbidden',
+    'not-found',
+    'not-ready',
+    'too-busy',
+    'chain-unavailable',
+    'chain-unreadable',
+    'store-failed',
+  ],
   run: async (services, { body, auditor }) => pageOf(await services.auditDisclosures(auditor, body)),
 });
 
@@ -157,7 +165,16 @@ const auditJournal = route({
     'What the journal has of a pair of the auditor’s scope, with its path to a head on chain. Each request is journaled.',
   body: { schema: schemas.auditJournalRequest, maxBytes: schemas.maxMessageBodyBytes },
   answers: { 200: { description: 'The excerpt, byte for byte.', schema: schemas.evidenceBundle } },
-  refusals: ['forbidden', 'not-found', 'not-ready', 'unprocessable', 'too-busy', 'chain-unavailable', 'store-failed'],
+  refusals: [
+    'forbidden',
+    'not-found',
+    'not-ready',
+    'unprocessable',
+    'too-busy',
+    'chain-unavailable',
+    'chain-unreadable',
+    'store-failed',
+  ],
   run: async (services, { body, auditor }) => ({
     status: 200,
     text: await services.auditJournal(auditor, body),
@@ -192,7 +209,15 @@ const answerRequest = route({
     'Answers a request on chain with the salted digest of what was handed over. The same again has no second effect.',
   body: { schema: schemas.answerRequest, maxBytes: schemas.maxStaffBodyBytes },
   answers: { 200: { description: 'The request.', schema: schemas.requestView } },
-  refusals: ['not-found', 'conflict', 'unprocessable', 'not-ready', 'chain-unavailable', 'store-failed'],
+  refusals: [
+    'not-found',
+    'conflict',
+    'unprocessable',
+    'not-ready',
+    'chain-unavailable',
+    'chain-unreadable',
+    'store-failed',
+  ],
   run: async (services, { body }) => ok(await services.answerRequest(body)),
 });
 
@@ -286,7 +311,7 @@ const discrepancies = route({
   summary: 'Batches that the two operators attested differently, with the pairs that are at fault in these books.',
   query: schemas.discrepancyQuery,
   answers: { 200: { description: 'The batches; none is sound.', schema: schemas.discrepancies } },
-  refusals: ['bad-request', 'not-found', 'chain-unavailable'],
+  refusals: ['bad-request', 'not-found', 'chain-unavailable', 'chain-unreadable'],
   run: async (services, { query }) => ok({ batches: await services.discrepancies(query.batch) }),
 });
 
@@ -562,7 +587,7 @@ const halt = route({
   summary: 'Whether the node begins nothing new, why, and what has to be done before it is released.',
   query: schemas.noQuery,
   answers: { 200: { description: 'What halted it, and what the chain says of it now.', schema: schemas.haltStatus } },
-  refusals: ['bad-request', 'chain-unavailable'],
+  refusals: ['bad-request', 'chain-unavailable', 'chain-unreadable'],
   run: async (services) => ok(await services.halt()),
 });
 
@@ -574,7 +599,7 @@ const release = route({
   summary: 'Lets a halted node begin new things again; journaled with who and why.',
   body: { schema: schemas.releaseOrder, maxBytes: schemas.maxStaffBodyBytes },
   answers: { 200: { description: 'As after it.', schema: schemas.haltStatus } },
-  refusals: ['unprocessable', 'not-ready', 'chain-unavailable', 'store-failed'],
+  refusals: ['unprocessable', 'not-ready', 'chain-unavailable', 'chain-unreadable', 'store-failed'],
   run: async (services, { body }) => ok(await services.release(body)),
 });
 
@@ -627,7 +652,7 @@ const readiness = route({
   run: async (services) => {
     const { ready, checks } = await services.readiness();
     if (ready) return ok({ ready, checks });
-    const failing = Object.entries(checks).filter(([, found]) => found !== 'ok');
+    const failing = Object.entries(checks).filter(([, found]) => found !== 'ok' && !found.startsWith('ok, '));
     const message = failing.map(([part, found]) => `${part}: ${found}`).join('; ') || 'The node is not ready.';
     return { status: 503, json: { ready, checks, error: { code: 'not-ready', message } } };
   },

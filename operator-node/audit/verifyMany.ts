@@ -6,7 +6,7 @@ import { openRecords } from './records.ts';
 import { saysExcerpt } from './journal/excerpt.ts';
 import { verifyExcerpt, type ExcerptVerification } from './journal/verify.ts';
 import { parseBundle, type EvidenceBundle } from './format.ts';
-import { decodeOperator } from '../chain/decode.ts';
+import { decodeOperator } from '../chain/decode-operator.ts';
 import type { Hash, Hex, OperatorId, UnixSeconds } from '../model/ids.ts';
 import { registry } from './contracts.ts';
 import type { AuditNetwork } from './network.ts';

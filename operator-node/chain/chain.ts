@@ -80,7 +80,22 @@ export type ChainEvent =
       readonly late: boolean;
     }
   /** Any change of a registry entry: read the operator again. */
-  | { readonly type: 'OperatorChanged'; readonly operator: OperatorId };
+  | { readonly type: 'OperatorChanged'; readonly operator: OperatorId }
+  /** An event that concerns this node, with a field beyond what a node can take: kept as evidence, and passed over. */
+  | UnreadableLog;
+
+export interface UnreadableLog {
+  readonly type: 'Unreadable';
+  /** The event's name. */
+  readonly event: string;
+  /** Whose fault it is: `operator 2`, `auditor 3`. */
+  readonly by: string;
+  /** The operators that its topics name. */
+  readonly named: readonly OperatorId[];
+  /** The field, what it is and what it should be. */
+  readonly problem: string;
+  readonly raw: { readonly address: string; readonly topics: readonly Hash[]; readonly data: Hex };
+}
 
 /** An event with the transaction it came in, in log order within its block. */
 export type ChainLog = ChainEvent & { readonly transactionHash: Hash; readonly logIndex: number };
@@ -117,7 +132,8 @@ export interface FiledRequest extends RequestTerms {
   readonly answered?: { readonly at: UnixSeconds; readonly answer: Hash };
 }
 
-export type OperatorStatus = 'unknown' | 'active' | 'suspended' | 'retired';
+/** `unreadable`: what the registry has of it is no status. Such an operator is taken for none that acts. */
+export type OperatorStatus = 'unknown' | 'active' | 'suspended' | 'retired' | 'unreadable';
 
 export interface OperatorEntry {
   readonly id: OperatorId;
@@ -134,6 +150,8 @@ export interface OperatorEntry {
   readonly endpoint: string;
   /** The entry changes by itself, without an event, when this second is past: the first overlap of keys to end. */
   readonly overlapEnds?: UnixSeconds;
+  /** Fields that cannot be read: that operator's fault, and none of its other fields'. */
+  readonly unreadable?: readonly string[];
 }
 
 export interface ChainReader {
@@ -144,7 +162,10 @@ export interface ChainReader {
   /** Newest block that the chain will not replace, by the configured finality. */
   finalHead(): Promise<Block>;
   block(number: number): Promise<Block>;
-  /** Events of the contracts in that block, asked for by its hash. */
+  /**
+   * Events of the contracts in that block, asked for by its hash.
+   * @throws {TandemError} `chain-unavailable`; `chain-unreadable` where they are nothing that the contracts write
+   */
   logs(blockHash: Hash): Promise<readonly ChainLog[]>;
   /** The contract's state at the hash of one block (rule 3). */
   batchOutcome(batchId: BatchId, blockHash: Hash): Promise<BatchOutcome>;

@@ -1,76 +1,42 @@
-/** From the contracts' ABI to the words of the port: events, operators, outcomes. Addresses come out in lower case. */
-import { Interface, type LogDescription, type Result } from 'ethers';
+/**
+ * From the contracts' ABI to the words of the port: events, operators, outcomes. Addresses come out in lower case.
+ *
+ * Whom a log concerns is looked at first: what concerns other operators is passed over undecoded. What concerns this node
+ * is read field by field, and a field that cannot be read is the fault of the operator that put it there: the log comes
+ * out as `Unreadable`. Relied upon is only what the contracts guarantee; where that is not so, other code than theirs is at
+ * that address, or no endpoint tells the truth, and the whole block is `chain-unreadable`.
+ */
+import { Interface, type EventFragment, type LogDescription, type Result } from 'ethers';
 import { TandemError } from '../errors.ts';
-import {
-  isBatchId,
-  isHash,
-  isHex,
-  isOperatorId,
-  type BatchId,
-  type Hash,
-  type Hex,
-  type OperatorId,
-  type UnixSeconds,
-} from '../model/ids.ts';
-import type { BatchOutcome } from '../model/outcome.ts';
+import { isOperatorId, type Hash, type Hex, type OperatorId } from '../model/ids.ts';
 import type { Network } from '../model/records.ts';
 import { auditLogAbi, operatorRegistryAbi, pairSettlementAbi } from './abi.ts';
-import type {
-  ChainEvent,
-  ChainLog,
-  Checkpoint,
-  FiledRequest,
-  OperatorEntry,
-  OperatorStatus,
-  RequestTerms,
-} from './chain.ts';
+import type { BatchOutcome } from '../model/outcome.ts';
+import type { ChainEvent, ChainLog, Checkpoint, FiledRequest, RequestTerms } from './chain.ts';
+import { FieldFault, Fields } from './fields.ts';
 import type { RpcLog } from './wire.ts';
 
 export const registryInterface = new Interface(operatorRegistryAbi);
 export const settlementInterface = new Interface(pairSettlementAbi);
 export const auditLogInterface = new Interface(auditLogAbi);
 
-const malformed = (what: string, value: unknown): TandemError =>
-  new TandemError('chain-unavailable', `The chain’s answer is not of the expected form: ${what} is ${String(value)}`);
-
-const text = (value: unknown): string => {
-  if (typeof value !== 'string') throw malformed('a text', value);
-  return value;
-};
-const big = (value: unknown): bigint => {
-  if (typeof value !== 'bigint') throw malformed('a number', value);
-  return value;
-};
-const small = (value: unknown): number => {
-  const number = Number(big(value));
-  if (!Number.isSafeInteger(number)) throw malformed('a number below 2^53', value);
-  return number;
-};
-const seconds = (value: unknown): UnixSeconds => small(value) as UnixSeconds;
-const address = (value: unknown): string => text(value).toLowerCase();
-const hex = (value: unknown): Hex => {
-  const found = text(value).toLowerCase();
-  if (!isHex(found)) throw malformed('bytes', value);
-  return found;
-};
-const hash = (value: unknown): Hash => {
-  const found = text(value).toLowerCase();
-  if (!isHash(found)) throw malformed('a hash', value);
-  return found;
-};
-const batchId = (value: unknown): BatchId => {
-  const found = text(value).toLowerCase();
-  if (!isBatchId(found)) throw malformed('a batchId', value);
-  return found;
-};
-const operatorId = (value: unknown): OperatorId => {
-  const found = small(value);
-  if (!isOperatorId(found)) throw malformed('an operator id', value);
-  return found;
-};
+const unreadable = (what: string, why: string, facts: Record<string, unknown> = {}): TandemError =>
+  new TandemError(
+    'chain-unreadable',
+    `${what} is nothing that the contracts of network.json write: ${why}. Compare their addresses and code, and the RPC endpoints`,
+    { facts },
+  );
 
 type EventType = ChainEvent['type'];
-type Decoder = (args: Result) => ChainEvent;
+type Decoder = (fields: Fields) => ChainEvent;
+
+interface EventForm {
+  /** Topics with the operators that it concerns; a log that names none of them concerns everybody. */
+  readonly parties: readonly string[];
+  /** Its sender where that is no operator. */
+  readonly by?: { readonly field: string; readonly who: string };
+  readonly decode: Decoder;
+}
 
 type AuditLogEvent =
   | 'JournalCheckpoint'
@@ -80,205 +46,278 @@ type AuditLogEvent =
   | 'DisclosureRequested'
   | 'DisclosureAnswered';
 
-const settlementEvents: Readonly<Record<Exclude<EventType, 'OperatorChanged' | AuditLogEvent>, Decoder>> = {
-  BatchPrepared: (args) => ({
-    type: 'BatchPrepared',
-    batchId: batchId(args['batchId']),
-    initiator: operatorId(args['initiator']),
-    acceptor: operatorId(args['acceptor']),
-    sequence: small(args['sequence']),
-    deadline: seconds(args['deadline']),
-    count: small(args['count']),
-    root: hash(args['root']),
-  }),
-  PairsDecided: (args) => ({
-    type: 'PairsDecided',
-    batchId: batchId(args['batchId']),
-    word: small(args['word']),
-    commitMask: big(args['commitMask']),
-    abortMask: big(args['abortMask']),
-  }),
-  DecisionTooLate: (args) => ({
-    type: 'DecisionTooLate',
-    batchId: batchId(args['batchId']),
-    word: small(args['word']),
-  }),
-  BatchAttested: (args) => ({
-    type: 'BatchAttested',
-    batchId: batchId(args['batchId']),
-    operator: operatorId(args['operatorId']),
-    executedDigest: hash(args['executedDigest']),
-  }),
-  BatchReconciled: (args) => ({ type: 'BatchReconciled', batchId: batchId(args['batchId']) }),
-  BatchDiscrepancy: (args) => ({
-    type: 'BatchDiscrepancy',
-    batchId: batchId(args['batchId']),
-    initiatorDigest: hash(args['initiatorDigest']),
-    acceptorDigest: hash(args['acceptorDigest']),
-  }),
+const settlementEvents: Readonly<
+  Record<Exclude<EventType, 'OperatorChanged' | 'Unreadable' | AuditLogEvent>, EventForm>
+> = {
+  BatchPrepared: {
+    parties: ['initiator', 'acceptor'],
+    decode: (fields) => ({
+      type: 'BatchPrepared',
+      batchId: fields.batchId('batchId'),
+      initiator: fields.operatorId('initiator'),
+      acceptor: fields.operatorId('acceptor'),
+      sequence: fields.ordinal('sequence'),
+      deadline: fields.seconds('deadline'),
+      count: fields.number('count'),
+      root: fields.hash('root'),
+    }),
+  },
+  PairsDecided: {
+    parties: [],
+    decode: (fields) => ({
+      type: 'PairsDecided',
+      batchId: fields.batchId('batchId'),
+      word: fields.number('word'),
+      commitMask: fields.big('commitMask'),
+      abortMask: fields.big('abortMask'),
+    }),
+  },
+  DecisionTooLate: {
+    parties: [],
+    decode: (fields) => ({
+      type: 'DecisionTooLate',
+      batchId: fields.batchId('batchId'),
+      word: fields.number('word'),
+    }),
+  },
+  BatchAttested: {
+    parties: ['operatorId'],
+    decode: (fields) => ({
+      type: 'BatchAttested',
+      batchId: fields.batchId('batchId'),
+      operator: fields.operatorId('operatorId'),
+      executedDigest: fields.hash('executedDigest'),
+    }),
+  },
+  BatchReconciled: {
+    parties: [],
+    decode: (fields) => ({ type: 'BatchReconciled', batchId: fields.batchId('batchId') }),
+  },
+  BatchDiscrepancy: {
+    parties: [],
+    decode: (fields) => ({
+      type: 'BatchDiscrepancy',
+      batchId: fields.batchId('batchId'),
+      initiatorDigest: fields.hash('initiatorDigest'),
+      acceptorDigest: fields.hash('acceptorDigest'),
+    }),
+  },
 };
 
-const requestTerms = (request: unknown, field: (name: string) => unknown): RequestTerms => ({
-  request: small(request),
-  operator: operatorId(field('operatorId')),
-  auditor: small(field('auditorId')),
-  digest: hash(field('digest')),
-  madeAt: seconds(field('madeAt')),
-  due: seconds(field('due')),
-  confidential: field('confidential') === true,
+const requestTerms = (request: number, fields: Fields): RequestTerms => ({
+  request,
+  operator: fields.operatorId('operatorId'),
+  auditor: fields.ordinal('auditorId'),
+  digest: fields.hash('digest'),
+  madeAt: fields.seconds('madeAt'),
+  due: fields.seconds('due'),
+  confidential: fields.flag('confidential'),
 });
 
-const auditLogEvents: Readonly<Record<AuditLogEvent, Decoder>> = {
-  JournalCheckpoint: (args) => ({
-    type: 'JournalCheckpoint',
-    operator: operatorId(args['operatorId']),
-    entry: small(args['entry']),
-    head: hash(args['journalHead']),
-  }),
-  JournalHeadsDisowned: (args) => ({
-    type: 'JournalHeadsDisowned',
-    operator: operatorId(args['operatorId']),
-    last: small(args['last']),
-    entry: small(args['entry']),
-  }),
-  StatementAnchored: (args) => ({
-    type: 'StatementAnchored',
-    statement: hash(args['statementDigest']),
-    operatorA: operatorId(args['operatorA']),
-    operatorB: operatorId(args['operatorB']),
-  }),
-  StatementDischarged: (args) => ({
-    type: 'StatementDischarged',
-    statement: hash(args['statementDigest']),
-    payee: operatorId(args['payee']),
-    payer: operatorId(args['payer']),
-    reference: hash(args['referenceDigest']),
-  }),
-  DisclosureRequested: (args) => ({
-    type: 'DisclosureRequested',
-    ...requestTerms(args['requestId'], (name) => args[name] as unknown),
-  }),
-  DisclosureAnswered: (args) => ({
-    type: 'DisclosureAnswered',
-    request: small(args['requestId']),
-    operator: operatorId(args['operatorId']),
-    answer: hash(args['answer']),
-    late: args['late'] === true,
-  }),
+const auditLogEvents: Readonly<Record<AuditLogEvent, EventForm>> = {
+  JournalCheckpoint: {
+    parties: ['operatorId'],
+    decode: (fields) => ({
+      type: 'JournalCheckpoint',
+      operator: fields.operatorId('operatorId'),
+      entry: fields.number('entry'),
+      head: fields.hash('journalHead'),
+    }),
+  },
+  JournalHeadsDisowned: {
+    parties: ['operatorId'],
+    decode: (fields) => ({
+      type: 'JournalHeadsDisowned',
+      operator: fields.operatorId('operatorId'),
+      last: fields.number('last'),
+      entry: fields.number('entry'),
+    }),
+  },
+  StatementAnchored: {
+    parties: ['operatorA', 'operatorB'],
+    decode: (fields) => ({
+      type: 'StatementAnchored',
+      statement: fields.hash('statementDigest'),
+      operatorA: fields.operatorId('operatorA'),
+      operatorB: fields.operatorId('operatorB'),
+    }),
+  },
+  StatementDischarged: {
+    parties: ['payee', 'payer'],
+    decode: (fields) => ({
+      type: 'StatementDischarged',
+      statement: fields.hash('statementDigest'),
+      payee: fields.operatorId('payee'),
+      payer: fields.operatorId('payer'),
+      reference: fields.hash('referenceDigest'),
+    }),
+  },
+  DisclosureRequested: {
+    parties: ['operatorId'],
+    by: { field: 'auditorId', who: 'auditor' },
+    decode: (fields) => ({ type: 'DisclosureRequested', ...requestTerms(fields.ordinal('requestId'), fields) }),
+  },
+  DisclosureAnswered: {
+    parties: ['operatorId'],
+    decode: (fields) => ({
+      type: 'DisclosureAnswered',
+      request: fields.ordinal('requestId'),
+      operator: fields.operatorId('operatorId'),
+      answer: fields.hash('answer'),
+      late: fields.flag('late'),
+    }),
+  },
 };
 
-const decoderOf: ReadonlyMap<string, Decoder> = new Map(Object.entries({ ...settlementEvents, ...auditLogEvents }));
+const formOf: ReadonlyMap<string, EventForm> = new Map(Object.entries({ ...settlementEvents, ...auditLogEvents }));
 
-function parse(contract: Interface, log: RpcLog): LogDescription | null {
+/** What this topic is in the event's ABI; undefined where the log has no such topic. */
+function topicOf(event: EventFragment, log: RpcLog, name: string): Hash | undefined {
+  const at = event.inputs.filter(({ indexed }) => indexed === true).findIndex((input) => input.name === name);
+  return at < 0 ? undefined : log.topics[at + 1];
+}
+
+/** The operators that the log names; an id that no operator can have is nobody's. */
+function namedIn(event: EventFragment, log: RpcLog, names: readonly string[]): readonly OperatorId[] {
+  return names.flatMap((name) => {
+    const id = Number(topicOf(event, log, name) ?? 0);
+    return isOperatorId(id) ? [id] : [];
+  });
+}
+
+function parse(contract: Interface, log: RpcLog, event: EventFragment): LogDescription {
+  const where = `Log ${log.logIndex} of transaction ${log.transactionHash} in block ${log.blockHash} (${event.name})`;
+  const facts = { block: log.blockHash, transaction: log.transactionHash, logIndex: log.logIndex, event: event.name };
+  let found: LogDescription | null;
   try {
-    return contract.parseLog({ topics: [...log.topics], data: log.data });
-  } catch {
-    throw malformed(`log ${log.logIndex} of ${log.transactionHash}`, log.data);
+    found = contract.parseLog({ topics: [...log.topics], data: log.data });
+  } catch (error) {
+    throw unreadable(where, (error as Error).message, facts);
+  }
+  if (found === null) throw unreadable(where, 'its topics are of another event', facts);
+  return found;
+}
+
+function decodeKnown(contract: Interface, log: RpcLog, self: OperatorId | undefined): ChainEvent | undefined {
+  const event = contract.getEvent(log.topics[0] ?? '');
+  const form = event === null ? undefined : formOf.get(event.name);
+  if (event === null || form === undefined) return undefined;
+  const named = namedIn(event, log, form.parties);
+  if (self !== undefined && form.parties.length > 0 && !named.includes(self)) return undefined;
+  const fields = new Fields(parse(contract, log, event).args);
+  try {
+    return form.decode(fields);
+  } catch (error) {
+    if (!(error instanceof FieldFault)) throw error;
+    const sender = named.find((id) => id !== self) ?? named[0];
+    const other = form.by === undefined ? undefined : Number(topicOf(event, log, form.by.field) ?? 0);
+    const by =
+      form.by !== undefined ? `${form.by.who} ${other}` : sender === undefined ? 'unknown' : `operator ${sender}`;
+    const { address, topics, data } = log;
+    return { type: 'Unreadable', event: event.name, by, named, problem: error.message, raw: { address, topics, data } };
   }
 }
 
-function resultOf(contract: Interface, view: string, data: Hex): Result {
-  try {
-    return contract.decodeFunctionResult(view, data);
-  } catch {
-    throw malformed(`the result of ${view}`, data);
-  }
+/**
+ * The registry promises it: events that begin so have the operator's id as their first topic. Nothing else is read, and
+ * one that names nobody is of nobody: the registry is read again at an interval besides.
+ */
+function decodeRegistry(log: RpcLog): ChainEvent | undefined {
+  const event = registryInterface.getEvent(log.topics[0] ?? '');
+  if (event?.name.startsWith('Operator') !== true) return undefined;
+  const [operator] = namedIn(event, log, ['operatorId']);
+  return operator === undefined ? undefined : { type: 'OperatorChanged', operator };
 }
 
-function decodeEvent(log: RpcLog, contracts: Network['contracts']): ChainEvent | undefined {
-  if (log.address === contracts.PairSettlement.toLowerCase()) {
-    const found = parse(settlementInterface, log);
-    return found === null ? undefined : decoderOf.get(found.name)?.(found.args);
-  }
-  if (log.address === contracts.AuditLog?.toLowerCase()) {
-    const found = parse(auditLogInterface, log);
-    return found === null ? undefined : decoderOf.get(found.name)?.(found.args);
-  }
-  if (log.address === contracts.OperatorRegistry.toLowerCase()) {
-    const found = parse(registryInterface, log);
-    // The registry promises it: events that begin so have the operator's id as their first topic.
-    if (found === null || !found.name.startsWith('Operator')) return undefined;
-    return { type: 'OperatorChanged', operator: operatorId(found.args['operatorId']) };
-  }
+function decodeEvent(
+  log: RpcLog,
+  contracts: Network['contracts'],
+  self: OperatorId | undefined,
+): ChainEvent | undefined {
+  if (log.address === contracts.PairSettlement.toLowerCase()) return decodeKnown(settlementInterface, log, self);
+  if (log.address === contracts.AuditLog?.toLowerCase()) return decodeKnown(auditLogInterface, log, self);
+  if (log.address === contracts.OperatorRegistry.toLowerCase()) return decodeRegistry(log);
   return undefined;
 }
 
-/** Undefined for a log that means nothing to a node: of another contract, or a change of the consortium's parameters. */
-export function decodeLog(log: RpcLog, contracts: Network['contracts']): ChainLog | undefined {
-  const event = decodeEvent(log, contracts);
+/**
+ * Undefined for a log that means nothing to a node: of another contract, a change of the consortium's parameters, or one
+ * that names other operators than `self`. @throws {TandemError} `chain-unreadable`
+ */
+export function decodeLog(log: RpcLog, contracts: Network['contracts'], self?: OperatorId): ChainLog | undefined {
+  const event = decodeEvent(log, contracts, self);
   return event === undefined ? undefined : { ...event, transactionHash: log.transactionHash, logIndex: log.logIndex };
 }
 
-const statuses: readonly OperatorStatus[] = ['unknown', 'active', 'suspended', 'retired'];
-const noPin = `0x${'0'.repeat(64)}`;
-
-/** What `operator(id)` returned, as it counts at a block of that time. */
-export function decodeOperator(id: OperatorId, data: Hex, at: UnixSeconds): OperatorEntry {
-  const entry: unknown = resultOf(registryInterface, 'operator', data)[0];
-  const field = (name: string): unknown => (entry as Result)[name];
-  const status = statuses[small(field('status'))];
-  if (status === undefined) throw malformed('an operator’s status', field('status'));
-  const ends = [
-    seconds(field('previousAccountUntil')),
-    seconds(field('previousSignerUntil')),
-    seconds(field('previousPinUntil')),
-    // Then the status changes too, and there is no event to say so.
-    seconds(field('emergencyUntil')),
-  ].filter((end) => end >= at);
-  const overlapping = (current: unknown, previous: unknown, until: unknown): readonly unknown[] =>
-    seconds(until) >= at ? [current, previous] : [current];
-  const pins = [
-    field('pin'),
-    ...(field('nextPin') === noPin ? [] : [field('nextPin')]),
-    ...overlapping(field('pin'), field('previousPin'), field('previousPinUntil')).slice(1),
-  ];
-  return {
-    id,
-    handle: text(field('handle')),
-    status,
-    controller: address(field('controller')),
-    accounts: overlapping(field('account'), field('previousAccount'), field('previousAccountUntil')).map(address),
-    signers: overlapping(field('signer'), field('previousSigner'), field('previousSignerUntil')).map(hex),
-    pins: pins.map(hash),
-    endpoint: text(field('endpoint')),
-    ...(ends.length === 0 ? {} : { overlapEnds: Math.min(...ends) as UnixSeconds }),
-  };
+/** @throws {TandemError} `chain-unreadable` */
+export function resultOf(contract: Interface, view: string, data: Hex): Result {
+  try {
+    return contract.decodeFunctionResult(view, data);
+  } catch (error) {
+    throw unreadable(`The answer to ${view}, ${shortened(data)},`, (error as Error).message, { view });
+  }
 }
 
+const shownDigits = 160;
+const shortened = (data: Hex): string =>
+  data.length <= shownDigits ? data : `${data.slice(0, shownDigits)}… (${data.length / 2 - 1} bytes)`;
+
+/** What was read of a view's answer. @throws {TandemError} `chain-unreadable`, naming view and field */
+function read<T>(view: string, body: () => T): T {
+  try {
+    return body();
+  } catch (error) {
+    if (!(error instanceof FieldFault)) throw error;
+    throw unreadable(`The answer to ${view}`, error.message, { view, field: error.field });
+  }
+}
+
+const structOf = (contract: Interface, view: string, data: Hex): Fields =>
+  new Fields(resultOf(contract, view, data)[0] as Result);
+
 export function decodeOutcome(data: Hex): BatchOutcome {
-  const [prepared, deadline, count, commitWords, abortWords] = resultOf(settlementInterface, 'batchOutcome', data);
-  return {
-    prepared: prepared === true,
-    deadline: seconds(deadline),
-    count: small(count),
-    commitWords: Array.from(commitWords as Result, big),
-    abortWords: Array.from(abortWords as Result, big),
-  };
+  const view = 'batchOutcome';
+  const fields = new Fields(resultOf(settlementInterface, view, data));
+  return read(view, () => ({
+    prepared: fields.flag('prepared'),
+    deadline: fields.seconds('deadline'),
+    count: fields.number('count'),
+    commitWords: Array.from(fields.raw('commitWords') as Result) as bigint[],
+    abortWords: Array.from(fields.raw('abortWords') as Result) as bigint[],
+  }));
 }
 
 /** What `lastCheckpoint(id)` returned; undefined for an operator without one. */
 export function decodeCheckpoint(data: Hex): Checkpoint | undefined {
-  const checkpoint: unknown = resultOf(auditLogInterface, 'lastCheckpoint', data)[0];
-  const field = (name: string): unknown => (checkpoint as Result)[name];
-  const entry = small(field('entry'));
-  if (entry === 0) return undefined;
-  return { entry, head: hash(field('head')), timestamp: seconds(field('timestamp')) };
+  const view = 'lastCheckpoint';
+  const fields = structOf(auditLogInterface, view, data);
+  return read(view, () => {
+    const entry = fields.number('entry');
+    if (entry === 0) return undefined;
+    return { entry, head: fields.hash('head'), timestamp: fields.seconds('timestamp') };
+  });
 }
 
 /** What `disclosureRequest(id)` returned; undefined for a request that is not filed. */
 export function decodeRequest(request: number, data: Hex): FiledRequest | undefined {
-  const found: unknown = resultOf(auditLogInterface, 'disclosureRequest', data)[0];
-  const field = (name: string): unknown => (found as Result)[name];
-  const filedAt = seconds(field('filedAt'));
-  if (filedAt === 0) return undefined;
-  const at = seconds(field('answeredAt'));
-  return {
-    ...requestTerms(BigInt(request), field),
-    filedAt,
-    ...(at === 0 ? {} : { answered: { at, answer: hash(field('answer')) } }),
-  };
+  const view = 'disclosureRequest';
+  const fields = structOf(auditLogInterface, view, data);
+  return read(view, () => {
+    const filedAt = fields.seconds('filedAt');
+    if (filedAt === 0) return undefined;
+    const at = fields.seconds('answeredAt');
+    return {
+      ...requestTerms(request, fields),
+      filedAt,
+      ...(at === 0 ? {} : { answered: { at, answer: fields.hash('answer') } }),
+    };
+  });
 }
 
 /** The one number that a view returned. */
-export const decodeCount = (contract: Interface, view: string, data: Hex): number =>
-  small(resultOf(contract, view, data)[0]);
+export function decodeCount(contract: Interface, view: string, data: Hex): number {
+  const [value] = resultOf(contract, view, data) as unknown as readonly [unknown];
+  const number = Number(value);
+  if (typeof value === 'bigint' && Number.isSafeInteger(number)) return number;
+  throw unreadable(`The answer to ${view}`, `it is ${String(value)}`, { view });
+}

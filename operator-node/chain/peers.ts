@@ -5,8 +5,9 @@
  */
 import type { Clock } from '../engine/clock.ts';
 import { TandemError } from '../errors.ts';
-import type { Hash, OperatorId } from '../model/ids.ts';
+import type { Hash, OperatorId, UnixMillis } from '../model/ids.ts';
 import type { Block, ChainReader, FinalBlock, Head, OperatorEntry, PeerRegistry } from './chain.ts';
+import type { RegistryShelf } from './kept-registry.ts';
 
 export interface ChainPeersOptions {
   readonly reader: ChainReader;
@@ -15,7 +16,24 @@ export interface ChainPeersOptions {
   readonly refreshMillis?: number;
   /** A refresh failed; what was known stays, and it is tried again. */
   readonly onTrouble: (trouble: unknown) => void;
+  /** What was last read, for a start without the chain; nothing is kept unless given. */
+  readonly shelf?: RegistryShelf;
+  /** After each refresh, and after what is kept has been taken up. */
+  readonly onRead?: (entries: readonly OperatorEntry[]) => void;
 }
+
+/** How old what is known of the operators is. */
+export interface RegistryStatus {
+  /** The final block that admissions are as of; undefined while nothing is known. */
+  readonly block: Block | undefined;
+  /** Since when it has not been read: from the start of this process until the first time. */
+  readonly ageMillis: number;
+  /** Why it could not be read the last time; undefined when it could. */
+  readonly trouble: string | undefined;
+}
+
+/** Read no more often than this, it is too old to take orders by: keys may have been revoked meanwhile. */
+export const maxRegistryAgeMillis = 120_000;
 
 type Listener = (changed: readonly OperatorId[]) => void;
 
@@ -31,6 +49,10 @@ export class ChainPeers implements PeerRegistry {
   #entries: ReadonlyMap<OperatorId, OperatorEntry> = new Map();
   #byPin: ReadonlyMap<Hash, readonly OperatorEntry[]> = new Map();
   #asOf: Block | undefined;
+  #readAt: UnixMillis;
+  #lastTrouble: string | undefined;
+  readonly #shelf: RegistryShelf | undefined;
+  readonly #onRead: (entries: readonly OperatorEntry[]) => void;
   #latestSeen: Hash | undefined;
   #overlapEnds = Infinity;
   /** The refresh that runs, and the one that was asked for meanwhile. */
@@ -44,11 +66,21 @@ export class ChainPeers implements PeerRegistry {
     this.#clock = options.clock;
     this.#refreshMillis = options.refreshMillis ?? 30_000;
     this.#onTrouble = options.onTrouble;
+    this.#shelf = options.shelf;
+    this.#onRead = options.onRead ?? (() => undefined);
+    this.#readAt = options.clock.now();
   }
 
   /** The final block that admissions are as of; undefined before the first refresh. */
   get asOf(): Block | undefined {
     return this.#asOf;
+  }
+
+  get status(): RegistryStatus {
+    const now = this.#clock.now();
+    // Set back since: counted from here.
+    if (now < this.#readAt) this.#readAt = now;
+    return { block: this.#asOf, ageMillis: now - this.#readAt, trouble: this.#lastTrouble };
   }
 
   get(id: OperatorId): OperatorEntry | undefined {
@@ -67,11 +99,22 @@ export class ChainPeers implements PeerRegistry {
     this.#listeners.push(listener);
   }
 
-  /** Reads all operators, then keeps up. @throws {TandemError} `chain-unavailable` */
+  /**
+   * Reads all operators, then keeps up. Where the chain cannot be read, what was last read serves until it can.
+   * @throws {TandemError} `chain-unavailable` where nothing was ever read
+   */
   async start(): Promise<void> {
-    await this.refresh();
-    this.#started = true;
-    this.#arm(this.#refreshMillis);
+    const kept = this.#shelf?.load();
+    if (kept !== undefined) this.#take(kept.block, kept.entries);
+    try {
+      await this.refresh();
+      this.#started = true;
+      this.#arm(this.#refreshMillis);
+    } catch (error) {
+      if (kept === undefined || !(error instanceof TandemError && error.retryable)) throw error;
+      this.#started = true;
+      this.#trouble(error);
+    }
   }
 
   async stop(): Promise<void> {
@@ -111,6 +154,7 @@ export class ChainPeers implements PeerRegistry {
 
   #trouble(error: unknown): void {
     if (!this.#started) return;
+    this.#lastTrouble = error instanceof Error ? error.message : String(error);
     this.#onTrouble(error);
     this.#arm(retryMillis);
   }
@@ -156,19 +200,27 @@ export class ChainPeers implements PeerRegistry {
         `The newest final block went back from ${this.#asOf.number} to ${final.number}`,
       );
     }
-    this.#take(final, now === undefined ? admitted : admitted.map((entry) => restrict(entry, now)));
+    const changed = this.#take(final, now === undefined ? admitted : admitted.map((entry) => restrict(entry, now)));
+    this.#readAt = this.#clock.now();
+    this.#lastTrouble = undefined;
+    if (!changed) return;
+    const { number, hash, parentHash, timestamp } = final;
+    await this.#shelf?.keep({ block: { number, hash, parentHash, timestamp }, entries: this.all() });
   }
 
-  #take(final: Block, entries: readonly OperatorEntry[]): void {
+  /** @returns whether anything of them has changed */
+  #take(final: Block, entries: readonly OperatorEntry[]): boolean {
     const before = this.#entries;
     this.#asOf = final;
     this.#entries = new Map(entries.map((entry) => [entry.id, entry]));
     this.#byPin = byPin(entries);
     this.#overlapEnds = Math.min(...entries.map(({ overlapEnds }) => overlapEnds ?? Infinity));
     const changed = entries.filter((entry) => JSON.stringify(entry) !== JSON.stringify(before.get(entry.id)));
-    if (changed.length === 0) return;
+    this.#onRead(entries);
+    if (changed.length === 0) return false;
     const ids = changed.map(({ id }) => id);
     for (const listener of this.#listeners) listener(ids);
+    return true;
   }
 }
 

@@ -2,15 +2,15 @@
 import type { Interface } from 'ethers';
 import { TandemError } from '../errors.ts';
 import type { BatchId, Hash, Hex, OperatorId } from '../model/ids.ts';
-import type { BatchOutcome } from '../model/outcome.ts';
 import type { Network } from '../model/records.ts';
+import type { BatchOutcome } from '../model/outcome.ts';
 import type { Block, ChainLog, ChainReader, Checkpoint, FiledRequest, OperatorEntry } from './chain.ts';
+import { decodeOperator } from './decode-operator.ts';
 import {
   auditLogInterface,
   decodeCheckpoint,
   decodeCount,
   decodeLog,
-  decodeOperator,
   decodeOutcome,
   decodeRequest,
   registryInterface,
@@ -26,7 +26,12 @@ export interface RpcReaderOptions {
   readonly network: Network;
   /** Blocks on top of the consortium's finality: stricter, never laxer. */
   readonly extraDepth: number;
+  /** Logs that name other operators alone are passed over undecoded; without it, none. */
+  readonly self?: OperatorId;
 }
+
+/** More operators than these are no consortium's. */
+const maxOperators = 10_000;
 
 /** Blooms of this many blocks are remembered between `block` and `logs`. */
 const rememberedBlooms = 512;
@@ -41,6 +46,7 @@ export class RpcReader implements ChainReader {
   readonly #endpoints: Endpoints;
   readonly #network: Network;
   readonly #extraDepth: number;
+  readonly #self: OperatorId | undefined;
   readonly #addresses: readonly string[];
   /** By block hash: whether the header says that our contracts may have logged there. */
   readonly #mayHoldLogs = new Map<Hash, boolean>();
@@ -50,6 +56,7 @@ export class RpcReader implements ChainReader {
     this.#endpoints = options.endpoints;
     this.#network = options.network;
     this.#extraDepth = options.extraDepth;
+    this.#self = options.self;
     const { OperatorRegistry, PairSettlement, AuditLog } = options.network.contracts;
     this.#addresses = [OperatorRegistry, PairSettlement, ...(AuditLog === undefined ? [] : [AuditLog])];
   }
@@ -122,42 +129,42 @@ export class RpcReader implements ChainReader {
     const logs = await this.#endpoints.agreed(`the logs of block ${blockHash}`, (endpoint) =>
       blockLogs(endpoint, blockHash, this.#addresses, hinted),
     );
-    return logs.map((log) => decodeLog(log, this.#network.contracts)).filter((log) => log !== undefined);
+    return logs.map((log) => decodeLog(log, this.#network.contracts, this.#self)).filter((log) => log !== undefined);
   }
 
-  async batchOutcome(batchId: BatchId, blockHash: Hash): Promise<BatchOutcome> {
-    return decodeOutcome(await this.#view(settlementInterface, 'batchOutcome', [batchId], blockHash));
+  batchOutcome(batchId: BatchId, blockHash: Hash): Promise<BatchOutcome> {
+    return this.#view(settlementInterface, 'batchOutcome', [batchId], blockHash, decodeOutcome);
   }
 
-  async nextSequence(initiator: OperatorId, acceptor: OperatorId, blockHash: Hash): Promise<number> {
-    const data = await this.#view(settlementInterface, 'nextSequence', [initiator, acceptor], blockHash);
-    return decodeCount(settlementInterface, 'nextSequence', data);
+  nextSequence(initiator: OperatorId, acceptor: OperatorId, blockHash: Hash): Promise<number> {
+    return this.#view(settlementInterface, 'nextSequence', [initiator, acceptor], blockHash, (data) =>
+      decodeCount(settlementInterface, 'nextSequence', data),
+    );
   }
 
   async lastCheckpoint(operator: OperatorId, blockHash: Hash): Promise<Checkpoint | undefined> {
     if (this.#network.contracts.AuditLog === undefined) return undefined;
-    return decodeCheckpoint(await this.#view(auditLogInterface, 'lastCheckpoint', [operator], blockHash));
+    return this.#view(auditLogInterface, 'lastCheckpoint', [operator], blockHash, decodeCheckpoint);
   }
 
   async disclosureRequest(request: number, blockHash: Hash): Promise<FiledRequest | undefined> {
     if (this.#network.contracts.AuditLog === undefined) return undefined;
-    return decodeRequest(request, await this.#view(auditLogInterface, 'disclosureRequest', [request], blockHash));
+    return this.#view(auditLogInterface, 'disclosureRequest', [request], blockHash, (data) =>
+      decodeRequest(request, data),
+    );
   }
 
   async operators(blockHash: Hash): Promise<readonly OperatorEntry[]> {
-    const [{ timestamp }, answer] = await Promise.all([
+    const [{ timestamp }, count] = await Promise.all([
       this.#endpoints.agreed(`block ${blockHash}`, async (endpoint) =>
         map(await ask(endpoint, 'eth_getBlockByHash', [blockHash, false], rpcBlock), plain),
       ),
-      this.#view(registryInterface, 'operatorCount', [], blockHash),
+      this.#view(registryInterface, 'operatorCount', [], blockHash, decodeOperatorCount),
     ]);
-    const ids = Array.from(
-      { length: decodeCount(registryInterface, 'operatorCount', answer) },
-      (_, index) => (index + 1) as OperatorId,
-    );
+    const ids = Array.from({ length: count }, (_, index) => (index + 1) as OperatorId);
     return Promise.all(
-      ids.map(async (id) =>
-        decodeOperator(id, await this.#view(registryInterface, 'operator', [id], blockHash), timestamp),
+      ids.map((id) =>
+        this.#view(registryInterface, 'operator', [id], blockHash, (data) => decodeOperator(id, data, timestamp)),
       ),
     );
   }
@@ -175,17 +182,42 @@ export class RpcReader implements ChainReader {
     return [...new Set(changed.flatMap((log) => (log?.type === 'OperatorChanged' ? [log.operator] : [])))];
   }
 
-  /** State at the hash of one block; an endpoint that has replaced that block cannot say. */
-  #view(contract: Interface, name: string, args: readonly unknown[], blockHash: Hash): Promise<Hex> {
+  /**
+   * State at the hash of one block; an endpoint that has replaced that block cannot say, nor can one whose answer is
+   * nothing that the contract gives.
+   */
+  #view<T>(
+    contract: Interface,
+    name: string,
+    args: readonly unknown[],
+    blockHash: Hash,
+    decode: (data: Hex) => T,
+  ): Promise<T> {
     const { OperatorRegistry, PairSettlement, AuditLog } = this.#network.contracts;
     const call = {
       to:
         contract === registryInterface ? OperatorRegistry : contract === auditLogInterface ? AuditLog : PairSettlement,
       data: contract.encodeFunctionData(name, args),
     };
-    return this.#endpoints.agreed(`${name}(${args.join(', ')}) at block ${blockHash}`, (endpoint) =>
-      ask(endpoint, 'eth_call', [call, { blockHash, requireCanonical: true }], rpcHex),
+    return this.#endpoints.agreed(`${name}(${args.join(', ')}) at block ${blockHash}`, async (endpoint) =>
+      understood(await ask(endpoint, 'eth_call', [call, { blockHash, requireCanonical: true }], rpcHex), decode),
     );
+  }
+}
+
+const decodeOperatorCount = (data: Hex): number => {
+  const count = decodeCount(registryInterface, 'operatorCount', data);
+  if (count <= maxOperators) return count;
+  throw new TandemError('chain-unreadable', `The registry counts ${count} operators; at most ${maxOperators} are read`);
+};
+
+function understood<T>(said: Said<Hex>, decode: (data: Hex) => T): Said<T> {
+  if ('unknown' in said) return said;
+  try {
+    return { value: decode(said.value) };
+  } catch (error) {
+    if (error instanceof TandemError && error.code === 'chain-unreadable') return { unknown: error.message };
+    throw error;
   }
 }
 

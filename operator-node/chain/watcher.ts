@@ -1,7 +1,8 @@
 /**
  * Walks the final blocks one by one and hands them on with their logs, in order, each exactly as often as its effects are
  * not yet stored: the handler stores the cursor and the effects in one transaction, and the watcher goes on after that.
- * It knows no business, decides nothing, and stops for good when a final block was replaced (faults.md 6 and 7).
+ * It knows no business, decides nothing, and stops for good when a final block was replaced (faults.md 6 and 7). At a block
+ * that cannot be read it stays and says so: that is no trouble of the endpoints, and no later block goes before it.
  */
 import type { Clock } from '../engine/clock.ts';
 import { TandemError } from '../errors.ts';
@@ -26,7 +27,10 @@ export interface WatcherOptions {
   readonly onHead: (head: Head) => void;
   /** The watcher has stopped: a final block was replaced, or the handler failed. */
   readonly onFault: (fault: unknown) => void;
-  /** The chain is out of reach or the endpoints disagree; the watcher goes on trying. Told once for each message. */
+  /**
+   * The chain is out of reach, the endpoints disagree, or a block cannot be read (`chain-unreadable`); the watcher goes on
+   * trying. Told once for each message.
+   */
   readonly onTrouble: (trouble: TandemError) => void;
 }
 
@@ -34,7 +38,7 @@ export interface WatcherStatus {
   readonly running: boolean;
   readonly head: Head | undefined;
   readonly cursor: Cursor | undefined;
-  /** Why the last look did not succeed; undefined when it did. */
+  /** Why the last look did not succeed; undefined when it did. `chain-unreadable`: the block after the cursor is at fault. */
   readonly trouble: TandemError | undefined;
 }
 
@@ -60,6 +64,11 @@ export class ChainWatcher {
   get status(): WatcherStatus {
     const head = this.#head === undefined ? undefined : { ...this.#head, ageMillis: this.#age() };
     return { running: this.#running, head, cursor: this.#cursor, trouble: this.#trouble };
+  }
+
+  /** What the block after the cursor has that cannot be read; undefined where that is not so. */
+  get unreadable(): string | undefined {
+    return isUnreadable(this.#trouble) ? this.#trouble.message : undefined;
   }
 
   /** `cursor` as it is stored; undefined on a new store. */
@@ -108,7 +117,7 @@ export class ChainWatcher {
 
   /** One group of blocks at most. @returns whether there is more. */
   async #walk(): Promise<boolean> {
-    const { reader, firstBlock, onBlocks } = this.#options;
+    const { reader, firstBlock } = this.#options;
     const [newest, final] = await Promise.all([reader.head(), reader.finalHead()]);
     this.#see(newest, final);
     const from = this.#cursor === undefined ? firstBlock : this.#cursor.number + 1;
@@ -123,12 +132,45 @@ export class ChainWatcher {
       numbers.map((number) => (number === final.number ? Promise.resolve(final) : reader.block(number))),
     );
     await this.#checkLinks(blocks);
-    const logs = await Promise.all(blocks.map(({ hash }) => reader.logs(hash)));
+    const found = await this.#read(blocks);
     if (!this.#running) return false;
-    await onBlocks(blocks.map((block, index) => ({ block, logs: logs[index] ?? [] })));
-    const last = blocks.at(-1);
-    if (last !== undefined) this.#cursor = { number: last.number, hash: last.hash };
+    await this.#hand(found.blocks);
+    if (found.fault !== undefined) throw found.fault;
     return to < final.number;
+  }
+
+  /** With their logs, up to the first block that cannot be read. */
+  async #read(
+    blocks: readonly Block[],
+  ): Promise<{ readonly blocks: readonly FinalBlock[]; readonly fault?: TandemError }> {
+    const read = await Promise.allSettled(blocks.map(({ hash }) => this.#options.reader.logs(hash)));
+    const whole: FinalBlock[] = [];
+    for (const [index, block] of blocks.entries()) {
+      const logs = read[index];
+      if (logs?.status === 'fulfilled') {
+        whole.push({ block, logs: logs.value });
+        continue;
+      }
+      const fault: unknown = logs?.reason;
+      if (isUnreadable(fault)) return { blocks: whole, fault: ofBlock(block, fault) };
+      throw fault;
+    }
+    return { blocks: whole };
+  }
+
+  /** Where one of them cannot be applied, those before it are. */
+  async #hand(blocks: readonly FinalBlock[]): Promise<void> {
+    const last = blocks.at(-1)?.block;
+    if (last === undefined) return;
+    try {
+      await this.#options.onBlocks(blocks);
+    } catch (fault) {
+      if (!isUnreadable(fault)) throw fault;
+      const at = blocks.findIndex(({ block }) => block.number === fault.facts['number']);
+      if (at > 0) await this.#hand(blocks.slice(0, at));
+      throw fault;
+    }
+    this.#cursor = { number: last.number, hash: last.hash };
   }
 
   #see(newest: Block, final: Block): void {
@@ -172,5 +214,15 @@ export class ChainWatcher {
   }
 }
 
+const isUnreadable = (error: unknown): error is TandemError =>
+  error instanceof TandemError && error.code === 'chain-unreadable';
+
 const isTrouble = (error: unknown): error is TandemError =>
-  error instanceof TandemError && (error.code === 'chain-unavailable' || error.code === 'network-mismatch');
+  error instanceof TandemError &&
+  (error.code === 'chain-unavailable' || error.code === 'network-mismatch' || isUnreadable(error));
+
+const ofBlock = ({ number }: Block, fault: TandemError): TandemError =>
+  new TandemError(fault.code, `Block ${number} cannot be read: ${fault.message}`, {
+    cause: fault,
+    facts: { ...fault.facts, number },
+  });

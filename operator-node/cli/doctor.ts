@@ -68,7 +68,7 @@ async function offline({ config }: StaffNode): Promise<Diagnosis> {
   const network = loadNetwork(config.chain.networkFile);
   const settlement = { chainId: BigInt(network.chainId), contract: network.contracts.PairSettlement };
   const endpoints = connect({ network, urls: config.chain.rpcUrls, clock: systemClock });
-  const reader = new RpcReader({ endpoints, network, extraDepth: config.chain.extraDepth });
+  const reader = new RpcReader({ endpoints, network, extraDepth: config.chain.extraDepth, self: operator.id });
   await using store = await openLevelStore(dataDir, { codec: codecOf(keys, systemRandom) });
   const peers = new ChainPeers({ reader, clock: systemClock, onTrouble: () => undefined });
   const chain: string[] = [];

@@ -27,6 +27,7 @@ import type { FlowContext } from './context.ts';
 import { advance } from './flow.ts';
 import { isFinal, loadSide } from './pair.ts';
 import { applyRequest } from './requests/apply.ts';
+import { Evidence } from './evidence.ts';
 import type { SideEvent } from './steps.ts';
 import { applyStatement } from './windows/apply.ts';
 
@@ -35,11 +36,21 @@ export const cursorTable = table<Pick<Block, 'number' | 'hash' | 'timestamp'>>('
 
 const roles: readonly Role[] = ['initiator', 'acceptor'];
 
+/**
+ * All of these blocks in one write, or none of them.
+ * @throws {TandemError} `chain-unreadable`, with the number of the block in its facts, where a log cannot be applied
+ */
 export async function applyBlocks(flow: FlowContext, blocks: readonly FinalBlock[]): Promise<void> {
   const last = blocks.at(-1)?.block;
   if (last === undefined) return;
   await flow.engine.run((work) => {
-    for (const { block, logs } of blocks) for (const log of logs) applyLog(flow, work, block, log);
+    for (const { block, logs } of blocks) {
+      const evidence = new Evidence(flow, work, block);
+      for (const log of logs) {
+        if (log.type === 'Unreadable') evidence.take(log);
+        else attributed(block, log, () => applyLog(flow, work, block, log));
+      }
+    }
     work.put(cursorTable, 'chain', { number: last.number, hash: last.hash, timestamp: last.timestamp });
     work.afterwards(() => {
       flow.submitter.applied(last.number);
@@ -50,7 +61,27 @@ export async function applyBlocks(flow: FlowContext, blocks: readonly FinalBlock
   if (last.number >= (flow.chainView.finalNumber ?? 0)) await expireBatches(flow, last);
 }
 
-function applyLog(flow: FlowContext, work: Work, block: Block, log: ChainLog): void {
+type ReadableLog = Exclude<ChainLog, { type: 'Unreadable' }>;
+
+/** Of this node and not of what it reads. */
+const ownFaults: ReadonlySet<string> = new Set(['store-failed', 'store-damaged', 'not-ready']);
+
+/** Faults of the store are its own. Whatever else is thrown was brought about by this log, and is said of it. */
+function attributed(block: Block, log: ReadableLog, apply: () => void): void {
+  try {
+    apply();
+  } catch (cause) {
+    if (cause instanceof TandemError && ownFaults.has(cause.code)) throw cause;
+    const { type, logIndex, transactionHash } = log;
+    throw new TandemError(
+      'chain-unreadable',
+      `Log ${logIndex} of transaction ${transactionHash} in block ${block.number} (${type}) cannot be applied: ${(cause as Error).message}`,
+      { cause, facts: { number: block.number, transaction: transactionHash, logIndex, event: type } },
+    );
+  }
+}
+
+function applyLog(flow: FlowContext, work: Work, block: Block, log: ReadableLog): void {
   switch (log.type) {
     case 'BatchPrepared':
       if (log.initiator === flow.self || log.acceptor === flow.self) applyPrepared(flow, work, block, log);

@@ -232,7 +232,7 @@ export class JournalAnchor {
       ...counting(entry, isHeld ? entry : held),
     });
     if (isHeld) work.emit({ type: 'journal-anchored', entry, block: number });
-    else missing(flow, work, entry, head, number);
+    else foreignHead(flow, work, entry, head, number);
   }
 
   /** The operator's controller has taken back the heads after that entry: the chain takes others in their place. */
@@ -281,7 +281,13 @@ export function forgetCheckpoint(tx: Tx, tag: string): void {
  * The chain has a head that this journal does not: the account's key is used elsewhere, or the store is not the one that
  * anchored it. A store that was restored knows that its end is lost; any other begins nothing new until staff has looked.
  */
-function missing(flow: AnchorContext, work: Work, entry: number, head: Hash, block: number): void {
+export function foreignHead(
+  flow: AnchorContext,
+  work: Work,
+  entry: number | string,
+  head: string,
+  block: number,
+): void {
   const what = 'an anchored journal head that this journal does not have';
   work.journal('fault', { what, entry, head, block });
   work.emit({ type: 'alarm', what: 'foreign-journal-head', entry, head, block });

@@ -2,6 +2,7 @@
  * A whole look at a node: its store by itself, against the chain, and against its peers; each difference is named. It
  * changes nothing and reads everything, so it is nothing for the way of a message.
  */
+import { maxRegistryAgeMillis, type RegistryStatus } from '../chain/peers.ts';
 import type { ChainReader, PeerRegistry } from '../chain/chain.ts';
 import type { Channel } from '../channel/channel.ts';
 import type { Request } from '../channel/messages.ts';
@@ -50,7 +51,9 @@ export interface DoctorParts {
   /** All records with their checksums compared; where the disk has any. */
   readonly records?: () => AsyncIterable<readonly [key: string, text: string]>;
   readonly reader: ChainReader;
-  readonly peers: PeerRegistry;
+  readonly peers: PeerRegistry & { readonly status: RegistryStatus };
+  /** What the running node has found of a block that it cannot apply. */
+  readonly unreadable?: () => string | undefined;
   readonly channel: Channel;
   readonly hello: (peer: OperatorId) => Request<'hello'>;
   /** Lower case. */
@@ -94,7 +97,9 @@ export async function examine(parts: DoctorParts): Promise<Diagnosis> {
   await notes.look('store', 'books', () => books(parts.store, notes));
   await notes.look('store', 'pairs', () => pairsAndBatches(parts.store, notes));
   await notes.look('store', 'windows', () => windows(parts, notes));
+  await notes.look('chain', 'registry', () => registry(parts, notes));
   await notes.look('chain', 'registry', () => ownEntry(parts, notes));
+  await notes.look('chain', 'blocks', () => nextBlocks(parts, notes));
   await notes.look('chain', 'halt', () => halted(parts, notes));
   await notes.look('chain', 'journal', () => anchoredJournal(parts, notes));
   await notes.look('chain', 'lanes', () => lanes(parts, notes));
@@ -209,6 +214,45 @@ async function windows({ self, store }: DoctorParts, notes: Notes): Promise<void
   }
   for (const statement of booked) {
     if (!statements.has(statement)) notes.add('store', `The discharge of ${statement} is of no window`);
+  }
+}
+
+/** How old it is, and what of whose entry cannot be read. */
+async function registry({ peers }: DoctorParts, notes: Notes): Promise<void> {
+  const { ageMillis, block, trouble } = peers.status;
+  if (ageMillis > maxRegistryAgeMillis) {
+    const of = block === undefined ? '' : `; what is known is of block ${block.number}`;
+    const why = trouble === undefined ? '' : `: ${trouble}`;
+    notes.add('chain', `The registry has not been read for ${Math.round(ageMillis / 1000)} s${of}${why}`);
+  }
+  for (const { id, unreadable = [] } of peers.all()) {
+    if (unreadable.length === 0) continue;
+    notes.add('chain', `Of operator ${id} the registry has what cannot be read: ${unreadable.join(', ')}`);
+  }
+}
+
+/** Blocks after the last one applied that are looked at. */
+const blocksAhead = 100;
+
+/** Whether what comes next can be read: a node stays at a block that cannot, and applies nothing after it. */
+async function nextBlocks({ store, reader, unreadable }: DoctorParts, notes: Notes): Promise<void> {
+  const found = unreadable?.();
+  if (found !== undefined) {
+    notes.add('chain', found);
+    return;
+  }
+  const cursor = store.newest.get(cursorTable, 'chain');
+  if (cursor === undefined) return;
+  const { number: final } = await reader.finalHead();
+  for (let number = cursor.number + 1; number <= Math.min(final, cursor.number + blocksAhead); number += 1) {
+    const { hash } = await reader.block(number);
+    try {
+      await reader.logs(hash);
+    } catch (error) {
+      if (!(error instanceof TandemError && error.code === 'chain-unreadable')) throw error;
+      notes.add('chain', `Block ${number} cannot be read: ${error.message}`);
+      return;
+    }
   }
 }
 

@@ -57,6 +57,11 @@ export const tables: Readonly<Record<string, TableEntry>> = {
     holds: 'a message that the gateway would not take',
   },
   submission: { key: '<tag>', owner: 'flow/submit.ts', holds: 'what a transaction under way is for' },
+  registry: {
+    key: 'last',
+    owner: 'chain/kept-registry.ts',
+    holds: 'the operators as the chain last said, for a start without it',
+  },
   cursor: { key: 'chain', owner: 'flow/blocks.ts', holds: 'the last final block that is applied' },
   'peer-cap': { key: '<peer>', owner: 'flow/caps.ts', holds: 'what a peer has said last of what the two may owe' },
   'own-cap': {

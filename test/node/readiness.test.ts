@@ -4,6 +4,12 @@ import type { OperatorId } from '../../operator-node/model/ids.ts';
 
 const self = 1 as OperatorId;
 const mebibyte = 1024 * 1024;
+const read = { block: undefined, ageMillis: 0, trouble: undefined };
+const peersOf = (status: string | undefined): NodeState['peers'] => ({
+  get: (id) => (status === undefined ? undefined : ({ id, status } as never)),
+  all: () => [],
+  status: read,
+});
 const well: NodeState = {
   self,
   recovering: false,
@@ -12,11 +18,10 @@ const well: NodeState = {
   chain: { stalled: false, caughtUp: true, ageMillis: 900 },
   trouble: undefined,
   watching: true,
-  peers: { get: (id) => ({ id, status: 'active' }) as never },
+  unreadable: undefined,
+  peers: peersOf('active'),
 };
-const standing = (status: string | undefined): Partial<NodeState> => ({
-  peers: { get: (id) => (status === undefined ? undefined : ({ id, status } as never)) },
-});
+const standing = (status: string | undefined): Partial<NodeState> => ({ peers: peersOf(status) });
 const room = { short: true, freeBytes: 100 * mebibyte, minFreeBytes: 512 * mebibyte };
 
 describe('Readiness', () => {
@@ -30,6 +35,17 @@ describe('Readiness', () => {
       ['chain', 'ok'],
       ['registry', 'ok'],
     ]);
+  });
+
+  it('takes orders where an operator’s entry cannot be read, and names it', () => {
+    const entry = { id: 2, status: 'active', unreadable: ['endpoint'] } as never;
+    const readiness = new Readiness(() => ({ ...well, peers: { ...peersOf('active'), all: () => [entry] } }));
+    expect(readiness.blocking()).toBeUndefined();
+    expect(readiness.checks().at(-1)).toEqual({
+      name: 'registry',
+      ok: true,
+      detail: 'ok, but of operator 2 cannot be read: endpoint',
+    });
   });
 
   it.each<[string, Partial<NodeState>, string, RegExp]>([
@@ -56,6 +72,18 @@ describe('Readiness', () => {
     ],
     ['final blocks that are not applied', { chain: { ...well.chain, caughtUp: false } }, 'chain', /^catching up$/],
     ['a watcher that has stopped', { watching: false }, 'chain', /stopped/],
+    [
+      'a block that cannot be read, also where no block comes',
+      { unreadable: 'Block 9 cannot be read: log 1', chain: { stalled: true, caughtUp: true, ageMillis: 75_000 } },
+      'chain',
+      /^Block 9 cannot be read: log 1$/,
+    ],
+    [
+      'a registry that is not read',
+      { peers: { ...peersOf('active'), status: { ...read, ageMillis: 121_000, trouble: 'Nobody answers.' } } },
+      'registry',
+      /^not read for 121 s: Nobody answers\.$/,
+    ],
     ['its own suspension', standing('suspended'), 'registry', /^operator 1 is suspended in the registry$/],
     ['its own end', standing('retired'), 'registry', /retired/],
     ['a registry that does not know it', standing(undefined), 'registry', /unknown/],

@@ -78,7 +78,7 @@ interface Header {
 }
 
 export interface RegistryEntry {
-  readonly status: OperatorStatus;
+  readonly status: Exclude<OperatorStatus, 'unreadable'>;
   readonly controller: string;
   readonly account: string;
   readonly previousAccount: string;
@@ -104,7 +104,12 @@ export interface ContractRules {
 export const noHash = `0x${'0'.repeat(64)}` as Hash;
 const maxCount = 4096;
 const maxEntriesApart = 65_536;
-const statusNumber: Readonly<Record<OperatorStatus, bigint>> = { unknown: 0n, active: 1n, suspended: 2n, retired: 3n };
+const statusNumber: Readonly<Record<RegistryEntry['status'], bigint>> = {
+  unknown: 0n,
+  active: 1n,
+  suspended: 2n,
+  retired: 3n,
+};
 
 const wordsOf = (count: number): number => Math.ceil(count / 256);
 const pairsOf = (count: number, word: number): bigint => {
