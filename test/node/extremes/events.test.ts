@@ -75,6 +75,8 @@ function good(request: number): RawLog {
   const word = (value: number): Uint8Array => operatorWord(value);
   values
     .set('requestId', word(request))
+    // Each of another auditor: of one, only so many are kept.
+    .set('auditorId', word(request))
     .set('madeAt', word(beginning))
     .set('due', word(beginning + 86_400));
   return logOf('AuditLog', event, values);
