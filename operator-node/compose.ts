@@ -448,6 +448,7 @@ function gated(handlers: PeerHandlers, recovering: () => boolean): PeerHandlers 
     countersign: (from, request) => (recovering() ? refuse() : handlers.countersign(from, request)),
     withdraw: (from, request) => (recovering() ? refuse() : handlers.withdraw(from, request)),
     cancel: (from, request) => (recovering() ? refuse() : handlers.cancel(from, request)),
+    outcome: (from, request) => (recovering() ? refuse() : handlers.outcome(from, request)),
     window: (from, request) => (recovering() ? refuse() : handlers.window(from, request)),
     compare: (from, request) => (recovering() ? refuse() : handlers.compare(from, request)),
     erased: (from, request) => (recovering() ? refuse() : handlers.erased(from, request)),

@@ -33,6 +33,8 @@ interface CheckEntry {
   readonly note?: (state: NodeState) => string | undefined;
   /** What a user is told whose order is not taken for it. */
   readonly notice: NoticeKey;
+  /** What is begun already cannot be settled either: nobody is asked, and no batch is made or signed. */
+  readonly stopsSettling: boolean;
 }
 
 const mebibytes = (bytes: number): string => `${Math.floor(bytes / 1024 / 1024)} MiB`;
@@ -40,7 +42,8 @@ const mebibytes = (bytes: number): string => `${Math.floor(bytes / 1024 / 1024)}
 const checks = {
   recovery: {
     look: ({ recovering }) => (recovering ? 'the store may be behind: tandem recover' : undefined),
-    notice: 'chain-stalled',
+    notice: 'cannot-settle',
+    stopsSettling: true,
   },
   store: {
     look: ({ room: { short, freeBytes = 0, minFreeBytes } }) =>
@@ -48,13 +51,15 @@ const checks = {
         ? `${mebibytes(freeBytes)} free on its disk, orders are taken again at more than ${mebibytes(minFreeBytes)}: free some space`
         : undefined,
     notice: 'out-of-room',
+    stopsSettling: false,
   },
   halt: {
     look: ({ halted }) =>
       halted ? 'halted, since the chain has what this node never made: tandem release' : undefined,
-    notice: 'chain-stalled',
+    notice: 'cannot-settle',
+    stopsSettling: true,
   },
-  chain: { look: chainCheck, notice: 'chain-stalled' },
+  chain: { look: chainCheck, notice: 'chain-stalled', stopsSettling: true },
   registry: {
     look: registryCheck,
     note: ({ peers }) => {
@@ -64,7 +69,8 @@ const checks = {
       const of = found.map(({ id, unreadable }) => `of operator ${id} cannot be read: ${unreadable.join(', ')}`);
       return of.length === 0 ? undefined : `ok, but ${of.join('; ')}`;
     },
-    notice: 'chain-stalled',
+    notice: 'cannot-settle',
+    stopsSettling: true,
   },
 } as const satisfies Readonly<Record<string, CheckEntry>>;
 
@@ -97,6 +103,12 @@ export interface Check {
   readonly detail: string;
 }
 
+export interface Blocking {
+  readonly name: CheckName;
+  readonly detail: string;
+  readonly notice: NoticeKey;
+}
+
 export class Readiness {
   readonly #state: () => NodeState;
 
@@ -115,10 +127,19 @@ export class Readiness {
   }
 
   /** Undefined where orders are taken; otherwise the first check that stands in the way. */
-  blocking(): { readonly name: CheckName; readonly detail: string; readonly notice: NoticeKey } | undefined {
+  blocking(): Blocking | undefined {
+    return this.#first(() => true);
+  }
+
+  /** Undefined where what is begun can be brought to its end; otherwise what stands in the way of that. */
+  notSettling(): Blocking | undefined {
+    return this.#first((name) => checks[name].stopsSettling);
+  }
+
+  #first(counts: (name: CheckName) => boolean): Blocking | undefined {
     const state = this.#state();
     for (const name of order) {
-      const detail = checks[name].look(state);
+      const detail = counts(name) ? checks[name].look(state) : undefined;
       if (detail !== undefined) return { name, detail, notice: checks[name].notice };
     }
     return undefined;

@@ -89,7 +89,13 @@ export type ServiceTextKey =
   | 'first-declined'
   | 'second-declined'
   | 'first-expired'
+  /** The second user said yes, and the chain did not take it in time. */
+  | 'first-late'
+  /** Its time is over; what the second user said is not known. */
+  | 'first-unsettled'
   | 'second-expired'
+  /** To the one whose yes it was. */
+  | 'second-late'
   | 'first-cancelled'
   | 'second-cancelled';
 
@@ -122,6 +128,8 @@ export type NoticeKey =
   | 'over-limit'
   | 'not-available'
   | 'peer-unreachable'
+  /** `operator`, this one or the other, can bring nothing to its end now. */
+  | 'cannot-settle'
   | 'busy'
   | 'chain-stalled'
   | 'out-of-room'

@@ -25,6 +25,7 @@ function sampleParams(money: Money, analysis: Analysis, language: string): TextP
     from: 'Anna Lindqvist',
     to: 'Erik Söderberg',
     name: 'Erik Söderberg',
+    operator: 'borealis',
     money,
     note: 'lunch',
     item: 'cola',

@@ -145,7 +145,7 @@ const proposal = z.strictObject({
 });
 
 /** Never a balance, never a limit (protocol §3). */
-const refusal = z.enum(['unknown-addressee', 'not-available', 'terms', 'busy']);
+const refusal = z.enum(['unknown-addressee', 'not-available', 'terms', 'busy', 'cannot-settle']);
 
 const proposalAnswer = z.discriminatedUnion('answer', [
   z.strictObject({
@@ -188,6 +188,12 @@ const sealedPair = z.strictObject({
   /** As the one who asks had sealed it; `""` where there is none. */
   sealed,
 });
+
+/**
+ * What came of the question to the second user: `late` is a yes that the chain did not take in time. `later`: the pair is
+ * not over here yet.
+ */
+const outcomeWord = z.enum(['unanswered', 'late', 'no', 'cancelled', 'not-asked', 'unknown-pair', 'later']);
 
 const laterReason = z.enum(['sequence', 'chain-behind', 'busy']);
 const batchRefusal = z.enum([
@@ -260,6 +266,13 @@ export const methods = {
   cancel: {
     request: z.strictObject({ pair: pairId }),
     answer: z.strictObject({ pair: pairId, answer: z.enum(['declined', 'too-late', 'unknown-pair']) }),
+  },
+  /** After its time: what the second user had said, for what the first is told. It decides nothing. */
+  outcome: {
+    request: z.strictObject({ pairs: z.array(pairId).min(1).max(maxProposals) }),
+    answer: z.strictObject({
+      answers: z.array(z.strictObject({ pair: pairId, answer: outcomeWord })).max(maxProposals),
+    }),
   },
   /** What moved between the two since their last window, to be signed by the one that is asked. */
   window: {
@@ -355,6 +368,7 @@ export type Answer<M extends Method> = z.output<(typeof methods)[M]['answer']>;
 export type Proposal = z.output<typeof proposal>;
 export type ProposalAnswer = z.output<typeof proposalAnswer>;
 export type ProposalRefusal = z.output<typeof refusal>;
+export type OutcomeWord = z.output<typeof outcomeWord>;
 export type WindowRefusal = z.output<typeof windowRefusal>;
 export type SealedPair = z.output<typeof sealedPair>;
 export type BatchRefusal = z.output<typeof batchRefusal>;

@@ -92,6 +92,11 @@ const mismatches: {
       answer.answers,
     ),
   cancel: (request, answer) => echo('pair', request.pair, answer.pair),
+  outcome: (request, answer) =>
+    inOrder(
+      request.pairs.map((pair) => ({ pair })),
+      answer.answers,
+    ),
   window: ({ window }, answer) => {
     if (answer.number !== window.number) return echo('window', `${window.number}`, `${answer.number}`);
     if (answer.answer !== 'signed') return undefined;

@@ -71,7 +71,9 @@ async function isSigned(flow: FlowContext, operator: OperatorId, batchId: BatchI
 
 /** Makes a batch for each lane that is free and has agreed pairs; called by the clock. */
 export async function formBatches(flow: FlowContext): Promise<void> {
+  // Shown what it does not know, a node gives nothing up (rule 11).
   if (flow.open.halted) return;
+  const settles = flow.readiness.notSettling() === undefined;
   const latest = toUnixSeconds(flow.engine.clock.now()) + flow.config.timing.commitMarginSeconds;
   for (const { peer, deadline, pairs } of flow.open.ripe(flow.config.batch.maxPairs)) {
     if (deadline <= latest) {
@@ -79,7 +81,7 @@ export async function formBatches(flow: FlowContext): Promise<void> {
       await flow.engine.run((work) => {
         for (const pair of pairs) advancePair(flow, work, pair, 'initiator', { type: 'lapsed' });
       });
-    } else if (readLane(flow.engine.newest, 'initiator', peer).waitsFor === undefined) {
+    } else if (settles && readLane(flow.engine.newest, 'initiator', peer).waitsFor === undefined) {
       await flow.engine.run((work) => {
         formBatch(flow, work, peer, deadline, pairs);
       });
@@ -324,7 +326,7 @@ function checkOffer(flow: FlowContext, work: Work, from: OperatorId, { batch, pa
   if (batch.sequence > lane.next || lane.waitsFor !== undefined) return { ok: false, later: 'sequence' };
   if (batch.deadline > toUnixSeconds(work.now) + flow.config.timing.acceptWindowSeconds) return refuse('deadline');
   // The contract takes no batch of a suspended operator: signed now, it would only block the lane.
-  const maySign = !flow.open.halted && [from, flow.self].every((id) => flow.peers.get(id)?.status === 'active');
+  const maySign = flow.readiness.notSettling() === undefined && flow.peers.get(from)?.status === 'active';
   if (!maySign) return { ok: false, later: 'busy' };
   const sides: (PairSide | undefined)[] = [];
   const seen = new Set<PairId>();

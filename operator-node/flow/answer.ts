@@ -27,7 +27,7 @@ export function takeAnswer(flow: FlowContext, work: Work, user: User, yes: boole
   if (match.kind === 'closed') return say(closedNotices[match.question.closed ?? 'over']);
   if (match.kind === 'code-needed') return say('code-needed');
   if (match.kind === 'wrong') {
-    for (const question of match.spent) advancePair(flow, work, question.pair, 'acceptor', { type: 'no' });
+    for (const question of match.spent) advancePair(flow, work, question.pair, 'acceptor', { type: 'no', spent: true });
     return match.spent.length > 0 ? say('code-spent') : say('wrong-code', { tries: String(match.triesLeft) });
   }
   const { question } = match;
@@ -38,5 +38,9 @@ export function takeAnswer(flow: FlowContext, work: Work, user: User, yes: boole
     closeQuestion(work, user.id, question.pair, 'over');
     return say('too-late');
   }
-  return advance(flow, work, found, { type: yes ? 'yes' : 'no' }) === 'done';
+  const done = advance(flow, work, found, { type: yes ? 'yes' : 'no' }) === 'done';
+  // Usually the last word follows in seconds; where that cannot be, the answer is not left without one.
+  const taken = loadSide(work, question.pair, question.leg)?.state.state === 'accepted';
+  if (taken && flow.readiness.blocking() !== undefined) say('answer-received', { ref: found.side.ref });
+  return done;
 }

@@ -107,7 +107,7 @@ export interface FlowContext {
   readonly open: OpenWork;
   readonly submitter: Submitter;
   /** Whether anything new is begun. */
-  readonly readiness: Pick<Readiness, 'blocking'>;
+  readonly readiness: Pick<Readiness, 'blocking' | 'notSettling'>;
   /** Conditions that begin and end; what has happened is emitted by the step. */
   readonly alarms: Pick<Alarms, 'set'>;
   readonly anchor: JournalAnchor;

@@ -4,6 +4,7 @@ import { answerSealed } from '../recovery/sealed.ts';
 import { answerCountersign, answerOffer } from './anchor.ts';
 import { answerErased } from '../erasure/notice.ts';
 import type { FlowContext } from './context.ts';
+import { answerOutcome } from './outcome.ts';
 import { answerCancel, answerProposals, answerQuote, answerWithdraw } from './propose.ts';
 import { deliverForwarded } from './receive.ts';
 import { answerWindow } from './windows/answer.ts';
@@ -18,6 +19,7 @@ export function createHandlers(flow: FlowContext): PeerHandlers {
     countersign: (from, request) => answerCountersign(flow, from, request),
     withdraw: (from, request) => answerWithdraw(flow, from, request),
     cancel: (from, request) => answerCancel(flow, from, request),
+    outcome: (from, request) => answerOutcome(flow, from, request),
     window: (from, request) => answerWindow(flow, from, request),
     compare: (from, request) => answerCompare(flow, from, request),
     erased: (from, request) => answerErased(flow, from, request),

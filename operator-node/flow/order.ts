@@ -19,7 +19,7 @@ import { createSide, type Side } from './pair.ts';
 import { refundable, takeRefund } from './refund.ts';
 import { holdNotices, limitIn } from './refusal.ts';
 import { proposeQueue, type PairItem } from './steps.ts';
-import { notify } from './tell.ts';
+import { nameOf, notify } from './tell.ts';
 
 /** An order whose price is known and whose addressee has an operator. */
 export interface PricedOrder extends Order {
@@ -34,15 +34,21 @@ export interface PricedOrder extends Order {
 /** Deadlines are rounded up to a multiple of 15 s, so that batches fill (protocol §4). */
 const roundUp = (seconds: number): UnixSeconds => (Math.ceil(seconds / 15) * 15) as UnixSeconds;
 
+interface NotNow {
+  readonly notice: NoticeKey;
+  /** Whose operator stands in the way. */
+  readonly operator?: OperatorId;
+}
+
 /** Why no order can be taken now, before anything is looked at. */
-function notNow(flow: FlowContext, user: User, order: PricedOrder): NoticeKey | undefined {
-  if (order.to === user.number) return 'own-number';
+function notNow(flow: FlowContext, user: User, order: PricedOrder): NotNow | undefined {
+  if (order.to === user.number) return { notice: 'own-number' };
   const blocking = flow.readiness.blocking();
-  if (blocking !== undefined) return blocking.notice;
-  if (flow.open.ordersOf(user.id) >= flow.config.maxOpenPairsPerUser) return 'busy';
-  if (flow.open.openOfPeer('initiator', order.peer) >= flow.config.maxOpenPairsPerPeer) return 'busy';
+  if (blocking !== undefined) return { notice: blocking.notice, operator: flow.self };
+  if (flow.open.ordersOf(user.id) >= flow.config.maxOpenPairsPerUser) return { notice: 'busy' };
+  if (flow.open.openOfPeer('initiator', order.peer) >= flow.config.maxOpenPairsPerPeer) return { notice: 'busy' };
   // Nobody starts anything with a suspended operator.
-  if (flow.peers.get(order.peer)?.status !== 'active') return 'not-available';
+  if (flow.peers.get(order.peer)?.status !== 'active') return { notice: 'cannot-settle', operator: order.peer };
   return undefined;
 }
 
@@ -60,7 +66,12 @@ export function beginPair(flow: FlowContext, work: Work, before: User, order: Pr
   const plan = flow.analysis.plan(order.service);
   if (plan === undefined) return refuse('not-available');
   const early = notNow(flow, user, order);
-  if (early !== undefined) return refuse(early);
+  if (early !== undefined) {
+    const { notice, operator } = early;
+    // What stands in the way here has nothing to do with the other user.
+    const about = operator === flow.self ? { name: '' } : {};
+    return refuse(notice, operator === undefined ? {} : { operator: nameOf(flow, operator), ...about });
+  }
   const largest = plan.maxAmount[money.asset];
   if (largest !== undefined && BigInt(money.amount) > BigInt(largest)) {
     return refuse('over-limit', { money: { ...money, amount: largest } });

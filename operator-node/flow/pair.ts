@@ -3,6 +3,7 @@
  * *state* (where it is on its way; small, written at each transition). A pair on us has two sides in one store, one a
  * role, exactly as two operators would have them.
  */
+import type { OutcomeWord } from '../channel/messages.ts';
 import type { Operation } from '../domains/domain.ts';
 import type {
   BatchId,
@@ -75,8 +76,12 @@ export type EndReason =
   | 'declined'
   /** A yes that could not be held; known to the acceptor alone, to the initiator it is `declined`. */
   | 'not-held'
+  /** Closed by wrong codes; known to the acceptor alone, to the initiator it is `declined`. */
+  | 'spent'
   | 'cancelled'
   | 'expired'
+  /** A yes that the chain did not take in time; known to the acceptor alone, to the initiator it is `expired`. */
+  | 'late'
   | 'refused'
   | 'unreachable'
   | 'lapsed'
@@ -94,6 +99,8 @@ export interface SideState {
   readonly agreed: boolean;
   /** Initiator: the first user wants it back. */
   readonly cancelAsked: boolean;
+  /** Initiator: what the acceptor said of the second user's answer when the time was over. A text hangs on it, nothing else. */
+  readonly heard?: OutcomeWord;
   /** Acceptor: it was over before its batch came, and stands in it declined: released already. */
   readonly reopened?: true;
   /** Acceptor: the second user has got the question. */

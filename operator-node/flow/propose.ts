@@ -142,7 +142,7 @@ function takeAnswer(flow: FlowContext, work: Work, pair: PairId | undefined, ans
 
 const refusalNotice = (service: string, reason: ProposalRefusal): NoticeKey => {
   if (reason === 'unknown-addressee') return 'unknown-number';
-  if (reason === 'busy') return 'busy';
+  if (reason === 'busy' || reason === 'cannot-settle') return reason;
   if (reason === 'terms') return 'order-failed';
   return service === 'buy' ? 'sold-out' : 'not-available';
 };
@@ -190,6 +190,9 @@ export async function answerProposals(
   }));
 }
 
+/** Refusals that are true of now alone. */
+const passing: ReadonlySet<ProposalRefusal> = new Set<ProposalRefusal>(['busy', 'cannot-settle']);
+
 function answerProposal(flow: FlowContext, work: Work, from: OperatorId, proposal: Proposal): ProposalAnswer {
   const { pair } = proposal.terms;
   const refused = (reason: ProposalRefusal): ProposalAnswer => ({ pair, answer: 'refused', reason });
@@ -222,9 +225,9 @@ function answerProposal(flow: FlowContext, work: Work, from: OperatorId, proposa
   }
   const outcome = prepareSecond(flow, work, from, proposal);
   if (typeof outcome === 'string') {
-    // `busy` passes; the others are for good, and where that much is not remembered any more it is `busy` too.
-    const reason = outcome === 'busy' || mayRemember(flow, from) ? outcome : 'busy';
-    if (reason !== 'busy') work.put(refusedTable, pair, { from, reason });
+    // Some pass; the others are for good, and where that much is not remembered any more it is `busy` too.
+    const reason = passing.has(outcome) || mayRemember(flow, from) ? outcome : 'busy';
+    if (!passing.has(reason)) work.put(refusedTable, pair, { from, reason });
     work.emit({ type: 'refused', pair, peer: from, reason });
     return refused(reason);
   }
@@ -302,7 +305,8 @@ function prepareSecond(flow: FlowContext, work: Work, from: OperatorId, proposal
   const { terms } = proposal;
   if (from !== flow.self && flow.peers.get(from)?.status !== 'active') return 'not-available';
   const tooMany = flow.open.openOfPeer('acceptor', from) >= flow.config.maxOpenPairsPerPeer;
-  if (flow.readiness.blocking() !== undefined || tooMany) return 'busy';
+  if (flow.readiness.blocking() !== undefined) return 'cannot-settle';
+  if (tooMany) return 'busy';
   if (!termsFit(flow, work, from, proposal)) return 'terms';
   const plan = flow.analysis.plan(terms.service);
   const user = userByNumber(work, proposal.to);
@@ -450,6 +454,7 @@ export async function answerQuote(
   from: OperatorId,
   { to, item }: Request<'quote'>,
 ): Promise<Answer<'quote'>> {
+  if (flow.readiness.blocking() !== undefined) return { answer: 'refused', reason: 'cannot-settle' };
   const view = flow.engine.newest;
   const user = userByNumber(view, to);
   if (user === undefined) return { answer: 'refused', reason: 'unknown-addressee' };

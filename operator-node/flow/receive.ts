@@ -21,7 +21,7 @@ import { beginPair, type PricedOrder } from './order.ts';
 import { loadSide, type Side } from './pair.ts';
 import { isOurs } from './propose.ts';
 import { refundable, wasPaid } from './refund.ts';
-import { notify } from './tell.ts';
+import { nameOf, notify } from './tell.ts';
 
 /** A message that was taken. `content` is a keyed digest: the text cannot be guessed from it. Key: the gateway's id. */
 export const inboundTable = table<{ readonly content: string; readonly disposition: Disposition }>('inbound');
@@ -147,14 +147,15 @@ export class Receiver {
       answer = await flow.channel.call(peer, 'quote', { to: order.to, item: order.item });
     } catch (error) {
       if (error instanceof TandemError && error.code === 'peer-unavailable')
-        return say(flow, user, 'peer-unreachable', { number: order.to, name: order.to });
+        return say(flow, user, 'peer-unreachable', { operator: nameOf(flow, peer), name: order.to });
       throw error;
     }
     if (answer.answer === 'quoted') {
       const { asset, amount, label, toName } = answer;
       return { ...order, item: label, money: { asset, amount }, peer, toName };
     }
-    const params = { number: order.to, name: order.to, item: order.item };
+    const params = { number: order.to, name: order.to, item: order.item, operator: nameOf(flow, peer) };
+    if (answer.reason === 'busy' || answer.reason === 'cannot-settle') return say(flow, user, answer.reason, params);
     if (answer.reason === 'unknown-addressee') return say(flow, user, 'unknown-number', params);
     return say(flow, user, answer.reason === 'terms' ? 'unknown-item' : 'sold-out', params);
   }

@@ -5,6 +5,7 @@ import type { FlowContext } from './context.ts';
 import { Deliveries, laneOf } from './deliver.ts';
 import { countersignQueue, formBatches, handOver, offerBatches, offerQueue, type BatchItem } from './anchor.ts';
 import { greetAgain, greetQueue, type GreetItem } from './greet.ts';
+import { learnOutcomes, outcomeQueue, type OutcomeItem } from './outcome.ts';
 import { cancel, propose, withdraw } from './propose.ts';
 import { cancelQueue, proposeQueue, withdrawQueue, type PairItem } from './steps.ts';
 import { lapseProposals } from './sweep.ts';
@@ -29,6 +30,7 @@ const answerMillis = 1_000;
 /** How often it is asked whether a window is to be closed by the clock. */
 const scheduleMillis = 1_000;
 const proposalsAtOnce = 128;
+const outcomesAtOnce = 512;
 /** More than one only when batches are signed again. */
 const offersAtOnce = 16;
 
@@ -46,6 +48,9 @@ export function declareQueues(flow: FlowContext): void {
   );
   engine.queue<PairItem>(withdrawQueue, { ...peerQueue, maxGroup: proposalsAtOnce }, (group) => withdraw(flow, group));
   engine.queue<PairItem>(cancelQueue, { ...peerQueue, maxGroup: 1 }, (group) => cancel(flow, group));
+  engine.queue<OutcomeItem>(outcomeQueue, { ...peerQueue, maxGroup: outcomesAtOnce }, (group) =>
+    learnOutcomes(flow, group),
+  );
   engine.queue<BatchItem>(offerQueue, { ...peerQueue, maxGroup: offersAtOnce }, (group) => offerBatches(flow, group));
   engine.queue<BatchItem>(countersignQueue, { ...peerQueue, maxGroup: 1 }, (group) => handOver(flow, group));
   engine.queue<WindowItem>(windowQueue, { ...peerQueue, maxGroup: 1 }, (group) => askForSignatures(flow, group));

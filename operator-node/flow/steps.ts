@@ -26,10 +26,11 @@ import {
   type PairSide,
   type Side,
 } from './pair.ts';
+import { askForOutcome } from './outcome.ts';
 import { closeQuestion, openQuestion } from './question.ts';
 import { returnRefund } from './refund.ts';
 import { holdNotices, limitIn } from './refusal.ts';
-import { moneyOf, notify, tellSide } from './tell.ts';
+import { moneyOf, nameOf, notify, tellSide } from './tell.ts';
 
 export type HeldAnswer = Extract<ProposalAnswer, { answer: 'held' }>;
 
@@ -57,7 +58,7 @@ export type SideEvent =
   | { readonly type: 'countersigned' }
   /** The second user's answer, matched to this pair. */
   | { readonly type: 'yes' }
-  | { readonly type: 'no' }
+  | { readonly type: 'no'; /** No word of the user's: its codes were wrong too often. */ readonly spent?: true }
   /** The chain's final decision. */
   | { readonly type: 'committed'; readonly block: number }
   | { readonly type: 'aborted'; readonly reason: 'declined' | 'expired'; readonly block: number };
@@ -114,8 +115,9 @@ function giveUp(flow: FlowContext, work: Work, found: PairSide, reason: EndReaso
 }
 
 const endText = (leg: Side['leg'], reason: EndReason): ServiceTextKey => {
-  const kind = reason === 'declined' || reason === 'cancelled' ? reason : 'expired';
-  return `${leg}-${kind}`;
+  if (reason === 'declined' || reason === 'cancelled') return `${leg}-${reason}`;
+  if (leg === 'first') return 'first-unsettled';
+  return reason === 'late' ? 'second-late' : 'second-expired';
 };
 
 /** The peer holds its operation: the record is complete, and the first user learns who will be asked. */
@@ -157,15 +159,18 @@ function endWithNotice(flow: FlowContext, work: Work, found: PairSide, notice: N
   const user = work.get(userTable, side.user);
   if (user !== undefined) {
     const { otherName: name, otherNumber: number, item, ref } = side;
-    notify(flow, work, user, notice, { money: moneyOf(side), name, number, item, ref }, side);
+    const operator = nameOf(flow, side.peer);
+    notify(flow, work, user, notice, { money: moneyOf(side), operator, name, number, item, ref }, side);
   } else endSilently(flow, work, found);
   return 'done';
 }
 
 /** The peer did not answer in time, or the deadline is too near for a batch. */
 export function lapseAsInitiator(flow: FlowContext, work: Work, found: PairSide): StepResult {
-  const notice = found.state.agreed ? 'order-failed' : 'peer-unreachable';
-  return endWithNotice(flow, work, giveUp(flow, work, found, 'unreachable'), notice);
+  const ended = giveUp(flow, work, found, 'unreachable');
+  if (!found.state.agreed) return endWithNotice(flow, work, ended, 'peer-unreachable');
+  tellSide(flow, work, ended.side, { key: 'first-unsettled', journal: 'confirmation', ends: true });
+  return 'done';
 }
 
 export function cancelHeld(flow: FlowContext, work: Work, found: PairSide): StepResult {
@@ -260,9 +265,9 @@ export function accept(flow: FlowContext, work: Work, found: PairSide): StepResu
   return 'done';
 }
 
-export function decline(flow: FlowContext, work: Work, found: PairSide): StepResult {
+export function decline(flow: FlowContext, work: Work, found: PairSide, { spent }: EventOf<'no'>): StepResult {
   closeQuestion(work, found.side.user, found.side.pair, 'answered');
-  declineAs(flow, work, found, 'declined');
+  declineAs(flow, work, found, spent === true ? 'spent' : 'declined');
   return 'done';
 }
 
@@ -368,16 +373,22 @@ export function release(
   { reason, block }: EventOf<'aborted'>,
 ): StepResult {
   const { state } = found;
-  const cancelled = found.side.role === 'initiator' && state.cancelAsked && reason === 'declined';
-  const why: EndReason = state.reason ?? (cancelled ? 'cancelled' : reason);
+  const why = state.reason ?? endReason(found, reason);
   if (found.side.role === 'acceptor' && reason === 'declined' && state.state !== 'declined')
     decidedElsewhere(flow, work, found, 'aborted');
   const aborted = abortSide(flow, work, { ...found, state: { ...state, finalBlock: block } }, why);
-  // Who was never asked has nothing to be told; whose yes could not be held has been told so.
-  if (aborted.side.role === 'acceptor' && (!state.asked || why === 'not-held')) {
+  // Who was never asked has nothing to be told; whose yes could not be held, or whose codes were wrong, has been told so.
+  if (aborted.side.role === 'acceptor' && (!state.asked || why === 'not-held' || why === 'spent')) {
     endSilently(flow, work, aborted);
     return 'done';
   }
-  tellSide(flow, work, aborted.side, { key: endText(aborted.side.leg, why), journal: 'confirmation', ends: true });
+  if (aborted.side.role === 'initiator' && why === 'expired') askForOutcome(work, aborted);
+  else tellSide(flow, work, aborted.side, { key: endText(aborted.side.leg, why), journal: 'confirmation', ends: true });
   return 'done';
+}
+
+/** As far as this side knows: the acceptor's user has said no only where this node has stored that it did. */
+function endReason({ side, state }: PairSide, reason: 'declined' | 'expired'): EndReason {
+  if (side.role === 'initiator') return state.cancelAsked && reason === 'declined' ? 'cancelled' : reason;
+  return state.state === 'accepted' ? 'late' : 'expired';
 }

@@ -4,7 +4,7 @@ import { newPairId } from '../engine/clock.ts';
 import type { JournalKind } from '../engine/journal.ts';
 import type { Work } from '../engine/engine.ts';
 import type { OutboundMessage } from '../messaging/gateway.ts';
-import { toTimestamp, type Leg, type Msisdn, type PairId, type UserId } from '../model/ids.ts';
+import { toTimestamp, type Leg, type Msisdn, type OperatorId, type PairId, type UserId } from '../model/ids.ts';
 import { table, type View } from '../store/store.ts';
 import { userTable, type User } from '../users/user.ts';
 import type { FlowContext } from './context.ts';
@@ -69,6 +69,10 @@ export function notify(
     work.journal('confirmation', { pair: ends.pair, leg: ends.leg, to: user.number, text: words }, user.id);
   work.emit({ type: 'notice', key });
 }
+
+/** What an operator is called in texts to users: its handle. */
+export const nameOf = (flow: FlowContext, operator: OperatorId): string =>
+  operator === flow.self ? flow.handle : (flow.peers.get(operator)?.handle ?? `operator ${operator}`);
 
 export const moneyOf = ({ operation }: Side): Money => ({ asset: operation.asset, amount: operation.amount });
 

@@ -158,6 +158,10 @@ export function handlersOf(
       note(from, 'cancel');
       return { pair, answer: 'declined' };
     },
+    async outcome(from, { pairs }) {
+      note(from, 'outcome');
+      return { answers: pairs.map((pair) => ({ pair, answer: 'unanswered' })) };
+    },
     async window(from, { window: { number } }) {
       note(from, 'window');
       return { answer: 'later', number, reason: 'busy' };

@@ -27,6 +27,9 @@ export interface Lie {
   readonly answers?: { readonly [M in Method]?: (liar: Liar, request: Request<M>, answer: Answer<M>) => Answer<M> };
 }
 
+/** What the second user had said, as a liar may have it. */
+const anyOutcome = ['unanswered', 'late', 'no', 'cancelled', 'not-asked', 'unknown-pair', 'later'] as const;
+
 const anyHash = (chance: Chance): Hash => `0x${Buffer.from(chance.bytes(32)).toString('hex')}` as Hash;
 const anySignature = (chance: Chance): Hex => `0x${Buffer.from(chance.bytes(64)).toString('hex')}1b` as Hex;
 
@@ -153,6 +156,9 @@ export const lies = {
           : { answer: 'later', batchId, reason: 'sequence' },
       countersign: (_, __, { batchId }) => ({ batchId, answer: 'unknown-batch' }),
       withdraw: (_, __, { answers }) => ({ answers: answers.map(({ pair }) => ({ pair, answer: 'in-batch' })) }),
+      outcome: ({ chance }, _, { answers }) => ({
+        answers: answers.map(({ pair }) => ({ pair, answer: chance.pick(anyOutcome) })),
+      }),
       cancel: ({ chance }, _, { pair }) => ({ pair, answer: chance.pick(['declined', 'too-late', 'unknown-pair']) }),
     },
   },

@@ -14,6 +14,7 @@ import type { DiskOp } from '../../operator-node/store/disk.ts';
 import type { SimulatedDisk } from '../../operator-node/store/memory.ts';
 import type { DischargeRecord, PaymentRecord } from '../../operator-node/domains/payments/records.ts';
 import type { ModelBlock } from './chain/model-chain.ts';
+import { untrue } from './words.ts';
 import { Violation, type Invariant } from './violation.ts';
 
 interface ChainBatch {
@@ -54,7 +55,8 @@ export interface MonitorOptions {
 /** Alarms of what the world does to a node: its chain, its disk. They accuse nobody. */
 const ofSurroundings: ReadonlySet<AlarmCode> = new Set<AlarmCode>([
   ...(['nonce-gap', 'transaction-refused', 'transaction-reverted', 'fee-cap', 'journal-anchor-overdue'] as const),
-  ...(['disk-nearly-full', 'halted'] as const),
+  // A lost store, or keys that are used by a thief, use nonces that this store does not know.
+  ...(['nonce-used-elsewhere', 'disk-nearly-full', 'halted'] as const),
 ]);
 
 /** A theft shows as alarms, and as postings without a hold: below zero if need be. */
@@ -486,7 +488,7 @@ export class Monitor {
         else if (each.answer === 'given-up') {
           const lapsed = sides.get(`${pair}!second`)?.state === 'aborted';
           mustBe(lapsed || disk.peek(`withdrawn!${to}!${pair}`) !== undefined, `that ${pair} is given up`);
-        } else if (each.reason === 'busy') {
+        } else if (each.reason === 'busy' || each.reason === 'cannot-settle') {
           // No refusal for good: a later try may be taken.
           continue;
         } else mustBe(disk.peek(`refused!${pair}`) !== undefined, `a refusal of ${pair}`);
@@ -568,11 +570,27 @@ export class Monitor {
   }
 
   delivers(from: OperatorId, messages: readonly OutboundMessage[]): void {
-    for (const { id } of messages) {
+    for (const { id, text, pair } of messages) {
+      if (pair !== undefined) this.#checkWords(from, pair, text);
       // Passed on for another operator: kept nowhere, by design.
       if (/^\d+-/.test(id)) continue;
       if (!this.#messages.has(`${from}!${id}`)) {
         this.#violated(from, 'I5', `operator ${from} tells a user what is not on its disk: message ${id}`);
+      }
+    }
+  }
+
+  /** Of a pair that somebody lies about, the first user hears what the liar says. */
+  #checkWords(from: OperatorId, pair: PairId, text: string): void {
+    for (const { operator, sides } of this.#nodes.values()) {
+      if (this.liars.has(operator)) continue;
+      const wrong = untrue(text, sides.get(`${pair}!second`));
+      if (wrong !== undefined) {
+        this.#violated(
+          from,
+          'words',
+          `operator ${from} says "${text}" of ${pair}, and at operator ${operator} ${wrong}`,
+        );
       }
     }
   }

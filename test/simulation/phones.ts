@@ -49,6 +49,8 @@ export class Phones {
   #sent = 0;
   /** Messages that a node has not taken yet. */
   waiting = 0;
+  /** These answer nothing, in runs where everybody else says yes. */
+  readonly silent = new Set<Msisdn>();
   /** Users do as they like; otherwise they answer yes and nothing else. */
   lively = true;
   /** Probability that the gateway hands a message over twice. */
@@ -161,6 +163,7 @@ export class Phones {
         this.send(person, service, text);
       });
     };
+    if (this.silent.has(person.number)) return;
     const never = this.#world.refuser === person.number;
     const mood = never ? 'no' : this.lively ? chance.pick(moods) : 'yes';
     const [yes, no] = person.language === 'sv' ? ['JA', 'NEJ'] : ['YES', 'NO'];

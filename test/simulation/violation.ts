@@ -1,6 +1,19 @@
 /** The invariants of docs/simulation.md, by name. */
 export type Invariant =
-  'I1' | 'I2' | 'I3' | 'I4' | 'I5' | 'I6' | 'I7' | 'hold' | 'alarm' | 'answer' | 'halt' | 'process' | 'restore';
+  | 'I1'
+  | 'I2'
+  | 'I3'
+  | 'I4'
+  | 'I5'
+  | 'I6'
+  | 'I7'
+  | 'hold'
+  | 'alarm'
+  | 'answer'
+  | 'halt'
+  | 'process'
+  | 'restore'
+  | 'words';
 
 export class Violation extends Error {
   readonly invariant: Invariant;
