@@ -138,10 +138,12 @@ export class HeadView implements ChainView {
   caughtUp = false;
   private readonly clock: Clock;
   private readonly maxGapMillis: number;
+  private readonly madeAt: number;
 
   constructor(clock: Clock, maxGapMillis: number) {
     this.clock = clock;
     this.maxGapMillis = maxGapMillis;
+    this.madeAt = clock.now();
   }
 
   see(head: Head, applied: number | undefined): void {
@@ -172,6 +174,10 @@ export class HeadView implements ChainView {
 
   get stalled(): boolean {
     return this.ageMillis === undefined || this.ageMillis > this.maxGapMillis;
+  }
+
+  get standsStill(): boolean {
+    return (this.ageMillis ?? this.clock.now() - this.madeAt) > this.maxGapMillis;
   }
 }
 
@@ -367,6 +373,7 @@ export function composeNode(parts: NodeParts): ComposedNode {
     purge: parts.purge ?? (() => Promise.resolve()),
   });
   const begin = async (): Promise<void> => {
+    alarms.set('recovering', false);
     const account = parts.transactionSigners.account.address.toLowerCase();
     await forgetOldAccounts(flow, account, peers.get(operator.id)?.accounts.map((key) => key.toLowerCase()) ?? []);
     await recover(flow);
@@ -417,6 +424,7 @@ export function composeNode(parts: NodeParts): ComposedNode {
         await begin();
         return;
       }
+      alarms.set('recovering', true);
       recovery.start(async () => {
         // No watcher has kept up with the registry meanwhile.
         await peers.refresh();

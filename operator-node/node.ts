@@ -58,6 +58,8 @@ export interface RunningNode {
 
 const webhookTimeoutMillis = 10_000;
 const metricsMillis = 2_000;
+/** So long before its end the channel's certificate is an alarm. */
+const certificateDays = 14;
 /** How often the followed copy is looked at for its length. */
 const tidyMillis = 600_000;
 /** A hold is near its deadline so long before. */
@@ -171,6 +173,8 @@ export async function startNode(config: Config, { log, onFatal }: NodeHooks): Pr
   const { flow, engine, peers, handlers } = node;
   await node.start();
   engine.every(metricsMillis, 'metrics', async () => {
+    const daysLeft = Math.floor((certificateEnds - toUnixSeconds(systemClock.now())) / 86_400);
+    flow.alarms.set('certificate-ends', daysLeft < certificateDays, { days: daysLeft });
     metrics.setActiveAlarms(await flow.alarms.active());
     const now = systemClock.now();
     for (const name of engine.queueNames) {
@@ -195,6 +199,7 @@ export async function startNode(config: Config, { log, onFatal }: NodeHooks): Pr
       oldestWindowSeconds: flow.windows.oldestSeconds(now),
       openRequests: requests.open,
       overdueRequests: requests.overdue,
+      standings: peers.all().map(({ id, status }) => ({ operator: id, status })),
       capsUsed: capsUsed(flow, parts.payments),
     });
     if (flow.anchor.enabled) metrics.setAnchor(anchorStatus(engine.newest, now));

@@ -96,6 +96,13 @@ export const alarmCatalogue = {
     text: 'A log on chain that names this operator has a field that cannot be read. It was kept as evidence and passed over.',
     remedy: 'Ask whoever is named what was sent; the journal’s fault entry has the log.',
   },
+  'peer-standing': {
+    kind: 'condition',
+    severity: 'warning',
+    text: 'Another operator is suspended or retired in the registry: nothing is begun with it.',
+    remedy:
+      'Nothing: what is open goes on, and it ends when the consortium reinstates it. Its own alarm says more there.',
+  },
   'operator-unreadable': {
     kind: 'condition',
     severity: 'warning',
@@ -202,12 +209,38 @@ export const alarmCatalogue = {
     remedy: 'The detail says why: compare the endpoints; what was last read serves until then.',
   },
 
+  'chain-stalled': {
+    kind: 'condition',
+    severity: 'critical',
+    text: 'No newer block has been seen for longer than the consortium promises: no orders are taken.',
+    remedy: 'tandem doctor says whether it is the endpoints or the chain. Holds stay until it moves again.',
+  },
+  'own-standing': {
+    kind: 'condition',
+    severity: 'critical',
+    text: 'This operator is suspended, retired or unknown in the registry: no orders are taken, and peers take nothing from it.',
+    remedy:
+      'Ask the consortium (docs/governance.md). What is open goes on, and it ends by itself when it is reinstated.',
+  },
+
   // ---- this node and its surroundings ----
   halted: {
     kind: 'condition',
     severity: 'critical',
     text: 'This node begins nothing new: the chain has something that was made with its keys and not by it.',
     remedy: 'tandem release says what, and what has to be done first (docs/operations.md, After a halt).',
+  },
+  recovering: {
+    kind: 'condition',
+    severity: 'critical',
+    text: 'The store may be behind: this node takes, signs and tells nothing until it has caught up.',
+    remedy: 'tandem recover says where it is and what it waits for.',
+  },
+  'certificate-ends': {
+    kind: 'condition',
+    severity: 'warning',
+    text: 'The certificate of the channel ends within two weeks, or has ended: then no peer lets this node in.',
+    remedy: 'Make another for the same key (the pin stays); docs/operations.md.',
   },
   'disk-nearly-full': {
     kind: 'condition',

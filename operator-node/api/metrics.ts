@@ -63,6 +63,8 @@ export interface Watch {
   /** Auditors' requests without a final answer, and those of them that are past their due time. */
   readonly openRequests: number;
   readonly overdueRequests: number;
+  /** Every operator that was ever admitted, as the registry has it. */
+  readonly standings: readonly { readonly operator: number; readonly status: string }[];
   /** By counterparty and asset: the part of the agreed cap that is used, holds counted. */
   readonly capsUsed: readonly { readonly operator: number; readonly asset: string; readonly share: number }[];
 }
@@ -201,6 +203,16 @@ export function createMetrics(nowSeconds: () => number, certificateEnds?: UnixSe
   );
   gauge('tandem_open_requests', 'Auditors’ requests without a final answer.', () => watch?.openRequests);
   gauge('tandem_overdue_requests', 'Of these, past their due time.', () => watch?.overdueRequests);
+  new Gauge({
+    name: 'tandem_operator_standing',
+    help: 'An operator of the registry, this one too, by its status there: active, suspended, retired.',
+    labelNames: ['operator', 'status'],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const { operator, status } of watch?.standings ?? []) this.set({ operator, status }, 1);
+    },
+  });
   new Gauge({
     name: 'tandem_cap_used_ratio',
     help: 'Part of the agreed cap that is used, holds counted; 1 refuses.',

@@ -1,8 +1,15 @@
 /** What of this node's state is an alarm while it lasts; looked at by the clock. */
 import type { FlowContext } from './context.ts';
 
-export function watchConditions({ alarms, open, room }: FlowContext): void {
+export function watchConditions({ alarms, open, room, chainView, peers, self }: FlowContext): void {
   const { short, freeBytes = 0, minFreeBytes } = room;
   alarms.set('disk-nearly-full', short, { freeBytes, minFreeBytes });
   alarms.set('halted', open.halted);
+  alarms.set('chain-stalled', chainView.standsStill, { seconds: Math.round((chainView.ageMillis ?? 0) / 1000) });
+  const own = peers.get(self)?.status ?? 'unknown';
+  alarms.set('own-standing', own !== 'active', { operator: self, standing: own }, '');
+  for (const { id, status } of peers.all()) {
+    if (id === self) continue;
+    alarms.set('peer-standing', status !== 'active', { operator: id, standing: status }, String(id));
+  }
 }

@@ -59,6 +59,8 @@ export interface ChainView {
   readonly ageMillis: number | undefined;
   /** No block for longer than the chain promises, or no endpoint answers. */
   readonly stalled: boolean;
+  /** The same, once there has been time to look: what is an alarm, and not just a start. */
+  readonly standsStill: boolean;
 }
 
 /** What the flow asks of the payment accounts beyond the port of a private domain. */

@@ -56,7 +56,8 @@ export interface MonitorOptions {
 const ofSurroundings: ReadonlySet<AlarmCode> = new Set<AlarmCode>([
   ...(['nonce-gap', 'transaction-refused', 'transaction-reverted', 'fee-cap', 'journal-anchor-overdue'] as const),
   // A lost store, or keys that are used by a thief, use nonces that this store does not know.
-  ...(['nonce-used-elsewhere', 'disk-nearly-full', 'halted'] as const),
+  ...(['nonce-used-elsewhere', 'disk-nearly-full', 'halted', 'recovering'] as const),
+  ...(['chain-stalled', 'own-standing', 'peer-standing'] as const),
 ]);
 
 /** A theft shows as alarms, and as postings without a hold: below zero if need be. */

@@ -105,7 +105,7 @@ describe('what both users are told of a pair that came to nothing', () => {
   });
 
   it('a chain that stands still: the answer is received, orders are not taken, and both hear the end when it moves again', async () => {
-    const { first, second } = await told({
+    const { first, second, lines } = await told({
       timing: { maxBlockGapSeconds: 2 },
       script: [
         pay,
@@ -119,6 +119,7 @@ describe('what both users are told of a pair that came to nothing', () => {
       ],
     });
     expect(first).toContain('Orders cannot be settled just now. Nothing was done; try again later.');
+    for (const found of ['alarm chain-stalled', 'alarm-over chain-stalled']) expect(lines.join()).toContain(found);
     expect(second.join()).toContain('Ditt svar är mottaget (');
     expect(second.join()).toContain('Ditt ja kom fram, men 5,00 SEK');
     expect([...first, ...second].join()).not.toContain('did not answer');
@@ -136,6 +137,16 @@ describe('what both users are told of a pair that came to nothing', () => {
       ],
     });
     expect(first).toContain('operator-1 cannot settle anything now. Nothing was done; try again later.');
+    const alarms = (operator: number) =>
+      lines.flatMap(
+        (line) =>
+          /(alarm\S*) (own-standing|peer-standing)/
+            .exec(line.split(`op${operator} `)[1] ?? '')
+            ?.slice(1, 3)
+            .join(' ') ?? [],
+      );
+    expect(alarms(1)).toEqual(['alarm own-standing', 'alarm-over own-standing']);
+    expect(alarms(2)).toEqual(['alarm peer-standing', 'alarm-over peer-standing']);
     const other = lines.filter((line) => line.includes(`gets ${numberOf(2, 4)} `)).join();
     expect(other).toContain(`operator-1 cannot settle anything now, so nothing with ${numberOf(1, 4)}.`);
   });
