@@ -1,7 +1,7 @@
 /** The composition root: builds the adapters of one operator's node, puts the node together from them, and starts everything in order. */
 import { X509Certificate } from 'node:crypto';
 import { alarmEntry } from './alarms/catalogue.ts';
-import { loadCatalogue } from './analysis/load.ts';
+import { loadServices } from './analysis/services.ts';
 import { AuditorGate } from './api/auditor-gate.ts';
 import { createMetrics, type Metrics } from './api/metrics.ts';
 import { createNodeServices } from './api/node-services.ts';
@@ -81,7 +81,7 @@ export async function startNode(config: Config, { log, onFatal }: NodeHooks): Pr
   const metrics = createMetrics(() => toUnixSeconds(systemClock.now()), certificateEnds);
   const network = loadNetwork(config.chain.networkFile);
   checkTiming(config, network.finality);
-  const analysis = loadCatalogue(config.catalogueFile, { assets: config.assets });
+  const analysis = loadServices(config.catalogueFile, config.assets);
   const directory = loadDirectory(config.directoryFile);
 
   const parts = openDomains(config, analysis);

@@ -1,6 +1,6 @@
 /** The service catalogue, read and checked: an operator's file of keywords, grammars, operations, fees, limits and texts. */
 import type { LocatedYaml } from '../located-yaml.ts';
-import { checkServices } from './check.ts';
+import { checkServices, type CatalogueDomain } from './check.ts';
 import type { DecimalSign } from './money.ts';
 import { catalogueSchema, keywordsSchema, languagesSchema, type CatalogueData, type ServiceData } from './schema.ts';
 import { buildVocabulary, type Vocabulary } from './vocabulary.ts';
@@ -10,7 +10,7 @@ export interface Catalogue extends CatalogueData {
 }
 
 /** @throws {TandemError} `catalogue-invalid`, one line a problem with file and line. */
-export function readCatalogue(yaml: LocatedYaml): Catalogue {
+export function readCatalogue(yaml: LocatedYaml, domains?: readonly CatalogueDomain[]): Catalogue {
   const head = yaml.parse(languagesSchema);
   const languages = Object.keys(head?.languages ?? {});
   if (head !== undefined && languages.length === 0) yaml.problem(['languages'], 'expected at least one language');
@@ -21,7 +21,7 @@ export function readCatalogue(yaml: LocatedYaml): Catalogue {
         yaml.problem(path, text);
       })
     : undefined;
-  if (data !== undefined) checkServices(yaml, data);
+  if (data !== undefined) checkServices(yaml, data, domains);
   yaml.assertSound('catalogue-invalid', 'The service catalogue');
   if (data === undefined || vocabulary === undefined) throw new Error('a catalogue without problems has its parts');
   return { ...data, vocabulary };

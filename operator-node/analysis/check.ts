@@ -4,6 +4,12 @@ import type { ServiceTextKey } from './analysis.ts';
 import type { CatalogueData, ServiceData } from './schema.ts';
 import { placeholdersOf, type Template } from './template.ts';
 
+/** What a service's operation can be in. */
+export interface CatalogueDomain {
+  readonly name: string;
+  readonly actions: readonly string[];
+}
+
 type Report = (path: readonly string[], text: string) => void;
 
 /** What every text of this kind must say. */
@@ -35,6 +41,18 @@ function checkParts(name: string, { grammar, first, second, authoriser }: Servic
   }
 }
 
+function checkDomains({ first, second }: ServiceData, domains: readonly CatalogueDomain[], report: Report): void {
+  for (const [leg, { domain: name, action }] of Object.entries({ first, second })) {
+    const domain = domains.find((each) => each.name === name);
+    if (domain === undefined) {
+      const names = domains.map((each) => each.name).join(', ');
+      report([leg, 'domain'], `${name} is no domain of this node, which has ${names}`);
+    } else if (!domain.actions.includes(action)) {
+      report([leg, 'action'], `cannot ${action} in ${name}, which can ${domain.actions.join(', ')}`);
+    }
+  }
+}
+
 function checkTexts({ grammar, texts }: ServiceData, { answers }: CatalogueData, report: Report): void {
   const hasItem = grammar.some(({ kind }) => kind === 'item');
   for (const [key, byLanguage] of Object.entries(texts)) {
@@ -61,12 +79,13 @@ function checkTexts({ grammar, texts }: ServiceData, { answers }: CatalogueData,
   }
 }
 
-export function checkServices(yaml: LocatedYaml, data: CatalogueData): void {
+export function checkServices(yaml: LocatedYaml, data: CatalogueData, domains?: readonly CatalogueDomain[]): void {
   for (const [name, service] of Object.entries(data.services)) {
     const report: Report = (path, text) => {
       yaml.problem(['services', name, ...path], text);
     };
     checkParts(name, service, report);
+    if (domains !== undefined) checkDomains(service, domains, report);
     checkTexts(service, data, report);
   }
 }

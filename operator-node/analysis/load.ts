@@ -2,6 +2,7 @@
 import { LocatedYaml } from '../located-yaml.ts';
 import { toAmount, type Amount } from '../model/ids.ts';
 import type { Analysis, Money, ServicePlan } from './analysis.ts';
+import type { CatalogueDomain } from './check.ts';
 import { readCatalogue, serviceOf, type Catalogue } from './catalogue.ts';
 import { Currencies, type AssetInfo } from './currencies.ts';
 import { Reader } from './read.ts';
@@ -11,6 +12,8 @@ import { textSizes, type TextSize } from './sizes.ts';
 export interface AnalysisOptions {
   /** The operator's assets, as in its configuration. */
   readonly assets: readonly AssetInfo[];
+  /** What its services' operations can be in; not checked where absent. */
+  readonly domains?: readonly CatalogueDomain[];
 }
 
 export interface LoadedAnalysis extends Analysis {
@@ -41,8 +44,8 @@ export function loadCatalogue(file: string, options: AnalysisOptions): LoadedAna
   return build(LocatedYaml.read(file, 'catalogue-invalid'), options);
 }
 
-function build(yaml: LocatedYaml, { assets }: AnalysisOptions): LoadedAnalysis {
-  const catalogue = readCatalogue(yaml);
+function build(yaml: LocatedYaml, { assets, domains }: AnalysisOptions): LoadedAnalysis {
+  const catalogue = readCatalogue(yaml, domains);
   const currencies = new Currencies(assets, catalogue.currencies);
   const reader = new Reader(catalogue, currencies);
   const renderer = new Renderer(catalogue, currencies);

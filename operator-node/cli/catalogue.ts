@@ -1,5 +1,5 @@
 /** `tandem catalogue [FILE]`: checks a service catalogue as a node does, and prints the SMS segments of each text. */
-import { loadCatalogue } from '../analysis/load.ts';
+import { loadServices } from '../analysis/services.ts';
 import { sizeTable } from '../analysis/sizes.ts';
 import { loadConfig } from '../config.ts';
 import type { Asset } from '../model/ids.ts';
@@ -31,7 +31,7 @@ export async function catalogue(args: readonly string[], out: Output): Promise<n
   ];
   const file = positionals[0] ?? config?.catalogueFile ?? defaultFile;
   if (file === '') throw new UsageError(usage);
-  const loaded = loadCatalogue(file, { assets });
+  const loaded = loadServices(file, assets);
   const sizes = loaded.sizes();
   print(out, values.json, { file, services: loaded.services, languages: loaded.languages, texts: sizes }, () =>
     [

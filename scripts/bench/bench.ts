@@ -9,6 +9,7 @@ import { parseArgs } from 'node:util';
 import { NodeClient } from '../../operator-node/cli/client.ts';
 import { defaultFile, maxOperators, minOperators, readDescription } from '../devnet/description.ts';
 import { Devnet } from '../devnet/devnet.ts';
+import { endingOf } from '../devnet/last-words.ts';
 import { DevnetError, environmentPlace } from '../devnet/layout.ts';
 import { randomToken } from '../devnet/secrets.ts';
 import { partiesOf, type Member } from './lanes.ts';
@@ -118,8 +119,7 @@ async function main(): Promise<number> {
       overrides: { timing: { acceptSeconds: 600 }, journal: {} },
       signal,
       say,
-      onDeath: (part, exit, logFile) =>
-        abort.abort(new DevnetError(`${part} ended by itself (${exit.signal ?? exit.code}): see ${logFile}.`)),
+      onDeath: (part, exit, logFile) => abort.abort(new DevnetError(endingOf(part, exit, logFile))),
     });
     const file = await devnet.describe();
     const senders = new Map(

@@ -3,11 +3,11 @@
  * may end by itself; any other end is a finding.
  */
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Devnet } from '../devnet/devnet.ts';
 import { root } from '../devnet/layout.ts';
+import { lastWordsOf, type LastWords } from '../devnet/last-words.ts';
 import type { Exit } from '../devnet/processes.ts';
 import type { Story } from './story.ts';
 
@@ -15,25 +15,6 @@ const restartMillis = 400;
 const readyPollMillis = 100;
 const secondOwnerMillis = 30_000;
 const watchMillis = 25;
-
-interface LastWords {
-  readonly fatal?: string;
-  readonly code?: string;
-}
-
-/** The last line of a node's log in which it says why it ends. */
-function lastWordsOf(logFile: string): LastWords | undefined {
-  const lines = existsSync(logFile) ? readFileSync(logFile, 'utf8').trimEnd().split('\n') : [];
-  for (const line of lines.slice(-5).reverse()) {
-    try {
-      const words = JSON.parse(line) as LastWords;
-      if (words.fatal !== undefined) return words;
-    } catch {
-      // Not a line of the node's own.
-    }
-  }
-  return undefined;
-}
 
 export class Supervisor {
   /** Milliseconds from a start to readiness, of those that became ready. */

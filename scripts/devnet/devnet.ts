@@ -9,6 +9,7 @@ import { defaultDescription, type Description } from './description.ts';
 import { directoryText } from './directory.ts';
 import type { Behaviour } from './behaviour.ts';
 import { blockNumber, fund, mineAtOnce, startBlocks, startChain, startEndpoints } from './chain.ts';
+import { lastWordsOf } from './last-words.ts';
 import { claim, release } from './lock.ts';
 import { apiUrlOf, chainId, DevnetError, endpointUrlsOf, layout, root, type Layout } from './layout.ts';
 import { prepareOperator, writeConfig, type ConfigOptions, type Operator } from './operators.ts';
@@ -170,7 +171,10 @@ export class Devnet {
     await until(
       async () => {
         if (this.#processes.pid(handle) === undefined) {
-          throw new DevnetError(`${handle} ended while it was starting. Its last words:\n${tail(logFile)}`);
+          const words = lastWordsOf(logFile)?.fatal ?? tail(logFile);
+          throw new DevnetError(
+            `${handle} ended while it was starting. Its last words:\n${words}\nIts log is ${logFile}.`,
+          );
         }
         const readiness = await client.readiness();
         if (readiness?.ready === true) return true;

@@ -11,6 +11,7 @@ import type { DevnetFile } from '../../operator-node/cli/devnet-file.ts';
 import { decimalOf } from '../../operator-node/model/money.ts';
 import { defaultFile, maxOperators, minOperators, readDescription, type Description } from './description.ts';
 import { Devnet } from './devnet.ts';
+import { endingOf } from './last-words.ts';
 import { DevnetError, environmentPlace, layout, maxEndpoints } from './layout.ts';
 import { terminalScreen } from './screen.ts';
 import { recordingOf, showDevnet } from './show.ts';
@@ -149,8 +150,7 @@ async function main(): Promise<number> {
     users: description.users,
     keepChain: !demo,
     say: (text) => screen.step(text),
-    onDeath: (part, { code, signal }, logFile) =>
-      fail(new DevnetError(`${part} ended by itself (${signal ?? `exit code ${code}`}): see ${logFile}.`)),
+    onDeath: (part, exit, logFile) => fail(new DevnetError(endingOf(part, exit, logFile))),
   });
   try {
     devnet = await starting;

@@ -3,13 +3,14 @@ import { describe, expect, it } from 'vitest';
 import { loadCatalogue, parseCatalogue } from '../../operator-node/analysis/load.ts';
 import { noticePlaceholders, servicePlaceholders } from '../../operator-node/analysis/placeholders.ts';
 import { sizeTable } from '../../operator-node/analysis/sizes.ts';
+import { domainKinds } from '../../operator-node/domains/kinds.ts';
 import { TandemError } from '../../operator-node/errors.ts';
 import { toAmount, type Asset } from '../../operator-node/model/ids.ts';
 
 const catalogueFile = new URL('../../catalogue/services.yaml', import.meta.url).pathname;
 const source = readFileSync(catalogueFile, 'utf8');
 const sek = 'SEK' as Asset;
-const options = { assets: [{ asset: sek, exponent: 2 }] };
+const options = { assets: [{ asset: sek, exponent: 2 }], domains: domainKinds };
 
 /** The catalogue with one place changed, which must be there. */
 function changed(from: string | RegExp, to: string): string {

@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
+import { domainKinds } from '../../operator-node/domains/kinds.ts';
 import { createDomains, type Domains } from '../../operator-node/domains/registry.ts';
 import { makeWorld } from './domains.fixtures.ts';
 
@@ -41,5 +42,13 @@ describe('checkPlan', () => {
 
   it('accepts what there is', () => {
     domains.checkPlan('buy', { first: debit, second: { domain: 'goods', action: 'sell' } });
+  });
+});
+
+describe('domainKinds', () => {
+  it('are the domains that a node makes, so that a catalogue is judged by what there is', () => {
+    expect(domainKinds.map(({ name, actions }) => ({ name, actions }))).toEqual(
+      domains.all.map(({ name, actions }) => ({ name, actions })),
+    );
   });
 });

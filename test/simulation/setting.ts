@@ -1,6 +1,6 @@
 /** What every run has in common: operators, numbers, catalogue, configuration. */
 import { join } from 'node:path';
-import { loadCatalogue } from '../../operator-node/analysis/load.ts';
+import { loadServices } from '../../operator-node/analysis/services.ts';
 import { parseConfig, type Config } from '../../operator-node/config.ts';
 import type { Directory } from '../../operator-node/directory/directory.ts';
 import type { Msisdn, OperatorId } from '../../operator-node/model/ids.ts';
@@ -62,6 +62,7 @@ export const configOf = (
     '/',
   );
 
-export const analysis = loadCatalogue(join(import.meta.dirname, '..', '..', 'catalogue', 'services.yaml'), {
-  assets: configOf(1 as OperatorId, {}).assets,
-});
+export const analysis = loadServices(
+  join(import.meta.dirname, '..', '..', 'catalogue', 'services.yaml'),
+  configOf(1 as OperatorId, {}).assets,
+);

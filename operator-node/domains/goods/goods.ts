@@ -13,6 +13,7 @@
 import type { Amount, Asset, UserId } from '../../model/ids.ts';
 import type { Tx, View } from '../../store/store.ts';
 import type { HoldOutcome, Operation, PrivateDomain } from '../domain.ts';
+import { goodsKind } from '../kinds.ts';
 import { refuse, type Refusal } from '../payments/limits.ts';
 import { itemKey, itemListTable, itemTable, saleKey, saleTable, type Item, type Sale } from './records.ts';
 import {
@@ -50,8 +51,7 @@ export interface GoodsDomain extends PrivateDomain {
 /** @param payments the domain that the seller's account is in. */
 export function createGoods(payments: PrivateDomain): GoodsDomain {
   return {
-    name: 'goods',
-    actions: ['sell'],
+    ...goodsKind,
 
     check: (view, operation, now) => {
       if (operation.action !== 'sell') return refuse('not-supported', { action: operation.action });

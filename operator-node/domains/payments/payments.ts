@@ -20,6 +20,7 @@ import { moveCash, type Movement, type MovementResult } from './cash.ts';
 import { bookDischarge, type Discharge } from './discharge.ts';
 import { accountOf, changeAccount, openAccount, positionOf } from './ledger.ts';
 import { overCounterparty, overDay, overOrder, overService, refuse, type Limits, type Refusal } from './limits.ts';
+import { paymentsKind } from '../kinds.ts';
 import { execute, giveBack, paymentOf, postingOf, samePaymentOf, setAside } from './operations.ts';
 import { accountKey, accountListTable, positionListTable, type PaymentRecord, type SignedAmount } from './records.ts';
 
@@ -81,8 +82,7 @@ export interface PaymentsDomain extends PrivateDomain {
 
 export function createPayments(config: PaymentsConfig): PaymentsDomain {
   return {
-    name: 'payments',
-    actions: ['debit', 'credit'],
+    ...paymentsKind,
 
     check: (view, operation) =>
       recalled(view, operation) ?? judge(view, config, operation, undefined) ?? accepted(operation),
