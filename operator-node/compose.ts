@@ -33,6 +33,7 @@ import { Caps } from './flow/caps.ts';
 import type { OwnKeys } from './flow/batch.ts';
 import type { BatchSigner, ChainView, FlowContext } from './flow/context.ts';
 import { table, type Table } from './flow/flow.ts';
+import { Gas } from './flow/gas.ts';
 import { Greetings } from './flow/greet.ts';
 import { createHandlers } from './flow/handlers.ts';
 import { OpenWork } from './flow/open.ts';
@@ -49,6 +50,7 @@ import { forgetOldAccounts } from './recovery/old-accounts.ts';
 import { signAgain } from './recovery/resign.ts';
 import { RecoveryRun } from './recovery/run.ts';
 import { Readiness } from './readiness.ts';
+import { isForgottenPast } from './recovery/state.ts';
 import { Room, type FreeBytes } from './store/room.ts';
 import type { Store } from './store/store.ts';
 import { Staff } from './users/staff.ts';
@@ -130,6 +132,7 @@ export interface ComposedNode {
 const mebibyte = 1024 * 1024;
 /** How often it is looked at whether an alarm about the chain has begun or ended. */
 const chainMillis = 2_000;
+const gwei = 1_000_000_000n;
 
 /** What the watcher has seen of the chain's head, as the flow asks for it. */
 export class HeadView implements ChainView {
@@ -256,6 +259,11 @@ export function composeNode(parts: NodeParts): ComposedNode {
       requests.onOutcome(tx, outcome);
     },
     enlarge: (tx, tag, call) => submitter.enlarge(tx, tag, call),
+    feeCap: BigInt(config.gas.feeCapGwei) * gwei,
+    isForgotten: (block) => isForgottenPast(store.newest, block),
+    onPrices: () => {
+      gas.look(flow);
+    },
     onAlarm: ({ what, ...facts }) => {
       alarms.raise(what, facts, facts.key);
     },
@@ -263,6 +271,7 @@ export function composeNode(parts: NodeParts): ComposedNode {
       onFailure('sender', trouble);
     },
   });
+  const gas = new Gas(sender, config.gas);
   const submitter = new Submitter(parts.calls, sender);
   const anchor = new JournalAnchor(parts.auditLog, sender, config.journal);
   const windows = new Windows(parts.statements?.calls, sender);
@@ -329,9 +338,11 @@ export function composeNode(parts: NodeParts): ComposedNode {
       unreadable: watcher.unreadable,
       watching: watcher.status.running,
       peers,
+      gas,
     })),
     alarms,
     allowance: new PeerAllowance(config.maxRememberedPerPeerHour, clock),
+    gas,
     room: new Room(config.disk.minFreeMebibytes * mebibyte, parts.freeBytes),
   };
   flow.open.keys = parts.ownKeys;

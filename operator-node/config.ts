@@ -129,6 +129,14 @@ const schema = z.strictObject({
       minFreeMebibytes: z.number().int().min(0).max(1_048_576).default(256),
     })
     .prefault({}),
+  gas: z
+    .strictObject({
+      /** An alarm rings while the balance of `account` or `carrier` lasts fewer days at the rate of the last 24 hours. */
+      alarmDays: z.number().min(0).max(365).default(7),
+      /** The most that a unit of gas may cost. */
+      feeCapGwei: z.number().int().min(1).max(1_000_000_000).default(500),
+    })
+    .prefault({}),
   journal: z
     .strictObject({
       /** The head of a journal that has gone on is anchored after at most so long; the protocol asks for an hour. */

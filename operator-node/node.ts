@@ -197,6 +197,8 @@ export async function startNode(config: Config, { log, onFatal }: NodeHooks): Pr
       openWindows: [...flow.windows.open()].length,
       overdueWindows: flow.windows.overdue(now),
       oldestWindowSeconds: flow.windows.oldestSeconds(now),
+      gas: flow.gas.keys,
+      gasShort: flow.gas.trouble !== undefined,
       openRequests: requests.open,
       overdueRequests: requests.overdue,
       standings: peers.all().map(({ id, status }) => ({ operator: id, status })),

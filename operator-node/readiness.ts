@@ -7,6 +7,7 @@ import type { NoticeKey } from './analysis/analysis.ts';
 import type { PeerRegistry } from './chain/chain.ts';
 import { maxRegistryAgeMillis, type RegistryStatus } from './chain/peers.ts';
 import type { ChainView } from './flow/context.ts';
+import type { Gas } from './flow/gas.ts';
 import type { OperatorId } from './model/ids.ts';
 import type { Room } from './store/room.ts';
 
@@ -24,6 +25,7 @@ export interface NodeState {
   /** The watcher walks the chain; it stops for good when a final block was replaced. */
   readonly watching: boolean;
   readonly peers: Pick<PeerRegistry, 'get' | 'all'> & { readonly status: RegistryStatus };
+  readonly gas: Pick<Gas, 'trouble'>;
 }
 
 interface CheckEntry {
@@ -60,6 +62,8 @@ const checks = {
     stopsSettling: true,
   },
   chain: { look: chainCheck, notice: 'chain-stalled', stopsSettling: true },
+  // Nobody is asked what could not be decided then.
+  gas: { look: ({ gas }) => gas.trouble, notice: 'cannot-settle', stopsSettling: true },
   registry: {
     look: registryCheck,
     note: ({ peers }) => {

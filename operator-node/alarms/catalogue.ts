@@ -172,7 +172,8 @@ export const alarmCatalogue = {
     kind: 'event',
     severity: 'critical',
     text: 'No endpoint takes a transaction of this node; it is sent again.',
-    remedy: 'The detail has the endpoint’s words. “insufficient funds”: fund the account that is named.',
+    remedy:
+      'The detail has the endpoint’s words. “insufficient funds”: fund the address that is named (docs/gas.md). Money that arrives is seen within seconds.',
   },
   'transaction-reverted': {
     kind: 'event',
@@ -185,7 +186,39 @@ export const alarmCatalogue = {
     kind: 'event',
     severity: 'critical',
     text: 'A transaction offers the highest fee that this node pays, and is not taken.',
-    remedy: 'Nothing: it is sent again, and taken when the chain asks for less.',
+    remedy: 'It is sent again, and taken when the chain asks for less; gas.feeCapGwei allows more.',
+  },
+  'transaction-lost': {
+    kind: 'event',
+    severity: 'warning',
+    text: 'The pool that had a transaction of this node has forgotten it; it was sent again.',
+    remedy:
+      'Nothing, once: an endpoint was started anew. If it goes on, its pool is too small or throws out what costs nothing.',
+  },
+  'transaction-stuck': {
+    kind: 'condition',
+    severity: 'critical',
+    text: 'The next transaction of a key has been in none of ten blocks: nothing of this node gets in, and no orders are taken.',
+    remedy:
+      'Compare offeredWei with baseFeeWei: below it, the key lacks money for more (docs/gas.md). Otherwise the endpoints do not pass it on: try another one.',
+  },
+  'nonce-used-up': {
+    kind: 'event',
+    severity: 'warning',
+    text: 'A nonce of this node is used, and no block shows by what: the chain failed its transaction before it ran. It is sent anew if it is still due.',
+    remedy: 'No key is stolen. Ask who runs the chain why transactions fail there without a trace.',
+  },
+  'gas-empty': {
+    kind: 'condition',
+    severity: 'critical',
+    text: 'A sending key cannot pay for what is open and one batch more: no orders are taken, nobody is asked.',
+    remedy: 'Send the address that is named at least neededWei (docs/gas.md); the node goes on within seconds.',
+  },
+  'gas-low': {
+    kind: 'condition',
+    severity: 'warning',
+    text: 'The balance of a sending key lasts for fewer than gas.alarmDays at the rate of the last 24 hours.',
+    remedy: 'Send the address that is named some of the chain’s currency (docs/gas.md).',
   },
   'journal-anchor-overdue': {
     kind: 'condition',

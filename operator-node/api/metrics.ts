@@ -6,6 +6,7 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { alarmCodes, type AlarmCode } from '../alarms/catalogue.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { AnchorStatus } from '../flow/checkpoint.ts';
+import type { KeyGas } from '../flow/gas.ts';
 import type { Role, UnixSeconds } from '../model/ids.ts';
 import type { Disposition } from './services.ts';
 
@@ -60,6 +61,10 @@ export interface Watch {
   readonly overdueWindows: number;
   /** 0 for none. */
   readonly oldestWindowSeconds: number;
+  /** Money of the keys that send transactions. */
+  readonly gas: readonly KeyGas[];
+  /** Nothing new is begun: its keys cannot pay, or their transactions do not get in. */
+  readonly gasShort: boolean;
   /** Auditors' requests without a final answer, and those of them that are past their due time. */
   readonly openRequests: number;
   readonly overdueRequests: number;
@@ -224,6 +229,30 @@ export function createMetrics(nowSeconds: () => number, certificateEnds?: UnixSe
         this.set({ counterparty: operator, asset }, share);
     },
   });
+  const ofKeys = (name: string, help: string, read: (gas: KeyGas) => number | undefined) =>
+    new Gauge({
+      name,
+      help,
+      labelNames: ['key'],
+      registers: [registry],
+      collect() {
+        this.reset();
+        for (const gas of watch?.gas ?? []) {
+          const value = read(gas);
+          if (value !== undefined) this.set({ key: gas.key }, value);
+        }
+      },
+    });
+  ofKeys('tandem_gas_balance_wei', 'What a sending key has.', ({ balance }) => Number(balance));
+  ofKeys('tandem_gas_needed_wei', 'What it needs for what is open and one batch more.', ({ needed }) => Number(needed));
+  ofKeys(
+    'tandem_gas_days_left',
+    'For how long that lasts as it was spent in the last day.',
+    ({ daysLeft }) => daysLeft,
+  );
+  gauge('tandem_gas_short', '1: no orders are taken, its transactions cannot be paid or do not get in.', () =>
+    flag(watch?.gasShort),
+  );
   gauge('tandem_certificate_days_left', 'Days until the certificate of the channel ends.', () =>
     certificateEnds === undefined ? undefined : Math.floor((certificateEnds - nowSeconds()) / 86_400),
   );

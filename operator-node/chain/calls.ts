@@ -62,6 +62,9 @@ function gasFor(data: Hex, work: bigint): bigint {
   return bound.transaction + (usual > floor ? usual : floor);
 }
 
+/** What a key keeps back for one batch, in gas: with both signatures, for decisions of some of its words, to attest. */
+export const reserveGas = { carry: 150_000n, decide: 250_000n, attest: 80_000n } as const;
+
 const sizeOf = (data: Hex): bigint => BigInt((data.length - 2) / 2);
 
 function encode(contract: Interface, name: string, args: readonly unknown[]): Hex {

@@ -228,18 +228,37 @@ export interface Receipt {
 }
 
 /**
- * What came of handing a transaction over. `held`: it is in the pool or in a block already. `nonce-used`: another one, or
- * this one, is in a block with that nonce. `underpriced`: the chain asks for a higher fee. `refused`: not now; the reason
- * is the endpoint's text.
+ * What came of handing a transaction over. `held`: it is in the pool or in a block already; `known` if it was there before.
+ * `nonce-used`: another one, or this one, is in a block with that nonce. `underpriced`: the chain asks for a higher fee.
+ * `refused`: not now; the reason is the endpoint's text.
  */
 export type Broadcast =
-  | { readonly outcome: 'held' | 'nonce-used' | 'underpriced' }
+  | { readonly outcome: 'held'; readonly known?: boolean }
+  | { readonly outcome: 'nonce-used' | 'underpriced' }
   | { readonly outcome: 'refused'; readonly reason: string };
 
-/** What the chain asks for now, in wei. `legacy`: it has no base fee. */
+/** A price, in wei. `legacy`: of a chain without a base fee. */
 export type Fees =
   | { readonly kind: 'eip1559'; readonly maxFeePerGas: bigint; readonly maxPriorityFeePerGas: bigint }
   | { readonly kind: 'legacy'; readonly gasPrice: bigint };
+
+/** What the chain asks for now. */
+export interface FeesAsked {
+  /** With this a transaction gets in. */
+  readonly offer: Fees;
+  /** In wei a unit of gas: no block takes a transaction that offers less. 0 where the chain has none. */
+  readonly baseFee: bigint;
+}
+
+/**
+ * What has used a nonce of an address, as the block shows in which it was used. `authorization`: a transaction of somebody
+ * else carries an EIP-7702 authorization by that address. `nothing`: no transaction of that block has; a chain that fails
+ * one below the EVM takes its nonce and keeps no trace of it. `unknown`: the endpoints cannot say.
+ */
+export type NonceUser =
+  | { readonly by: 'transaction' | 'authorization'; readonly hash: Hash; readonly block: number }
+  | { readonly by: 'nothing'; readonly block: number }
+  | { readonly by: 'unknown' };
 
 /** The way of a signed transaction into the chain. @throws {TandemError} `chain-unavailable` from each. */
 export interface ChainWriter {
@@ -247,15 +266,19 @@ export interface ChainWriter {
   receipt(transactionHash: Hash): Promise<Receipt | undefined>;
   /** Transactions of that address in blocks up to the newest one, or up to the one of that hash. */
   nonce(address: string, at: 'newest' | Hash): Promise<number>;
-  fees(): Promise<Fees>;
+  fees(): Promise<FeesAsked>;
+  /** In wei, at the newest block. */
+  balance(address: string): Promise<bigint>;
+  /** For a nonce that is used at the block of that number. */
+  userOf(address: string, nonce: number, upTo: number): Promise<NonceUser>;
   /** The contract's named error, by calling again on the state before that block: a hint for the log, no more. */
   revertReason(raw: Hex, blockNumber: number): Promise<string | undefined>;
 }
 
 /**
  * What became of a transaction. Told once when it is first in a block, and once more when that block is final, each time in
- * the store transaction in which the sender notes it. `replaced`: another transaction that this sender does not know has
- * used its nonce in a final block: the key is used from elsewhere.
+ * the store transaction in which the sender notes it. `replaced`: its nonce is used in a final block, and not by it: by a
+ * transaction that this sender does not know, or by nothing that can be seen. What it was for has to be sent again.
  */
 export interface TransactionOutcome {
   readonly key: SendingKey;
@@ -265,6 +288,45 @@ export interface TransactionOutcome {
   readonly status: 'included' | 'reverted' | 'replaced';
   readonly final: boolean;
   readonly block?: { readonly number: number; readonly hash: Hash };
+}
+
+/** A transaction that pools take, or do not, and that no block takes. */
+export interface Stuck {
+  readonly nonce: number;
+  readonly tag: string;
+  /** Since it is the next one of its key. */
+  readonly blocks: number;
+  /** A unit of gas, at most. */
+  readonly offeredWei: string;
+  readonly baseFeeWei: string;
+}
+
+/** How what a key sends gets into the chain. */
+export interface KeyStanding {
+  readonly key: SendingKey;
+  readonly address: string;
+  readonly stuck: Stuck | undefined;
+  /** Transactions that the chain does not take, and why; each keeps its nonce and is tried again. */
+  readonly troubles: readonly { readonly nonce: number; readonly detail: string }[];
+}
+
+/** What a key has and what is asked of it, as last seen. */
+export interface KeyMoney {
+  readonly key: SendingKey;
+  readonly address: string;
+  /** In wei. */
+  readonly balance: bigint;
+  /** In wei: what its transactions that are in no block yet may cost at most. */
+  readonly owed: bigint;
+  readonly asked: FeesAsked;
+}
+
+export interface SendingKeys {
+  readonly status: readonly KeyStanding[];
+  /** Of both; undefined before it was read. */
+  money(key: SendingKey): KeyMoney | undefined;
+  /** The most that a unit of gas may cost, in wei. */
+  readonly feeCap: bigint;
 }
 
 /** Sends what the flow has decided to send, until it is in a final block (faults.md 8). */

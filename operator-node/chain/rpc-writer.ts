@@ -1,10 +1,12 @@
 /** Transactions into the chain over JSON-RPC: handed to every endpoint, since one that has it may be gone when it counts. */
+import { TandemError } from '../errors.ts';
 import type { Hash, Hex } from '../model/ids.ts';
-import type { Broadcast, ChainWriter, Fees, Receipt } from './chain.ts';
+import type { Broadcast, ChainWriter, Fees, FeesAsked, NonceUser, Receipt } from './chain.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { Endpoints, Said } from './endpoints.ts';
 import { ceiling } from './fees.ts';
 import { describeRevert } from './calls.ts';
+import { findUser } from './nonce-user.ts';
 import { readTransaction } from './signing.ts';
 import { ask, hexNumber, map, rpcBlock, rpcCount, rpcQuantity, rpcReceipt } from './wire.ts';
 
@@ -40,15 +42,35 @@ export class RpcWriter implements ChainWriter {
         count(endpoint, { blockHash: at, requireCanonical: true }),
       );
     }
-    // One that is behind says less, none says more than is true.
-    return Math.max(
-      ...(await this.#endpoints.each(`the nonce of ${address}`, (endpoint) => count(endpoint, 'latest'))),
-    );
+    const counts = await this.#endpoints.each(`the nonce of ${address}`, (endpoint) => count(endpoint, 'latest'));
+    return this.#saidByMost(counts, (one) => BigInt(one));
   }
 
-  async fees(): Promise<Fees> {
-    const answers = await this.#endpoints.each('fees', askFees);
-    return answers.reduce((highest, next) => (ceiling(next) > ceiling(highest) ? next : highest));
+  async fees(): Promise<FeesAsked> {
+    return this.#saidByMost(await this.#endpoints.each('fees', askFees), ({ offer }) => ceiling(offer));
+  }
+
+  async balance(address: string): Promise<bigint> {
+    const balances = await this.#endpoints.each(`the balance of ${address}`, (endpoint) =>
+      ask(endpoint, 'eth_getBalance', [address, 'latest'], rpcQuantity),
+    );
+    return this.#saidByMost(balances, (one) => one);
+  }
+
+  async userOf(address: string, nonce: number, upTo: number): Promise<NonceUser> {
+    const found = await this.#endpoints.common((endpoint) => findUser(endpoint, address, nonce, upTo));
+    return found ?? { by: 'unknown' };
+  }
+
+  /**
+   * The highest that a majority does not fall short of: endpoints may be some blocks apart, and one alone that says too much
+   * or too little moves nothing.
+   */
+  #saidByMost<T>(said: readonly T[], size: (one: T) => bigint): T {
+    const highestFirst = [...said].sort((a, b) => (size(a) < size(b) ? 1 : size(a) > size(b) ? -1 : 0));
+    const found = highestFirst[Math.min(this.#endpoints.majority, said.length) - 1];
+    if (found === undefined) throw new TandemError('internal', 'No endpoint and no error');
+    return found;
   }
 
   async revertReason(raw: Hex, blockNumber: number): Promise<string | undefined> {
@@ -68,7 +90,9 @@ export class RpcWriter implements ChainWriter {
 
 /** Best first. */
 const order: readonly Broadcast['outcome'][] = ['held', 'nonce-used', 'underpriced', 'refused'];
-const rank = ({ outcome }: Broadcast): number => order.indexOf(outcome);
+/** One that has it still counts before one that takes it as new. */
+const rank = (broadcast: Broadcast): number =>
+  order.indexOf(broadcast.outcome) - (broadcast.outcome === 'held' && broadcast.known === true ? 0.5 : 0);
 
 async function handOver(endpoint: Endpoint, raw: Hex): Promise<Said<Broadcast>> {
   const reply = await endpoint.call('eth_sendRawTransaction', [raw]);
@@ -77,7 +101,8 @@ async function handOver(endpoint: Endpoint, raw: Hex): Promise<Said<Broadcast>> 
 
 /** What geth, Besu, Nethermind, Erigon, anvil and Hardhat say; their codes do not tell the cases apart. */
 export function readRefusal(message: string): Broadcast {
-  if (/already (known|imported|exists|in)|known transaction|already_?known/i.test(message)) return { outcome: 'held' };
+  if (/already (known|imported|exists|in)|known transaction|already_?known/i.test(message))
+    return { outcome: 'held', known: true };
   if (/nonce (is |has )?(too low|already)|old ?nonce|nonce.*(lower than|below)/i.test(message)) {
     return { outcome: 'nonce-used' };
   }
@@ -92,7 +117,7 @@ export function readRefusal(message: string): Broadcast {
 /** Room for the base fee to double: it rises by at most an eighth a block. */
 const baseFeeRoom = 2n;
 
-async function askFees(endpoint: Endpoint): Promise<Said<Fees>> {
+async function askFees(endpoint: Endpoint): Promise<Said<FeesAsked>> {
   const [newest, tip, gasPrice] = await Promise.all([
     ask(endpoint, 'eth_getBlockByNumber', ['latest', false], rpcBlock),
     ask(endpoint, 'eth_maxPriorityFeePerGas', [], rpcQuantity),
@@ -100,17 +125,18 @@ async function askFees(endpoint: Endpoint): Promise<Said<Fees>> {
   ]);
   if ('unknown' in newest) return newest;
   const { baseFeePerGas } = newest.value;
-  if (baseFeePerGas === undefined) return map(gasPrice, (value) => ({ kind: 'legacy', gasPrice: value }));
+  if (baseFeePerGas === undefined) {
+    return map(gasPrice, (value) => ({ offer: { kind: 'legacy', gasPrice: value }, baseFee: 0n }));
+  }
   // Not every client has the method, and some suggest a tip where the chain asks for none: the gas price is base fee and tip.
   const asked = 'value' in gasPrice ? gasPrice.value - baseFeePerGas : undefined;
   const suggested = 'value' in tip ? tip.value : undefined;
   const tips = [asked, suggested].filter((value) => value !== undefined).map((value) => (value > 0n ? value : 0n));
   const maxPriorityFeePerGas = tips.reduce((least, next) => (next < least ? next : least), tips[0] ?? 0n);
-  return {
-    value: {
-      kind: 'eip1559',
-      maxFeePerGas: baseFeePerGas * baseFeeRoom + maxPriorityFeePerGas,
-      maxPriorityFeePerGas,
-    },
+  const offer: Fees = {
+    kind: 'eip1559',
+    maxFeePerGas: baseFeePerGas * baseFeeRoom + maxPriorityFeePerGas,
+    maxPriorityFeePerGas,
   };
+  return { value: { offer, baseFee: baseFeePerGas } };
 }

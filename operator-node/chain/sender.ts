@@ -8,10 +8,14 @@ import { hasPassed } from '../engine/clock.ts';
 import type { Hash, UnixMillis } from '../model/ids.ts';
 import type { Tx } from '../store/store.ts';
 import { emptyCall } from './calls.ts';
-import type { ContractCall, Fees, Head, SendingKey, TransactionSender } from './chain.ts';
+import { TandemError } from '../errors.ts';
+import type { ContractCall, FeesAsked, Head, KeyMoney, KeyStanding, SendingKey, TransactionSender } from './chain.ts';
 import { Delivery, isOpen, type DeliveryOptions, type Findings } from './delivery.ts';
 import { capped, storeFees } from './fees.ts';
+import { offerOf } from './pricing.ts';
+import { noteBalance, spendingTable } from './spending.ts';
 import {
+  costOfSent,
   pokeIsOnItsWay,
   sendingAccountTable,
   sentTable,
@@ -21,9 +25,9 @@ import {
   type SentTransaction,
 } from './sent.ts';
 
-export type { SenderAlarm } from './delivery.ts';
+export type { SenderAlarm } from './progress.ts';
 
-type Bounds = 'resendMillis' | 'maxInFlight' | 'feeCap' | 'raiseAfterBlocks';
+type Bounds = 'resendMillis' | 'maxInFlight' | 'feeCap' | 'raiseAfterBlocks' | 'stuckAfterBlocks';
 
 export interface SenderOptions<T extends Tx> extends Omit<DeliveryOptions<T>, Bounds> {
   /** A look failed: the chain is out of reach, or the store has failed. */
@@ -36,19 +40,21 @@ export interface SenderOptions<T extends Tx> extends Omit<DeliveryOptions<T>, Bo
   readonly feeCap?: bigint;
   /** Blocks to wait for a transaction that is in the pool and next, before it is offered a higher fee. Default 3. */
   readonly raiseAfterBlocks?: number;
+  /** Blocks in which the next transaction is not, before that counts as a way that is blocked. Default 10. */
+  readonly stuckAfterBlocks?: number;
+  /** A look has read what it needs: fees and balances. */
+  readonly onPrices?: () => void;
 }
 
 /** How long fees count as current. */
 const feeMillis = 15_000;
+/** How long a balance does: money that arrives is seen within seconds. */
+const moneyMillis = 3_000;
 
-export interface SenderStatus {
-  readonly key: SendingKey;
-  readonly address: string;
+export interface SenderStatus extends KeyStanding {
   /** Undefined before the chain's nonce is known. */
   readonly next: number | undefined;
   readonly waiting: number;
-  /** Transactions that the chain does not take, and why; each keeps its nonce and is tried again. */
-  readonly troubles: readonly { readonly nonce: number; readonly detail: string }[];
 }
 
 export class ChainSender<T extends Tx = Tx> implements TransactionSender {
@@ -56,7 +62,11 @@ export class ChainSender<T extends Tx = Tx> implements TransactionSender {
   readonly #deliveries = new Map<string, Delivery<T>>();
   readonly #waiting = new Map<string, number>();
   #newest = 0;
-  #fees: { readonly value: Fees; readonly at: UnixMillis } | undefined;
+  readonly #owed = new Map<string, bigint>();
+  readonly #money = new Map<string, { readonly value: bigint; readonly at: UnixMillis }>();
+  #asked: { readonly value: FeesAsked; readonly at: UnixMillis } | undefined;
+  /** Something was refused, or found too cheap: they are read again at the next look. */
+  #pricesAreOld = false;
   #started = false;
   /** A look at what is durable is already asked for. */
   #barrier = false;
@@ -70,6 +80,7 @@ export class ChainSender<T extends Tx = Tx> implements TransactionSender {
       maxInFlight: 16,
       feeCap: 500_000_000_000n,
       raiseAfterBlocks: 3,
+      stuckAfterBlocks: 10,
       ...options,
     };
   }
@@ -82,9 +93,23 @@ export class ChainSender<T extends Tx = Tx> implements TransactionSender {
         address,
         next: this.#options.store.newest.get(sendingAccountTable, address)?.next,
         waiting: this.waiting(key),
+        stuck: this.#delivery(address).stuck,
         troubles: this.#delivery(address).troubles,
       };
     });
+  }
+
+  /** Undefined before the first look that has read it. */
+  money(key: SendingKey): KeyMoney | undefined {
+    const { address } = this.#options.signers[key];
+    const balance = this.#money.get(address)?.value;
+    const asked = this.#asked?.value;
+    if (balance === undefined || asked === undefined) return undefined;
+    return { key, address, balance, owed: this.#owed.get(address) ?? 0n, asked };
+  }
+
+  get feeCap(): bigint {
+    return this.#options.feeCap;
   }
 
   /** The chain's nonce of both keys is known, so that `send` can take the next. */
@@ -182,8 +207,9 @@ export class ChainSender<T extends Tx = Tx> implements TransactionSender {
       try {
         const sent = await this.#load();
         const findings = wanted === 'look' ? await this.#look(sent) : await this.#send(sent);
-        if (findings.some(({ feesAreOld }) => feesAreOld)) this.#fees = undefined;
-        if (findings.some(({ lookAgain }) => lookAgain)) this.#wanted = 'look';
+        const pricesAreOld = findings.some((found) => found.pricesAreOld);
+        if (pricesAreOld) this.#pricesAreOld = true;
+        if (pricesAreOld || findings.some(({ lookAgain }) => lookAgain)) this.#wanted = 'look';
       } catch (error) {
         this.#options.onTrouble(error);
       }
@@ -202,18 +228,41 @@ export class ChainSender<T extends Tx = Tx> implements TransactionSender {
       if (rows === undefined) byAddress.set(row.address, [row]);
       else rows.push(row);
     }
-    for (const [address, rows] of byAddress) this.#waiting.set(address, rows.filter(isOpen).length);
+    for (const [address, rows] of byAddress) {
+      const open = rows.filter(isOpen);
+      this.#waiting.set(address, open.length);
+      this.#owed.set(
+        address,
+        open.reduce((sum, row) => sum + costOfSent(row), 0n),
+      );
+    }
     return [...byAddress];
   }
 
   async #look(sent: readonly (readonly [string, readonly SentTransaction[]])[]): Promise<readonly Findings[]> {
-    const [fees, final] = await Promise.all([this.#currentFees(), this.#options.reader.finalHead()]);
-    const around = { newest: this.#newest, final, fees };
-    return Promise.all(sent.map(([address, rows]) => this.#delivery(address).look(rows, around)));
+    const { reader } = this.#options;
+    const addresses = sent.map(([address]) => address);
+    const [asked, final] = await Promise.all([
+      this.#currentFees(),
+      reader.finalHead(),
+      ...addresses.map((address) => this.#readMoney(address)),
+    ]);
+    this.#pricesAreOld = false;
+    await this.#storeOffers(asked);
+    this.#options.onPrices?.();
+    if (this.#newest === 0) this.#newest = (await reader.head()).number;
+    const newest = this.#newest;
+    return Promise.all(
+      sent.map(([address, rows]) => {
+        const around = { newest, final, asked, money: this.#money.get(address)?.value };
+        return this.#delivery(address).look(rows, around);
+      }),
+    );
   }
 
   #send(sent: readonly (readonly [string, readonly SentTransaction[]])[]): Promise<readonly Findings[]> {
-    return Promise.all(sent.map(([address, rows]) => this.#delivery(address).send(rows, this.#newest)));
+    const newest = this.#newest === 0 ? undefined : this.#newest;
+    return Promise.all(sent.map(([address, rows]) => this.#delivery(address).send(rows, newest)));
   }
 
   #delivery(address: string): Delivery<T> {
@@ -225,18 +274,49 @@ export class ChainSender<T extends Tx = Tx> implements TransactionSender {
     return delivery;
   }
 
-  async #currentFees(): Promise<Fees> {
-    const { writer, clock, feeCap, transact, signers } = this.#options;
-    const known = this.#fees;
-    if (known !== undefined && !hasPassed(clock, known.at, feeMillis)) return known.value;
-    const value = capped(await writer.fees(), feeCap);
-    this.#fees = { value, at: clock.now() };
-    if (known === undefined || JSON.stringify(storeFees(known.value)) !== JSON.stringify(storeFees(value))) {
-      await transact((tx) => {
-        storeFeesOf(tx, signers.carrier.address, value);
-        storeFeesOf(tx, signers.account.address, value);
-      });
-    }
+  async #currentFees(): Promise<FeesAsked> {
+    const { writer, clock, feeCap } = this.#options;
+    const known = this.#asked;
+    if (known !== undefined && !this.#pricesAreOld && !hasPassed(clock, known.at, feeMillis)) return known.value;
+    const { offer, baseFee } = await writer.fees();
+    const value = { offer: capped(offer, feeCap), baseFee };
+    this.#asked = { value, at: clock.now() };
     return value;
+  }
+
+  /** Transactions go without it; what is known of it is from before then. */
+  async #readMoney(address: string): Promise<void> {
+    const { writer, clock, onTrouble, store, transact, signers } = this.#options;
+    const known = this.#money.get(address);
+    if (known !== undefined && !this.#pricesAreOld && !hasPassed(clock, known.at, moneyMillis)) return;
+    try {
+      const value = await writer.balance(address);
+      const at = clock.now();
+      this.#money.set(address, { value, at });
+      // Of a key that is given up nobody asks for how long its money lasts.
+      const isOurs = Object.values(signers).some((signer) => signer.address === address);
+      if (!isOurs || store.newest.get(spendingTable, address)?.balance === value.toString()) return;
+      await transact((tx) => {
+        noteBalance(tx, address, value, at);
+      });
+    } catch (error) {
+      if (!(error instanceof TandemError) || error.code !== 'chain-unavailable') throw error;
+      onTrouble(error);
+    }
+  }
+
+  /** What new transactions offer from here on. */
+  async #storeOffers(asked: FeesAsked): Promise<void> {
+    const { store, transact, signers } = this.#options;
+    const changed = [signers.carrier, signers.account].flatMap(({ address }) => {
+      const offer = offerOf(asked, this.#money.get(address)?.value);
+      const stored = store.newest.get(sendingAccountTable, address)?.fees;
+      const same = stored === undefined || JSON.stringify(stored) === JSON.stringify(storeFees(offer));
+      return same ? [] : [{ address, offer }];
+    });
+    if (changed.length === 0) return;
+    await transact((tx) => {
+      for (const { address, offer } of changed) storeFeesOf(tx, address, offer);
+    });
   }
 }

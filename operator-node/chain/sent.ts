@@ -3,8 +3,8 @@ import { TandemError } from '../errors.ts';
 import type { Hash, Hex } from '../model/ids.ts';
 import { table, type Tx, type View } from '../store/store.ts';
 import type { ContractCall, Fees, SendingKey } from './chain.ts';
-import { loadFees, storeFees, type StoredFees } from './fees.ts';
-import type { TransactionSigner } from './signing.ts';
+import { ceiling, loadFees, storeFees, type StoredFees } from './fees.ts';
+import type { SignedTransaction, TransactionSigner } from './signing.ts';
 
 export interface SendingAccount {
   readonly next: number;
@@ -26,8 +26,13 @@ export interface SentTransaction {
   /** The form that is sent now. */
   readonly raw: Hex;
   readonly hash: Hash;
-  /** Forms with lower fees, of this content or a part of it, that were sent before: any of them may be the one in a block. */
-  readonly earlier: readonly Hash[];
+  /** Of this form: decimal, the price in wei at most. */
+  readonly gas: { readonly limit: string; readonly price: string };
+  /**
+   * Forms with other fees, of this content or a part of it, that were sent before, oldest first: any of them may be the one
+   * in a block, and any of them is sent again while the newest is refused.
+   */
+  readonly earlier: readonly SignedTransaction[];
   /** Where it is, as last seen; absent while it is in no block. */
   readonly found?: {
     readonly hash: Hash;
@@ -42,6 +47,21 @@ export const sendingAccountTable = table<SendingAccount>('sending-account');
 export const sentTable = table<SentTransaction>('sent');
 
 export const sentKey = (address: string, nonce: number): string => `${address}!${nonce.toString().padStart(12, '0')}`;
+
+export const gasOf = (fees: Fees, gasLimit: bigint): SentTransaction['gas'] => ({
+  limit: gasLimit.toString(),
+  price: ceiling(fees).toString(),
+});
+
+/** What a transaction may cost at most, in wei. */
+export const costOfSent = ({ gas: { limit, price } }: Pick<SentTransaction, 'gas'>): bigint =>
+  BigInt(limit) * BigInt(price);
+
+/** The newest first. */
+export const formsOf = ({ raw, hash, earlier }: SentTransaction): readonly SignedTransaction[] => [
+  { raw, hash },
+  ...earlier.toReversed(),
+];
 
 export interface NewTransaction {
   readonly key: SendingKey;
@@ -60,7 +80,8 @@ export function storeSigned(
   { call, ...order }: NewTransaction,
 ): SentTransaction {
   const signed = signer.sign({ chainId, nonce, to: call.to, data: call.data, gasLimit: call.gasLimit, fees });
-  const sent: SentTransaction = { ...order, ...signed, address: signer.address, nonce, earlier: [] };
+  const gas = gasOf(fees, call.gasLimit);
+  const sent: SentTransaction = { ...order, ...signed, gas, address: signer.address, nonce, earlier: [] };
   tx.put(sentTable, sentKey(sent.address, nonce), sent);
   return sent;
 }

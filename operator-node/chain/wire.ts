@@ -31,6 +31,27 @@ export type RpcBlock = z.output<typeof rpcBlock>;
 /** Asked for without the bodies of transactions. */
 export const rpcBlockTransactions = z.object({ hash, transactions: z.array(hash) });
 
+/** With the bodies of transactions: as much of them as shows whose nonces they use. */
+const rpcTransaction = z.object({
+  hash,
+  from: address,
+  nonce: rpcCount,
+  authorizationList: z
+    .array(
+      z.object({
+        chainId: rpcQuantity,
+        address,
+        nonce: rpcQuantity,
+        yParity: rpcQuantity,
+        r: rpcQuantity,
+        s: rpcQuantity,
+      }),
+    )
+    .optional(),
+});
+export type RpcTransaction = z.output<typeof rpcTransaction>;
+export const rpcFullBlock = z.object({ hash, transactions: z.array(rpcTransaction) });
+
 const rpcLog = z.object({
   address,
   topics: z.array(hash),

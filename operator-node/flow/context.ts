@@ -32,6 +32,7 @@ import type { PeerAllowance } from './allowance.ts';
 import type { Caps } from './caps.ts';
 import type { JournalAnchor } from './checkpoint.ts';
 import type { Table } from './flow.ts';
+import type { Gas } from './gas.ts';
 import type { Greetings } from './greet.ts';
 import type { OpenWork } from './open.ts';
 import type { AuditRequests } from './requests/requests.ts';
@@ -113,6 +114,8 @@ export interface FlowContext {
   /** Conditions that begin and end; what has happened is emitted by the step. */
   readonly alarms: Pick<Alarms, 'set'>;
   readonly anchor: JournalAnchor;
+  /** Money of the sending keys. */
+  readonly gas: Gas;
   /** Of the store's disk. */
   readonly room: Room;
   readonly allowance: PeerAllowance;

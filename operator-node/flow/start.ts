@@ -23,6 +23,7 @@ const noticeMillis = [1_000, 5_000, 60_000, 600_000] as const;
 const sweepMillis = 500;
 const pokeMillis = 5_000;
 const roomMillis = 1_000;
+
 /** How often it is asked whether the journal's head is to be anchored. */
 const anchorMillis = 1_000;
 /** How often it is asked whether an auditor's request is overdue, or an answer is to be sent. */

@@ -27,7 +27,11 @@ export const chainId = 20261123;
 export async function startAnvil(...args: readonly string[]): Promise<Anvil> {
   const child = spawn(
     binary,
-    ['--port', '0', '--no-mining', '--order', 'fifo', '--hardfork', 'cancun', '--chain-id', String(chainId), ...args],
+    [
+      ...['--port', '0', '--no-mining', '--order', 'fifo', '--chain-id', String(chainId)],
+      ...(args.includes('--hardfork') ? [] : ['--hardfork', 'cancun']),
+      ...args,
+    ],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   );
   const ended = once(child, 'exit');

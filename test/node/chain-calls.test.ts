@@ -278,8 +278,11 @@ describe('replacementFees', () => {
     expect(replacementFees(legacy(100n), legacy(5000n), 1000n)).toEqual(legacy(1000n));
   });
 
-  it('grow from nothing', () => {
-    expect(replacementFees(fees(0n, 0n), fees(0n, 0n), 10n)).toEqual(fees(1n, 1n));
+  it('grow from nothing where something is asked, and are none where nothing is', () => {
+    expect(replacementFees(fees(0n, 0n), fees(1n, 0n), 10n)).toEqual(fees(1n, 1n));
+    expect(replacementFees(fees(0n, 0n), fees(0n, 0n), 10n)).toBeUndefined();
+    expect(replacementFees(fees(5n, 1n), fees(0n, 0n), 10n)).toBeUndefined();
+    expect(replacementFees(legacy(0n), legacy(0n), 10n)).toBeUndefined();
   });
 
   it('stay of their kind when the chain has changed its own', () => {

@@ -1,137 +1,10 @@
-import { Wallet, id } from 'ethers';
-import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { emptyCall } from '../../operator-node/chain/calls.ts';
-import type { ChainWriter, ContractCall, TransactionOutcome } from '../../operator-node/chain/chain.ts';
-import { sentTable, sendingAccountTable, type SentTransaction } from '../../operator-node/chain/sent.ts';
-import { ChainSender, type SenderAlarm, type SenderOptions } from '../../operator-node/chain/sender.ts';
+import { sendingAccountTable } from '../../operator-node/chain/sent.ts';
 import { localTransactionSigner } from '../../operator-node/chain/signing.ts';
-import type { Hash, Hex } from '../../operator-node/model/ids.ts';
-import { SimulatedDisk, openMemoryStore } from '../../operator-node/store/memory.ts';
-import type { Tx } from '../../operator-node/store/store.ts';
-import { chainId } from './anvil.ts';
-import { ManualClock, openChain, type TestChain } from './chain-fixture.ts';
-
-const resendMillis = 3_000;
-const depth = (blocks: number) => ({ mode: 'depth', depth: blocks }) as const;
-/** Anvil with fees, so that a transaction can be too cheap. */
-const feeChain = ['--accounts', '0', '--base-fee', '1000000000'] as const;
-
-const accountWallet = new Wallet(id('sending account'));
-const carrierWallet = new Wallet(id('sending carrier'));
-const account = accountWallet.address.toLowerCase();
-
-interface Options extends Partial<SenderOptions<Tx>> {
-  readonly disk?: SimulatedDisk;
-  readonly funded?: boolean;
-  /** Looks of this sender may fail, as the test wants it. */
-  readonly mayFail?: boolean;
-}
-
-async function openSender(
-  chain: TestChain,
-  { disk = new SimulatedDisk(), funded = true, mayFail = false, ...options }: Options = {},
-) {
-  if (funded) for (const { address } of [accountWallet, carrierWallet]) await chain.fund(address);
-  const clock = new ManualClock();
-  const store = openMemoryStore(disk);
-  const reader = chain.reader();
-  const real = chain.writer();
-  const broadcasts: Hex[] = [];
-  const hooks: { broadcast: ChainWriter['broadcast'] } = { broadcast: (raw) => real.broadcast(raw) };
-  const writer: ChainWriter = {
-    broadcast: (raw) => {
-      broadcasts.push(raw);
-      return hooks.broadcast(raw);
-    },
-    receipt: (hash) => real.receipt(hash),
-    nonce: (address, at) => real.nonce(address, at),
-    fees: () => real.fees(),
-    revertReason: (raw, block) => real.revertReason(raw, block),
-  };
-  const outcomes: TransactionOutcome[] = [];
-  const alarms: SenderAlarm[] = [];
-  const troubles: unknown[] = [];
-  const sender = new ChainSender({
-    reader,
-    writer,
-    store,
-    transact: (body) => store.transact(body),
-    clock,
-    chainId: BigInt(chainId),
-    signers: {
-      account: localTransactionSigner(accountWallet.privateKey as Hex),
-      carrier: localTransactionSigner(carrierWallet.privateKey as Hex),
-    },
-    onOutcome: (_tx, outcome) => outcomes.push(outcome),
-    onAlarm: (alarm) => alarms.push(alarm),
-    onTrouble: (trouble) => troubles.push(trouble),
-    resendMillis,
-    ...options,
-  });
-  let crashed = false;
-  onTestFinished(async () => {
-    const stopped = sender.stop();
-    // Nothing of a dead process goes on, so its last look may never end.
-    if (!crashed) await stopped;
-    if (!mayFail) expect(troubles).toEqual([]);
-  });
-  const stored = async (): Promise<SentTransaction[]> => {
-    const rows: SentTransaction[] = [];
-    for await (const [, row] of store.scan(sentTable)) rows.push(row);
-    return rows;
-  };
-  return {
-    sender,
-    clock,
-    store,
-    disk,
-    broadcasts,
-    outcomes,
-    alarms,
-    troubles,
-    hooks,
-    stored,
-    start: async () => {
-      sender.start();
-      await sender.idle();
-    },
-    /** Stores one and waits until it was handed over. */
-    send: async (call: ContractCall = emptyCall(chain.stranger.address), tag = 'a call'): Promise<Hash> => {
-      const before = broadcasts.length;
-      const hash = await store.transact((tx) => sender.send(tx, 'account', call, tag));
-      await vi.waitFor(() => {
-        expect(broadcasts.length).toBeGreaterThan(before);
-      });
-      await sender.idle();
-      return hash;
-    },
-    /** The process is gone, with all that was not on disk. */
-    crash: () => {
-      crashed = true;
-      disk.crash();
-    },
-    /** What the watcher does at a new block. */
-    head: async () => {
-      const [newest, final] = await Promise.all([reader.head(), reader.finalHead()]);
-      sender.onHead({ newest, final, ageMillis: 0 });
-      await sender.idle();
-    },
-    /** Time for another attempt. */
-    later: async () => {
-      clock.advance(resendMillis);
-      await sender.idle();
-    },
-  };
-}
-
-const inPool = async (chain: TestChain, hash: Hash): Promise<boolean> => {
-  const pool =
-    await chain.anvil.rpc<Record<string, Record<string, Record<string, { readonly hash: Hash }>>>>('txpool_content');
-  return Object.values(pool)
-    .flatMap((senders) => Object.values(senders))
-    .flatMap((nonces) => Object.values(nonces))
-    .some((transaction) => transaction.hash === hash);
-};
+import type { Hex } from '../../operator-node/model/ids.ts';
+import { openChain, type TestChain } from './chain-fixture.ts';
+import { account, accountWallet, depth, feeChain, inPool, openSender } from './sender-fixture.ts';
 
 describe('send', () => {
   it('refuses before the nonce of a new key is known', async () => {
@@ -388,7 +261,7 @@ describe('fees', () => {
     await node.later();
     await node.later();
     const [row] = await node.stored();
-    expect(row).toMatchObject({ nonce: 0, tag: 'a call', earlier: [cheap] });
+    expect(row).toMatchObject({ nonce: 0, tag: 'a call', earlier: [{ hash: cheap }] });
     expect(node.broadcasts.at(-1)).toBe(row?.raw);
     await chain.anvil.mine();
     await node.head();
@@ -425,7 +298,7 @@ describe('fees', () => {
       await chain.anvil.mine();
       await node.head();
     }
-    expect((await node.stored())[0]?.earlier).toEqual([first]);
+    expect((await node.stored())[0]?.earlier).toMatchObject([{ hash: first }]);
   });
 
   it('rise with more to do for the one that the others wait for, and with the same for all others', async () => {
@@ -450,7 +323,7 @@ describe('fees', () => {
     }
     expect(asked).toEqual(['the first']);
     const [stuck, behind] = await node.stored();
-    expect(stuck).toMatchObject({ nonce: 0, earlier: [first] });
+    expect(stuck).toMatchObject({ nonce: 0, earlier: [{ hash: first }] });
     expect(behind).toMatchObject({ nonce: 1, earlier: [] });
     const { data, gasLimit, nonce } = localTransactionSigner(accountWallet.privateKey as Hex).read(
       stuck?.raw ?? ('0x' as Hex),
@@ -479,7 +352,7 @@ describe('fees', () => {
       await chain.anvil.mine();
       await node.head();
     }
-    expect((await node.stored())[0]?.earlier).toEqual([first]);
+    expect((await node.stored())[0]?.earlier).toMatchObject([{ hash: first }]);
     await real(cheap);
     await chain.anvil.mine();
     await node.head();

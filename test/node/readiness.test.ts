@@ -20,6 +20,7 @@ const well: NodeState = {
   watching: true,
   unreadable: undefined,
   peers: peersOf('active'),
+  gas: { trouble: undefined },
 };
 const standing = (status: string | undefined): Partial<NodeState> => ({ peers: peersOf(status) });
 const room = { short: true, freeBytes: 100 * mebibyte, minFreeBytes: 512 * mebibyte };
@@ -33,6 +34,7 @@ describe('Readiness', () => {
       ['store', 'ok'],
       ['halt', 'ok'],
       ['chain', 'ok'],
+      ['gas', 'ok'],
       ['registry', 'ok'],
     ]);
   });
@@ -71,6 +73,12 @@ describe('Readiness', () => {
       /^not read yet$/,
     ],
     ['final blocks that are not applied', { chain: { ...well.chain, caughtUp: false } }, 'chain', /^catching up$/],
+    [
+      'keys that cannot pay',
+      { gas: { trouble: 'the carrier key has nothing' } },
+      'gas',
+      /^the carrier key has nothing$/,
+    ],
     ['a watcher that has stopped', { watching: false }, 'chain', /stopped/],
     [
       'a block that cannot be read, also where no block comes',

@@ -207,6 +207,32 @@ export const faults = {
       node.chain.swallowed = 0;
     },
   ),
+  /** The pool has it, and blocks do not: what it costs changes under way. */
+  'fees-raised': (world) => {
+    const lower = world.raiseFees();
+    world.untilHealed(world.chance.between(3_000, 60_000), lower);
+  },
+  'account-emptied': forAWhile(
+    3_000,
+    60_000,
+    (world, node) => {
+      world.empty(node);
+    },
+    (world, node) => {
+      world.fund(node);
+    },
+  ),
+  /** They fail below the contract: the nonce is used, and no block shows by what. */
+  'nonce-used-up': forAWhile(
+    2_000,
+    30_000,
+    (world) => {
+      world.chain.usedUp = world.chance.pick([0.1, 0.5]);
+    },
+    (world) => {
+      world.chain.usedUp = 0;
+    },
+  ),
   'pool-dropped': (world) => {
     world.chain.drop(world.chance.pick([0.5, 1]));
   },

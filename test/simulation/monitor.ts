@@ -49,15 +49,14 @@ interface Watched {
 export interface MonitorOptions {
   readonly violated: (violation: Violation) => void;
   /** Alarms that the run itself is the cause of. */
-  readonly expectedAlarm: (event: AlarmEvent) => boolean;
+  readonly expectedAlarm: (operator: OperatorId, event: AlarmEvent) => boolean;
 }
 
 /** Alarms of what the world does to a node: its chain, its disk. They accuse nobody. */
 const ofSurroundings: ReadonlySet<AlarmCode> = new Set<AlarmCode>([
   ...(['nonce-gap', 'transaction-refused', 'transaction-reverted', 'fee-cap', 'journal-anchor-overdue'] as const),
-  // A lost store, or keys that are used by a thief, use nonces that this store does not know.
-  ...(['nonce-used-elsewhere', 'disk-nearly-full', 'halted', 'recovering'] as const),
-  ...(['chain-stalled', 'own-standing', 'peer-standing'] as const),
+  ...(['disk-nearly-full', 'halted', 'recovering', 'transaction-stuck', 'transaction-lost', 'nonce-used-up'] as const),
+  ...(['chain-stalled', 'own-standing', 'peer-standing', 'registry-not-read'] as const),
 ]);
 
 /** A theft shows as alarms, and as postings without a hold: below zero if need be. */
@@ -597,7 +596,8 @@ export class Monitor {
   }
 
   event(operator: OperatorId, event: EngineEvent): void {
-    if (event.type !== 'alarm' || ofSurroundings.has(event.what) || this.#options.expectedAlarm(event)) return;
+    if (event.type !== 'alarm' || ofSurroundings.has(event.what) || this.#options.expectedAlarm(operator, event))
+      return;
     // Who is lied to says so, of the one who lies; a batch's discrepancy names the batch.
     const { peer, batchId } = event;
     const parties = peer === undefined ? this.#chain.get(batchId as BatchId)?.parties : [peer as OperatorId];

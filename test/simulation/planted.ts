@@ -4,7 +4,7 @@
  */
 import type { SettlementCalls } from '../../operator-node/chain/calls.ts';
 import { emptyCall } from '../../operator-node/chain/calls.ts';
-import type { ChainReader } from '../../operator-node/chain/chain.ts';
+import type { ChainReader, ChainWriter } from '../../operator-node/chain/chain.ts';
 import { sentTable, type SentTransaction } from '../../operator-node/chain/sent.ts';
 import type { ComposedNode, NodeParts } from '../../operator-node/compose.ts';
 import type { PrivateDomain } from '../../operator-node/domains/domain.ts';
@@ -16,7 +16,7 @@ import { advance, table as shippedTable, type Table } from '../../operator-node/
 import { loadSide, moveSide, withdrawnTable } from '../../operator-node/flow/pair.ts';
 import { refusedTable } from '../../operator-node/flow/propose.ts';
 import * as steps from '../../operator-node/flow/steps.ts';
-import { toUnixSeconds, type Leg, type OperatorId, type PairId } from '../../operator-node/model/ids.ts';
+import { toUnixSeconds, type Hash, type Leg, type OperatorId, type PairId } from '../../operator-node/model/ids.ts';
 import type { Store, Table as StoreTable, Tx } from '../../operator-node/store/store.ts';
 import type { AnyFault } from './reachable.ts';
 import type { Plant } from './simulated-node.ts';
@@ -80,6 +80,40 @@ const wrapWrites =
 const wrapReader =
   (wrap: (reader: ChainReader) => Partial<ChainReader>): NonNullable<Plant['parts']> =>
   (parts) => ({ ...parts, reader: extend(parts.reader, wrap(parts.reader)) });
+
+/** Where nothing is asked it offers a wei more than nothing, does not look whether it has one, and forgets what it offered before. */
+function raisingTheUnpayable(): Plant {
+  const lying = (writer: ChainWriter): ChainWriter => {
+    let sent = 0;
+    return extend(writer, {
+      broadcast: (raw) => {
+        sent += 1;
+        return writer.broadcast(raw);
+      },
+      balance: () => Promise.resolve(10n ** 18n),
+      fees: async () => {
+        const asked = await writer.fees();
+        // What it sends first it prices right.
+        if (asked.baseFee > 0n || sent < 3) return asked;
+        return { offer: { kind: 'eip1559', maxFeePerGas: 1n, maxPriorityFeePerGas: 1n }, baseFee: 1n };
+      },
+    });
+  };
+  return {
+    parts: (parts, world, operator) =>
+      wrapWrites((tx) => ({
+        put: (into, key, value) => {
+          if (into.name !== sentTable.name) {
+            tx.put(into, key, value);
+            return;
+          }
+          const row = value as SentTransaction;
+          const earlier = row.earlier.map(({ hash }) => ({ hash, raw: row.raw }));
+          tx.put(sentTable, key, { ...row, earlier });
+        },
+      }))({ ...parts, writer: lying(parts.writer) }, world, operator),
+  };
+}
 
 /** An object of a class as it is, with some of its methods others. */
 function extend<T extends object>(base: T, changes: Partial<T>): T {
@@ -397,11 +431,37 @@ export const plantedBugs: readonly PlantedBug[] = [
     within: 30,
   },
   {
+    name: 'a raise that cannot be paid',
+    plant: raisingTheUnpayable(),
+    within: 5,
+    says: /I6/,
+  },
+  {
+    name: 'the word of one that has used a nonce where nothing shows it',
+    plant: {
+      parts: (parts) => {
+        const { writer } = parts;
+        return {
+          ...parts,
+          writer: extend(writer, {
+            userOf: async (address, nonce, upTo) => {
+              const user = await writer.userOf(address, nonce, upTo);
+              return user.by === 'nothing' ? { ...user, by: 'transaction', hash: `0x${'0'.repeat(64)}` as Hash } : user;
+            },
+          }),
+        };
+      },
+    },
+    faults: ['nonce-used-up'],
+    within: 5,
+    says: /nonce-used-elsewhere/,
+  },
+  {
     name: 'a refusal forgotten on a duplicate',
     plant: {
       parts: forgetting(refusedTable, withdrawnTable),
     },
-    within: 3,
+    within: 10,
   },
   {
     name: 'a receipt’s status taken as a decision',

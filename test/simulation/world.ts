@@ -11,7 +11,7 @@ import type { Batch, SettlementDomain } from '../../operator-node/model/records.
 import type { DiskOp } from '../../operator-node/store/disk.ts';
 import { auditStores } from './audit.ts';
 import { Contract, type Call } from './chain/contract.ts';
-import { ModelChain, type ModelTransaction } from './chain/model-chain.ts';
+import { ModelChain, type Market, type ModelTransaction } from './chain/model-chain.ts';
 import { cheapNotary, realNotary, settlementAddress, type Notary } from './chain/notary.ts';
 import type { WriteFate } from './disk.ts';
 import { attackNames, attacks, type AttackName } from './attacks.ts';
@@ -89,6 +89,9 @@ export interface RunResult {
 
 export const authority = '0x' + 'aa'.repeat(20);
 const maxWindow = 86_400;
+const gwei = 1_000_000_000n;
+/** For all transactions of a run. */
+const plenty = 1_000_000n * 1_000_000n * gwei;
 /** Longer than any run. */
 const overlapSeconds = 1_800;
 
@@ -119,6 +122,9 @@ export class World {
   readonly #lies = new Map<string, LieName>();
   readonly #nodes: ReadonlyMap<OperatorId, SimulatedNode>;
   readonly #rotated = new Set<OperatorId>();
+  /** Could not pay for gas at some time, or not be sure to. */
+  readonly #poor = new Set<OperatorId>();
+  #feesAreRaised = false;
   readonly #coverage = new Set<string>();
   readonly #ends = new Map<number, () => void>();
   readonly #nextWrite = new Map<OperatorId, WriteFate>();
@@ -161,7 +167,7 @@ export class World {
       violated: (violation) => {
         this.violated(violation);
       },
-      expectedAlarm: (event) => this.#expectedAlarm(event),
+      expectedAlarm: (operator, event) => this.#expectedAlarm(operator, event),
     });
     const { notary } = this;
     const contract = new Contract(
@@ -193,6 +199,7 @@ export class World {
       genesisTime: beginning / 1000 - 10,
       // Where blocks come on demand, depth would take longer than these short deadlines.
       depth: this.#onDemand ? 0 : chance.pick([0, 0, 1, 2, 3]),
+      market: this.#openMarket(),
       onFinal: (block) => {
         this.monitor.final(block);
       },
@@ -227,6 +234,59 @@ export class World {
     this.#nodes = new Map(this.operators.map((operator) => [operator, new SimulatedNode(this, operator)]));
     for (const node of this.#nodes.values()) this.monitor.watch(node.operator, node.disk);
     this.phones = new Phones(this, 9);
+  }
+
+  /** A chain that asks for nothing, where nobody has anything; one that takes nothing but nothing; or one with fees. */
+  #openMarket(): Market {
+    const chance = this.chance.fork('market');
+    const kind = chance.pick(['free', 'free', 'only free', 'fees', 'fees'] as const);
+    const balances = new Map<string, bigint>();
+    const market = {
+      baseFee: kind === 'fees' ? gwei / 2n : 0n,
+      tip: kind === 'fees' ? gwei : 0n,
+      onlyFree: kind === 'only free',
+      balances,
+    };
+    const rich = kind === 'fees' || (kind === 'only free' && chance.happens(0.5));
+    for (const operator of this.operators) {
+      for (const address of this.#addressesOf(operator)) balances.set(address, rich ? plenty : 0n);
+    }
+    return market;
+  }
+
+  /** Those that transactions of its go from, now and after rotations. */
+  #addressesOf(operator: OperatorId): readonly string[] {
+    return [
+      this.notary.transactionSigner(operator, 'carrier', 0).address,
+      ...[0, 1, 2, 3].map((version) => this.notary.accountOf(operator, version)),
+    ];
+  }
+
+  /** The next orders of this operator cannot be paid for; undone by `fund`. */
+  empty({ operator }: SimulatedNode): void {
+    this.#poor.add(operator);
+    const { balances } = this.chain.market;
+    for (const address of this.#addressesOf(operator)) if (this.chance.happens(0.7)) balances.set(address, 0n);
+  }
+
+  fund({ operator }: SimulatedNode): void {
+    const { balances, baseFee } = this.chain.market;
+    if (baseFee === 0n) return;
+    for (const address of this.#addressesOf(operator)) balances.set(address, plenty);
+  }
+
+  /** Gas costs more, or anything at all. @returns what ends it */
+  raiseFees(): () => void {
+    const { market } = this.chain;
+    const { baseFee } = market;
+    if (market.onlyFree || this.#feesAreRaised) return () => undefined;
+    this.#feesAreRaised = true;
+    for (const operator of this.operators) this.#poor.add(operator);
+    market.baseFee = baseFee === 0n ? this.chance.pick([1n, gwei]) : baseFee * this.chance.pick([3n, 40n]);
+    return () => {
+      this.#feesAreRaised = false;
+      market.baseFee = baseFee;
+    };
   }
 
   node(operator: OperatorId): SimulatedNode {
@@ -612,7 +672,7 @@ export class World {
     const nonce = this.chain.newest.nonces.get(from) ?? 0;
     const hash = `0x${Buffer.from(this.chance.bytes(32)).toString('hex')}` as Hash;
     this.tell('thief', call.name, from.slice(0, 10), nonce);
-    this.chain.submit({ hash, from, nonce, fee: 1_000_000_000_000_000n, call });
+    this.chain.submit({ hash, from, nonce, fee: 1_000_000_000_000_000n, gas: 100_000n, call });
   }
 
   /** Notes which states a fault has met. */
@@ -709,7 +769,7 @@ export class World {
     const nonce = this.#authorityNonce;
     this.#authorityNonce += 1;
     const hash = `0x${'a'.repeat(56)}${nonce.toString(16).padStart(8, '0')}` as Hash;
-    this.#governing.push({ hash, from: authority, nonce, fee: 1n, call });
+    this.#governing.push({ hash, from: authority, nonce, fee: 1n, gas: 100_000n, call });
   }
 
   /** Addresses that sign for it now: signer and account. */
@@ -781,7 +841,10 @@ export class World {
   }
 
   /** A clock that is an hour wrong makes an honest peer's batch look too far away; another version takes no proposal. */
-  #expectedAlarm(event: AlarmEvent): boolean {
+  #expectedAlarm(operator: OperatorId, event: AlarmEvent): boolean {
+    if (event.what === 'gas-empty' || event.what === 'gas-low') return this.#poor.has(operator);
+    // Nobody is called a thief who is none; what a lost store had sent it may meet again.
+    if (event.what === 'nonce-used-elsewhere') return this.restore !== undefined;
     if (this.restore?.expects(event) === true) return true;
     if (event.what === 'batch-refused') return event.refusal === 'deadline';
     // Signed with a new key of that peer's, which this node, whose view of the chain is behind, does not know yet.
@@ -798,6 +861,8 @@ const everywhere: ReadonlySet<FaultName> = new Set<FaultName>([
   'message-late',
   'partition',
   'pool-dropped',
+  'fees-raised',
+  'nonce-used-up',
   'reorganised',
   'chain-stalled',
   'blocks-half-full',

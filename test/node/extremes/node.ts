@@ -40,7 +40,9 @@ const writer: ChainWriter = {
   broadcast: () => Promise.resolve({ outcome: 'held' }),
   receipt: () => Promise.resolve(undefined),
   nonce: () => Promise.resolve(0),
-  fees: () => Promise.resolve({ kind: 'legacy', gasPrice: 0n }),
+  fees: () => Promise.resolve({ offer: { kind: 'legacy', gasPrice: 0n }, baseFee: 0n }),
+  balance: () => Promise.resolve(0n),
+  userOf: () => Promise.resolve({ by: 'unknown' }),
   revertReason: () => Promise.resolve(undefined),
 };
 

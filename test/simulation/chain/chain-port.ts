@@ -6,8 +6,9 @@ import type {
   ChainReader,
   ChainWriter,
   Checkpoint,
-  Fees,
+  FeesAsked,
   FiledRequest,
+  NonceUser,
   OperatorEntry,
   Receipt,
 } from '../../../operator-node/chain/chain.ts';
@@ -167,12 +168,32 @@ export class ChainPort implements ChainReader, ChainWriter {
     return this.#ask((newest) => (at.length === 66 ? this.#byHash(at) : newest).nonces.get(address) ?? 0);
   }
 
-  fees(): Promise<Fees> {
-    return this.#ask(() => ({
-      kind: 'eip1559',
-      maxFeePerGas: 2_000_000_000n,
-      maxPriorityFeePerGas: 1_000_000_000n,
-    }));
+  fees(): Promise<FeesAsked> {
+    return this.#ask(() => {
+      const { baseFee, tip } = this.#options.chain.market;
+      return {
+        offer: { kind: 'eip1559', maxFeePerGas: 2n * baseFee + tip, maxPriorityFeePerGas: tip },
+        baseFee,
+      };
+    });
+  }
+
+  balance(address: string): Promise<bigint> {
+    return this.#ask(() => this.#options.chain.market.balances.get(address) ?? 10n ** 30n);
+  }
+
+  userOf(address: string, nonce: number, upTo: number): Promise<NonceUser> {
+    return this.#ask((newest) => {
+      for (let number = 0; number <= Math.min(upTo, newest.number); number += 1) {
+        const block = this.#block(number);
+        if ((block.nonces.get(address) ?? 0) <= nonce) continue;
+        const used = block.transactions.find((one) => one.from === address && one.nonce === nonce);
+        return used === undefined
+          ? { by: 'nothing', block: number }
+          : { by: 'transaction', hash: used.hash, block: number };
+      }
+      return { by: 'unknown' };
+    });
   }
 
   revertReason(): Promise<string | undefined> {

@@ -13,6 +13,7 @@ export interface ModelTransaction {
   readonly nonce: number;
   /** What a unit of gas is paid. */
   readonly fee: bigint;
+  readonly gas: bigint;
   readonly call: Call;
 }
 
@@ -25,6 +26,20 @@ export interface ModelBlock extends Block {
   readonly transactions: readonly ModelTransaction[];
 }
 
+/** What gas costs, and who has what. */
+export interface Market {
+  /** In wei a unit of gas; no block takes a transaction that offers less. */
+  baseFee: bigint;
+  tip: bigint;
+  /** Pools refuse any price but 0. */
+  onlyFree: boolean;
+  /** In wei. Whoever is not in it has enough of everything, and is asked for nothing. */
+  readonly balances: Map<string, bigint>;
+}
+
+/** What any transaction uses. */
+const gasUsed = 100_000n;
+
 export interface ModelChainOptions {
   readonly chance: Chance;
   readonly contract: Contract;
@@ -32,12 +47,16 @@ export interface ModelChainOptions {
   readonly genesisTime: number;
   /** Blocks on top of one until it is final. */
   readonly depth: number;
+  readonly market: Market;
   /** Called once for each block, in order, when it is final. */
   readonly onFinal: (block: ModelBlock) => void;
 }
 
 export class ModelChain {
   readonly depth: number;
+  readonly market: Market;
+  /** Probability that a transaction fails before it runs: its nonce is used, and there is no other trace of it. */
+  usedUp = 0;
   readonly #chance: Chance;
   readonly #blocks: ModelBlock[];
   readonly #byHash = new Map<Hash, ModelBlock>();
@@ -46,8 +65,9 @@ export class ModelChain {
   #made = 0;
   #finalised = 0;
 
-  constructor({ chance, contract, genesisTime, depth, onFinal }: ModelChainOptions) {
+  constructor({ chance, contract, genesisTime, depth, market, onFinal }: ModelChainOptions) {
     this.#chance = chance;
+    this.market = market;
     this.depth = depth;
     this.#onFinal = onFinal;
     const genesis: ModelBlock = {
@@ -101,14 +121,21 @@ export class ModelChain {
   }
 
   submit(transaction: ModelTransaction): Broadcast {
-    const { from, nonce, hash, fee } = transaction;
+    const { from, nonce, hash, fee, gas } = transaction;
     if (nonce < (this.newest.nonces.get(from) ?? 0)) return { outcome: 'nonce-used' };
+    const balance = this.market.balances.get(from);
+    if (balance !== undefined && this.market.onlyFree && fee > 0n) {
+      return { outcome: 'refused', reason: 'Gas price not 0' };
+    }
+    if (balance !== undefined && balance < fee * gas) {
+      return { outcome: 'refused', reason: 'Insufficient funds for gas * price + value' };
+    }
     let ofSender = this.#pool.get(from);
     if (ofSender === undefined) this.#pool.set(from, (ofSender = new Map<number, ModelTransaction>()));
     const there = ofSender.get(nonce);
     if (there !== undefined && there.hash !== hash && fee * 10n < there.fee * 11n) return { outcome: 'underpriced' };
     ofSender.set(nonce, transaction);
-    return { outcome: 'held' };
+    return { outcome: 'held', known: there?.hash === hash };
   }
 
   /** Takes transactions out of the pool: a machine was started again, or found them too old. */
@@ -140,9 +167,10 @@ export class ModelChain {
       for (;;) {
         const nonce = nonces.get(sender) ?? 0;
         const transaction = ofSender?.get(nonce);
-        if (transaction === undefined || this.#chance.happens(leftOut)) break;
+        if (transaction === undefined || this.#chance.happens(leftOut) || !this.#pays(transaction)) break;
         ofSender?.delete(nonce);
         nonces.set(sender, nonce + 1);
+        if (this.usedUp > 0 && this.market.balances.has(sender) && this.#chance.happens(this.usedUp)) continue;
         transactions.push(transaction);
         const after = execute(state, transaction, time, logs);
         receipts.set(transaction.hash, after === undefined ? 'reverted' : 'included');
@@ -168,6 +196,17 @@ export class ModelChain {
       this.#onFinal(this.#at(this.#finalised));
     }
     return block;
+  }
+
+  /** Takes what it costs from its sender; false: it stays in the pool. What a block costs that is replaced is not given back. */
+  #pays({ from, fee, gas }: ModelTransaction): boolean {
+    const { balances, baseFee, tip } = this.market;
+    const balance = balances.get(from);
+    if (balance === undefined) return true;
+    if (fee < baseFee || balance < fee * gas) return false;
+    const price = fee < baseFee + tip ? fee : baseFee + tip;
+    balances.set(from, balance - price * gasUsed);
+    return true;
   }
 
   /**

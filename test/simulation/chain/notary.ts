@@ -68,7 +68,7 @@ export function cheapNotary(chainId: bigint): Notary {
   const callOf = (call: Call): ContractCall => {
     const data = `0xca11${made.size.toString(16).padStart(12, '0')}` as Hex;
     made.set(data, call);
-    return { to: settlementAddress, data, gasLimit: 1_000_000n };
+    return { to: settlementAddress, data, gasLimit: 150_000n };
   };
   return {
     signed,
@@ -121,6 +121,7 @@ export function cheapNotary(chainId: bigint): Notary {
             from,
             nonce: fields.nonce,
             fee: ceiling(fields.fees),
+            gas: fields.gasLimit,
             call: made.get(fields.data) ?? { name: 'nothing' },
           };
           transactions.set(raw, transaction);
@@ -204,9 +205,9 @@ export function realNotary(): Notary {
     read: (raw) => {
       const known = transactions.get(raw);
       if (known !== undefined) return known;
-      const { from, nonce, fees, data } = openRaw(raw);
+      const { from, nonce, fees, data, gasLimit } = openRaw(raw);
       const hash = keccak256(raw) as Hash;
-      const transaction = { hash, from, nonce, fee: ceiling(fees), call: callOf(data) };
+      const transaction = { hash, from, nonce, fee: ceiling(fees), gas: gasLimit, call: callOf(data) };
       transactions.set(raw, transaction);
       return transaction;
     },
