@@ -56,12 +56,16 @@ async function checkFiles(opening: AnswerOpening, files: readonly string[], find
   const unseen = new Set(named);
   const unseenTexts = new Set(opening.texts);
   for (const file of files) {
-    const whole = await sha256(file);
-    unseen.delete(whole);
-    if (named.has(whole)) continue;
-    const found = await textsIn(file, opening.texts);
-    for (const text of found ?? []) unseenTexts.delete(text);
-    if (found === undefined) findings.add('answer-unchecked', `${file} is not what the answer names`, { file });
+    try {
+      const whole = await sha256(file);
+      unseen.delete(whole);
+      if (named.has(whole)) continue;
+      const found = await textsIn(file, opening.texts);
+      for (const text of found ?? []) unseenTexts.delete(text);
+      if (found === undefined) findings.add('answer-unchecked', `${file} is not what the answer names`, { file });
+    } catch (error) {
+      findings.add('answer-unchecked', `${file} cannot be read: ${(error as Error).message}`, { file });
+    }
   }
   const missing = unseen.size + unseenTexts.size;
   if (missing > 0) {

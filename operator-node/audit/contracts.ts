@@ -1,6 +1,7 @@
 /** What an auditor asks the two contracts, at the hash of one block. Undefined: the code there does not answer so. */
-import { Interface, type Result } from 'ethers';
+import { Interface, type LogDescription, type Result } from 'ethers';
 import { operatorRegistryAbi, pairSettlementAbi } from '../chain/abi.ts';
+import { FieldFault, Fields } from '../chain/fields.ts';
 import type { BatchId, Hash, Hex, UnixSeconds } from '../model/ids.ts';
 import type { BatchOutcome } from '../model/outcome.ts';
 import type { AuditChain, AuditLog } from './auditChain.ts';
@@ -21,8 +22,14 @@ export interface Contracts {
   verifyPair(bundle: EvidenceBundle, leaf: Hex, at: Hash): Promise<boolean | undefined>;
   /** What the registry's state has of an operator's signer; `0x` where it was never admitted. */
   signerOf(operator: number, at: Hash): Promise<RegisteredSigner | undefined>;
-  /** What the registry calls an operator; undefined where it was never admitted. */
-  handleOf(operator: number, at: Hash): Promise<string | undefined>;
+  /**
+   * What the registry calls an operator; undefined where it was never admitted. `unreadable`: fields of its entry that
+   * cannot be read, which says nothing of the others.
+   */
+  entryOf(
+    operator: number,
+    at: Hash,
+  ): Promise<{ readonly handle: string; readonly unreadable: readonly string[] } | undefined>;
   /** What happened to an operator's signer, in order, in blocks from … to. */
   signerEvents(operator: number, from: number, to: number): Promise<readonly SignerEvent[]>;
   finality(at: Hash): Promise<Finality | undefined>;
@@ -54,6 +61,20 @@ export interface SettlementEvent {
   readonly name: string;
   readonly args: Result;
   readonly transactionHash: Hash;
+}
+
+const entryFieldNames = (registry.getFunction('operator')?.outputs[0]?.components ?? []).map(({ name }) => name);
+
+/** The event that a log is; undefined for one of another contract, or one whose bytes are none of that contract's. */
+export function eventIn(
+  contract: Interface,
+  { topics, data }: Pick<AuditLog, 'topics' | 'data'>,
+): LogDescription | undefined {
+  try {
+    return contract.parseLog({ topics, data }) ?? undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 const walletInterface = new Interface([
@@ -107,6 +128,10 @@ export function contractsAt(
       return undefined;
     }
   }
+  async function entryFields(operator: number, at: Hash): Promise<Fields | undefined> {
+    const [entry] = (await view(registry, addresses.OperatorRegistry, 'operator', [operator], at)) ?? [];
+    return entry === undefined ? undefined : new Fields(entry as Result);
+  }
   const ask = (name: string, args: readonly unknown[], at: Hash) =>
     view(settlement, addresses.PairSettlement, name, args, at);
 
@@ -146,28 +171,37 @@ export function contractsAt(
     },
 
     async signerOf(operator, at) {
-      const [entry] = (await view(registry, addresses.OperatorRegistry, 'operator', [operator], at)) ?? [];
-      if (entry === undefined) return undefined;
-      const { signer, previousSigner, previousSignerUntil } = (entry as Result).toObject() as {
-        signer: Hex;
-        previousSigner: Hex;
-        previousSignerUntil: bigint;
-      };
-      return { signer, previousSigner, previousSignerUntil: Number(previousSignerUntil) };
+      const entry = await entryFields(operator, at);
+      // Only these: whatever else the operator has written there has nothing to do with who signed.
+      return entry === undefined
+        ? undefined
+        : {
+            signer: entry.hex('signer'),
+            previousSigner: entry.hex('previousSigner'),
+            previousSignerUntil: entry.number('previousSignerUntil'),
+          };
     },
 
-    async handleOf(operator, at) {
-      const [entry] = (await view(registry, addresses.OperatorRegistry, 'operator', [operator], at)) ?? [];
-      if (entry === undefined) return undefined;
-      const { handle } = (entry as Result).toObject() as { handle: string };
-      return handle === '' ? undefined : handle;
+    async entryOf(operator, at) {
+      const entry = await entryFields(operator, at);
+      if (entry === undefined || entry.number('status') === 0) return undefined;
+      const unreadable = entryFieldNames.filter((name) => {
+        try {
+          entry.raw(name);
+          return false;
+        } catch (error) {
+          if (error instanceof FieldFault) return true;
+          throw error;
+        }
+      });
+      return { handle: unreadable.includes('handle') ? '' : entry.text('handle'), unreadable };
     },
 
     async signerEvents(operator, from, to) {
       const logs = await chain.history(addresses.OperatorRegistry, operatorTopic(operator), from, to);
       return logs.flatMap(({ topics, data, blockNumber }) => {
-        const event = registry.parseLog({ topics, data });
-        return event === null ? [] : signerEvent(blockNumber, event.name, event.args);
+        const event = eventIn(registry, { topics, data });
+        return event === undefined ? [] : signerEvent(blockNumber, event.name, event.args);
       });
     },
 
@@ -191,8 +225,8 @@ export function contractsAt(
     async events(at) {
       const logs: readonly AuditLog[] = await chain.logs(addresses.PairSettlement, at);
       return logs.flatMap(({ topics, data, transactionHash }) => {
-        const event = settlement.parseLog({ topics, data });
-        return event === null ? [] : [{ name: event.name, args: event.args, transactionHash }];
+        const event = eventIn(settlement, { topics, data });
+        return event === undefined ? [] : [{ name: event.name, args: event.args, transactionHash }];
       });
     },
   };

@@ -1,13 +1,15 @@
 /** Many evidence bundles, one after another as they come from disk: each by itself, and none against another. */
+import type { Stats } from 'node:fs';
 import { opendir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AuditBlock, AuditChain } from './auditChain.ts';
 import { openRecords } from './records.ts';
-import { saysExcerpt } from './journal/excerpt.ts';
+import { maxExcerptBytes, saysExcerpt } from './journal/excerpt.ts';
 import { verifyExcerpt, type ExcerptVerification } from './journal/verify.ts';
 import { parseBundle, type EvidenceBundle } from './format.ts';
 import { decodeOperator } from '../chain/decode-operator.ts';
 import type { Hash, Hex, OperatorId, UnixSeconds } from '../model/ids.ts';
+import { TandemError } from '../errors.ts';
 import { registry } from './contracts.ts';
 import type { AuditNetwork } from './network.ts';
 import type { Findings } from './scan/findings.ts';
@@ -20,10 +22,18 @@ const atOnce = 16;
 /** Answers of the chain that are kept: bundles of one batch ask the same. */
 const keptAnswers = 4_096;
 
-/** The files named, and those in the folders named, to any depth, one by one. */
+async function statOf(path: string): Promise<Stats> {
+  try {
+    return await stat(path);
+  } catch (cause) {
+    throw new TandemError('not-found', `Cannot read ${path}: ${(cause as Error).message}`, { cause });
+  }
+}
+
+/** The files named, and those in the folders named, to any depth, one by one. @throws {TandemError} `not-found` */
 export async function* bundleFiles(paths: readonly string[]): AsyncGenerator<string> {
   for (const path of paths) {
-    if ((await stat(path)).isDirectory()) {
+    if ((await statOf(path)).isDirectory()) {
       for await (const entry of await opendir(path, { recursive: true })) {
         if (entry.isFile()) yield join(entry.parentPath, entry.name);
       }
@@ -67,6 +77,8 @@ export interface ManyResult {
   readonly passed: number;
   readonly failed: number;
   readonly unpinned: number;
+  /** Where there are any: the endpoint had no answer to what they name, or the file could not be read. */
+  readonly unchecked?: number;
 }
 
 const decode = (bytes: Uint8Array): string => new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
@@ -155,7 +167,10 @@ async function pinFaultOf(
     : `it is signed by the key ${pin}; the registry had ${pins.join(', ')} for operator ${operator}`;
 }
 
-/** @throws {TandemError} `chain-unavailable`: then nothing is known of the bundle that was asked about. */
+/**
+ * One file after another; what is wrong with one is a finding about it.
+ * @throws {TandemError} `chain-unavailable` where the endpoint does not even say which block is the newest
+ */
 export async function verifyMany(
   files: AsyncIterable<string>,
   pinned: { readonly network: AuditNetwork; readonly chain: AuditChain } | undefined,
@@ -166,6 +181,8 @@ export async function verifyMany(
   const names: string[] = [];
   const counts = { PASS: 0, FAIL: 0, UNPINNED: 0 };
   const chain = pinned === undefined ? undefined : { network: pinned.network, chain: steady(pinned.chain) };
+  await chain?.chain.block('latest');
+  let unchecked = 0;
   let done = 0;
   /** The bundle's text: of an SD-JWT, the one that it was made of. Undefined where it is refused. */
   const unwrapped = async (
@@ -180,6 +197,15 @@ export async function verifyMany(
     return undefined;
   };
   const one = async (file: string): Promise<void> => {
+    const { size } = await stat(file);
+    if (size > maxExcerptBytes) {
+      counts.FAIL += 1;
+      findings.add('bundle-invalid', `${file}: form: it has ${size} bytes; nothing that is checked here has as many`, {
+        file,
+        check: 'form',
+      });
+      return;
+    }
     const given = decode(await readFile(file));
     if (saysExcerpt(given)) {
       const verification = await verifyExcerpt(given, chain);
@@ -219,8 +245,21 @@ export async function verifyMany(
   };
   const iterator = files[Symbol.asyncIterator]();
   const run = async (): Promise<void> => {
-    for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) await one(next.value);
+    for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) {
+      const file = next.value;
+      try {
+        await one(file);
+      } catch (error) {
+        unchecked += 1;
+        findings.add('not-checked', `${file}: ${(error as Error).message}`, { file });
+      }
+    }
   };
   await Promise.all(Array.from({ length: atOnce }, run));
-  return { passed: counts.PASS, failed: counts.FAIL, unpinned: counts.UNPINNED };
+  return {
+    passed: counts.PASS,
+    failed: counts.FAIL,
+    unpinned: counts.UNPINNED,
+    ...(unchecked === 0 ? {} : { unchecked }),
+  };
 }

@@ -8,6 +8,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { auditScope as scopeSchema } from '../api/schemas.ts';
 import { TandemError } from '../errors.ts';
 import { parseJson } from '../json.ts';
+import { headerOf } from '../audit/disclosures/read.ts';
+import type { Findings } from '../audit/scan/findings.ts';
 import { UsageError } from './devnet-file.ts';
 import { excerptRefusal, writeExcerpts, type ExcerptsWritten } from './excerpts.ts';
 import { begunWith, writeDisclosures } from './disclose.ts';
@@ -97,28 +99,32 @@ async function ask(node: AuditNode, path: string, body?: unknown, laterCodes = w
 export type Scope = Awaited<ReturnType<typeof scopeOf>>;
 
 async function scopeOf(node: AuditNode) {
-  const text = await ask(node, '/v1/audit/scope');
-  let scope: unknown;
+  const answer = await ask(node, '/v1/audit/scope');
+  let value: unknown;
   try {
-    scope = parseJson(text);
+    value = parseJson(answer);
   } catch (cause) {
-    throw new TandemError('unprocessable', `${node.url} gives no scope: ${(cause as Error).message}`, { cause });
+    throw new TandemError('unprocessable', `${node.url} answers with what is no JSON: ${(cause as Error).message}`);
   }
-  const parsed = scopeSchema.safeParse(scope);
+  const parsed = scopeSchema.safeParse(value);
   if (parsed.success) return parsed.data;
   throw new TandemError('unprocessable', `${node.url} gives a scope of another form: ${parsed.error.message}`);
 }
 
-/** What each of these nodes allows. @throws {UsageError} where a request is named of an operator that is none of theirs */
-export async function scopesOf(nodes: readonly AuditNode[], { filed }: FetchJob): Promise<readonly Scope[]> {
-  const scopes: Scope[] = [];
-  for (const node of nodes) scopes.push(await scopeOf(node));
+/** @throws {UsageError} where a request is named of an operator that is none of these nodes' */
+function checkFiled(scopes: readonly Scope[], { filed }: FetchJob): void {
   for (const operator of filed.keys()) {
     if (scopes.some((scope) => scope.operator === operator)) continue;
     const found = scopes.map((scope) => scope.operator).join(', ');
     throw new UsageError(`--filed ${operator}=…: the nodes are those of operator ${found}.`);
   }
-  return scopes;
+}
+
+/** What this node allows. @throws {UsageError} where a request is named of an operator that is not its own */
+export async function scopeFor(node: AuditNode, job: FetchJob): Promise<Scope> {
+  const scope = await scopeOf(node);
+  checkFiled([scope], job);
+  return scope;
 }
 
 /** Writes the operator's file of these blocks; one that was interrupted is taken up where it ended. */
@@ -164,24 +170,51 @@ export function blocksOf(scope: Scope, file: string, asked: Partial<Blocks>): Bl
   return { from, to };
 }
 
-/** Fetches the files of all these nodes for a scan of these blocks, as far as each scope goes; gives their names. */
+/**
+ * Fetches the files of all these nodes for a scan of these blocks, as far as each scope goes; gives their names. A node
+ * that gives none, or something else, is a finding, and the others are asked all the same.
+ */
 export async function fetchFor(
   nodes: readonly AuditNode[],
   folder: string,
   { from, to }: Blocks,
   job: FetchJob,
+  findings: Pick<Findings, 'add'>,
 ): Promise<string[]> {
   const files: string[] = [];
-  const scopes = await scopesOf(nodes, job);
-  for (const [at, node] of nodes.entries()) {
-    const scope = scopes[at];
-    if (scope === undefined) continue;
+  const scopes: Scope[] = [];
+  const refused = async (node: AuditNode, body: () => Promise<void>): Promise<void> => {
+    try {
+      await body();
+    } catch (error) {
+      if (error instanceof UsageError) throw error;
+      const why = (error as Error).message.replace(`${node.url}: `, '');
+      findings.add('not-checked', `the node at ${node.url} gives no file: ${why}`, { node: node.url });
+    }
+  };
+  const asked: { readonly node: AuditNode; readonly scope: Scope }[] = [];
+  for (const node of nodes) {
+    await refused(node, async () => {
+      const scope = await scopeOf(node);
+      scopes.push(scope);
+      asked.push({ node, scope });
+    });
+  }
+  // Whose a request is cannot be told where a node has not said who it is.
+  if (scopes.length === nodes.length) checkFiled(scopes, job);
+  for (const { node, scope } of asked) {
     const { operator, fromBlock, toBlock } = scope;
     const within = { from: Math.max(from, fromBlock), to: Math.min(to, toBlock ?? to) };
     if (within.from > within.to) continue;
     const file = join(folder, `operator-${operator}-${within.from}-${within.to}.ndjson`);
-    if (!existsSync(file)) await fetchFile(node, operator, file, within, job);
-    files.push(file);
+    await refused(node, async () => {
+      if (!existsSync(file)) await fetchFile(node, operator, file, within, job);
+      const header = headerOf(file);
+      if (header !== undefined && header.operator !== operator) {
+        throw new TandemError('unprocessable', `it is operator ${operator}, and its file is of ${header.operator}`);
+      }
+      files.push(file);
+    });
   }
   return files;
 }

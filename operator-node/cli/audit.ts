@@ -29,7 +29,7 @@ import {
   fetchExcerpts,
   fetchFile,
   fetchFor,
-  scopesOf,
+  scopeFor,
   type AuditNode,
   type FetchJob,
 } from './audit-fetch.ts';
@@ -190,7 +190,7 @@ async function scanned(files: readonly string[], values: Values, out: Output): P
       files:
         job === undefined || fetched === undefined
           ? files
-          : async (blocks) => [...files, ...(await fetchFor(nodes, fetched.folder, blocks, job))],
+          : async (blocks, findings) => [...files, ...(await fetchFor(nodes, fetched.folder, blocks, job, findings))],
       ...(from === undefined ? {} : { from }),
       ...(to === undefined ? {} : { to }),
       ...(state === undefined ? {} : { state }),
@@ -284,7 +284,8 @@ async function runVerify(paths: readonly string[], values: Values, out: Output):
   if (values.json)
     out.stdout.write(`${JSON.stringify({ ...result, counts: findings.counts, findings: findings.list })}\n`);
   else {
-    const head = `${result.passed} passed, ${result.failed} failed, ${result.unpinned} unpinned`;
+    const more = result.unchecked === undefined ? '' : `, ${result.unchecked} not checked`;
+    const head = `${result.passed} passed, ${result.failed} failed, ${result.unpinned} unpinned${more}`;
     out.stdout.write(`${[head, ...findingLines(findings)].join('\n')}\n`);
   }
   return exitCodeOf(findings);
@@ -298,8 +299,7 @@ async function runFetch(paths: readonly string[], values: Values, out: Output): 
   const job = jobOf(values);
   const [from, to] = [wholeNumber('from', values.from), wholeNumber('to', values.to)];
   const asked = { ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) };
-  const [scope] = await scopesOf([node], job);
-  if (scope === undefined) throw new TandemError('internal', 'A node has a scope.');
+  const scope = await scopeFor(node, job);
   const blocks = blocksOf(scope, file, asked);
   const { journal, ...written } = await fetchFile(node, scope.operator, file, blocks, job);
   const excerpts = journal && !values['no-journal'] ? await fetchExcerpts(node, scope.operator, file, job) : undefined;

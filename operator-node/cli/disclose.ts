@@ -155,6 +155,14 @@ async function takeUp(part: string, job: DisclosureJob, sums: Sums): Promise<boo
   return whole > 0;
 }
 
+const jsonOf = (text: string): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+};
+
 /** @returns what the file has. Written beside itself and renamed, so that FILE is whole or not there. */
 export async function writeDisclosures(
   client: Pick<NodeClient, 'disclosures'>,
@@ -169,11 +177,15 @@ export async function writeDisclosures(
   await once(stream, 'open');
   try {
     let after: string | undefined = sums.last;
+    const seen = new Set<string>();
     while (after !== undefined) {
       const text = await client.disclosures({ ...job, after });
       const end = text.lastIndexOf('\n', text.length - 2) + 1;
-      const page = pageSchema.safeParse(JSON.parse(text.slice(end)));
+      const page = pageSchema.safeParse(jsonOf(text.slice(end)));
       if (!page.success) throw new TandemError('unprocessable', 'The node’s answer does not end with a page line.');
+      if (seen.has(after))
+        throw new TandemError('unprocessable', `The node gives the page after "${after}" again and again.`);
+      seen.add(after);
       // A run that was interrupted after its header, before any batch, asks for the first page again.
       const begins = sums.operator !== 0 && after === '' ? text.indexOf('\n') + 1 : 0;
       const body = text.slice(begins, end);

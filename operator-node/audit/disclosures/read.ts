@@ -1,5 +1,5 @@
 /** Finds the sections of disclosure files without reading their pairs, and reads one section: of any size of file. */
-import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { TandemError } from '../../errors.ts';
 import type { BatchId, OperatorId } from '../../model/ids.ts';
 import { counted } from '../../model/counted.ts';
@@ -67,10 +67,16 @@ export function headerOf(file: string): HeaderLine | undefined {
   }
 }
 
+/** It is not there: the one who named it is wrong, and no operator. */
+export const isMissing = (error: unknown): boolean =>
+  ['ENOENT', 'ENOTDIR', 'EACCES', 'EISDIR'].includes((error as NodeJS.ErrnoException).code ?? '');
+
 /** @throws {TandemError} `unprocessable` for a file without a header; `not-found` where it cannot be read. */
 export function indexDisclosures(file: string): DisclosureIndex {
   let descriptor: number;
   try {
+    // Of a folder it can be opened, and not read.
+    if (statSync(file).isDirectory()) throw new Error('it is a folder');
     descriptor = openSync(file, 'r');
   } catch (cause) {
     throw new TandemError('not-found', `Cannot read ${file}: ${(cause as Error).message}`, { cause });

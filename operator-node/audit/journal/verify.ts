@@ -6,9 +6,10 @@
  */
 import { Interface, keccak256 } from 'ethers';
 import { auditLogAbi } from '../../chain/abi.ts';
+import { Fields } from '../../chain/fields.ts';
 import type { Hash } from '../../model/ids.ts';
 import type { AuditChain } from '../auditChain.ts';
-import { contractsAt } from '../contracts.ts';
+import { contractsAt, eventIn } from '../contracts.ts';
 import { fails, holds, type Finding } from '../finding.ts';
 import type { AuditNetwork } from '../network.ts';
 import { checkBlock, finalBlock, utc } from '../settled.ts';
@@ -47,10 +48,10 @@ async function headsOf(chain: AuditChain, address: string, operator: number, to:
   const topic = `0x${operator.toString(16).padStart(64, '0')}` as Hash;
   const logs = await chain.history(address, topic, from, to);
   return logs.flatMap(({ topics, data, blockNumber }): Head[] => {
-    const event = auditLog.parseLog({ topics, data });
+    const event = eventIn(auditLog, { topics, data });
     if (event?.name !== 'JournalCheckpoint') return [];
-    const { entry, journalHead } = event.args.toObject() as { entry: bigint; journalHead: string };
-    return [{ entry: Number(entry), head: journalHead, block: blockNumber }];
+    const fields = new Fields(event.args);
+    return [{ entry: Number(fields.big('entry')), head: fields.hash('journalHead'), block: blockNumber }];
   });
 }
 

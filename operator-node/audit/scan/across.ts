@@ -178,8 +178,10 @@ function statedPositions(
   const partial = new Set<OperatorId>();
   for (const { header, sections, end } of files) {
     const operator = header.operator;
-    if (end === undefined || sections.some(({ file, offset }) => !checked.has(`${file}@${offset}`)))
-      partial.add(operator);
+    const used = sections.filter(({ file, offset }) => checked.has(`${file}@${offset}`)).length;
+    // Nothing of it was taken, since another file has it: what it states is of no account.
+    if (sections.length > 0 && used === 0) continue;
+    if (end === undefined || used < sections.length) partial.add(operator);
     const entries = stated.get(operator) ?? new Map<string, bigint>();
     stated.set(operator, entries);
     for (const { operator: counterparty, asset, amount } of end?.positions ?? []) {

@@ -28,6 +28,19 @@ export const findingCatalogue = {
     severity: 'breach',
     means: 'The contract’s events and its state at the final block differ, or its batchId is not that of the batch.',
   },
+  'operator-unreadable': {
+    severity: 'breach',
+    means: 'What an operator has written into the registry, or has had put on chain, cannot be read.',
+  },
+  'journal-head-implausible': {
+    severity: 'breach',
+    means:
+      'An operator has anchored a head of its journal whose entry does not follow the one before within the bound.',
+  },
+  'not-checked': {
+    severity: 'incomplete',
+    means: 'A file, or a part of one, could not be checked, or a node gave none; all else was.',
+  },
   'foreign-file': { severity: 'breach', means: 'A disclosure file is of another chain or another contract.' },
   'file-malformed': { severity: 'breach', means: 'A disclosure file or a line of it has not the form of the format.' },
   'batch-withheld': { severity: 'breach', means: 'A batch is on chain and an operator’s files do not have it.' },

@@ -1,10 +1,11 @@
 /** All batches prepared in a range of blocks, with what became of them, from events; compared with the contract's state. */
 import type { Result } from 'ethers';
+import { decodeCount } from '../../chain/decode.ts';
 import { batchIdOf } from '../../commitment/typedData.ts';
 import { TandemError } from '../../errors.ts';
 import type { BatchId, Hash, Hex, OperatorId, UnixSeconds } from '../../model/ids.ts';
 import type { AuditBlock, AuditLog, RangeChain } from '../auditChain.ts';
-import { settlement, type Contracts } from '../contracts.ts';
+import { eventIn, settlement, type Contracts } from '../contracts.ts';
 import type { AuditNetwork } from '../network.ts';
 import { counted } from '../../model/counted.ts';
 import type { ChainAttestation, ChainBatch, ChainDecision } from './batch.ts';
@@ -131,9 +132,13 @@ export async function readChain(
     }),
   );
   const building = new Map<string, Building>();
-  for (const { topics, data, blockNumber } of logs) {
-    const event = settlement.parseLog({ topics, data });
-    if (event !== null) take(building, event.name, event.args, blockNumber, times.get(blockNumber) ?? 0, to);
+  for (const { topics, data, blockNumber, transactionHash } of logs) {
+    const event = eventIn(settlement, { topics, data });
+    if (event !== undefined) take(building, event.name, event.args, blockNumber, times.get(blockNumber) ?? 0, to);
+    else if (settlement.getEvent(topics[0] ?? '') !== null) {
+      const says = `a log in block ${blockNumber}, transaction ${transactionHash}, is no event of the contract`;
+      findings.add('chain-inconsistent', says, { block: blockNumber, transaction: transactionHash });
+    }
   }
   const batches = [...building.values()].map(({ batch, decisions, attestations, reconciled }): ChainBatch => ({
     ...batch,
@@ -205,9 +210,10 @@ async function sequenceAt(
   try {
     const data = settlement.encodeFunctionData('nextSequence', [lane.initiator, lane.acceptor]) as Hex;
     const answer = await chain.call(to, data, at);
-    return answer === undefined ? undefined : Number(settlement.decodeFunctionResult('nextSequence', answer)[0]) - 1;
+    return answer === undefined ? undefined : decodeCount(settlement, 'nextSequence', answer) - 1;
   } catch (error) {
-    if (error instanceof TandemError && error.code === 'chain-unavailable') return undefined;
+    const gone = error instanceof TandemError && ['chain-unavailable', 'chain-unreadable'].includes(error.code);
+    if (gone) return undefined;
     throw error;
   }
 }

@@ -4,7 +4,7 @@ import type { Across } from './across.ts';
 import type { BatchJob, ChainBatch, OriginalFacts, RefundPart } from './batch.ts';
 import type { EarlierScans } from './earlier.ts';
 import type { Findings } from './findings.ts';
-import type { Pool } from './pool.ts';
+import { Uncheckable, type Pool } from './pool.ts';
 
 export class Refunds {
   readonly #byOriginal = new Map<PairId, RefundPart[]>();
@@ -36,11 +36,21 @@ export class Refunds {
     }
     for (const [batch, indexes] of wanted) {
       const facts = new Map(
-        (await pool.originals(jobOf(batch), [...indexes.keys()])).map((fact) => [fact.index, fact]),
+        (await originalsOf(pool, jobOf(batch), [...indexes.keys()])).map((fact) => [fact.index, fact]),
       );
       for (const [index, original] of indexes)
         await judge(original, this.#byOriginal.get(original) ?? [], facts.get(index), earlier, findings);
     }
+  }
+}
+
+/** None where the batch cannot be read again: then they count as unseen. */
+async function originalsOf(pool: Pool, job: BatchJob, indexes: readonly number[]): Promise<readonly OriginalFacts[]> {
+  try {
+    return await pool.originals(job, indexes);
+  } catch (error) {
+    if (error instanceof Uncheckable) return [];
+    throw error;
   }
 }
 

@@ -3,10 +3,10 @@
  * network file, endpoints and the operators' files, and nothing of a node.
  */
 import { TandemError } from '../../errors.ts';
-import type { OperatorId } from '../../model/ids.ts';
+import type { Hash, OperatorId } from '../../model/ids.ts';
 import type { RangeChain } from '../auditChain.ts';
-import { contractsAt } from '../contracts.ts';
-import { indexDisclosures, type DisclosureIndex, type Section } from '../disclosures/read.ts';
+import { contractsAt, type Contracts } from '../contracts.ts';
+import type { DisclosureIndex, Section } from '../disclosures/read.ts';
 import type { AuditNetwork } from '../network.ts';
 import { checkNetwork, finalBlock } from '../settled.ts';
 import { Across, type NetPosition } from './across.ts';
@@ -18,13 +18,16 @@ import { Pool } from './pool.ts';
 import { readChain, type LaneHead } from './readChain.ts';
 import { Refunds } from './refunds.ts';
 import type { ScanState } from './state.ts';
+import { checkedBatch, indexed, sectionKey, sectionsOf } from './given.ts';
+import { checkHeads } from './heads.ts';
 import { BatchNets, checkWindows, type AuditedNet } from './windows.ts';
 
 export interface ScanRequest {
   readonly network: AuditNetwork;
   readonly endpoints: readonly NamedChain[];
   /** Disclosure files; or what gets them once it is known which blocks they are to have. */
-  readonly files: readonly string[] | ((blocks: { from: number; to: number }) => Promise<readonly string[]>);
+  readonly files:
+    readonly string[] | ((blocks: { from: number; to: number }, findings: Findings) => Promise<readonly string[]>);
   /** First block; by default where the state says, else the network's first. */
   readonly from?: number;
   /** Last block, by default the newest final one. */
@@ -95,46 +98,6 @@ interface Tally {
   postMost: number;
   attestSum: number;
   attestMost: number;
-}
-
-const sectionKey = (operator: number, batchId: string): string => `${operator}/${batchId}`;
-
-/** The files' sections by operator and batch; of two, the one that was written later. */
-function sectionsOf(
-  files: readonly DisclosureIndex[],
-  network: AuditNetwork,
-  findings: Findings,
-): Map<string, Section> {
-  const sections = new Map<string, Section>();
-  for (const { file, header, sections: list, fault } of files) {
-    if (header.chainId !== network.chainId || header.contract !== network.contracts.PairSettlement) {
-      findings.add(
-        'foreign-file',
-        `the file of operator ${header.operator} is of chain ${header.chainId}, contract ${header.contract}`,
-        { operator: header.operator, chainId: header.chainId, contract: header.contract },
-      );
-      continue;
-    }
-    if (fault !== undefined)
-      findings.add('file-malformed', `the file of operator ${header.operator}: ${fault}`, {
-        operator: header.operator,
-        file,
-      });
-    const own = new Set<string>();
-    for (const section of list) {
-      const key = sectionKey(section.operator, section.line.batchId);
-      if (own.has(key))
-        findings.add(
-          'file-malformed',
-          `the file of operator ${header.operator} has batch ${section.line.batchId} twice`,
-          { operator: header.operator, batchId: section.line.batchId },
-        );
-      own.add(key);
-      const before = sections.get(key);
-      if (before === undefined || before.line.asOf.number < section.line.asOf.number) sections.set(key, section);
-    }
-  }
-  return sections;
 }
 
 async function rangeOf(
@@ -270,6 +233,25 @@ function stateAfter(
   };
 }
 
+/** What the registry calls them, and what of their entries cannot be read. */
+async function handlesOf(
+  contracts: Contracts,
+  lanes: readonly LaneHead[],
+  final: { readonly number: number; readonly hash: Hash },
+  findings: Findings,
+): Promise<ReadonlyMap<number, string>> {
+  const handles = new Map<number, string>();
+  for (const operator of new Set(lanes.flatMap(({ initiator, acceptor }) => [initiator, acceptor]))) {
+    const { handle = '', unreadable = [] } = (await contracts.entryOf(operator, final.hash)) ?? {};
+    handles.set(operator, handle);
+    if (unreadable.length === 0) continue;
+    const fields = unreadable.join(', ');
+    const says = `operator ${operator}: its entry in the registry at block ${final.number} cannot be read: ${fields}`;
+    findings.add('operator-unreadable', says, { operator, block: final.number, fields });
+  }
+  return handles;
+}
+
 /** @throws {TandemError} `chain-unavailable`, `config-invalid`, `not-found`, `unprocessable`: then nothing is known. */
 export async function scan(request: ScanRequest): Promise<ScanResult> {
   const { network, threads, tolerance = defaultTolerance, onProgress } = request;
@@ -288,29 +270,30 @@ export async function scan(request: ScanRequest): Promise<ScanResult> {
   );
   if (!identity.ok) findings.add('wrong-network', identity.found);
   const range = await rangeOf(request, chain, final, findings);
-  const paths = typeof request.files === 'function' ? await request.files(range) : request.files;
-  const files = paths.map(indexDisclosures);
+  const paths = typeof request.files === 'function' ? await request.files(range, findings) : request.files;
+  const files = paths.flatMap((path) => indexed(path, findings));
   const sections = sectionsOf(files, network, findings);
   const { batches, lanes } =
     range.from > range.to
       ? { batches: [], lanes: range.before }
       : await readChain(chain, contracts, { network, final, ...range }, findings);
   noteAbsent(request, files, batches, sections, range, findings);
-  const handles = new Map<number, string>();
-  for (const operator of new Set(lanes.flatMap(({ initiator, acceptor }) => [initiator, acceptor])))
-    handles.set(operator, (await contracts.handleOf(operator, final.hash)) ?? '');
+  await checkHeads(chain, network, range, findings);
+  const handles = await handlesOf(contracts, lanes, final, findings);
   const last = range.to === final.number ? final : await chain.block(range.to);
   // What was seen before is not written over with what nobody can stand for.
   const doubtful = doubts.some((code) => code in findings.counts);
   const earlier = doubtful ? undefined : request.earlier;
 
   const checked = new Set<string>();
+  /** Sections that no check comes to the end of. */
+  const unusable = new Set<Section>();
   const jobOf = (batch: ChainBatch): BatchJob => ({
     batch,
     final: { number: final.number, time: final.timestamp },
-    sections: [...new Set([batch.initiator, batch.acceptor])].flatMap(
-      (operator) => sections.get(sectionKey(operator, batch.batchId)) ?? [],
-    ),
+    sections: [...new Set([batch.initiator, batch.acceptor])]
+      .flatMap((operator) => sections.get(sectionKey(operator, batch.batchId)) ?? [])
+      .filter((section) => !unusable.has(section)),
     tolerance,
     ...(earlier === undefined ? {} : { moved: true }),
   });
@@ -360,7 +343,7 @@ export async function scan(request: ScanRequest): Promise<ScanResult> {
       checked.add(`${file}@${offset}`);
     }
     await pool.room();
-    const checking = pool.check(job).then(async (result) => {
+    const checking = checkedBatch(pool, job, unusable, findings).then(async (result) => {
       take(batch, result);
       if (earlier === undefined) return;
       across.addEarlier(batch, 'pair-twice', await earlier.pairsElsewhere(batch, result));

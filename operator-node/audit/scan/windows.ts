@@ -12,14 +12,16 @@ import { TandemError } from '../../errors.ts';
 import { parseJson } from '../../json.ts';
 import { isAsset, type Hash } from '../../model/ids.ts';
 import type { RangeChain } from '../auditChain.ts';
+import { eventIn } from '../contracts.ts';
 import type { AuditNetwork } from '../network.ts';
 import type { ChainBatch, PositionPart } from './batch.ts';
+import { isMissing } from '../disclosures/read.ts';
 import type { Findings } from './findings.ts';
 import { logsBetween } from './readChain.ts';
 
 export const windowsFormat = 'tandem/windows/1';
 
-const fileSchema = z.strictObject({
+export const windowsFileSchema = z.strictObject({
   format: z.literal(windowsFormat),
   windows: z.array(
     z.strictObject({
@@ -36,7 +38,7 @@ const fileSchema = z.strictObject({
   ),
 });
 
-type DisclosedWindow = z.output<typeof fileSchema>['windows'][number];
+type DisclosedWindow = z.output<typeof windowsFileSchema>['windows'][number];
 
 export interface AuditedNet {
   readonly operatorA: number;
@@ -81,20 +83,22 @@ export class BatchNets {
   }
 }
 
-function readWindows(file: string): readonly DisclosedWindow[] {
+/** What a file has, or why it is none: then it is a finding, and the other files are judged. */
+function readWindows(file: string, findings: Findings): readonly DisclosedWindow[] {
   let value: unknown;
   try {
     value = parseJson(readFileSync(file, 'utf8'));
-  } catch (cause) {
-    throw new TandemError('config-invalid', `${file}: ${(cause as Error).message}`, { cause });
+  } catch (error) {
+    if (isMissing(error)) throw new TandemError('not-found', `Cannot read ${file}: ${(error as Error).message}`);
+    findings.add('file-malformed', `${file} is no file of windows: ${(error as Error).message}`, { file });
+    return [];
   }
-  const parsed = fileSchema.safeParse(value);
+  const parsed = windowsFileSchema.safeParse(value);
   if (parsed.success) return parsed.data.windows;
   const [issue] = parsed.error.issues;
-  throw new TandemError(
-    'config-invalid',
-    `${file} is no file of windows: ${issue?.path.join('.') || '(top)'}: ${issue?.message ?? ''}`,
-  );
+  const why = `${issue?.path.join('.') || '(top)'}: ${issue?.message ?? ''}`;
+  findings.add('file-malformed', `${file} is no file of windows: ${why}`, { file });
+  return [];
 }
 
 interface Anchored {
@@ -112,8 +116,8 @@ async function statementsOf(
 ): Promise<Map<Hash, Anchored>> {
   const statements = new Map<Hash, Anchored>();
   for (const { topics, data, blockNumber: block } of await logsBetween(chain, address, from, to)) {
-    const event = auditLogInterface.parseLog({ topics, data });
-    if (event === null) continue;
+    const event = eventIn(auditLogInterface, { topics, data });
+    if (event === undefined) continue;
     const statement = event.args.getValue.bind(event.args);
     if (event.name === 'StatementAnchored') {
       const [operatorA, operatorB] = [Number(statement('operatorA')), Number(statement('operatorB'))];
@@ -129,7 +133,7 @@ async function statementsOf(
 const nameOf = ({ operatorA, operatorB, number }: DisclosedWindow['window']): string =>
   `window ${number} of operators ${operatorA} and ${operatorB}`;
 
-/** @throws {TandemError} `config-invalid` for a file that is none, or a network without an AuditLog */
+/** @throws {TandemError} `not-found` for a file that is not there, `config-invalid` for a network without an AuditLog */
 export async function checkWindows(
   files: readonly string[],
   chain: RangeChain,
@@ -147,7 +151,7 @@ export async function checkWindows(
   const audited = new Map<string, AuditedNet>();
   /** By the two operators and number: the first that was seen, and all that differ from it. */
   const contents = new Map<string, DisclosedWindow['window'][]>();
-  for (const { window, references } of files.flatMap(readWindows)) {
+  for (const { window, references } of files.flatMap((file) => readWindows(file, findings))) {
     const { operatorA, operatorB, number } = window;
     const key = `${operatorA}/${operatorB}/${number}`;
     const seen = contents.get(key) ?? [];

@@ -15,16 +15,17 @@ export type PoolAnswer =
   | { readonly id: number; readonly originals: readonly OriginalFacts[] }
   | { readonly id: number; readonly error: string };
 
-export function answerOf({ id, job, originals }: PoolRequest): PoolAnswer {
-  return originals === undefined ? { id, result: checkBatch(job) } : { id, originals: readOriginals(job, originals) };
+const answerOf = ({ id, job, originals }: PoolRequest): PoolAnswer =>
+  originals === undefined ? { id, result: checkBatch(job) } : { id, originals: readOriginals(job, originals) };
+
+export function safely(request: PoolRequest): PoolAnswer {
+  try {
+    return answerOf(request);
+  } catch (error) {
+    return { id: request.id, error: error instanceof Error ? error.message : String(error) };
+  }
 }
 
 parentPort?.on('message', (request: PoolRequest) => {
-  let answer: PoolAnswer;
-  try {
-    answer = answerOf(request);
-  } catch (error) {
-    answer = { id: request.id, error: String((error as Error).stack) };
-  }
-  parentPort?.postMessage(answer);
+  parentPort?.postMessage(safely(request));
 });
