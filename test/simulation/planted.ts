@@ -464,6 +464,36 @@ export const plantedBugs: readonly PlantedBug[] = [
     within: 10,
   },
   {
+    name: 'one text for every pair that its time has ended',
+    plant: {
+      parts: (parts) => ({
+        ...parts,
+        analysis: {
+          ...parts.analysis,
+          serviceText: (service, key, language, params) => {
+            const same = key === 'first-late' || key === 'first-unsettled' ? 'first-expired' : key;
+            return parts.analysis.serviceText(service, same, language, params);
+          },
+        },
+      }),
+    },
+    faults: ['transaction-swallowed', 'chain-stalled'],
+    within: 10,
+    says: /words: .*did not answer in time|words: .*svarade inte i tid/,
+  },
+  {
+    name: 'a readiness that lies',
+    plant: {
+      started: ({ flow }) => {
+        // What is told stays as it is; what is asked before an order is always yes.
+        Object.assign(flow.readiness, { blocking: () => undefined });
+      },
+    },
+    faults: ['suspended', 'chain-stalled'],
+    within: 10,
+    says: /ready: /,
+  },
+  {
     name: 'a receipt’s status taken as a decision',
     plant: {
       started: (node) => {

@@ -13,7 +13,8 @@ export type Invariant =
   | 'halt'
   | 'process'
   | 'restore'
-  | 'words';
+  | 'words'
+  | 'ready';
 
 export class Violation extends Error {
   readonly invariant: Invariant;

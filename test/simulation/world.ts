@@ -87,6 +87,9 @@ export interface RunResult {
   readonly outcomes: readonly string[];
 }
 
+/** How often it is looked at what a node says of itself. */
+const readinessMillis = 1_000;
+
 export const authority = '0x' + 'aa'.repeat(20);
 const maxWindow = 86_400;
 const gwei = 1_000_000_000n;
@@ -134,6 +137,8 @@ export class World {
   readonly #slowDisk: number;
   /** The chain makes no block without a transaction. */
   readonly #onDemand: boolean;
+  /** Since when a node says that it is not ready. */
+  readonly #notReady = new Map<OperatorId, number>();
   #endId = 0;
   #authorityNonce = 0;
   /** Handed to the pool again and again, as the consortium would. */
@@ -330,6 +335,7 @@ export class World {
 
   async #play(): Promise<void> {
     this.#makeBlocks();
+    this.#watchReadiness();
     for (const node of this.#nodes.values()) node.start();
     await this.#until(
       5_000,
@@ -446,6 +452,27 @@ export class World {
       if (!this.stalled) this.#produce();
       this.#makeBlocks();
     });
+  }
+
+  #watchReadiness(): void {
+    this.time.after(readinessMillis, () => {
+      for (const { operator, serving } of this.#nodes.values()) {
+        const ready = serving?.node.flow.readiness.checks().every(({ ok }) => ok) ?? true;
+        if (ready) this.#notReady.delete(operator);
+        else if (!this.#notReady.has(operator)) this.#notReady.set(operator, this.time.now);
+      }
+      this.#watchReadiness();
+    });
+  }
+
+  /** What a node says of itself is what it does; a step that was under way when it changed is none. */
+  #checkReadiness(operator: OperatorId, { pair }: EngineEvent & { readonly pair?: unknown }): void {
+    const since = this.#notReady.get(operator);
+    if (since === undefined || this.time.now - since < 3_000) return;
+    const checks = this.node(operator).serving?.node.flow.readiness.checks() ?? [];
+    const failing = checks.flatMap(({ name, ok, detail }) => (ok ? [] : [`${name}: ${detail}`])).join('; ');
+    if (failing === '') return;
+    this.violated(new Violation('ready', `operator ${operator} says ${failing}, and begins ${String(pair)}`));
   }
 
   #produce(): void {
@@ -817,6 +844,7 @@ export class World {
   event(operator: OperatorId, event: EngineEvent): void {
     const { type, ...facts } = event;
     if (type !== 'block') this.tell(`op${operator}`, type, ...Object.values(facts).map(String));
+    if (event.type === 'ordered' || event.type === 'held') this.#checkReadiness(operator, event);
     this.monitor.event(operator, event);
   }
 
