@@ -13,6 +13,7 @@ function looked(operators: Readonly<Record<number, string>>, more: Partial<FlowC
     self: 1,
     open: { halted: false },
     room: { short: false, minFreeBytes: 0 },
+    gas: { look: () => undefined },
     chainView: { standsStill: false, ageMillis: 1_000 },
     peers: {
       get: (id: number) => (operators[id] === undefined ? undefined : entry(id)),
