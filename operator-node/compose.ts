@@ -44,6 +44,7 @@ import { AuditRequests } from './flow/requests/requests.ts';
 import { Submitter } from './flow/submit.ts';
 import { Windows } from './flow/windows/windows.ts';
 import type { MessageGateway } from './messaging/gateway.ts';
+import { counted } from './model/counted.ts';
 import type { Amount, OperatorId } from './model/ids.ts';
 import type { SettlementDomain } from './model/records.ts';
 import { forgetOldAccounts } from './recovery/old-accounts.ts';
@@ -89,7 +90,7 @@ export interface NodeParts extends NodeDomains {
   /** Addresses of signer and account, for a recovery; lower case. */
   readonly ownKeys?: OwnKeys;
   readonly transactionSigners: Readonly<Record<SendingKey, TransactionSigner>>;
-  readonly analysis: Analysis;
+  readonly analysis: Analysis & { readonly services: readonly string[] };
   readonly directory: Directory;
   readonly gateway: MessageGateway;
   /** The channel to other operators; that to oneself is added. */
@@ -123,6 +124,10 @@ export interface ComposedNode {
   readonly eraser: Eraser;
   /** As this node greets others. */
   readonly hello: Greeting;
+  /** What of the configuration may change while the node runs is as here from now on. */
+  reconfigure(config: Config): void;
+  /** @throws {TandemError} `catalogue-invalid` for one that lacks a service with open pairs: their users could not be told. */
+  checkOpenServices(services: readonly string[]): void;
   /** Reads the operators and the store, then sets everything going. @throws {TandemError} `chain-unavailable`, `config-invalid` */
   start(): Promise<void>;
   /** Lets what is under way end. The store stays open. */
@@ -294,7 +299,7 @@ export function composeNode(parts: NodeParts): ComposedNode {
     close: () => everyone.close(),
   };
   const hello = helloOf(config, settlement, parts.caps);
-  const flow: ComposedNode['flow'] = {
+  const flow: { -readonly [K in keyof ComposedNode['flow']]: ComposedNode['flow'][K] } = {
     self: operator.id,
     handle: operator.handle,
     serviceNumber: operator.serviceNumber,
@@ -383,11 +388,21 @@ export function composeNode(parts: NodeParts): ComposedNode {
     shelf: parts.shelf ?? noShelf,
     purge: parts.purge ?? (() => Promise.resolve()),
   });
+  const checkOpenServices = (services: readonly string[]): void => {
+    const missing = [...flow.open.byService()].filter(([service]) => !services.includes(service));
+    if (missing.length === 0) return;
+    const list = missing.map(([service, open]) => `${service} (${counted(open, 'open side')})`).join(', ');
+    throw new TandemError(
+      'catalogue-invalid',
+      `The catalogue has no service ${list}: put it back until these pairs are over, or their users cannot be told.`,
+    );
+  };
   const begin = async (): Promise<void> => {
     alarms.set('recovering', false);
     const account = parts.transactionSigners.account.address.toLowerCase();
     await forgetOldAccounts(flow, account, peers.get(operator.id)?.accounts.map((key) => key.toLowerCase()) ?? []);
     await recover(flow);
+    checkOpenServices(analysis.services);
     await signAgain(flow);
     sender.start();
     watcher.start(store.newest.get(cursorTable, 'chain'));
@@ -424,8 +439,14 @@ export function composeNode(parts: NodeParts): ComposedNode {
       payments,
       goods,
       assets: new Set(config.assets.map(({ asset }) => asset)),
-      languages: analysis.languages,
+      get languages() {
+        return analysis.languages;
+      },
     }),
+    reconfigure(next) {
+      flow.config = next;
+    },
+    checkOpenServices,
     async start() {
       checkAnchored(store.newest);
       await flow.room.look();

@@ -3,10 +3,10 @@
  * the file are relative to the file.
  */
 import { dirname, resolve } from 'node:path';
-import { parse } from 'yaml';
 import { z } from 'zod';
 import { policiesSchema, policyName, policyOf } from './audit/disclosures/policies.ts';
 import { TandemError } from './errors.ts';
+import { LocatedYaml, type YamlPath } from './located-yaml.ts';
 import { isAsset, isMsisdn, isOperatorId, isTimestamp } from './model/ids.ts';
 import type { Network } from './model/records.ts';
 import { readSecretFile } from './secret-file.ts';
@@ -279,13 +279,15 @@ function checkCaps({ caps, assets, operator }: Config): void {
   }
 }
 
-/** Checks a configuration given as a value; `base` is what its paths are relative to. */
-export function parseConfig(input: unknown, base: string): Config {
+/** Checks a configuration given as a value; `base` is what its paths are relative to, `lineOf` where a field stands in its file. */
+export function parseConfig(input: unknown, base: string, lineOf?: (path: YamlPath) => number): Config {
   const result = schema.safeParse(input);
   if (!result.success) {
     const issues = result.error.issues.map((issue) => {
       const inner = issue.code === 'invalid_key' ? issue.issues[0]?.message : undefined;
-      return `${issue.path.join('.') || '(top)'}: ${inner === undefined ? issue.message : `expected ${inner}`}`;
+      const place = issue.code === 'unrecognized_keys' ? [...issue.path, ...issue.keys.slice(0, 1)] : issue.path;
+      const line = lineOf === undefined ? '' : `line ${lineOf(place)}: `;
+      return `${line}${issue.path.join('.') || '(top)'}: ${inner === undefined ? issue.message : `expected ${inner}`}`;
     });
     throw new TandemError('config-invalid', `The configuration is not valid:\n  ${issues.join('\n  ')}`);
   }
@@ -303,14 +305,15 @@ export function parseConfig(input: unknown, base: string): Config {
 
 /** @throws {TandemError} `config-invalid`, naming the file and each field; or one that others can read: it has tokens in it. */
 export function loadConfig(file: string): Config {
-  let input: unknown;
+  let yaml: LocatedYaml;
   try {
-    input = parse(readSecretFile(file));
+    yaml = new LocatedYaml(file, readSecretFile(file));
   } catch (cause) {
     throw new TandemError('config-invalid', `Cannot read ${file}: ${(cause as Error).message}`, { cause });
   }
+  yaml.assertSound('config-invalid', 'The configuration');
   try {
-    return parseConfig(input, dirname(resolve(file)));
+    return parseConfig(yaml.value, dirname(resolve(file)), (path) => yaml.line(path));
   } catch (error) {
     if (error instanceof TandemError) throw new TandemError(error.code, `${file}: ${error.message}`, { cause: error });
     throw error;

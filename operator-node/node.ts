@@ -1,7 +1,8 @@
 /** The composition root: builds the adapters of one operator's node, puts the node together from them, and starts everything in order. */
-import { X509Certificate } from 'node:crypto';
 import { alarmEntry } from './alarms/catalogue.ts';
+import { ReplaceableAnalysis } from './analysis/replaceable.ts';
 import { loadServices } from './analysis/services.ts';
+import { ApiAccess } from './api/access.ts';
 import { AuditorGate } from './api/auditor-gate.ts';
 import { createMetrics, type Metrics } from './api/metrics.ts';
 import { createNodeServices } from './api/node-services.ts';
@@ -16,10 +17,12 @@ import { RpcReader } from './chain/rpc.ts';
 import { localTransactionSigner } from './chain/signing.ts';
 import { readCertificate } from './channel/certificate.ts';
 import { createHttpsChannel, startChannelServer } from './channel/https.ts';
+import { OwnCertificate } from './channel/own-certificate.ts';
 import { signDigest } from './commitment/typedData.ts';
 import { composeNode, openDomains } from './compose.ts';
 import { checkTiming, type Config } from './config.ts';
 import { loadDirectory } from './directory/file.ts';
+import { ReplaceableDirectory } from './directory/replaceable.ts';
 import { systemClock, systemRandom } from './engine/clock.ts';
 import type { EngineEvent } from './engine/engine.ts';
 import { checkJournalEnd, checkJournalFurther } from './engine/journal.ts';
@@ -31,7 +34,6 @@ import { anchorStatus } from './flow/checkpoint.ts';
 import { listSetAside } from './flow/deliver.ts';
 import { addressOf, codecOf, loadKeys, localSigner } from './keys.ts';
 import { FanoutGateway } from './messaging/fanout.ts';
-import type { MessageGateway } from './messaging/gateway.ts';
 import { Phones } from './messaging/phones.ts';
 import { WebhookGateway } from './messaging/webhook.ts';
 import { toUnixSeconds, type Role, type UnixSeconds } from './model/ids.ts';
@@ -39,11 +41,14 @@ import { Backups, headerOf, removeLeftovers } from './recovery/backup.ts';
 import { FollowLog } from './recovery/follow.ts';
 import { holdsBefore } from './recovery/holds.ts';
 import { recoveryOf } from './recovery/state.ts';
+import { reload, type Reloaded } from './reload.ts';
 import { checkFormat } from './store/format.ts';
 import { openLevelStore } from './store/level.ts';
 import { freeBytesOf } from './store/room.ts';
 
 export interface NodeHooks {
+  /** Where the configuration came from: `reload` reads it again. */
+  readonly configFile: string;
   /** One entry a line: what staff should see. */
   readonly log: (entry: Readonly<Record<string, unknown>>) => void;
   /** The node cannot go on: nothing more is written or told. */
@@ -53,6 +58,8 @@ export interface NodeHooks {
 export interface RunningNode {
   readonly apiPort: number;
   readonly channelPort: number;
+  /** Reads again what may change while the node runs; never throws for what it finds. */
+  reload(): Reloaded;
   stop(): Promise<void>;
 }
 
@@ -73,16 +80,18 @@ const storeFaults: ReadonlySet<string> = new Set(['store-failed', 'store-damaged
 const everyPair = new Set(['ordered', 'held', 'refused', 'notice', 'message', 'committed', 'aborted', 'told', 'block']);
 
 /** @throws {TandemError} for whatever is wrong with configuration, store, network or ports, saying what to do. */
-export async function startNode(config: Config, { log, onFatal }: NodeHooks): Promise<RunningNode> {
+export async function startNode(config: Config, { configFile, log, onFatal }: NodeHooks): Promise<RunningNode> {
   const { operator } = config;
   const keys = loadKeys(config.chain.keysFile);
-  const tls = readCertificate(config.channel);
-  const certificateEnds = toUnixSeconds(new X509Certificate(tls.cert).validToDate.getTime());
-  const metrics = createMetrics(() => toUnixSeconds(systemClock.now()), certificateEnds);
+  const certificate = new OwnCertificate(readCertificate(config.channel), systemClock.now());
+  const metrics = createMetrics(
+    () => toUnixSeconds(systemClock.now()),
+    () => certificate.ends,
+  );
   const network = loadNetwork(config.chain.networkFile);
   checkTiming(config, network.finality);
-  const analysis = loadServices(config.catalogueFile, config.assets);
-  const directory = loadDirectory(config.directoryFile);
+  const analysis = new ReplaceableAnalysis(loadServices(config.catalogueFile, config.assets));
+  const directory = new ReplaceableDirectory(loadDirectory(config.directoryFile));
 
   const parts = openDomains(config, analysis);
 
@@ -113,7 +122,8 @@ export async function startNode(config: Config, { log, onFatal }: NodeHooks): Pr
   await checkFormat(store);
   await checkJournalEnd(store);
   const phones = config.gateway.phonesDir === undefined ? undefined : await Phones.open(config.gateway.phonesDir);
-  const gateway = gatewayOf(config, phones);
+  const webhook = webhookOf(config);
+  const gateway = new FanoutGateway([phones, webhook].filter((each) => each !== undefined));
 
   const failed = (where: string, error: unknown): void => {
     if (error instanceof TandemError && storeFaults.has(error.code)) onFatal(error);
@@ -121,7 +131,7 @@ export async function startNode(config: Config, { log, onFatal }: NodeHooks): Pr
   };
   /** Set below: made of the engine. */
   const kept: { backups: Backups | undefined } = { backups: undefined };
-  const common = { operator: operator.id, ...tls, now: () => systemClock.now() };
+  const common = { operator: operator.id, ...certificate.pem, certificate, now: () => systemClock.now() };
   const node = composeNode({
     ...parts,
     config,
@@ -173,7 +183,7 @@ export async function startNode(config: Config, { log, onFatal }: NodeHooks): Pr
   const { flow, engine, peers, handlers } = node;
   await node.start();
   engine.every(metricsMillis, 'metrics', async () => {
-    const daysLeft = Math.floor((certificateEnds - toUnixSeconds(systemClock.now())) / 86_400);
+    const daysLeft = Math.floor((certificate.ends - toUnixSeconds(systemClock.now())) / 86_400);
     flow.alarms.set('certificate-ends', daysLeft < certificateDays, { days: daysLeft });
     metrics.setActiveAlarms(await flow.alarms.active());
     const now = systemClock.now();
@@ -260,19 +270,32 @@ export async function startNode(config: Config, { log, onFatal }: NodeHooks): Pr
     auditLog: AuditLog,
     sign: (digest) => signDigest(keys.signer, digest),
   });
-  const access = { ...config.api, auditors: new AuditorGate(config.auditors, () => systemClock.now()) };
-  const api = await startApi(services, access, {
-    onAnswer: (operationId, status) => {
-      metrics.incHttpAnswer(operationId, status);
+  const auditors = new AuditorGate(config.auditors, () => systemClock.now());
+  const access = new ApiAccess({ ...config.api, auditors });
+  const api = await startApi(
+    services,
+    { ...config.api, access },
+    {
+      onAnswer: (operationId, status) => {
+        metrics.incHttpAnswer(operationId, status);
+      },
+      onFault: (operationId, error) => {
+        failed(`api ${operationId}`, error);
+      },
     },
-    onFault: (operationId, error) => {
-      failed(`api ${operationId}`, error);
-    },
-  });
+  );
 
   return {
     apiPort: api.port,
     channelPort: channelServer.port,
+    reload: () =>
+      reload({
+        ...{ file: configFile, running: () => flow.config, reconfigure: (next) => node.reconfigure(next) },
+        ...{ analysis, directory, certificate, access, auditors, webhook, log, now: () => systemClock.now() },
+        fits: ({ services }) => node.checkOpenServices(services),
+        pins: () => peers.get(operator.id)?.pins ?? [],
+        alarms: flow.alarms,
+      }),
     async stop() {
       await api.close();
       await channelServer.close();
@@ -283,15 +306,9 @@ export async function startNode(config: Config, { log, onFatal }: NodeHooks): Pr
   };
 }
 
-function gatewayOf({ gateway }: Config, phones: Phones | undefined): MessageGateway {
-  const gateways: MessageGateway[] = phones === undefined ? [] : [phones];
-  if (gateway.webhook !== undefined) {
-    const { url, secret } = gateway.webhook;
-    gateways.push(
-      new WebhookGateway({ url, secret, timeoutMillis: webhookTimeoutMillis, now: () => systemClock.now() }),
-    );
-  }
-  return new FanoutGateway(gateways);
+function webhookOf({ gateway: { webhook } }: Config): WebhookGateway | undefined {
+  if (webhook === undefined) return undefined;
+  return new WebhookGateway({ ...webhook, timeoutMillis: webhookTimeoutMillis, now: () => systemClock.now() });
 }
 
 /** An alarm by its code and how bad it is; what to do about it is in docs/alarms.md, and `tandem alarms` says it. */

@@ -293,6 +293,12 @@ export const alarmCatalogue = {
     text: 'An auditor’s request is not answered, and its time is over.',
     remedy: 'tandem request list, then answer it.',
   },
+  'reload-failed': {
+    kind: 'condition',
+    severity: 'warning',
+    text: 'The node was told to read its files again, and one of them is faulty: what was read before still counts.',
+    remedy: 'The detail names file and line. Mend it, then send SIGHUP again.',
+  },
   'too-many-requests': {
     kind: 'event',
     severity: 'warning',

@@ -15,16 +15,25 @@ interface Bucket {
 }
 
 export class AuditorGate {
-  readonly #auditors: readonly { readonly auditor: Auditor; readonly digest: Buffer; readonly bucket: Bucket }[];
+  #auditors: readonly { readonly auditor: Auditor; readonly digest: Buffer; readonly bucket: Bucket }[] = [];
   readonly #now: () => number;
 
   /** @param now milliseconds since 1970 */
   constructor(auditors: readonly Auditor[], now: () => number) {
     this.#now = now;
+    this.replace(auditors);
+  }
+
+  /** Others from now on; one that stays goes on with what it has left of its minute. */
+  replace(auditors: readonly Auditor[]): void {
+    const before = this.#auditors;
     this.#auditors = auditors.map((auditor) => ({
       auditor,
       digest: Buffer.from(auditor.tokenHash, 'hex'),
-      bucket: { left: auditor.requestsPerMinute, at: now() },
+      bucket: before.find((known) => known.auditor.name === auditor.name)?.bucket ?? {
+        left: auditor.requestsPerMinute,
+        at: this.#now(),
+      },
     }));
   }
 

@@ -98,7 +98,7 @@ class Tally {
 }
 
 /** `nowSeconds` is read only when somebody reads the metrics; `certificateEnds` is when the channel's certificate does. */
-export function createMetrics(nowSeconds: () => number, certificateEnds?: UnixSeconds): Metrics {
+export function createMetrics(nowSeconds: () => number, certificateEnds?: () => UnixSeconds): Metrics {
   const registry = new Registry();
   const tally = (name: string, help: string, labels: readonly string[]) => {
     const counts = new Tally();
@@ -254,7 +254,7 @@ export function createMetrics(nowSeconds: () => number, certificateEnds?: UnixSe
     flag(watch?.gasShort),
   );
   gauge('tandem_certificate_days_left', 'Days until the certificate of the channel ends.', () =>
-    certificateEnds === undefined ? undefined : Math.floor((certificateEnds - nowSeconds()) / 86_400),
+    certificateEnds === undefined ? undefined : Math.floor((certificateEnds() - nowSeconds()) / 86_400),
   );
   gauge('tandem_process_cpu_seconds', 'CPU time of the process so far.', () => {
     const { user, system } = process.cpuUsage();

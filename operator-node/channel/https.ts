@@ -6,7 +6,6 @@
 import { constants } from 'node:crypto';
 import { createServer } from 'node:https';
 import { Socket, type AddressInfo } from 'node:net';
-import { createSecureContext } from 'node:tls';
 import type { PeerRegistry } from '../chain/chain.ts';
 import { TandemError } from '../errors.ts';
 import type { Hash, OperatorId, UnixMillis } from '../model/ids.ts';
@@ -14,8 +13,9 @@ import type { Channel, PeerHandlers } from './channel.ts';
 import { channelLimits, type ChannelLimits } from './limits.ts';
 import { Link } from './link.ts';
 import { maxMessageBytes, type Answer, type Method, type Request } from './messages.ts';
+import { OwnCertificate } from './own-certificate.ts';
 import { createReceiver, type ChannelEvent } from './receive.ts';
-import { checkOwnCertificate, mayConnect, maySpeak, presented } from './trust.ts';
+import { mayConnect, maySpeak, presented } from './trust.ts';
 import {
   checkAnswer,
   checkRequest,
@@ -36,6 +36,8 @@ export interface HttpsChannelOptions {
   readonly key: string;
   /** PEM. */
   readonly cert: string;
+  /** In place of both, where they can be replaced while the channel is open. */
+  readonly certificate?: OwnCertificate;
   readonly peers: PeerRegistry;
   readonly now: () => UnixMillis;
   readonly limits?: Partial<ChannelLimits>;
@@ -43,10 +45,9 @@ export interface HttpsChannelOptions {
 
 /** @throws {TandemError} `config-invalid` when key and certificate do not fit, or are out of date. */
 export function createHttpsChannel(options: HttpsChannelOptions): Channel {
-  const { operator, key, cert, peers, now } = options;
+  const { operator, peers, now } = options;
   const limits = { ...channelLimits, ...options.limits };
-  checkOwnCertificate(key, cert, now());
-  const secureContext = createSecureContext({ key, cert, minVersion: 'TLSv1.3', maxVersion: 'TLSv1.3' });
+  const own = options.certificate ?? new OwnCertificate(options, now());
   const links = new Map<OperatorId, Link>();
   let closed = false;
 
@@ -70,7 +71,7 @@ export function createHttpsChannel(options: HttpsChannelOptions): Channel {
       );
     }
     const trusts = (pin: Hash): boolean => maySpeak(peers, peer, pin);
-    const link = new Link({ peer, endpoint: entry.endpoint, secureContext, trusts, now, limits });
+    const link = new Link({ peer, endpoint: entry.endpoint, secureContext: () => own.context, trusts, now, limits });
     links.set(peer, link);
     return link;
   }
@@ -143,6 +144,13 @@ function isEndpoint(endpoint: string): boolean {
   return protocol === 'https:' && pathname === '/' && `${search}${hash}${username}${password}` === '';
 }
 
+const context = {
+  minVersion: 'TLSv1.3',
+  maxVersion: 'TLSv1.3',
+  // No resumption: no tickets, and without a store of sessions none can be found again.
+  secureOptions: constants.SSL_OP_NO_TICKET,
+} as const;
+
 export interface ChannelServerOptions {
   /** This node's own operator: requests for another are refused. */
   readonly operator: OperatorId;
@@ -153,6 +161,8 @@ export interface ChannelServerOptions {
   readonly key: string;
   /** PEM. */
   readonly cert: string;
+  /** In place of both, where they can be replaced while the server runs. */
+  readonly certificate?: OwnCertificate;
   readonly peers: PeerRegistry;
   readonly handlers: PeerHandlers;
   readonly now: () => UnixMillis;
@@ -174,7 +184,7 @@ export async function startChannelServer(options: ChannelServerOptions): Promise
   const { peers, now } = options;
   const limits = { ...channelLimits, ...options.limits };
   const observe = options.observe ?? (() => undefined);
-  checkOwnCertificate(options.key, options.cert, now());
+  const own = options.certificate ?? new OwnCertificate(options, now());
 
   /** Connections whose key was found in the registry. */
   const trusted = new Map<Socket, Hash>();
@@ -184,15 +194,11 @@ export async function startChannelServer(options: ChannelServerOptions): Promise
 
   const server = createServer(
     {
-      key: options.key,
-      cert: options.cert,
-      minVersion: 'TLSv1.3',
-      maxVersion: 'TLSv1.3',
+      ...own.pem,
+      ...context,
       requestCert: true,
       // No authority is asked: the key is compared with the registry in 'secureConnection'.
       rejectUnauthorized: false,
-      // No resumption: no tickets, and without a store of sessions none can be found again.
-      secureOptions: constants.SSL_OP_NO_TICKET,
       handshakeTimeout: limits.handshakeMillis,
       maxHeaderSize: limits.headerBytes,
       headersTimeout: limits.headerMillis,
@@ -213,6 +219,9 @@ export async function startChannelServer(options: ChannelServerOptions): Promise
       void receive(request, response, pin);
     },
   );
+  own.onReplace((pem) => {
+    server.setSecureContext({ ...pem, ...context });
+  });
   server.maxConnections = limits.serverConnections;
   server.timeout = limits.idleMillis;
 

@@ -14,8 +14,8 @@ export interface LinkOptions {
   readonly peer: OperatorId;
   /** `https://host:port` from the registry. */
   readonly endpoint: string;
-  /** This node's key and certificate, TLS 1.3 only. */
-  readonly secureContext: SecureContext;
+  /** This node's key and certificate of now, TLS 1.3 only. */
+  readonly secureContext: () => SecureContext;
   /** Whether the key with this pin may speak for the peer now. */
   readonly trusts: (pin: Hash) => boolean;
   readonly now: () => UnixMillis;
@@ -55,7 +55,7 @@ class PinnedAgent extends Agent {
       host,
       port: url.port === '' ? 443 : Number(url.port),
       ...(isIP(host) === 0 ? { servername: host } : {}),
-      secureContext,
+      secureContext: secureContext(),
       minVersion: 'TLSv1.3',
       ALPNProtocols: ['http/1.1'],
       // No authority is asked: `presented` compares the key with the registry below.

@@ -31,7 +31,7 @@ export interface OpenBatch {
 export class OpenWork {
   private readonly sides = new Map<
     string,
-    { readonly user: UserId; readonly peer: string; readonly since: UnixMillis }
+    { readonly user: UserId; readonly peer: string; readonly since: UnixMillis; readonly service: string }
   >();
   private readonly byUser = new Map<UserId, Map<string, OpenSide>>();
   private readonly byPeer = new Map<string, number>();
@@ -44,11 +44,11 @@ export class OpenWork {
   /** What this process signs with: noted when it halts. */
   keys: OwnKeys | undefined;
 
-  sideCreated({ pair, leg, role, user, peer }: Side, since: UnixMillis): void {
+  sideCreated({ pair, leg, role, user, peer, service }: Side, since: UnixMillis): void {
     const key = sideKey(pair, leg);
     if (this.sides.has(key)) return;
     const peerKey = `${role}!${peer}`;
-    this.sides.set(key, { user, peer: peerKey, since });
+    this.sides.set(key, { user, peer: peerKey, since, service });
     this.held.set(key, { pair, leg, since });
     let ofUser = this.byUser.get(user);
     if (ofUser === undefined) this.byUser.set(user, (ofUser = new Map<string, OpenSide>()));
@@ -77,6 +77,13 @@ export class OpenWork {
 
   get openSides(): number {
     return this.sides.size;
+  }
+
+  /** Sides that have not ended, by the service that they were ordered under. */
+  byService(): ReadonlyMap<string, number> {
+    const counts = new Map<string, number>();
+    for (const { service } of this.sides.values()) counts.set(service, (counts.get(service) ?? 0) + 1);
+    return counts;
   }
 
   get openBatches(): number {

@@ -42,19 +42,35 @@ export function* groups(
   if (pieces.length > 0) yield body();
 }
 
+/** Where groups go, and what they are signed with. */
+interface Receiver {
+  readonly url: URL;
+  readonly secret: string;
+  readonly agent: http.Agent;
+  readonly request: typeof http.request;
+}
+
+function receiverOf({ url: address, secret }: Pick<WebhookOptions, 'url' | 'secret'>): Receiver {
+  const url = new URL(address);
+  const { Agent, request } = url.protocol === 'https:' ? https : http;
+  return { url, secret, agent: new Agent({ keepAlive: true, maxSockets: 8 }), request };
+}
+
 export class WebhookGateway implements MessageGateway {
   readonly name = 'webhook';
   readonly #options: WebhookOptions;
-  readonly #url: URL;
-  readonly #agent: http.Agent;
-  readonly #request: typeof http.request;
+  #receiver: Receiver;
 
   constructor(options: WebhookOptions) {
     this.#options = options;
-    this.#url = new URL(options.url);
-    const { Agent, request } = this.#url.protocol === 'https:' ? https : http;
-    this.#agent = new Agent({ keepAlive: true, maxSockets: 8 });
-    this.#request = request;
+    this.#receiver = receiverOf(options);
+  }
+
+  /** Groups from now on go there; what is on its way is answered where it went. */
+  replace(target: Pick<WebhookOptions, 'url' | 'secret'>): void {
+    const before = this.#receiver;
+    this.#receiver = receiverOf(target);
+    for (const sockets of Object.values(before.agent.freeSockets)) for (const socket of sockets ?? []) socket.destroy();
   }
 
   async deliver(messages: readonly OutboundMessage[]): Promise<void> {
@@ -63,20 +79,21 @@ export class WebhookGateway implements MessageGateway {
   }
 
   async close(): Promise<void> {
-    this.#agent.destroy();
+    this.#receiver.agent.destroy();
   }
 
   async #post(body: Buffer): Promise<void> {
+    const receiver = this.#receiver;
     const timestamp = String(Math.floor(this.#options.now() / 1000));
     const headers = {
       'content-type': 'application/json',
       'content-length': body.length,
       [timestampHeader]: timestamp,
-      [signatureHeader]: sign(this.#options.secret, timestamp, body),
+      [signatureHeader]: sign(receiver.secret, timestamp, body),
     };
-    const first = await this.#send(headers, body);
+    const first = await this.#send(receiver, headers, body);
     // A kept connection that the receiver was just closing says nothing of the receiver: once more on another.
-    const result = first === 'stale-connection' ? await this.#send(headers, body) : first;
+    const result = first === 'stale-connection' ? await this.#send(receiver, headers, body) : first;
     if (result === 'taken') return;
     const why =
       result === 'stale-connection'
@@ -86,16 +103,20 @@ export class WebhookGateway implements MessageGateway {
           : result;
     throw new TandemError(
       'gateway-unavailable',
-      `The webhook at ${this.#url.host} has not taken the messages: ${why}.`,
+      `The webhook at ${receiver.url.host} has not taken the messages: ${why}.`,
       { facts: typeof result === 'number' ? { status: result } : {} },
     );
   }
 
   /** `taken`, `stale-connection`, the status of another answer, or why there was none. */
-  #send(headers: http.OutgoingHttpHeaders, body: Buffer): Promise<string | number> {
+  #send(
+    { url, agent, request: make }: Receiver,
+    headers: http.OutgoingHttpHeaders,
+    body: Buffer,
+  ): Promise<string | number> {
     return new Promise((resolve) => {
       const signal = AbortSignal.timeout(this.#options.timeoutMillis);
-      const request = this.#request(this.#url, { method: 'POST', agent: this.#agent, headers, signal });
+      const request = make(url, { method: 'POST', agent, headers, signal });
       const failed = (error: NodeJS.ErrnoException) => {
         if (signal.aborted) resolve(`no answer within ${this.#options.timeoutMillis} ms`);
         else if (request.reusedSocket && error.code === 'ECONNRESET') resolve('stale-connection');

@@ -55,7 +55,7 @@ afterAll(() => {
 });
 
 async function refusedAtStart(): Promise<string> {
-  const hooks = { log: () => undefined, onFatal: () => undefined };
+  const hooks = { configFile, log: () => undefined, onFatal: () => undefined };
   try {
     await (await startNode(loadConfig(configFile), hooks)).stop();
   } catch (error) {
