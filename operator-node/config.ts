@@ -5,6 +5,7 @@
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { policiesSchema, policyName, policyOf } from './audit/disclosures/policies.ts';
+import { isRpcUrl } from './chain/address.ts';
 import { TandemError } from './errors.ts';
 import { LocatedYaml, type YamlPath } from './located-yaml.ts';
 import { isAsset, isMsisdn, isOperatorId, isTimestamp } from './model/ids.ts';
@@ -62,7 +63,7 @@ const schema = z.strictObject({
   }),
   chain: z.strictObject({
     networkFile: z.string(),
-    rpcUrls: z.array(z.url()).min(1),
+    rpcUrls: z.array(z.string().refine(isRpcUrl, 'expected an http or https URL')).min(1),
     pollMillis: z.number().int().min(20).max(60_000).default(250),
     /** Blocks on top of the consortium's finality: a node may be stricter, never laxer. */
     extraDepth: z.number().int().min(0).max(1000).default(0),

@@ -15,6 +15,7 @@ import { loadNetwork } from './chain/network.ts';
 import { RpcWriter } from './chain/rpc-writer.ts';
 import { RpcReader } from './chain/rpc.ts';
 import { localTransactionSigner } from './chain/signing.ts';
+import { watchEndpoints } from './chain/watch-endpoints.ts';
 import { readCertificate } from './channel/certificate.ts';
 import { createHttpsChannel, startChannelServer } from './channel/https.ts';
 import { OwnCertificate } from './channel/own-certificate.ts';
@@ -185,6 +186,7 @@ export async function startNode(config: Config, { configFile, log, onFatal }: No
   engine.every(metricsMillis, 'metrics', async () => {
     const daysLeft = Math.floor((certificate.ends - toUnixSeconds(systemClock.now())) / 86_400);
     flow.alarms.set('certificate-ends', daysLeft < certificateDays, { days: daysLeft });
+    watchEndpoints(flow.alarms, endpoints.status);
     metrics.setActiveAlarms(await flow.alarms.active());
     const now = systemClock.now();
     for (const name of engine.queueNames) {
@@ -198,6 +200,7 @@ export async function startNode(config: Config, { configFile, log, onFatal }: No
       holdsPastDeadline: holdsBefore(flow, seconds),
       endpointsOk: endpoints.status.filter(({ state }) => state === 'ok').length,
       endpointsSilent: endpoints.status.filter(({ state }) => state === 'silent').length,
+      endpoints: endpoints.status,
       disagreements: endpoints.disagreements.length,
       halted: flow.open.halted,
       freeBytes: flow.room.freeBytes,
@@ -260,6 +263,7 @@ export async function startNode(config: Config, { configFile, log, onFatal }: No
       room: flow.room,
       records: () => store.records(),
       reader,
+      endpoints: () => endpoints.status,
       peers,
       unreadable: () => node.watcher.unreadable,
       channel: flow.channel,

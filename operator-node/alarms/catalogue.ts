@@ -256,6 +256,27 @@ export const alarmCatalogue = {
       'Ask the consortium (docs/governance.md). What is open goes on, and it ends by itself when it is reinstated.',
   },
 
+  // ---- the way to the chain ----
+  'endpoint-disagrees': {
+    kind: 'condition',
+    severity: 'critical',
+    text: 'An RPC endpoint says otherwise than the others of what has one answer. A majority outvotes it; of two, nothing is done until they agree.',
+    remedy:
+      'The facts name it and what it is about. Ask its owner; if it stays, replace it in chain.rpcUrls: until then no other endpoint may fail.',
+  },
+  'endpoint-silent': {
+    kind: 'condition',
+    severity: 'warning',
+    text: 'An RPC endpoint has not answered for a minute or longer.',
+    remedy: 'The detail has its own words. Mend or replace it: docs/operations.md says how many may be down.',
+  },
+  'endpoint-wrong-network': {
+    kind: 'condition',
+    severity: 'critical',
+    text: 'An RPC endpoint is on another chain than network.json, or lacks its contracts. It is not used.',
+    remedy: 'Correct its URL in chain.rpcUrls, or ask its owner.',
+  },
+
   // ---- this node and its surroundings ----
   halted: {
     kind: 'condition',

@@ -4,6 +4,7 @@
  */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { alarmCodes, type AlarmCode } from '../alarms/catalogue.ts';
+import type { EndpointStatus } from '../chain/endpoints.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { AnchorStatus } from '../flow/checkpoint.ts';
 import type { KeyGas } from '../flow/gas.ts';
@@ -45,6 +46,7 @@ export interface Watch {
   readonly holdsPastDeadline: number;
   readonly endpointsOk: number;
   readonly endpointsSilent: number;
+  readonly endpoints: readonly EndpointStatus[];
   /** Questions that have one answer and to which the endpoints gave two; not settled yet. */
   readonly disagreements: number;
   /** This node begins nothing new: staff has to look. */
@@ -185,6 +187,28 @@ export function createMetrics(nowSeconds: () => number, certificateEnds?: () => 
   gauge('tandem_endpoints_ok', 'RPC endpoints that answer.', () => watch?.endpointsOk);
   gauge('tandem_endpoints_silent', 'RPC endpoints that do not answer.', () => watch?.endpointsSilent);
   gauge('tandem_endpoints_disagreeing', 'Questions on which the RPC endpoints disagree.', () => watch?.disagreements);
+  const perEndpoint = (name: string, help: string, holds: (endpoint: EndpointStatus) => boolean): void => {
+    new Gauge({
+      name,
+      help,
+      labelNames: ['endpoint'],
+      registers: [registry],
+      collect() {
+        this.reset();
+        for (const endpoint of watch?.endpoints ?? []) this.set({ endpoint: endpoint.name }, Number(holds(endpoint)));
+      },
+    });
+  };
+  perEndpoint(
+    'tandem_endpoint_ok',
+    'Whether that RPC endpoint answers, on the right network.',
+    (endpoint) => endpoint.state === 'ok',
+  );
+  perEndpoint(
+    'tandem_endpoint_disagrees',
+    'Whether that RPC endpoint says otherwise than the others.',
+    (endpoint) => endpoint.disagrees !== undefined,
+  );
   gauge('tandem_halted', '1: nothing new is begun until staff has looked.', () => flag(watch?.halted));
   gauge('tandem_recovering', '1: the store may be behind (tandem recover).', () => flag(watch?.recovering));
   gauge('tandem_messages_set_aside', 'Messages that the gateway refused for good.', () => watch?.setAside);

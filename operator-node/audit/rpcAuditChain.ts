@@ -1,10 +1,17 @@
 /** The auditor's chain over Ethereum JSON-RPC: plain requests, nothing kept, nothing sent but reads. */
 import { z } from 'zod';
+import { RpcAddress } from '../chain/address.ts';
+import { EndpointFault, exchange, patiently, refusal } from '../chain/exchange.ts';
+import { readAnswers, saysRateLimit } from '../chain/replies.ts';
+import { systemClock } from '../engine/clock.ts';
 import { TandemError } from '../errors.ts';
 import { isHash, isHex } from '../model/ids.ts';
 import type { AuditBlock, AuditLog, RangeChain } from './auditChain.ts';
 
 const requestTimeoutMillis = 30_000;
+const mebibyte = 1024 * 1024;
+/** Logs of many blocks come in one answer. */
+const bounds = { bytes: 64 * mebibyte, marks: 65_536 } as const;
 
 const hash = z.string().toLowerCase().refine(isHash);
 const hex = z.string().toLowerCase().refine(isHex);
@@ -22,11 +29,6 @@ const logSchema = z.object({
   logIndex: number,
   removed: z.boolean().optional(),
 });
-const answerSchema = z.object({
-  result: z.unknown().optional(),
-  error: z.object({ code: z.number(), message: z.string(), data: z.unknown().optional() }).optional(),
-});
-
 type Answer = { readonly result: unknown } | { readonly error: { readonly code: number; readonly message: string } };
 
 const toQuantity = (value: number): string => `0x${value.toString(16)}`;
@@ -35,39 +37,65 @@ const toQuantity = (value: number): string => `0x${value.toString(16)}`;
 const isRevert = ({ code, message }: { code: number; message: string }): boolean =>
   code === 3 || /revert|invalid opcode|stack underflow|out of gas/i.test(message);
 
+/** As Geth, Besu, Nethermind, Erigon, Reth and hosted endpoints say that they have the state of an old block no more. */
+const isMissingState = (message: string): boolean =>
+  /missing trie node|prun|archive|historical state|world state|state (is )?(not |un)available|no state available|state .*(not available|not found|missing)|exceeds maximum proof window/i.test(
+    message,
+  );
+
+/** The endpoint answered, with an error. */
+class RefusedCall extends TandemError {}
+
 /** `url` is http or https; messages name its host only, since the rest may hold a secret. */
 export function rpcAuditChain(url: string, fetchOver: typeof fetch = fetch): RangeChain {
-  let id = 0;
+  const address = new RpcAddress(url);
+  const options = { address, clock: systemClock, timeoutMillis: requestTimeoutMillis, fetchOver };
+  /** Blocks that logs are asked of at once: halved where the endpoint refuses so many, and kept for what is asked next. */
+  let blocksAtOnce = Infinity;
 
   const unavailable = (what: string, cause?: unknown): TandemError =>
-    new TandemError('chain-unavailable', `RPC endpoint ${new URL(url).host}: ${what}`, { cause });
+    new TandemError('chain-unavailable', `RPC endpoint ${address.name}: ${what}`, { cause });
 
+  /** @throws {EndpointFault} */
   async function ask(method: string, params: readonly unknown[]): Promise<Answer> {
-    let body: unknown;
-    try {
-      const response = await fetchOver(url, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ jsonrpc: '2.0', id: (id += 1), method, params }),
-        signal: AbortSignal.timeout(requestTimeoutMillis),
-      });
-      body = await response.json();
-    } catch (cause) {
-      throw unavailable(`no answer to ${method}: ${(cause as Error).message}`, cause);
+    // Each has a connection's answer of its own: one id does for all.
+    const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method, params });
+    const answer = await patiently(systemClock, () => exchange(options, body, bounds));
+    const reply = readAnswers(address, answer.text, [1]).replies.get(1);
+    if (reply === undefined) throw new EndpointFault(address.name, `no answer to ${method} in what came`);
+    if (reply.ok) {
+      if (!answer.ok) throw refusal(options, answer, answer.text);
+      return { result: reply.result };
     }
-    const answer = answerSchema.safeParse(body);
-    if (!answer.success) throw unavailable(`the answer to ${method} is no JSON-RPC answer`);
-    return answer.data.error === undefined ? { result: answer.data.result } : { error: answer.data.error };
+    if (saysRateLimit(reply)) throw unavailable(`${method} was answered with "${reply.message}"; ask again later`);
+    return { error: { code: reply.code ?? 0, message: reply.message } };
   }
+
+  /** What it says, and what helps where that is known. */
+  const refused = (method: string, message: string): TandemError =>
+    new RefusedCall(
+      'chain-unavailable',
+      `RPC endpoint ${address.name}: ${method} was answered with "${message}"${isMissingState(message) ? '; old state needs an archive endpoint' : ''}`,
+    );
 
   async function read<T>(method: string, params: readonly unknown[], schema: z.ZodType<T>): Promise<T> {
     const answer = await ask(method, params);
-    if ('error' in answer) {
-      throw unavailable(`${method} was answered with "${answer.error.message}"; old state needs an archive endpoint`);
-    }
+    if ('error' in answer) throw refused(method, answer.error.message);
     const result = schema.safeParse(answer.result);
     if (!result.success) throw unavailable(`the answer to ${method} has another form than expected`);
     return result.data;
+  }
+
+  /** In ranges that the endpoint takes: it may refuse many blocks, or many logs, in whatever words. */
+  async function readRange(filter: object, from: number, to: number): Promise<readonly z.output<typeof logSchema>[]> {
+    const until = Math.min(to, from + blocksAtOnce - 1);
+    const range = { ...filter, fromBlock: toQuantity(from), toBlock: toQuantity(until) };
+    const first = await readLogs(range).catch((fault: unknown) => {
+      if (until === from || !helpsToHalve(fault)) throw fault;
+      blocksAtOnce = Math.min(blocksAtOnce, Math.ceil((until - from + 1) / 2));
+      return readRange(filter, from, until);
+    });
+    return until === to ? first : [...first, ...(await readRange(filter, until + 1, to))];
   }
 
   async function readLogs(filter: object): Promise<readonly z.output<typeof logSchema>[]> {
@@ -92,7 +120,7 @@ export function rpcAuditChain(url: string, fetchOver: typeof fetch = fetch): Ran
       const answer = await ask('eth_call', [{ to, data }, { blockHash }]);
       if ('error' in answer) {
         if (isRevert(answer.error)) return undefined;
-        throw unavailable(`eth_call was answered with "${answer.error.message}"; old state needs an archive endpoint`);
+        throw refused('eth_call', answer.error.message);
       }
       const result = hex.safeParse(answer.result);
       if (!result.success) throw unavailable('the answer to eth_call has another form than expected');
@@ -105,14 +133,17 @@ export function rpcAuditChain(url: string, fetchOver: typeof fetch = fetch): Ran
     },
 
     async history(address, secondTopic, from, to): Promise<readonly AuditLog[]> {
-      const range = { fromBlock: toQuantity(from), toBlock: toQuantity(to) };
-      const logs = await readLogs({ address, topics: [null, secondTopic], ...range });
+      const logs = await readRange({ address, topics: [null, secondTopic] }, from, to);
       return logs.filter((log) => log.topics[1] === secondTopic && log.address === address);
     },
 
     async range(address, from, to): Promise<readonly AuditLog[]> {
-      const logs = await readLogs({ address, fromBlock: toQuantity(from), toBlock: toQuantity(to) });
+      const logs = await readRange({ address }, from, to);
       return logs.filter((log) => log.address === address);
     },
   };
 }
+
+/** Neither silence nor a limit of requests is about the size of what was asked. */
+const helpsToHalve = (fault: unknown): boolean =>
+  fault instanceof EndpointFault ? fault.smaller !== 'no' : fault instanceof RefusedCall;

@@ -5,6 +5,7 @@ import { encodeLeaf } from '../commitment/leaf.ts';
 import { recoverSigner } from '../commitment/typedData.ts';
 import type { Hex } from '../model/ids.ts';
 import { hasBit, wordOf, type BatchOutcome } from '../model/outcome.ts';
+import { pinnedBlockOf, pinnedName } from '../model/records.ts';
 import type { AuditBlock, AuditChain } from './auditChain.ts';
 import type { Contracts } from './contracts.ts';
 import { fails, holds, type Finding } from './finding.ts';
@@ -38,12 +39,13 @@ export async function checkNetwork(
   final: AuditBlock,
 ): Promise<Finding> {
   const chainId = await chain.chainId();
-  const genesis = await chain.block(0);
+  const pinned = pinnedBlockOf(network);
+  const found = await chain.block(pinned.number);
   const expected: [what: string, expected: string, found: string][] = [
     ['the bundle’s chain id', network.chainId, bundle.chainId],
     ['the bundle’s contract', network.contracts.PairSettlement, bundle.contract],
     ['the endpoint’s chain id', network.chainId, `${chainId}`],
-    ['the endpoint’s genesis block', network.genesisHash, genesis?.hash ?? 'none'],
+    [`the endpoint’s ${pinnedName(pinned)}`, pinned.hash, found?.hash ?? 'none'],
   ];
   for (const name of ['PairSettlement', 'OperatorRegistry'] as const) {
     const code = await chain.code(network.contracts[name], final.hash);
@@ -54,11 +56,11 @@ export async function checkNetwork(
     network.contracts.OperatorRegistry,
     (await contracts.registryOf(final.hash)) ?? 'none',
   ]);
-  for (const [what, wanted, found] of expected) {
-    if (wanted !== found) return fails(`${what} is ${found}; the network file has ${wanted}`);
+  for (const [what, wanted, got] of expected) {
+    if (wanted !== got) return fails(`${what} is ${got}; the network file has ${wanted}`);
   }
   return holds(
-    `chain ${network.chainId}, genesis ${network.genesisHash}, contract ${network.contracts.PairSettlement}`,
+    `chain ${network.chainId}, ${pinnedName(pinned)} ${pinned.hash}, contract ${network.contracts.PairSettlement}`,
   );
 }
 

@@ -1,5 +1,4 @@
 /** Transactions into the chain over JSON-RPC: handed to every endpoint, since one that has it may be gone when it counts. */
-import { TandemError } from '../errors.ts';
 import type { Hash, Hex } from '../model/ids.ts';
 import type { Broadcast, ChainWriter, Fees, FeesAsked, NonceUser, Receipt } from './chain.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -23,7 +22,7 @@ export class RpcWriter implements ChainWriter {
   }
 
   receipt(transactionHash: Hash): Promise<Receipt | undefined> {
-    return this.#endpoints.common(async (endpoint) =>
+    return this.#endpoints.common('a receipt', async (endpoint) =>
       map(
         await ask(endpoint, 'eth_getTransactionReceipt', [transactionHash], rpcReceipt),
         ({ status, blockNumber, blockHash }): Receipt => ({
@@ -38,39 +37,34 @@ export class RpcWriter implements ChainWriter {
     const count = (endpoint: Endpoint, block: unknown): Promise<Said<number>> =>
       ask(endpoint, 'eth_getTransactionCount', [address, block], rpcCount);
     if (at !== 'newest') {
-      return this.#endpoints.agreed(`the nonce of ${address} at block ${at}`, (endpoint) =>
-        count(endpoint, { blockHash: at, requireCanonical: true }),
+      return this.#endpoints.agreed(
+        `the nonce of ${address} at block ${at}`,
+        (endpoint) => count(endpoint, { blockHash: at, requireCanonical: true }),
+        'eth_getTransactionCount',
       );
     }
-    const counts = await this.#endpoints.each(`the nonce of ${address}`, (endpoint) => count(endpoint, 'latest'));
-    return this.#saidByMost(counts, (one) => BigInt(one));
+    // One that is behind says less; one that lies may say what is never reached.
+    const [nonce] = await this.#endpoints.reached(`the nonce of ${address}`, (endpoint) => count(endpoint, 'latest'));
+    return nonce;
   }
 
-  async fees(): Promise<FeesAsked> {
-    return this.#saidByMost(await this.#endpoints.each('fees', askFees), ({ offer }) => ceiling(offer));
+  fees(): Promise<FeesAsked> {
+    return this.#endpoints.ranked('fees', askFees, ({ offer }) => ceiling(offer));
   }
 
-  async balance(address: string): Promise<bigint> {
-    const balances = await this.#endpoints.each(`the balance of ${address}`, (endpoint) =>
-      ask(endpoint, 'eth_getBalance', [address, 'latest'], rpcQuantity),
+  balance(address: string): Promise<bigint> {
+    return this.#endpoints.ranked(
+      `the balance of ${address}`,
+      (endpoint) => ask(endpoint, 'eth_getBalance', [address, 'latest'], rpcQuantity),
+      (balance) => balance,
     );
-    return this.#saidByMost(balances, (one) => one);
   }
 
   async userOf(address: string, nonce: number, upTo: number): Promise<NonceUser> {
-    const found = await this.#endpoints.common((endpoint) => findUser(endpoint, address, nonce, upTo));
+    const found = await this.#endpoints.common('who used a nonce', (endpoint) =>
+      findUser(endpoint, address, nonce, upTo),
+    );
     return found ?? { by: 'unknown' };
-  }
-
-  /**
-   * The highest that a majority does not fall short of: endpoints may be some blocks apart, and one alone that says too much
-   * or too little moves nothing.
-   */
-  #saidByMost<T>(said: readonly T[], size: (one: T) => bigint): T {
-    const highestFirst = [...said].sort((a, b) => (size(a) < size(b) ? 1 : size(a) > size(b) ? -1 : 0));
-    const found = highestFirst[Math.min(this.#endpoints.majority, said.length) - 1];
-    if (found === undefined) throw new TandemError('internal', 'No endpoint and no error');
-    return found;
   }
 
   async revertReason(raw: Hex, blockNumber: number): Promise<string | undefined> {
@@ -79,12 +73,14 @@ export class RpcWriter implements ChainWriter {
     const replies = await this.#endpoints.each('the reason of a revert', async (endpoint) => ({
       value: await endpoint.call('eth_call', [call, hexNumber(Math.max(0, blockNumber - 1))]),
     }));
-    for (const reply of replies) {
-      if (reply.ok) continue;
+    const reasons = replies.flatMap((reply) => {
+      if (reply.ok) return [];
       const revert = typeof reply.data === 'string' ? describeRevert(reply.data) : undefined;
-      return revert ?? reply.message;
-    }
-    return undefined;
+      return [revert ?? reply.message];
+    });
+    // What most say: it is a hint for staff, and one of them may say anything.
+    const times = (reason: string): number => reasons.filter((other) => other === reason).length;
+    return reasons.toSorted((a, b) => times(b) - times(a))[0];
   }
 }
 

@@ -1,5 +1,6 @@
 /** Reading the chain over JSON-RPC, from one endpoint or from several that agree (faults.md 7). */
 import type { Interface } from 'ethers';
+import { hasPassed, systemClock, type Clock } from '../engine/clock.ts';
 import { TandemError } from '../errors.ts';
 import type { BatchId, Hash, Hex, OperatorId } from '../model/ids.ts';
 import type { Network } from '../model/records.ts';
@@ -19,10 +20,12 @@ import {
 import type { Endpoints, Said } from './endpoints.ts';
 import type { Endpoint } from './endpoint.ts';
 import { blockLogs, mayHoldLogsOf } from './logs.ts';
-import { ask, hexNumber, map, rpcBlock, rpcCount, rpcHex, rpcLogs, type RpcBlock } from './wire.ts';
+import { ask, hexNumber, map, rpcBlock, rpcCount, rpcHex, rpcLogs, type RpcBlock, type RpcLog } from './wire.ts';
 
 export interface RpcReaderOptions {
   readonly endpoints: Endpoints;
+  /** Default: the system's. */
+  readonly clock?: Clock;
   readonly network: Network;
   /** Blocks on top of the consortium's finality: stricter, never laxer. */
   readonly extraDepth: number;
@@ -36,23 +39,31 @@ const maxOperators = 10_000;
 /** Blooms of this many blocks are remembered between `block` and `logs`. */
 const rememberedBlooms = 512;
 
-/** Where one endpoint sees the newest final block; the block itself where that is what it answered with. */
-interface FinalSeen {
+/** Where one endpoint sees the newest block, or the newest final one; the block itself where that is what it answered with. */
+interface Seen {
   readonly number: number;
   readonly block?: RpcBlock;
 }
 
+/** How long a newest block counts that a majority has shown and shows no more. */
+const highestMillis = 60_000;
+/** How far below its tip the endpoints are asked for a block that they have in common. */
+const maxForkBlocks = 64;
+
 export class RpcReader implements ChainReader {
+  readonly #clock: Clock;
   readonly #endpoints: Endpoints;
   readonly #network: Network;
   readonly #extraDepth: number;
   readonly #self: OperatorId | undefined;
   readonly #addresses: readonly string[];
-  /** By block hash: whether the header says that our contracts may have logged there. */
-  readonly #mayHoldLogs = new Map<Hash, boolean>();
-  #highest: Block | undefined;
+  /** By block hash and endpoint: whether the header that it gave says that our contracts may have logged there. */
+  readonly #mayHoldLogs = new Map<Hash, Map<string, boolean>>();
+  /** The newest block that a majority has shown, and when it last did. */
+  #highest: { readonly block: Block; readonly at: number } | undefined;
 
   constructor(options: RpcReaderOptions) {
+    this.#clock = options.clock ?? systemClock;
     this.#endpoints = options.endpoints;
     this.#network = options.network;
     this.#extraDepth = options.extraDepth;
@@ -65,69 +76,104 @@ export class RpcReader implements ChainReader {
     return this.#endpoints.checkAll();
   }
 
-  /** The highest that any endpoint has ever shown: an endpoint that falls back does not turn time back. */
+  /**
+   * The newest block that a majority has. One endpoint that falls back does not turn time back; one that runs ahead does
+   * not move it. What a majority has shown counts a while longer when an endpoint is lost, and is forgotten then.
+   */
   async head(): Promise<Block> {
-    const blocks = await this.#endpoints.each('the newest block', (endpoint) => blockByTag(endpoint, 'latest'));
-    for (const block of blocks) {
-      if (this.#highest === undefined || block.number >= this.#highest.number) this.#highest = plain(block);
+    const seen = new Map<Endpoint, Seen>();
+    const numbers = await this.#endpoints.reached('the newest block', (endpoint) =>
+      this.#see(seen, endpoint, 'latest', 0),
+    );
+    const highest = this.#highest;
+    const found = await this.#common(numbers, seen);
+    const isOld = highest !== undefined && hasPassed(this.#clock, highest.at, highestMillis);
+    if (found !== undefined && (highest === undefined || isOld || found.number >= highest.block.number)) {
+      this.#highest = { block: found, at: this.#clock.now() };
+      return found;
     }
-    if (this.#highest === undefined) throw new TandemError('internal', 'No endpoint and no error');
-    return this.#highest;
+    if (highest !== undefined && !isOld) return highest.block;
+    throw new TandemError('chain-unavailable', `The RPC endpoints have no block in common near ${numbers[0]}`);
   }
 
-  /** The newest block that a majority takes for final, if all that have a block of that number have the same one. */
+  /** The tip may be two blocks for a moment: then the one below it. */
+  async #common(
+    [highest, ...lower]: readonly [number, ...number[]],
+    seen: Map<Endpoint, Seen>,
+  ): Promise<Block | undefined> {
+    const below: number[] = [];
+    for (let less = 1; less <= maxForkBlocks && highest - less >= 0; less *= 2) below.push(highest - less);
+    for (const number of [highest, ...lower.filter((one) => highest - one <= maxForkBlocks), ...below]) {
+      const block = await this.#endpoints.common('a block at the tip', this.#blockFrom(number, seen));
+      if (block !== undefined) return block;
+    }
+    return undefined;
+  }
+
+  /** The newest block that a majority takes for final, and has the same of. */
   async finalHead(): Promise<Block> {
-    const seen = new Map<Endpoint, FinalSeen>();
-    const numbers = await this.#endpoints.each('the newest final block', async (endpoint) => {
-      const said = await this.#finalSeen(endpoint);
-      if ('value' in said) seen.set(endpoint, said.value);
-      return map(said, ({ number }) => number);
-    });
-    const { majority } = this.#endpoints;
-    const number = [...numbers].sort((a, b) => b - a)[majority - 1];
-    if (number === undefined) {
-      throw new TandemError('chain-unavailable', `Only ${numbers.length} RPC endpoints answer, ${majority} are needed`);
-    }
-    return this.#agreedBlock(number, async (endpoint) => {
-      const known = seen.get(endpoint)?.block;
-      return known?.number === number ? { value: known } : blockByTag(endpoint, hexNumber(number));
-    });
-  }
-
-  async #finalSeen(endpoint: Endpoint): Promise<Said<FinalSeen>> {
     const { finality } = this.#network;
     const depth = this.#extraDepth + (finality.mode === 'depth' ? finality.depth : 0);
-    return map(await blockByTag(endpoint, finality.mode === 'depth' ? 'latest' : 'finalized'), (block) =>
+    const tag = finality.mode === 'depth' ? 'latest' : 'finalized';
+    const seen = new Map<Endpoint, Seen>();
+    const about = 'the newest final block';
+    const numbers = await this.#endpoints.reached(about, (endpoint) => this.#see(seen, endpoint, tag, depth));
+    let trouble: unknown;
+    // One that claims to have a block and then gives another keeps the others from it until they are as far.
+    for (const number of numbers) {
+      try {
+        return await this.#endpoints.agreed(`block ${number}`, this.#blockFrom(number, seen), 'eth_getBlockByNumber');
+      } catch (error) {
+        trouble ??= error;
+      }
+    }
+    throw trouble;
+  }
+
+  async #see(seen: Map<Endpoint, Seen>, endpoint: Endpoint, tag: string, depth: number): Promise<Said<number>> {
+    const said = map(await blockByTag(endpoint, tag), (block): Seen =>
       depth === 0 ? { number: block.number, block } : { number: Math.max(0, block.number - depth) },
     );
+    if ('value' in said) seen.set(endpoint, said.value);
+    return map(said, ({ number }) => number);
+  }
+
+  #blockFrom(number: number, seen?: ReadonlyMap<Endpoint, Seen>): (endpoint: Endpoint) => Promise<Said<Block>> {
+    return async (endpoint) => {
+      const known = seen?.get(endpoint)?.block;
+      const said = known?.number === number ? { value: known } : await blockByTag(endpoint, hexNumber(number));
+      if ('value' in said && said.value.number !== number) {
+        return { unknown: `asked for block ${number}, it gives block ${said.value.number}`, wrong: true };
+      }
+      return map(said, (block) => {
+        this.#rememberBloom(endpoint, block);
+        return plain(block);
+      });
+    };
   }
 
   block(number: number): Promise<Block> {
-    return this.#agreedBlock(number, (endpoint) => blockByTag(endpoint, hexNumber(number)));
+    return this.#endpoints.agreed(`block ${number}`, this.#blockFrom(number), 'eth_getBlockByNumber');
   }
 
-  async #agreedBlock(number: number, from: (endpoint: Endpoint) => Promise<Said<RpcBlock>>): Promise<Block> {
-    return this.#endpoints.agreed(`block ${number}`, async (endpoint) =>
-      map(await from(endpoint), (block) => {
-        this.#rememberBloom(block);
-        return plain(block);
-      }),
-    );
-  }
-
-  #rememberBloom({ hash, logsBloom }: RpcBlock): void {
+  #rememberBloom({ name }: Endpoint, { hash, logsBloom }: RpcBlock): void {
     if (logsBloom === undefined) return;
-    // Several endpoints may tell of one block: one that hints at logs is enough to look closer.
-    const hinted = this.#addresses.some((address) => mayHoldLogsOf(logsBloom, address));
-    this.#mayHoldLogs.set(hash, hinted || this.#mayHoldLogs.get(hash) === true);
+    const known = this.#mayHoldLogs.get(hash) ?? new Map<string, boolean>();
+    known.set(
+      name,
+      this.#addresses.some((address) => mayHoldLogsOf(logsBloom, address)),
+    );
+    this.#mayHoldLogs.set(hash, known);
     const oldest = this.#mayHoldLogs.keys().next();
     if (this.#mayHoldLogs.size > rememberedBlooms && oldest.done === false) this.#mayHoldLogs.delete(oldest.value);
   }
 
   async logs(blockHash: Hash): Promise<readonly ChainLog[]> {
-    const hinted = this.#mayHoldLogs.get(blockHash) ?? true;
-    const logs = await this.#endpoints.agreed(`the logs of block ${blockHash}`, (endpoint) =>
-      blockLogs(endpoint, blockHash, this.#addresses, hinted),
+    const hints = this.#mayHoldLogs.get(blockHash);
+    const logs = await this.#endpoints.agreed(
+      `the logs of block ${blockHash}`,
+      (endpoint) => blockLogs(endpoint, blockHash, this.#addresses, hints?.get(endpoint.name) ?? true),
+      'eth_getLogs',
     );
     return logs.map((log) => decodeLog(log, this.#network.contracts, this.#self)).filter((log) => log !== undefined);
   }
@@ -156,8 +202,10 @@ export class RpcReader implements ChainReader {
 
   async operators(blockHash: Hash): Promise<readonly OperatorEntry[]> {
     const [{ timestamp }, count] = await Promise.all([
-      this.#endpoints.agreed(`block ${blockHash}`, async (endpoint) =>
-        map(await ask(endpoint, 'eth_getBlockByHash', [blockHash, false], rpcBlock), plain),
+      this.#endpoints.agreed(
+        `block ${blockHash}`,
+        async (endpoint) => map(await ask(endpoint, 'eth_getBlockByHash', [blockHash, false], rpcBlock), plain),
+        'eth_getBlockByHash',
       ),
       this.#view(registryInterface, 'operatorCount', [], blockHash, decodeOperatorCount),
     ]);
@@ -176,10 +224,17 @@ export class RpcReader implements ChainReader {
       const newest = await ask(endpoint, 'eth_blockNumber', [], rpcCount);
       if ('unknown' in newest) return newest;
       // Not asked for: some endpoints refuse a range that begins above their newest block.
-      return newest.value <= number ? { value: [] } : ask(endpoint, 'eth_getLogs', [filter], rpcLogs);
+      const logs: Said<readonly RpcLog[]> =
+        newest.value <= number ? { value: [] } : await ask(endpoint, 'eth_getLogs', [filter], rpcLogs);
+      return map(logs, (found) => this.#operatorsIn(found));
     });
-    const changed = answers.flat().map((log) => decodeLog(log, this.#network.contracts));
-    return [...new Set(changed.flatMap((log) => (log?.type === 'OperatorChanged' ? [log.operator] : [])))];
+    // One that tells of a change is enough: what it leads to is read again, and a majority must agree on that.
+    return [...new Set(answers.flat())];
+  }
+
+  #operatorsIn(logs: readonly RpcLog[]): readonly OperatorId[] {
+    const decoded = logs.map((log) => decodeLog(log, this.#network.contracts));
+    return decoded.flatMap((log) => (log?.type === 'OperatorChanged' ? [log.operator] : []));
   }
 
   /**
@@ -199,8 +254,11 @@ export class RpcReader implements ChainReader {
         contract === registryInterface ? OperatorRegistry : contract === auditLogInterface ? AuditLog : PairSettlement,
       data: contract.encodeFunctionData(name, args),
     };
-    return this.#endpoints.agreed(`${name}(${args.join(', ')}) at block ${blockHash}`, async (endpoint) =>
-      understood(await ask(endpoint, 'eth_call', [call, { blockHash, requireCanonical: true }], rpcHex), decode),
+    return this.#endpoints.agreed(
+      `${name}(${args.join(', ')}) at block ${blockHash}`,
+      async (endpoint) =>
+        understood(await ask(endpoint, 'eth_call', [call, { blockHash, requireCanonical: true }], rpcHex), decode),
+      'eth_call',
     );
   }
 }
@@ -216,7 +274,8 @@ function understood<T>(said: Said<Hex>, decode: (data: Hex) => T): Said<T> {
   try {
     return { value: decode(said.value) };
   } catch (error) {
-    if (error instanceof TandemError && error.code === 'chain-unreadable') return { unknown: error.message };
+    if (error instanceof TandemError && error.code === 'chain-unreadable')
+      return { unknown: error.message, wrong: true };
     throw error;
   }
 }

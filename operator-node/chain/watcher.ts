@@ -25,7 +25,7 @@ export interface WatcherOptions {
   readonly onBlocks: (blocks: readonly FinalBlock[]) => Promise<void>;
   /** At every look at the chain that succeeded. */
   readonly onHead: (head: Head) => void;
-  /** The watcher has stopped: a final block was replaced, or the handler failed. */
+  /** The watcher has stopped: a final block was replaced, this is another chain, or the handler failed. */
   readonly onFault: (fault: unknown) => void;
   /**
    * The chain is out of reach, the endpoints disagree, or a block cannot be read (`chain-unreadable`); the watcher goes on
@@ -53,6 +53,8 @@ export class ChainWatcher {
   /** When the newest block was first seen. */
   #newestSince: UnixMillis | undefined;
   #running = false;
+  /** Blocks that are asked for at once: fewer after a failure, since an endpoint may answer only so many calls a second. */
+  #group = maxGroup;
   #cancelTimer: () => void = () => undefined;
   #looking: Promise<void> = Promise.resolve();
 
@@ -101,6 +103,7 @@ export class ChainWatcher {
   async #look(): Promise<void> {
     try {
       const behind = await this.#walk();
+      this.#group = Math.min(maxGroup, this.#group * 2);
       this.#trouble = undefined;
       if (this.#running) this.#next(behind ? 0 : this.#options.pollMillis);
     } catch (error) {
@@ -111,6 +114,7 @@ export class ChainWatcher {
       }
       if (this.#trouble?.message !== error.message) this.#options.onTrouble(error);
       this.#trouble = error;
+      this.#group = Math.max(1, Math.floor(this.#group / 2));
       if (this.#running) this.#next(this.#options.pollMillis);
     }
   }
@@ -126,7 +130,7 @@ export class ChainWatcher {
       if (final.number === this.#cursor?.number && final.hash !== this.#cursor.hash) throw this.#replaced(final);
       return false;
     }
-    const to = Math.min(final.number, from + maxGroup - 1);
+    const to = Math.min(final.number, from + this.#group - 1);
     const numbers = Array.from({ length: to - from + 1 }, (_, index) => from + index);
     const blocks = await Promise.all(
       numbers.map((number) => (number === final.number ? Promise.resolve(final) : reader.block(number))),
@@ -218,8 +222,7 @@ const isUnreadable = (error: unknown): error is TandemError =>
   error instanceof TandemError && error.code === 'chain-unreadable';
 
 const isTrouble = (error: unknown): error is TandemError =>
-  error instanceof TandemError &&
-  (error.code === 'chain-unavailable' || error.code === 'network-mismatch' || isUnreadable(error));
+  error instanceof TandemError && (error.code === 'chain-unavailable' || isUnreadable(error));
 
 const ofBlock = ({ number }: Block, fault: TandemError): TandemError =>
   new TandemError(fault.code, `Block ${number} cannot be read: ${fault.message}`, {

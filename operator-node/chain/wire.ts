@@ -28,8 +28,26 @@ export const rpcBlock = z.object({
 });
 export type RpcBlock = z.output<typeof rpcBlock>;
 
+/**
+ * A list that is read up to the first item of another form: an endpoint may send many, and a finding for each would take
+ * longer than the list itself.
+ */
+const listOf = <S extends z.ZodType>(item: S): z.ZodType<readonly z.output<S>[]> =>
+  z.array(z.unknown()).transform((values, context) => {
+    const read: z.output<S>[] = [];
+    for (const value of values) {
+      const parsed = item.safeParse(value);
+      if (!parsed.success) {
+        context.addIssue({ code: 'custom', message: `item ${read.length} has another form than expected` });
+        return z.NEVER;
+      }
+      read.push(parsed.data);
+    }
+    return read;
+  });
+
 /** Asked for without the bodies of transactions. */
-export const rpcBlockTransactions = z.object({ hash, transactions: z.array(hash) });
+export const rpcBlockTransactions = z.object({ hash, transactions: listOf(hash) });
 
 /** With the bodies of transactions: as much of them as shows whose nonces they use. */
 const rpcTransaction = z.object({
@@ -54,7 +72,7 @@ export const rpcFullBlock = z.object({ hash, transactions: z.array(rpcTransactio
 
 const rpcLog = z.object({
   address,
-  topics: z.array(hash),
+  topics: listOf(hash),
   data: rpcHex,
   blockHash: hash,
   transactionHash: hash,
@@ -62,7 +80,7 @@ const rpcLog = z.object({
   removed: z.boolean().optional(),
 });
 export type RpcLog = z.output<typeof rpcLog>;
-export const rpcLogs = z.array(rpcLog);
+export const rpcLogs = listOf(rpcLog);
 
 export const rpcReceipt = z.object({
   blockHash: hash,
@@ -81,10 +99,12 @@ export async function ask<S extends z.ZodType>(
   schema: S,
 ): Promise<Said<z.output<S>>> {
   const reply = await endpoint.call(method, params);
-  if (!reply.ok) return { unknown: `${method}: ${reply.message} (${reply.code})` };
+  if (!reply.ok) return { unknown: `${method}: ${reply.message}${reply.code === undefined ? '' : ` (${reply.code})`}` };
   if (reply.result === null || reply.result === undefined) return { unknown: `${method}: it has none` };
   const parsed = schema.safeParse(reply.result);
-  return parsed.success ? { value: parsed.data } : { unknown: `${method}: the answer has another form than expected` };
+  return parsed.success
+    ? { value: parsed.data }
+    : { unknown: `${method}: the answer has another form than expected`, wrong: true };
 }
 
 export const map = <A, B>(said: Said<A>, change: (value: A) => B): Said<B> =>

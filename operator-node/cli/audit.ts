@@ -19,6 +19,7 @@ import { scan, type ScanResult } from '../audit/scan/scan.ts';
 import { readState, writeState } from '../audit/scan/state.ts';
 import { sdJwtOf } from '../audit/sdJwt.ts';
 import { bundleFiles, verifyMany } from '../audit/verifyMany.ts';
+import { isRpcUrl } from '../chain/address.ts';
 import { TandemError } from '../errors.ts';
 import { parseJson } from '../json.ts';
 import { counted } from '../model/counted.ts';
@@ -129,7 +130,7 @@ function networkOf(file: string | undefined): AuditNetwork | undefined {
 
 function endpointsOf(urls: readonly string[] | undefined) {
   return (urls ?? []).map((url) => {
-    if (!URL.canParse(url) || !/^https?:/.test(url)) throw new UsageError(`--rpc ${url} is no http URL.`);
+    if (!isRpcUrl(url)) throw new UsageError('--rpc is no http or https URL.');
     return { name: new URL(url).host, chain: rpcAuditChain(url) };
   });
 }

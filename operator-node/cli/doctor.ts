@@ -94,6 +94,7 @@ async function offline({ config }: StaffNode): Promise<Diagnosis> {
       room: new Room(config.disk.minFreeMebibytes * 1024 * 1024, freeBytesOf(config.dataDir)),
       records: () => store.records(),
       reader,
+      endpoints: () => endpoints.status,
       peers,
       channel,
       hello: helloOf(config, settlement, caps),

@@ -5,9 +5,10 @@
 import { existsSync, readFileSync, renameSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { z } from 'zod';
-import { Contract, JsonRpcProvider, Wallet, hexlify, randomBytes } from 'ethers';
+import { Contract, Wallet, hexlify, randomBytes, type JsonRpcProvider } from 'ethers';
 import { operatorRegistryAbi } from '../chain/abi.ts';
 import { loadNetwork } from '../chain/network.ts';
+import { providerOf } from '../chain/provider.ts';
 import { TandemError } from '../errors.ts';
 import { parseJson } from '../json.ts';
 import { addressOf, loadKeys, type Keys } from '../keys.ts';
@@ -139,7 +140,7 @@ async function rotate({ config }: StaffNode, controllerFile: string): Promise<Ro
   const next = nextKeys(keysFile, keys);
   const kept = `${keysFile}.${addressOf(keys.signer).slice(2, 10)}`;
   const controller = controllerIn(controllerFile);
-  const provider = new JsonRpcProvider(rpcUrls[0], undefined, {
+  const provider = providerOf(rpcUrls[0] ?? '', undefined, {
     staticNetwork: true,
     polling: true,
     pollingInterval: 250,

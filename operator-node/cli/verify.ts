@@ -10,6 +10,7 @@ import { utc } from '../audit/settled.ts';
 import { saysExcerpt, type Excerpt } from '../audit/journal/excerpt.ts';
 import { verifyExcerpt, type ExcerptVerification } from '../audit/journal/verify.ts';
 import { verifyBundle, type Check, type Verification } from '../audit/verify.ts';
+import { isRpcUrl } from '../chain/address.ts';
 import { TandemError } from '../errors.ts';
 import { parseJson } from '../json.ts';
 import { counted } from '../model/counted.ts';
@@ -120,8 +121,7 @@ function readArguments(args: readonly string[]): Arguments | 'help' {
   const [bundle] = positionals;
   if (bundle === undefined || positionals.length !== 1) throw new UsageError('name one bundle file');
   if (values.network !== undefined && values.rpc === undefined) throw new UsageError('--network needs --rpc');
-  if (values.rpc !== undefined && !(URL.canParse(values.rpc) && /^https?:/.test(values.rpc)))
-    throw new UsageError(`--rpc ${values.rpc} is no http URL`);
+  if (values.rpc !== undefined && !isRpcUrl(values.rpc)) throw new UsageError('--rpc is no http or https URL');
   return { bundle, network: values.network, rpc: values.rpc, json: values.json };
 }
 

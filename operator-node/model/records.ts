@@ -105,11 +105,19 @@ export interface SignedBatch {
   readonly acceptorSignature: Hex;
 }
 
+export interface PinnedBlock {
+  readonly number: number;
+  readonly hash: Hash;
+}
+
 /** `network.json`: published by the consortium, given to a verifier by the auditor, never by a bundle (protocol §7). */
 export interface Network {
   /** Decimal. */
   readonly chainId: string;
+  /** Hash of the pinned block: of block 0, unless `pinnedBlock` says which. */
   readonly genesisHash: Hash;
+  /** The block that tells this chain from others with its id: not every chain has, or gives out, a block 0. */
+  readonly pinnedBlock?: PinnedBlock;
   readonly contracts: {
     readonly OperatorRegistry: string;
     readonly PairSettlement: string;
@@ -123,3 +131,10 @@ export interface Network {
   /** What counts as final in this consortium (protocol §2). */
   readonly finality: { readonly mode: 'depth'; readonly depth: number } | { readonly mode: 'finalized' };
 }
+
+export const pinnedBlockOf = ({
+  genesisHash,
+  pinnedBlock,
+}: Pick<Network, 'genesisHash' | 'pinnedBlock'>): PinnedBlock => pinnedBlock ?? { number: 0, hash: genesisHash };
+
+export const pinnedName = ({ number }: PinnedBlock): string => (number === 0 ? 'genesis block' : `block ${number}`);

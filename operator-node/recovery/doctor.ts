@@ -4,6 +4,8 @@
  */
 import { maxRegistryAgeMillis, type RegistryStatus } from '../chain/peers.ts';
 import type { ChainReader, PeerRegistry } from '../chain/chain.ts';
+import type { EndpointStatus } from '../chain/endpoints.ts';
+import { endpointFindings } from '../chain/watch-endpoints.ts';
 import type { Channel } from '../channel/channel.ts';
 import type { Request } from '../channel/messages.ts';
 import { checkBooks } from '../domains/payments/books.ts';
@@ -51,6 +53,8 @@ export interface DoctorParts {
   /** All records with their checksums compared; where the disk has any. */
   readonly records?: () => AsyncIterable<readonly [key: string, text: string]>;
   readonly reader: ChainReader;
+  /** How the RPC endpoints stand when the chain has been read. */
+  readonly endpoints?: () => readonly EndpointStatus[];
   readonly peers: PeerRegistry & { readonly status: RegistryStatus };
   /** What the running node has found of a block that it cannot apply. */
   readonly unreadable?: () => string | undefined;
@@ -104,6 +108,7 @@ export async function examine(parts: DoctorParts): Promise<Diagnosis> {
   await notes.look('chain', 'journal', () => anchoredJournal(parts, notes));
   await notes.look('chain', 'lanes', () => lanes(parts, notes));
   await notes.look('chain', 'outcomes', () => outcomes(parts, notes));
+  for (const says of endpointFindings(parts.endpoints?.() ?? [])) notes.add('chain', says);
   await everyPeer(parts, notes);
   return { findings: notes.findings, looked: notes.looked };
 }

@@ -2,13 +2,15 @@
  * Deploys the contracts to any JSON-RPC endpoint with Hardhat Ignition, and admits operators. The contracts must have
  * been built. Nothing here is interactive.
  */
-import { Contract, JsonRpcProvider, NonceManager, Wallet, keccak256 } from 'ethers';
+import { Contract, NonceManager, Wallet, keccak256, type JsonRpcProvider } from 'ethers';
 import { createHardhatRuntimeEnvironment } from 'hardhat/hre';
 import { join } from 'node:path';
 
 import config from '../../hardhat.config.ts';
 import tandemModule from '../../ignition/modules/Tandem.ts';
 import { operatorRegistryAbi } from '../../operator-node/chain/abi.ts';
+import { RpcAddress } from '../../operator-node/chain/address.ts';
+import { providerOf } from '../../operator-node/chain/provider.ts';
 import {
   type Admission,
   type ByContract,
@@ -53,6 +55,7 @@ const projectRoot = join(import.meta.dirname, '..', '..');
 
 /** @throws when the endpoint is another chain's, or a transaction fails. */
 export async function deployTandem(request: DeployRequest): Promise<Deployment> {
+  const address = new RpcAddress(request.rpcUrl);
   const hre = await createHardhatRuntimeEnvironment(
     {
       ...config,
@@ -60,7 +63,8 @@ export async function deployTandem(request: DeployRequest): Promise<Deployment> 
       networks: {
         target: {
           type: 'http',
-          url: request.rpcUrl,
+          url: address.url,
+          httpHeaders: address.authorization === undefined ? {} : { Authorization: address.authorization },
           chainId: request.chainId,
           accounts: [request.deployerPrivateKey],
         },
@@ -95,21 +99,24 @@ export const encodeFinality = (finality: Finality): { mode: number; depth: numbe
   finality.mode === 'depth' ? { mode: 0, depth: finality.depth } : { mode: 1, depth: 0 };
 
 async function describeDeployment(request: DeployRequest, contracts: ByContract<string>): Promise<Deployment> {
-  const provider = new JsonRpcProvider(request.rpcUrl, request.chainId, { staticNetwork: true });
+  const provider = providerOf(request.rpcUrl, request.chainId, { staticNetwork: true });
   try {
     const registry = new Contract(contracts.OperatorRegistry, operatorRegistryAbi, provider);
-    const [genesis, codes, logs] = await Promise.all([
-      provider.getBlock(0),
+    const [pinnedBlock, codes, logs] = await Promise.all([
+      blockToPin(provider),
       Promise.all(contractNames.map(async (name) => [name, keccak256(await provider.getCode(contracts[name]))])),
       registry.queryFilter('MaxWindowChanged', 0, 'latest'),
     ]);
     const first = logs[0];
-    if (genesis?.hash == null || first === undefined) {
-      throw new Error(`${request.rpcUrl} has no genesis block or no log of the registry ${contracts.OperatorRegistry}`);
+    if (first === undefined) {
+      throw new Error(
+        `${new RpcAddress(request.rpcUrl).name} has no log of the registry ${contracts.OperatorRegistry}`,
+      );
     }
     return {
       chainId: request.chainId,
-      genesisHash: genesis.hash,
+      genesisHash: pinnedBlock.hash,
+      pinnedBlock,
       contracts,
       codeHashes: Object.fromEntries(codes) as ByContract<string>,
       firstBlock: first.blockNumber,
@@ -120,11 +127,25 @@ async function describeDeployment(request: DeployRequest, contracts: ByContract<
 }
 
 /**
+ * The block that tells this chain from others with its id: the first, or the first that the endpoint gives out. It is final,
+ * since it is older than a deployment that is.
+ */
+async function blockToPin(provider: JsonRpcProvider): Promise<Deployment['pinnedBlock']> {
+  for (const at of [0, 'earliest', 1]) {
+    const block = await provider.getBlock(at).catch(() => null);
+    if (block?.hash != null) return { number: block.number, hash: block.hash };
+  }
+  const finalized = await provider.getBlock('finalized');
+  if (finalized?.hash == null) throw new Error('The endpoint gives out neither a first block nor a final one to pin');
+  return { number: finalized.number, hash: finalized.hash };
+}
+
+/**
  * Admits those of the operators whose handle is not registered yet; possible until the authority has handed over.
  * @returns the ids by handle, of all that were asked for.
  */
 export async function admitOperators(request: AdmitRequest): Promise<ReadonlyMap<string, number>> {
-  const provider = new JsonRpcProvider(request.rpcUrl, undefined, { staticNetwork: true, pollingInterval: 100 });
+  const provider = providerOf(request.rpcUrl, undefined, { staticNetwork: true, pollingInterval: 100 });
   try {
     const authority = new NonceManager(new Wallet(request.authorityPrivateKey, provider));
     const registry = new Contract(request.registry, operatorRegistryAbi, authority);

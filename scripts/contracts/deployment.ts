@@ -38,7 +38,9 @@ export const defaultGovernance: Governance = {
 
 export interface Deployment {
   readonly chainId: number;
+  /** Hash of the pinned block, which is block 0 where the chain has one. */
   readonly genesisHash: string;
+  readonly pinnedBlock: { readonly number: number; readonly hash: string };
   readonly contracts: ByContract<string>;
   /** keccak-256 of the deployed code. */
   readonly codeHashes: ByContract<string>;
@@ -103,6 +105,8 @@ export function readParameters(file: string): Parameters {
 const networkSchema = z.object({
   chainId: z.string().regex(/^[1-9][0-9]*$/, 'expected decimal digits'),
   genesisHash: bytes32,
+  /** Files from before it was written have block 0. */
+  pinnedBlock: z.object({ number: z.number().int().min(0), hash: bytes32 }).exactOptional(),
   contracts: z.object(byContract(() => address)),
   codeHashes: z.object(byContract(() => bytes32)),
   firstBlock: z.number().int().min(0),
@@ -115,8 +119,8 @@ export function parseDeployment(value: unknown): Deployment {
     const issues = result.error.issues.map(({ path, message }) => `  ${path.join('.') || '(top)'}: ${message}`);
     throw new Error(`The network file is not one of a whole deployment:\n${issues.join('\n')}`);
   }
-  const { chainId, ...rest } = result.data;
-  return { chainId: Number(chainId), ...rest };
+  const { chainId, pinnedBlock, ...rest } = result.data;
+  return { chainId: Number(chainId), pinnedBlock: pinnedBlock ?? { number: 0, hash: rest.genesisHash }, ...rest };
 }
 
 /** `network.json`: published by the consortium, given to nodes and verifiers. */

@@ -1,7 +1,8 @@
 /** The founder gives its power to the consortium. From then on only votes change who is a member. */
-import { Contract, JsonRpcProvider, NonceManager, Wallet } from 'ethers';
+import { Contract, NonceManager, Wallet } from 'ethers';
 
 import { consortiumTimelockAbi, operatorRegistryAbi } from '../../operator-node/chain/abi.ts';
+import { providerOf } from '../../operator-node/chain/provider.ts';
 import type { ByContract } from './deployment.ts';
 
 export interface HandOverRequest {
@@ -16,7 +17,7 @@ export interface HandOverRequest {
  * @throws when there is no operator who could decide anything afterwards, or the registry is somebody else's.
  */
 export async function handOver({ rpcUrl, contracts, authorityPrivateKey }: HandOverRequest): Promise<void> {
-  const provider = new JsonRpcProvider(rpcUrl, undefined, { staticNetwork: true, pollingInterval: 100 });
+  const provider = providerOf(rpcUrl, undefined, { staticNetwork: true, pollingInterval: 100 });
   try {
     const wallet = new Wallet(authorityPrivateKey, provider);
     const sender = new NonceManager(wallet);

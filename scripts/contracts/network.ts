@@ -13,6 +13,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseJson } from '../../operator-node/json.ts';
 
+import { hiding, isRpcUrl } from '../../operator-node/chain/address.ts';
 import { scriptArguments } from '../arguments.ts';
 import { admitOperators, deployTandem } from './deploy.ts';
 import { type Deployment, contractNames, networkFile, parseDeployment, readParameters } from './deployment.ts';
@@ -34,6 +35,7 @@ class UsageError extends Error {}
 function required(name: 'rpc' | 'parameters' | 'network' | 'dir'): string {
   const value = values[name];
   if (value === undefined) throw new UsageError(`--${name} is missing.\n${usage}`);
+  if (name === 'rpc' && !isRpcUrl(value)) throw new UsageError(`--rpc is no http or https URL.\n${usage}`);
   return value;
 }
 
@@ -106,6 +108,6 @@ try {
   if (command === undefined) throw new UsageError(usage);
   await command();
 } catch (error) {
-  console.error((error as Error).message);
+  console.error(hiding(values.rpc, (error as Error).message));
   process.exitCode = error instanceof UsageError ? 2 : 1;
 }

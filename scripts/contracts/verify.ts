@@ -1,5 +1,15 @@
 /** Whether a deployment is what it should be, read from any JSON-RPC endpoint: code, roles, parameters, hand-over. */
-import { Contract, Interface, JsonRpcProvider, ZeroAddress, ZeroHash, getBytes, hexlify, id, keccak256 } from 'ethers';
+import {
+  Contract,
+  Interface,
+  ZeroAddress,
+  ZeroHash,
+  getBytes,
+  hexlify,
+  id,
+  keccak256,
+  type JsonRpcProvider,
+} from 'ethers';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -10,6 +20,7 @@ import {
   operatorRegistryAbi,
   pairSettlementAbi,
 } from '../../operator-node/chain/abi.ts';
+import { providerOf } from '../../operator-node/chain/provider.ts';
 import { encodeFinality } from './deploy.ts';
 import { type ContractName, type Deployment, type Parameters, contractNames } from './deployment.ts';
 
@@ -52,16 +63,17 @@ const roles = {
 export async function verifyDeployment(request: VerifyRequest): Promise<readonly Finding[]> {
   const { deployment, parameters } = request;
   const { contracts } = deployment;
-  const provider = new JsonRpcProvider(request.rpcUrl, undefined, { staticNetwork: true });
+  const provider = providerOf(request.rpcUrl, undefined, { staticNetwork: true });
   const findings: Finding[] = [];
   const check = (name: string, expected: unknown, found: unknown): void => {
     const [wanted, got] = [String(expected), String(found)];
     findings.push({ check: name, ok: wanted.toLowerCase() === got.toLowerCase(), expected: wanted, found: got });
   };
   try {
-    const [{ chainId }, genesis] = await Promise.all([provider.getNetwork(), provider.getBlock(0)]);
+    const { number, hash } = deployment.pinnedBlock;
+    const [{ chainId }, pinned] = await Promise.all([provider.getNetwork(), provider.getBlock(number)]);
     check('chain id', deployment.chainId, chainId);
-    check('genesis block', deployment.genesisHash, genesis?.hash ?? 'none');
+    check(number === 0 ? 'genesis block' : `block ${number}`, hash, pinned?.hash ?? 'none');
     if (findings.some(({ ok }) => !ok)) return findings;
 
     for (const name of contractNames) {

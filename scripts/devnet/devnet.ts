@@ -291,8 +291,8 @@ export class Devnet {
       contracts: deployment.contracts,
       authorityPrivateKey: consortium.authority,
     });
-    const { contracts, codeHashes, genesisHash, firstBlock } = deployment;
-    const network = { chainId: String(chainId), genesisHash, contracts, codeHashes, firstBlock, finality };
+    const { contracts, codeHashes, genesisHash, pinnedBlock, firstBlock } = deployment;
+    const network = { chainId: String(chainId), genesisHash, pinnedBlock, contracts, codeHashes, firstBlock, finality };
     writeFileSync(this.layout.networkFile, `${JSON.stringify(network, undefined, 2)}\n`);
     writeMade(this.layout, { contracts, codeHashes });
   }

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { operatorRegistryAbi, pairSettlementAbi } from '../../operator-node/chain/abi.ts';
 import { type DeployRequest, admitOperator, admitOperators, deployTandem } from '../../scripts/contracts/deploy.ts';
-import { contractNames } from '../../scripts/contracts/deployment.ts';
+import { contractNames, networkFile, parseDeployment } from '../../scripts/contracts/deployment.ts';
 import { handOver } from '../../scripts/contracts/hand-over.ts';
 
 const chainId = 20261123;
@@ -76,7 +76,9 @@ describe('deployTandem', () => {
     expect(again).toEqual(deployment);
 
     const { contracts, codeHashes } = deployment;
-    expect(deployment).toMatchObject({ chainId, genesisHash: (await provider.getBlock(0))?.hash });
+    const genesisHash = (await provider.getBlock(0))?.hash;
+    expect(deployment).toMatchObject({ chainId, genesisHash, pinnedBlock: { number: 0, hash: genesisHash } });
+    expect(parseDeployment(JSON.parse(networkFile(deployment, { mode: 'finalized' })))).toEqual(deployment);
     const codes = contractNames.map(async (name) => [name, keccak256(await provider.getCode(contracts[name]))]);
     expect(codeHashes).toEqual(Object.fromEntries(await Promise.all(codes)));
     expect(await provider.getCode(contracts.OperatorRegistry, deployment.firstBlock)).not.toBe('0x');
@@ -190,7 +192,7 @@ describe('a named network', () => {
     [['fly', '--rpc', 'x'], 'usage:'],
   ])('says what is missing: %j', async (args, text) => {
     const { exitCode, output } = await run(args);
-    expect([exitCode, output]).toEqual([1, expect.stringContaining(text)]);
+    expect([exitCode, output]).toEqual([2, expect.stringContaining(text)]);
   });
 
   it('refuses a parameter file by the name of the field', async () => {

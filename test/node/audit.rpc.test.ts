@@ -31,8 +31,9 @@ const log = (change: object) => ({
 
 describe('rpcAuditChain', () => {
   it.each([
-    ['no JSON', endpoint('<html>'), 'no answer to eth_chainId'],
-    ['another kind of answer', endpoint({ error: 'busy' }), 'no JSON-RPC answer'],
+    ['no JSON', endpoint('<html>'), 'the answer is not JSON: "<html>"'],
+    ['another kind of answer', endpoint(7), 'the answer is not JSON-RPC: "7"'],
+    ['an error that is a text', endpoint({ error: 'busy' }), 'eth_chainId was answered with "busy"'],
     ['an error', failing(-32000, 'rate limited'), '"rate limited"'],
     ['another form', answering('twelve'), 'another form'],
   ])('is unavailable where the endpoint answers with %s', async (_, { chain }, message) => {
@@ -50,6 +51,30 @@ describe('rpcAuditChain', () => {
     await expect(call(failing(-32000, 'missing trie node'))).rejects.toThrow('archive endpoint');
     await expect(call(answering(null))).rejects.toThrow('another form');
   });
+
+  it.each([
+    'missing trie node 0123 (path ) <nil>',
+    'World state unavailable',
+    'No state available for block 0x7',
+    'state at block #5 is pruned',
+    'historical state 0xab is not available',
+    'distance to target block exceeds maximum proof window',
+    'project ID does not have access to archive state',
+  ])('advises an archive endpoint where it says "%s"', async (message) => {
+    await expect(failing(-32000, message).chain.code(address, hash)).rejects.toThrow(
+      'old state needs an archive endpoint',
+    );
+  });
+
+  it.each(['rate limited', 'blockHash is not supported', 'method not found', 'internal error', 'unauthorized'])(
+    'advises no archive endpoint where it says "%s"',
+    async (message) => {
+      const { chain } = failing(-32005, message);
+      await expect(chain.code(address, hash)).rejects.toThrow(`"${message}"`);
+      await expect(chain.code(address, hash)).rejects.not.toThrow('archive');
+      await expect(chain.call(address, '0x00' as Hex, hash)).rejects.not.toThrow('archive');
+    },
+  );
 
   it('asks for state at the hash of a block, never at a tag', async () => {
     const { chain, asked } = answering('0xAB');

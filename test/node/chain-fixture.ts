@@ -93,13 +93,14 @@ function creationCode(
 /** No fees, and nobody has anything. */
 export const freeChain: readonly string[] = ['--accounts', '0', '--gas-price', '0', '--base-fee', '0'];
 
-/** Stopped when the test ends. `anvilArgs` may ask for fees. */
+/** Stopped when the test ends, or as `atEnd` says. `anvilArgs` may ask for fees. */
 export async function openChain(
   finality: Network['finality'] = { mode: 'depth', depth: 0 },
   anvilArgs: readonly string[] = freeChain,
+  atEnd: (stop: () => Promise<void>) => void = onTestFinished,
 ): Promise<TestChain> {
   const anvil = await startAnvil(...anvilArgs);
-  onTestFinished(() => anvil.stop());
+  atEnd(() => anvil.stop());
   const authority = wallet('authority');
   const stranger = wallet('stranger');
   const aurora = operatorOf(1, 'aurora');
@@ -210,8 +211,8 @@ export async function openChain(
     fund,
     sign,
     endpoints,
-    reader: ({ urls, extraDepth = 0, clock } = {}) =>
-      new RpcReader({ endpoints: endpoints(urls, clock), network, extraDepth }),
+    reader: ({ urls, extraDepth = 0, clock = systemClock } = {}) =>
+      new RpcReader({ endpoints: endpoints(urls, clock), network, extraDepth, clock }),
     writer: () => new RpcWriter(endpoints()),
   };
 }

@@ -1,10 +1,13 @@
 import { id } from 'ethers';
 import { describe, expect, it } from 'vitest';
+import { parseNetwork } from '../../operator-node/audit/network.ts';
+import { connect } from '../../operator-node/chain/connect.ts';
 import { loadNetwork } from '../../operator-node/chain/network.ts';
 import { RpcReader } from '../../operator-node/chain/rpc.ts';
 import { systemClock } from '../../operator-node/engine/clock.ts';
 import type { BatchId, Hash, UnixSeconds } from '../../operator-node/model/ids.ts';
-import { ManualClock, freeChain, openChain, startEndpoint, type TestChain } from './chain-fixture.ts';
+import { pinnedBlockOf, type Network } from '../../operator-node/model/records.ts';
+import { ManualClock, freeChain, openChain, startEndpoint, type Lie, type TestChain } from './chain-fixture.ts';
 
 const unavailable = { code: 'chain-unavailable' };
 const mismatch = { code: 'network-mismatch' };
@@ -24,7 +27,7 @@ async function threeEndpoints(chain: TestChain) {
     endpoints,
     group,
     clock,
-    reader: new RpcReader({ endpoints: group, network: chain.network, extraDepth: 0 }),
+    reader: new RpcReader({ endpoints: group, network: chain.network, extraDepth: 0, clock }),
   };
 }
 
@@ -52,11 +55,34 @@ describe('checkNetwork', () => {
     await expect(chain.reader({ urls: [other.anvil.url] }).checkNetwork()).rejects.toMatchObject(mismatch);
   });
 
-  it('refuses one wrong endpoint among right ones', async () => {
+  it('goes on without one wrong endpoint among right ones, which it names, and refuses two', async () => {
     const chain = await openChain();
-    const { endpoints, reader } = await threeEndpoints(chain);
+    const { endpoints, reader, group, clock } = await threeEndpoints(chain);
     endpoints[1].lie = ({ method }) => (method === 'eth_chainId' ? { result: '0x1' } : undefined);
+    await expect(reader.checkNetwork()).resolves.toBeUndefined();
+    expect(group.status[1]).toMatchObject({ name: endpoints[1].name, state: 'wrong-network' });
+    await expect(reader.finalHead()).resolves.toMatchObject({ number: await chain.anvil.height() });
+
+    endpoints[2].lie = endpoints[1].lie;
     await expect(reader.checkNetwork()).rejects.toMatchObject(mismatch);
+    clock.advance(60_000);
+    await expect(reader.head()).rejects.toMatchObject(mismatch);
+  });
+
+  it('waits for an endpoint that is still loading the chain', async () => {
+    const chain = await openChain();
+    const endpoint = await startEndpoint(chain.anvil, ({ method }) =>
+      method === 'eth_blockNumber' ? { result: '0x0' } : method === 'eth_getCode' ? { result: '0x' } : undefined,
+    );
+    const clock = new ManualClock();
+    const reader = chain.reader({ urls: [endpoint.url], clock });
+    await expect(reader.checkNetwork()).rejects.toMatchObject({
+      ...unavailable,
+      message: expect.stringContaining('has got to block 0') as unknown,
+    });
+    endpoint.lie = () => undefined;
+    clock.advance(10_000);
+    await expect(reader.head()).resolves.toBeDefined();
   });
 
   it('is unavailable when nobody answers', async () => {
@@ -112,14 +138,17 @@ describe('an endpoint', () => {
   it('is checked again after a silence, and not used if it came back on another chain', async () => {
     const chain = await openChain();
     const endpoint = await startEndpoint(chain.anvil);
-    const reader = chain.reader({ urls: [endpoint.url] });
+    const clock = new ManualClock();
+    const reader = chain.reader({ urls: [endpoint.url], clock });
     await reader.head();
     endpoint.status = 503;
     await expect(reader.head()).rejects.toMatchObject(unavailable);
     endpoint.status = 200;
     endpoint.lie = ({ method }) => (method === 'eth_chainId' ? { result: '0x1' } : undefined);
+    clock.advance(10_000);
     await expect(reader.head()).rejects.toMatchObject(mismatch);
     endpoint.lie = () => undefined;
+    clock.advance(10_000);
     await expect(reader.head()).resolves.toBeDefined();
   });
 
@@ -130,7 +159,6 @@ describe('an endpoint', () => {
       requests.push(JSON.parse(typeof init?.body === 'string' ? init.body : ''));
       return fetch(url, init);
     };
-    const { connect } = await import('../../operator-node/chain/connect.ts');
     const endpoints = connect({
       network: chain.network,
       urls: [chain.anvil.url],
@@ -147,40 +175,63 @@ describe('an endpoint', () => {
 });
 
 describe('several endpoints', () => {
-  it('disagree about a final block: an error that names the odd one out', async () => {
+  const forged: Lie = async ({ method, params }, truth) => {
+    if (method !== 'eth_getBlockByNumber' || params[0] === '0x0') return undefined;
+    const { result } = (await truth()) as { readonly result: object };
+    return { result: { ...result, hash: id('forged') } };
+  };
+
+  it('outvote and name one that has another final block', async () => {
     const chain = await openChain();
     const { endpoints, group, reader } = await threeEndpoints(chain);
-    endpoints[2].lie = async ({ method, params }, truth) => {
-      if (method !== 'eth_getBlockByNumber' || params[0] === '0x0') return undefined;
-      const { result } = (await truth()) as { readonly result: object };
-      return { result: { ...result, hash: id('forged') } };
-    };
-    await expect(reader.finalHead()).rejects.toMatchObject({
-      ...unavailable,
-      facts: { endpoints: [endpoints[2].name] },
-    });
+    endpoints[2].lie = forged;
+    const { number, hash } = await chain.anvil.rpc<{ number: string; hash: Hash }>(
+      'eth_getBlockByNumber',
+      'latest',
+      false,
+    );
+    expect(await reader.finalHead()).toMatchObject({ number: Number(number), hash });
     expect(group.disagreements).toMatchObject([{ endpoints: [endpoints[2].name] }]);
+    expect(group.status[2]).toMatchObject({ state: 'ok', disagrees: `block ${Number(number)}` });
 
     endpoints[2].lie = () => undefined;
     await reader.finalHead();
     expect(group.disagreements).toEqual([]);
   });
 
-  it('disagree about an outcome: neither a commit nor an absence is reported', async () => {
+  it('are no majority where two differ: nothing is taken, and both are named', async () => {
     const chain = await openChain();
-    const { endpoints, reader } = await threeEndpoints(chain);
+    const endpoints = [await startEndpoint(chain.anvil), await startEndpoint(chain.anvil, forged)] as const;
+    const group = chain.endpoints(endpoints.map(({ url }) => url));
+    const reader = new RpcReader({ endpoints: group, network: chain.network, extraDepth: 0 });
+    await expect(reader.finalHead()).rejects.toMatchObject({
+      ...unavailable,
+      facts: { endpoints: endpoints.map(({ name }) => name) },
+    });
+    expect(group.disagreements).toMatchObject([{ endpoints: endpoints.map(({ name }) => name) }]);
+  });
+
+  it('outvote one that hides a batch, and cannot say where two of three differ from one another', async () => {
+    const chain = await openChain();
+    const { endpoints, reader, group } = await threeEndpoints(chain);
     const signed = await chain.sign();
     const before = await reader.finalHead();
     const { data, to } = chain.calls.prepare(signed);
     await chain.act(chain.stranger, to, data);
     const after = await reader.finalHead();
-    endpoints[0].lie = ({ method, params: [call] }, truth) =>
+    const ofBefore: Lie = ({ method, params: [call] }, truth) =>
       method === 'eth_call'
         ? chain.anvil
             .rpc('eth_call', call, { blockHash: before.hash })
             .then((result) => ({ result }))
             .catch(truth)
         : undefined;
+    endpoints[0].lie = ofBefore;
+    expect(await reader.batchOutcome(signed.batchId, after.hash)).toMatchObject({ prepared: true });
+    expect(group.disagreements).toMatchObject([{ endpoints: [endpoints[0].name] }]);
+    // Neither a commit nor an absence is reported while the third cannot say.
+    endpoints[1].lie = ({ method }) =>
+      method === 'eth_call' ? { error: { code: -32000, message: 'missing trie node' } } : undefined;
     await expect(reader.batchOutcome(signed.batchId, after.hash)).rejects.toMatchObject(unavailable);
   });
 
@@ -207,7 +258,7 @@ describe('several endpoints', () => {
     expect(group.status.map(({ state }) => state)).toEqual(['ok', 'ok', 'ok']);
   });
 
-  it('report the highest head seen, and the final block that a majority has', async () => {
+  it('report the highest head that a majority has seen, and the final block that a majority has', async () => {
     const chain = await openChain();
     const { endpoints, reader } = await threeEndpoints(chain);
     const behind = (await chain.anvil.height()) - 2;
@@ -499,5 +550,66 @@ describe('operatorsChangedAfter', () => {
     await chain.registry(chain.authority, 'suspend', chain.borealis.id);
     expect(await chain.reader().operatorsChangedAfter(height)).toEqual([chain.borealis.id]);
     expect(await chain.reader().operatorsChangedAfter(height + 1)).toEqual([]);
+  });
+});
+
+describe('the pinned block', () => {
+  async function pinned(number: number) {
+    const chain = await openChain();
+    const { hash } = await chain.anvil.rpc<{ hash: Hash }>('eth_getBlockByNumber', `0x${number.toString(16)}`, false);
+    // No chain of this endpoint begins at 0, or it gives no such block out.
+    const endpoint = await startEndpoint(chain.anvil, ({ method, params }) =>
+      method === 'eth_getBlockByNumber' && params[0] === '0x0' ? { result: null } : undefined,
+    );
+    const network = { ...chain.network, genesisHash: hash, pinnedBlock: { number, hash } };
+    const clock = new ManualClock();
+    const read = (of: Network) =>
+      new RpcReader({
+        endpoints: connect({ network: of, urls: [endpoint.url], clock }),
+        network: of,
+        extraDepth: 0,
+        clock,
+      }).checkNetwork();
+    return { chain, endpoint, network, read };
+  }
+
+  it('may be any, on a chain that has no block 0', async () => {
+    const { network, read } = await pinned(3);
+    await expect(read(network)).resolves.toBeUndefined();
+  });
+
+  it('that has another hash is another chain', async () => {
+    const { network, read } = await pinned(3);
+    const other = { number: 4, hash: network.pinnedBlock.hash };
+    await expect(read({ ...network, pinnedBlock: other })).rejects.toMatchObject({
+      ...mismatch,
+      message: expect.stringContaining('the hash of the block 4') as unknown,
+    });
+  });
+
+  it('that the endpoint does not have is no other chain, and is named', async () => {
+    const { chain, read } = await pinned(3);
+    await expect(read(chain.network)).rejects.toMatchObject({
+      ...unavailable,
+      message: expect.stringContaining('block 0, which network.json pins') as unknown,
+    });
+  });
+
+  it('is block 0 in a file of the older form, may stand alone, and has one hash', () => {
+    const { pinnedBlock, genesisHash, ...rest } = {
+      chainId: '1',
+      genesisHash: id('block') as Hash,
+      pinnedBlock: { number: 7, hash: id('block') as Hash },
+      contracts: { OperatorRegistry: `0x${'11'.repeat(20)}`, PairSettlement: `0x${'22'.repeat(20)}` },
+      codeHashes: { OperatorRegistry: id('a'), PairSettlement: id('b') },
+      firstBlock: 9,
+    };
+    expect(pinnedBlockOf(parseNetwork({ ...rest, genesisHash }))).toEqual({ number: 0, hash: genesisHash });
+    expect(pinnedBlockOf(parseNetwork({ ...rest, pinnedBlock }))).toEqual(pinnedBlock);
+    expect(pinnedBlockOf(parseNetwork({ ...rest, pinnedBlock, genesisHash }))).toEqual(pinnedBlock);
+    expect(() => parseNetwork(rest)).toThrow('pinnedBlock, or the older genesisHash: missing');
+    expect(() => parseNetwork({ ...rest, pinnedBlock, genesisHash: id('other') })).toThrow(
+      'both are the hash of the pinned block',
+    );
   });
 });

@@ -23,7 +23,7 @@ function watch(
   const troubles: TandemError[] = [];
   const hooks = { before: (): Promise<unknown> => Promise.resolve() };
   const watcher = new ChainWatcher({
-    reader: chain.reader({ urls: [options.url ?? chain.anvil.url] }),
+    reader: chain.reader({ urls: [options.url ?? chain.anvil.url], clock }),
     clock,
     pollMillis,
     firstBlock: chain.network.firstBlock,
@@ -233,6 +233,9 @@ describe('a reorganisation', () => {
 });
 
 describe('an endpoint', () => {
+  /** Longer than an endpoint is left alone after it has failed a few times. */
+  const waitMillis = 10_000;
+
   async function through(lie?: LyingEndpoint['lie']) {
     const chain = await openChain();
     const endpoint = await startEndpoint(chain.anvil, lie);
@@ -252,13 +255,14 @@ describe('an endpoint', () => {
     node.clock.advance(3_600_000);
     await node.watcher.idle();
     endpoint.status = 200;
+    node.clock.advance(waitMillis);
     await node.catchUp();
     expect(node.watcher.status.trouble).toBeUndefined();
     expect(node.numbers()).toEqual(upTo(chain.network.firstBlock, await chain.anvil.height()));
     expect(node.faults).toEqual([]);
   });
 
-  it('that came back on another chain: nothing is handed over', async () => {
+  it('that came back on another chain: the watcher stops, and nothing is handed over', async () => {
     const { chain, endpoint, node } = await through();
     node.start();
     await node.catchUp();
@@ -268,8 +272,11 @@ describe('an endpoint', () => {
     endpoint.status = 200;
     endpoint.lie = ({ method }) => (method === 'eth_chainId' ? { result: '0x1' } : undefined);
     await chain.anvil.mine(4);
-    await node.catchUp();
-    expect(node.watcher.status.trouble).toMatchObject({ code: 'network-mismatch' });
+    node.clock.advance(waitMillis);
+    await node.watcher.idle();
+    await node.look();
+    expect(node.faults).toMatchObject([{ code: 'network-mismatch' }]);
+    expect(node.watcher.status.running).toBe(false);
     expect(node.numbers()).toEqual(handed);
   });
 

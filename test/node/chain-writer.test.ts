@@ -118,6 +118,17 @@ describe('fees', () => {
     expect(offer.maxFeePerGas).toBe(2n * baseFee + offer.maxPriorityFeePerGas);
   });
 
+  it.each(['0xffffffffffff', '0x0'])('are what a majority finds, where one of three says %s', async (gasPrice) => {
+    const chain = await openChain({ mode: 'depth', depth: 0 }, ['--accounts', '0', '--base-fee', '1000000000']);
+    const lying: Lie = async ({ method, params }, truth) => {
+      if (method === 'eth_gasPrice' || method === 'eth_maxPriorityFeePerGas') return { result: gasPrice };
+      if (method !== 'eth_getBlockByNumber' || params[0] !== 'latest') return undefined;
+      const { result } = (await truth()) as { readonly result: Record<string, unknown> };
+      return { result: { ...result, baseFeePerGas: gasPrice } };
+    };
+    expect(await (await through(chain, lying, truthful, truthful)).fees()).toEqual(await chain.writer().fees());
+  });
+
   it('are a gas price on a chain without a base fee', async () => {
     const chain = await openChain();
     const old: Lie = async ({ method, params }, truth) => {

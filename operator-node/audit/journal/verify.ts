@@ -8,6 +8,7 @@ import { Interface, keccak256 } from 'ethers';
 import { auditLogAbi } from '../../chain/abi.ts';
 import { Fields } from '../../chain/fields.ts';
 import type { Hash } from '../../model/ids.ts';
+import { pinnedBlockOf, pinnedName } from '../../model/records.ts';
 import type { AuditChain } from '../auditChain.ts';
 import { contractsAt, eventIn } from '../contracts.ts';
 import { fails, holds, type Finding } from '../finding.ts';
@@ -89,16 +90,21 @@ export async function checkAuditLog(
   if (AuditLog === undefined || network.codeHashes.AuditLog === undefined) {
     return fails('the network file names no AuditLog: nothing says where to look');
   }
-  const [chainId, genesis, code] = await Promise.all([chain.chainId(), chain.block(0), chain.code(AuditLog, at)]);
+  const pinned = pinnedBlockOf(network);
+  const [chainId, found, code] = await Promise.all([
+    chain.chainId(),
+    chain.block(pinned.number),
+    chain.code(AuditLog, at),
+  ]);
   const expected: readonly (readonly [name: string, wanted: string, found: string])[] = [
     [`the ${what}’s chain id`, network.chainId, named.chainId],
     [`the ${what}’s AuditLog`, AuditLog, named.auditLog],
     ['the endpoint’s chain id', network.chainId, `${chainId}`],
-    ['the endpoint’s genesis block', network.genesisHash, genesis?.hash ?? 'none'],
+    [`the endpoint’s ${pinnedName(pinned)}`, pinned.hash, found?.hash ?? 'none'],
     ['the code hash of AuditLog', network.codeHashes.AuditLog, keccak256(code)],
   ];
-  for (const [name, wanted, found] of expected) {
-    if (wanted !== found) return fails(`${name} is ${found}; the network file has ${wanted}`);
+  for (const [name, wanted, got] of expected) {
+    if (wanted !== got) return fails(`${name} is ${got}; the network file has ${wanted}`);
   }
   return holds(`chain ${network.chainId}, AuditLog ${AuditLog}`);
 }

@@ -140,6 +140,8 @@ describe('the registry as it was last read', () => {
     expect(second.node.peers.get(asOperator(3))?.pins).toEqual([pinOf(0xee)]);
     expect(second.node.peers.status).toMatchObject({ block: { number: 1 }, trouble: expect.any(String) });
     chain.lies.clear();
+    // An endpoint that has failed is left alone for a moment.
+    second.clock.advance(10_000);
     chain.admit(3, { pin: new Uint8Array(32).fill(0xef) });
     chain.add();
     await second.node.peers.refresh();
