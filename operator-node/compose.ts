@@ -36,7 +36,10 @@ import { table, type Table } from './flow/flow.ts';
 import { Gas } from './flow/gas.ts';
 import { Greetings } from './flow/greet.ts';
 import { createHandlers } from './flow/handlers.ts';
+import { ForwardAllowance } from './flow/forwarding.ts';
 import { OpenWork } from './flow/open.ts';
+import { backlogOf, Overload } from './flow/overload.ts';
+import { PeerTroubles } from './flow/troubles.ts';
 import { Receiver } from './flow/receive.ts';
 import { recover } from './flow/recover.ts';
 import { declareQueues, startClocks } from './flow/start.ts';
@@ -299,6 +302,24 @@ export function composeNode(parts: NodeParts): ComposedNode {
     close: () => everyone.close(),
   };
   const hello = helloOf(config, settlement, parts.caps);
+  const troubles = new PeerTroubles(clock, (code, active, facts, subject) => {
+    alarms.set(code, active, facts, subject);
+  });
+  const overBudget =
+    (why: string) =>
+    (peer: OperatorId): void => {
+      troubles.note('peer-over-budget', peer, { why });
+    };
+  const allowance = new PeerAllowance(config.maxRememberedPerPeerHour, clock, overBudget('refusals that are kept'));
+  const open = new OpenWork();
+  const overload = new Overload(
+    config.overload,
+    backlogOf(engine, open, submitter, head),
+    clock,
+    (active, facts, subject) => {
+      alarms.set('overloaded', active, facts, subject);
+    },
+  );
   const flow: { -readonly [K in keyof ComposedNode['flow']]: ComposedNode['flow'][K] } = {
     self: operator.id,
     handle: operator.handle,
@@ -321,7 +342,7 @@ export function composeNode(parts: NodeParts): ComposedNode {
     },
     peers,
     channel,
-    greetings: new Greetings(hello, channel, engine, parts.caps),
+    greetings: new Greetings(hello, channel, engine, parts.caps, (peer) => allowance.take(peer)),
     caps: parts.caps,
     auditLog: parts.statements?.domain,
     windows,
@@ -330,7 +351,7 @@ export function composeNode(parts: NodeParts): ComposedNode {
     chain: reader,
     chainView: head,
     signer: parts.signer,
-    open: new OpenWork(),
+    open,
     submitter,
     anchor,
     readiness: new Readiness(() => ({
@@ -338,6 +359,7 @@ export function composeNode(parts: NodeParts): ComposedNode {
       recovering: recovery.needed,
       halted: flow.open.halted,
       room: flow.room,
+      overloaded: overload.chain,
       chain: head,
       trouble: watcher.status.trouble?.message,
       unreadable: watcher.unreadable,
@@ -346,8 +368,17 @@ export function composeNode(parts: NodeParts): ComposedNode {
       gas,
     })),
     alarms,
-    allowance: new PeerAllowance(config.maxRememberedPerPeerHour, clock),
     gas,
+    allowance,
+    lookups: new PeerAllowance(
+      config.maxLookupsPerPeerHour,
+      clock,
+      overBudget('look-ups that came to nothing'),
+      Math.ceil(config.maxLookupsPerPeerHour / 10),
+    ),
+    forwarding: new ForwardAllowance(config.forward, clock),
+    troubles,
+    overload,
     room: new Room(config.disk.minFreeMebibytes * mebibyte, parts.freeBytes),
   };
   flow.open.keys = parts.ownKeys;

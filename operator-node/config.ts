@@ -6,6 +6,7 @@ import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { policiesSchema, policyName, policyOf } from './audit/disclosures/policies.ts';
 import { isRpcUrl } from './chain/address.ts';
+import { isAddressOrNetwork } from './connections/address.ts';
 import { TandemError } from './errors.ts';
 import { LocatedYaml, type YamlPath } from './located-yaml.ts';
 import { isAsset, isMsisdn, isOperatorId, isTimestamp } from './model/ids.ts';
@@ -20,6 +21,10 @@ const listen = z.strictObject({
     .transform((host) => host.replace(/^\[(.*)\]$/, '$1')),
   port: z.number().int().min(0).max(65535),
 });
+/** What many come through, such as a proxy, and this machine itself: nobody is shut out there for what another does. */
+const shared = z
+  .array(z.string().refine(isAddressOrNetwork, 'an address, or a network like 10.0.0.0/8'))
+  .default(['127.0.0.0/8', '::1']);
 const token = z.string().min(16, 'at least 16 characters');
 
 const schema = z.strictObject({
@@ -45,6 +50,7 @@ const schema = z.strictObject({
     })
     .prefault({}),
   api: listen.extend({
+    sharedAddresses: shared,
     /** For the message gateway: `/v1/messages` and the devnet's phones. */
     gatewayToken: token,
     /** For staff: everything else under `/v1`. */
@@ -52,7 +58,7 @@ const schema = z.strictObject({
     /** Names besides `host` by which what needs no token is asked; addresses need none. */
     names: z.array(z.string().regex(/^[A-Za-z0-9]([A-Za-z0-9.-]{0,252})$/, 'a name without a port')).default([]),
   }),
-  channel: listen.extend({ certFile: z.string(), keyFile: z.string() }),
+  channel: listen.extend({ sharedAddresses: shared, certFile: z.string(), keyFile: z.string() }),
   gateway: z.strictObject({
     /** Where messages to users go: POSTed in groups with an HMAC of the body. */
     webhook: z.strictObject({ url: z.url(), secret: token }).optional(),
@@ -193,10 +199,32 @@ const schema = z.strictObject({
       }),
     )
     .default({}),
+  /** Ordinary messages that one counterparty may pass on to users of this operator: in all, and to each of them. */
+  forward: z
+    .strictObject({
+      messagesPerMinute: z.number().int().min(1).default(6_000),
+      kibibytesPerMinute: z.number().int().min(16).default(8_192),
+      messagesPerMinuteToOne: z.number().int().min(1).default(30),
+      kibibytesPerMinuteToOne: z.number().int().min(16).default(64),
+    })
+    .prefault({}),
+  overload: z
+    .strictObject({
+      /** Orders to a counterparty are refused while the oldest pair to it has been in no batch for so long. */
+      unproposedSeconds: z.number().int().min(1).max(600).default(10),
+      /** All orders are refused while the oldest signed batch or decision has waited so long for the chain, beyond its finality. */
+      unanchoredSeconds: z.number().int().min(5).max(86_400).default(120),
+    })
+    .prefault({}),
   /** Open pairs that one counterparty may keep on hold here. */
   maxOpenPairsPerPeer: z.number().int().min(1).default(50_000),
   /** Refusals, withdrawals of unknown pairs and faults that one counterparty may have remembered here in an hour. */
   maxRememberedPerPeerHour: z.number().int().min(1000).default(100_000),
+  /**
+   * Look-ups of one counterparty in an hour that come to nothing: unknown numbers, and held pairs that lapse or are
+   * withdrawn. At once a tenth of it, and one more for each pair that gets into a batch.
+   */
+  maxLookupsPerPeerHour: z.number().int().min(1).default(20_000),
   maxOpenPairsPerUser: z.number().int().min(1).default(50),
   /** Requests of one auditor in the AuditLog that are kept and listed while they are open; further ones are on the chain alone. */
   maxOpenRequestsPerAuditor: z.number().int().min(1).max(100_000).default(200),

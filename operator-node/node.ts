@@ -20,6 +20,8 @@ import { readCertificate } from './channel/certificate.ts';
 import { createHttpsChannel, startChannelServer } from './channel/https.ts';
 import { OwnCertificate } from './channel/own-certificate.ts';
 import { signDigest } from './commitment/typedData.ts';
+import { LogDigest } from './connections/digest.ts';
+import { ServerWatch } from './connections/watch.ts';
 import { composeNode, openDomains } from './compose.ts';
 import { checkTiming, type Config } from './config.ts';
 import { loadDirectory } from './directory/file.ts';
@@ -126,9 +128,13 @@ export async function startNode(config: Config, { configFile, log, onFatal }: No
   const webhook = webhookOf(config);
   const gateway = new FanoutGateway([phones, webhook].filter((each) => each !== undefined));
 
+  const digest = new LogDigest(log, systemClock);
   const failed = (where: string, error: unknown): void => {
     if (error instanceof TandemError && storeFaults.has(error.code)) onFatal(error);
-    else log({ level: 'warn', where, message: error instanceof Error ? error.message : String(error) });
+    else {
+      const message = error instanceof Error ? error.message : String(error);
+      digest.note(`${where} ${message.slice(0, 200)}`, { level: 'warn', where, message });
+    }
   };
   /** Set below: made of the engine. */
   const kept: { backups: Backups | undefined } = { backups: undefined };
@@ -236,15 +242,21 @@ export async function startNode(config: Config, { configFile, log, onFatal }: No
   }));
   engine.every(tidyMillis, 'backup', () => backups.tidy());
 
+  const { alarms, troubles } = flow;
+  const servers = new ServerWatch({ clock: systemClock, digest, metrics, alarms, troubles, peers });
   const channelServer = await startChannelServer({
     ...common,
     peers,
     host: config.channel.host,
     port: config.channel.port,
+    sharedAddresses: config.channel.sharedAddresses,
     handlers,
     observe: (event) => {
       if (event.type === 'handler-failed') failed(`channel ${event.method}`, event.error);
-      log({ level: 'warn', where: 'channel', ...event, ...('error' in event ? { error: String(event.error) } : {}) });
+      servers.channelEvent(event);
+    },
+    onCut: (cut) => {
+      servers.cut('channel', cut);
     },
   });
   const services = createNodeServices({
@@ -286,8 +298,17 @@ export async function startNode(config: Config, { configFile, log, onFatal }: No
       onFault: (operationId, error) => {
         failed(`api ${operationId}`, error);
       },
+      onCut: (cut) => {
+        servers.cut('api', cut);
+      },
     },
   );
+  engine.every(metricsMillis, 'servers', () => {
+    servers.round();
+    metrics.setConnections('channel', channelServer.connections);
+    metrics.setConnections('api', api.connections);
+    metrics.setOverload(flow.overload.status);
+  });
 
   return {
     apiPort: api.port,
@@ -303,6 +324,7 @@ export async function startNode(config: Config, { configFile, log, onFatal }: No
     async stop() {
       await api.close();
       await channelServer.close();
+      digest.flush(true);
       await node.stop();
       await gateway.close();
       await store.close();

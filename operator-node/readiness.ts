@@ -17,6 +17,8 @@ export interface NodeState {
   readonly recovering: boolean;
   readonly halted: boolean;
   readonly room: Pick<Room, 'short' | 'freeBytes' | 'minFreeBytes'>;
+  /** What waits for the chain has waited too long (`flow/overload.ts`). */
+  readonly overloaded: boolean;
   readonly chain: Pick<ChainView, 'stalled' | 'caughtUp' | 'ageMillis'>;
   /** Why the last look at the chain did not succeed; undefined when it did. */
   readonly trouble: string | undefined;
@@ -75,6 +77,14 @@ const checks = {
     },
     notice: 'cannot-settle',
     stopsSettling: true,
+  },
+  load: {
+    look: ({ overloaded }) =>
+      overloaded
+        ? 'batches or decisions have waited too long for the chain: orders are taken again when it has become better by half'
+        : undefined,
+    notice: 'busy',
+    stopsSettling: false,
   },
 } as const satisfies Readonly<Record<string, CheckEntry>>;
 

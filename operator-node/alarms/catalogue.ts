@@ -109,6 +109,42 @@ export const alarmCatalogue = {
     text: 'The registry’s entry of an operator has fields that cannot be read: it cannot be reached, or cannot act.',
     remedy: 'Ask that operator to set them again; where it does not, the consortium can suspend it.',
   },
+  'peer-over-budget': {
+    kind: 'condition',
+    severity: 'warning',
+    text: 'A peer uses up more than its share of this node; what is beyond is refused, and nobody else waits for it.',
+    remedy:
+      'The fact “why” says of what; tandem_peer_refusals_total counts it. Ask the peer; where its business has grown, raise the bound.',
+  },
+  'peer-foreign-number': {
+    kind: 'condition',
+    severity: 'warning',
+    text: 'A peer speaks for a number that the number directory does not give to it; its message or proposal is refused.',
+    remedy:
+      'Compare the directories: the number may have been ported. Otherwise the peer, or whoever has its TLS key, poses as somebody else.',
+  },
+  'number-disputed': {
+    kind: 'event',
+    severity: 'warning',
+    text: 'A peer refused an order since its number directory does not give the user’s number to this operator; the user was told.',
+    remedy: 'Look at the pair’s user and at the own directory; have the peer’s directory corrected.',
+  },
+
+  // ---- load ----
+  overloaded: {
+    kind: 'condition',
+    severity: 'critical',
+    text: 'Pairs wait too long: for the peer that is named, or for the chain. New orders that would wait too are refused as busy.',
+    remedy:
+      'A peer: it is slow or away; ask it. “chain”: see the alarms of transactions. Otherwise more orders come than this node can settle.',
+  },
+  'connections-crowded': {
+    kind: 'condition',
+    severity: 'warning',
+    text: 'Connections that have proved nothing are closed to make room: somebody opens more than the channel or the API takes.',
+    remedy:
+      'The fact “address” is the last of them: block it in front of the node. Where it is a proxy, name it in sharedAddresses.',
+  },
 
   // ---- this operator's own keys, used by somebody else ----
   'foreign-decision': {

@@ -53,5 +53,12 @@ export const withUnseenShown = (text: string): string =>
       .join(''),
   );
 
+/** Control characters, but for line ends and tabs; bidirectional ones, with those that Unicode deprecates. */
+const acting = /(?![\n\t])[\p{Cc}\p{Cs}\u061c\u200e\u200f\u202a-\u202e\u2066-\u206f\ufff9-\ufffb]/gu;
+
+/** An ordinary message, for a telephone: nothing in it acts on what shows it. All else is as it was written. */
+export const cleanMessage = (text: string): string =>
+  text.replace(/\r\n?|[\v\f\x85\u2028\u2029]/gu, '\n').replace(acting, '');
+
 /** For text that is shown in quotes: its own quotation marks cannot end them. */
 export const unquoted = (text: string): string => text.replaceAll(quotes, "'");

@@ -11,6 +11,8 @@ import type { NodeServices } from './services.ts';
 export interface ApiHooks {
   /** After each answer; `refusal` is the error's code. */
   readonly onAnswer?: (operationId: string, status: number, refusal?: ErrorCode) => void;
+  /** A request had the right token for its route. */
+  readonly onToken?: (request: Request, token: Exclude<Route['token'], 'none'>) => void;
   /** A fault that its caller is told nothing of. */
   readonly onFault?: (operationId: string, error: unknown) => void;
 }
@@ -40,6 +42,7 @@ export function createApi(services: NodeServices, tokens: ApiTokens | ApiAccess,
   const serve = async (route: Route, request: Request, response: Response) => {
     const auditor = access.admit(route.token, request.headers.authorization);
     if (route.hostChecked === true) access.checkHost(request.headers.host);
+    if (route.token !== 'none') hooks.onToken?.(request, route.token);
     const body = route.body === undefined ? undefined : await readJson(request, route.body.maxBytes);
     // `request.query` parses the address anew at each look: only where a route has a query.
     const query = route.query === undefined ? undefined : request.query;

@@ -1,11 +1,16 @@
 /** Reading a JSON body: bounded, UTF-8 only, a fifth of the CPU of the general parser on the hot path. */
 import type { IncomingMessage } from 'node:http';
 import { TandemError } from '../errors.ts';
+import { assertJsonSize } from '../json-size.ts';
 import { DoubledNameError, parseJson } from '../json.ts';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 /** `utf8` is a common misspelling, which the WHATWG's list of labels knows too. */
 const jsonType = /^application\/(?:[a-z0-9.+-]+\+)?json\s*(?:;\s*charset=(?:utf-?8|"utf-?8")\s*)?;?\s*$/i;
+
+/** More than any body of a route has; a parser takes seconds over a megabyte of brackets. */
+export const maxJsonDepth = 16;
+const deepest = { marks: Infinity, depth: maxJsonDepth };
 
 /** Beyond this a sender that goes on after its refusal is cut off. */
 const maxDiscardBytes = 1_048_576;
@@ -34,6 +39,7 @@ function parse(bytes: Buffer): unknown {
   } catch (cause) {
     throw new TandemError('bad-json', 'The body is not UTF-8.', { cause });
   }
+  assertJsonSize(bytes, deepest, 'request');
   try {
     return parseJson(text);
   } catch (cause) {

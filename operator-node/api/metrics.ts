@@ -6,6 +6,7 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { alarmCodes, type AlarmCode } from '../alarms/catalogue.ts';
 import type { EndpointStatus } from '../chain/endpoints.ts';
 import type { ErrorCode } from '../errors.ts';
+import type { Overload } from '../flow/overload.ts';
 import type { AnchorStatus } from '../flow/checkpoint.ts';
 import type { KeyGas } from '../flow/gas.ts';
 import type { Role, UnixSeconds } from '../model/ids.ts';
@@ -21,6 +22,12 @@ export interface Metrics {
   /** Of each code that has one, how many are active. */
   setActiveAlarms(active: ReadonlyMap<AlarmCode, number>): void;
   incPeerCall(method: string, outcome: 'ok' | 'refused' | ErrorCode): void;
+  /** A request of a peer on the channel that was refused; `unknown` where no operator has been proved. */
+  incPeerRefusal(peer: number | 'unknown', method: string, code: ErrorCode): void;
+  /** A connection that was not taken, or closed to make room. */
+  incConnectionClosed(server: 'channel' | 'api', reason: string): void;
+  setConnections(server: 'channel' | 'api', counts: { readonly proven: number; readonly unproven: number }): void;
+  setOverload(status: Overload['status']): void;
   incHttpAnswer(operationId: string, status: number): void;
   /** How much waits in the outbox, by queue. */
   setOutboxDepth(queue: string, entries: number): void;
@@ -124,6 +131,18 @@ export function createMetrics(nowSeconds: () => number, certificateEnds?: () => 
   const pairs = tally('tandem_pairs_total', 'Pairs that are final.', ['role', 'outcome']);
   const refusals = tally('tandem_refusals_total', 'Orders and requests refused.', ['code']);
   const peerCalls = tally('tandem_peer_calls_total', 'Calls of other operators.', ['method', 'outcome']);
+  const peerRefusals = tally('tandem_peer_refusals_total', 'Requests of other operators that were refused.', [
+    ...['peer', 'method', 'code'],
+  ]);
+  const closed = tally('tandem_connections_closed_total', 'Connections not taken, or closed to make room.', [
+    ...['server', 'reason'],
+  ]);
+  const connections = new Gauge({
+    name: 'tandem_connections',
+    help: 'Open connections, by whether they have proved who they are.',
+    labelNames: ['server', 'state'],
+    registers: [registry],
+  });
   const answers = tally('tandem_http_answers_total', 'Answers of the HTTP API.', ['operation', 'status']);
   const alarms = tally('tandem_alarms_total', 'Alarms raised by this process.', ['code']);
   // From the start, so that an alert on their growth sees the first one.
@@ -168,6 +187,7 @@ export function createMetrics(nowSeconds: () => number, certificateEnds?: () => 
   let head: { height: number; timestamp: UnixSeconds } | undefined;
   let final: { height: number; timestamp: UnixSeconds } | undefined;
   let watch: Watch | undefined;
+  let overload: Overload['status'] | undefined;
   let anchor: AnchorStatus | undefined;
   const flag = (value: boolean | undefined) => (value === undefined ? undefined : Number(value));
   const age = (since: UnixSeconds | undefined) =>
@@ -225,6 +245,26 @@ export function createMetrics(nowSeconds: () => number, certificateEnds?: () => 
   gauge('tandem_journal_unanchored_seconds', 'For how long the oldest of these waits.', () =>
     anchor === undefined ? undefined : Math.round(anchor.waitingMillis / 1000),
   );
+  gauge(
+    'tandem_oldest_unproposed_seconds',
+    'Age of the oldest pair that is in no batch yet.',
+    () => overload?.unproposedSeconds,
+  );
+  gauge(
+    'tandem_oldest_unanchored_seconds',
+    'For how long the oldest signed batch or decision has waited for the chain, beyond its finality.',
+    () => overload?.unanchoredSeconds,
+  );
+  new Gauge({
+    name: 'tandem_overloaded',
+    help: '1: orders are refused as busy, to that operator, or to all (“chain”).',
+    labelNames: ['subject'],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const subject of overload?.braked ?? []) this.set({ subject }, 1);
+    },
+  });
   gauge('tandem_open_windows', 'Settlement windows that are not discharged.', () => watch?.openWindows);
   gauge('tandem_overdue_windows', 'Settlement windows that should be discharged by now.', () => watch?.overdueWindows);
   gauge('tandem_oldest_window_seconds', 'Age of the oldest window that is not discharged.', () =>
@@ -295,6 +335,15 @@ export function createMetrics(nowSeconds: () => number, certificateEnds?: () => 
       activeAlarms = active;
     },
     incPeerCall: (method, outcome) => peerCalls.add(`${method} ${outcome}`),
+    incPeerRefusal: (peer, method, code) => peerRefusals.add(`${peer} ${method} ${code}`),
+    incConnectionClosed: (server, reason) => closed.add(`${server} ${reason}`),
+    setConnections: (server, { proven, unproven }) => {
+      connections.set({ server, state: 'proven' }, proven);
+      connections.set({ server, state: 'unproven' }, unproven);
+    },
+    setOverload: (status) => {
+      overload = status;
+    },
     incHttpAnswer: (operationId, status) => answers.add(`${operationId} ${status}`),
     setOutboxDepth: (queue, entries) => outbox.set({ queue }, entries),
     setOutboxLag: (queue, seconds) => outboxLag.set({ queue }, seconds),

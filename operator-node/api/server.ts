@@ -1,6 +1,9 @@
 /** The API on a port: bounds for slow and many clients, and an end that finishes what has begun. */
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { sharedAddresses } from '../connections/address.ts';
+import { Connections, type Cut } from '../connections/connections.ts';
+import type { UnixMillis } from '../model/ids.ts';
 import { TandemError, errorCatalogue, type ErrorCode } from '../errors.ts';
 import type { ApiAccess, ApiTokens } from './access.ts';
 import { createApi, type ApiHooks } from './app.ts';
@@ -12,10 +15,16 @@ export interface ApiListen extends ApiTokens {
   readonly access?: ApiAccess;
   /** 0: one that the system chooses. */
   readonly port: number;
+  /** Addresses and networks that many come through, such as a proxy's: no bound of one address counts there. */
+  readonly sharedAddresses?: readonly string[];
 }
 
 export interface ApiLimits {
   readonly maxConnections: number;
+  /** Of those, ones on which no request has had the right token yet; the others are kept for those that have. */
+  readonly maxUnproven: number;
+  /** Likewise of one address. */
+  readonly maxUnprovenPerAddress: number;
   readonly maxHeaderBytes: number;
   readonly headersMillis: number;
   /** The whole request, body and all. */
@@ -30,6 +39,8 @@ export interface ApiLimits {
 
 export const apiLimits: ApiLimits = {
   maxConnections: 2_000,
+  maxUnproven: 1_000,
+  maxUnprovenPerAddress: 500,
   maxHeaderBytes: 8_192,
   headersMillis: 10_000,
   requestMillis: 30_000,
@@ -38,8 +49,22 @@ export const apiLimits: ApiLimits = {
   closeMillis: 5_000,
 };
 
+export interface ServerHooks extends ApiHooks {
+  /** A connection was closed, or not taken, for want of room. */
+  readonly onCut?: (cut: Cut) => void;
+  readonly now?: () => UnixMillis;
+}
+
+/** From an address from which somebody has had the right token within so long, a connection is preferred. */
+const rememberMillis = 86_400_000;
+/** Connections of one address that had to give way: beyond these its next ones are closed unread. */
+const crowding = { burst: 500, perSecond: 10 };
+/** What has the right token is bounded by `maxConnections` alone. */
+const boundless = { burst: Number.MAX_SAFE_INTEGER, perSecond: Number.MAX_SAFE_INTEGER };
+
 export interface RunningApi {
   readonly port: number;
+  readonly connections: Connections['counts'];
   /** Takes no new connections, lets requests under way be answered, closes what is idle. */
   close(): Promise<void>;
 }
@@ -78,10 +103,31 @@ function listen(server: Server, { host, port }: ApiListen): Promise<number> {
 export async function startApi(
   services: NodeServices,
   config: ApiListen,
-  hooks: ApiHooks = {},
+  hooks: ServerHooks = {},
   limits: ApiLimits = apiLimits,
 ): Promise<RunningApi> {
-  const app = createApi(services, config.access ?? config, hooks);
+  const connections = new Connections({
+    bounds: {
+      total: limits.maxConnections,
+      unproven: limits.maxUnproven,
+      unprovenPerAddress: limits.maxUnprovenPerAddress,
+      perParty: limits.maxConnections,
+      partyRate: boundless,
+      failures: crowding,
+      rememberMillis,
+    },
+    shared: sharedAddresses(config.sharedAddresses ?? []),
+    now: hooks.now ?? (() => Date.now() as UnixMillis),
+    // Probes and metrics have no token to prove anything with.
+    proofExpected: false,
+    onCut: hooks.onCut ?? (() => undefined),
+  });
+  const app = createApi(services, config.access ?? config, {
+    ...hooks,
+    onToken: (request, token) => {
+      connections.prove(request.socket, token);
+    },
+  });
   const underWay = new Set<ServerResponse>();
   let closing = false;
   const server = createServer({
@@ -91,13 +137,17 @@ export async function startApi(
     keepAliveTimeout: limits.keepAliveMillis,
     connectionsCheckingInterval: Math.min(limits.headersMillis, 5_000),
   });
-  server.maxConnections = limits.maxConnections;
+  connections.guard(server);
   server.setTimeout(limits.silentMillis);
   server.on('clientError', refuseBytes);
   server.on('request', (request, response) => {
     if (closing) response.shouldKeepAlive = false;
     underWay.add(response);
-    response.once('close', () => underWay.delete(response));
+    const end = connections.begin(request.socket);
+    response.once('close', () => {
+      end();
+      underWay.delete(response);
+    });
     app(request, response);
   });
   const port = await listen(server, config);
@@ -113,5 +163,11 @@ export async function startApi(
         resolve();
       });
     }));
-  return { port, close };
+  return {
+    port,
+    get connections() {
+      return connections.counts;
+    },
+    close,
+  };
 }

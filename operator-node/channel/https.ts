@@ -5,16 +5,21 @@
  */
 import { constants } from 'node:crypto';
 import { createServer } from 'node:https';
+import type { ServerResponse } from 'node:http';
 import { Socket, type AddressInfo } from 'node:net';
 import type { PeerRegistry } from '../chain/chain.ts';
+import { sharedAddresses } from '../connections/address.ts';
+import { Connections, remoteOf, type ConnectionBounds, type Cut } from '../connections/connections.ts';
 import { TandemError } from '../errors.ts';
 import type { Hash, OperatorId, UnixMillis } from '../model/ids.ts';
 import type { Channel, PeerHandlers } from './channel.ts';
 import { channelLimits, type ChannelLimits } from './limits.ts';
 import { Link } from './link.ts';
-import { maxMessageBytes, type Answer, type Method, type Request } from './messages.ts';
+import type { Answer, Method, Request } from './messages.ts';
 import { OwnCertificate } from './own-certificate.ts';
-import { createReceiver, type ChannelEvent } from './receive.ts';
+import { createReceiver, threadCpuMillis, type ChannelEvent } from './receive.ts';
+import { errorSize, sizes } from './sizes.ts';
+import { assertJsonSize } from '../json-size.ts';
 import { mayConnect, maySpeak, presented } from './trust.ts';
 import {
   checkAnswer,
@@ -89,11 +94,9 @@ export function createHttpsChannel(options: HttpsChannelOptions): Channel {
   return {
     async call<M extends Method>(peer: OperatorId, method: M, request: Request<M>): Promise<Answer<M>> {
       const body = Buffer.from(JSON.stringify(request));
-      if (body.length > maxMessageBytes) {
-        throw new TandemError(
-          'too-large',
-          `A ${method} of ${body.length} bytes; at most ${maxMessageBytes} can be sent`,
-        );
+      const most = sizes[method].request.bytes;
+      if (body.length > most) {
+        throw new TandemError('too-large', `A ${method} of ${body.length} bytes; at most ${most} can be sent`);
       }
       const reply = await linkTo(peer).post(
         `${pathPrefix}${method}`,
@@ -105,6 +108,7 @@ export function createHttpsChannel(options: HttpsChannelOptions): Channel {
           [headers.to]: String(peer),
         },
         body,
+        Math.max(sizes[method].answer.bytes, errorSize.bytes),
       );
       if (reply.status !== 200) {
         const refusal = refusalOf(peer, method, reply.status, reply.body);
@@ -118,7 +122,7 @@ export function createHttpsChannel(options: HttpsChannelOptions): Channel {
           `Operator ${peer} answered ${method} as ${reply.contentType}, not ${jsonType}`,
         );
       }
-      return checkAnswer(peer, method, request, parseAnswer(peer, reply.body));
+      return checkAnswer(peer, method, request, parseAnswer(peer, method, reply.body));
     },
 
     async close(): Promise<void> {
@@ -129,8 +133,9 @@ export function createHttpsChannel(options: HttpsChannelOptions): Channel {
   };
 }
 
-function parseAnswer(peer: OperatorId, body: Buffer): unknown {
+function parseAnswer(peer: OperatorId, method: Method, body: Buffer): unknown {
   try {
+    assertJsonSize(body, sizes[method].answer, `answer of ${method}`);
     return parseBody(body);
   } catch (cause) {
     throw new TandemError('unprocessable', `Operator ${peer}: ${(cause as Error).message}`, { cause });
@@ -167,14 +172,31 @@ export interface ChannelServerOptions {
   readonly handlers: PeerHandlers;
   readonly now: () => UnixMillis;
   readonly limits?: Partial<ChannelLimits>;
+  /** Addresses and networks that many come through, such as a proxy's: no bound of one address counts there. */
+  readonly sharedAddresses?: readonly string[];
   readonly observe?: (event: ChannelEvent) => void;
+  /** A connection was closed, or not taken, for want of room. */
+  readonly onCut?: (cut: Cut) => void;
+  /** CPU time of this thread so far, in milliseconds. */
+  readonly cpuMillis?: () => number;
 }
 
 export interface ChannelServer {
   readonly port: number;
+  readonly connections: Connections['counts'];
   /** Takes nothing more, lets requests in progress end for `closeMillis`, then cuts. */
   close(): Promise<void>;
 }
+
+const boundsOf = (limits: ChannelLimits): ConnectionBounds => ({
+  total: limits.serverConnections,
+  unproven: limits.unprovenConnections,
+  unprovenPerAddress: limits.unprovenPerAddress,
+  perParty: limits.connectionsPerKey,
+  partyRate: { burst: limits.newPerKeyBurst, perSecond: limits.newPerKeyPerSecond },
+  failures: { burst: limits.failuresBurst, perSecond: limits.failuresPerSecond },
+  rememberMillis: limits.rememberMillis,
+});
 
 /**
  * @throws {TandemError} `config-invalid` when key and certificate do not fit, are out of date, or the port cannot be
@@ -188,8 +210,16 @@ export async function startChannelServer(options: ChannelServerOptions): Promise
 
   /** Connections whose key was found in the registry. */
   const trusted = new Map<Socket, Hash>();
-  const sockets = new Set<Socket>();
-  const receive = createReceiver({ ...options, limits, observe });
+  /** What is being answered on a connection. */
+  const answering = new WeakMap<Socket, ServerResponse>();
+  const connections = new Connections({
+    bounds: boundsOf(limits),
+    shared: sharedAddresses(options.sharedAddresses ?? []),
+    now,
+    proofExpected: true,
+    onCut: options.onCut ?? (() => undefined),
+  });
+  const receive = createReceiver({ ...options, limits, observe, cpuMillis: options.cpuMillis ?? threadCpuMillis });
   let closing = false;
 
   const server = createServer(
@@ -213,7 +243,10 @@ export async function startChannelServer(options: ChannelServerOptions): Promise
         request.socket.destroy();
         return;
       }
+      answering.set(request.socket, response);
+      const end = connections.begin(request.socket);
       response.once('close', () => {
+        end();
         if (closing) server.closeIdleConnections();
       });
       void receive(request, response, pin);
@@ -222,13 +255,9 @@ export async function startChannelServer(options: ChannelServerOptions): Promise
   own.onReplace((pem) => {
     server.setSecureContext({ ...pem, ...context });
   });
-  server.maxConnections = limits.serverConnections;
+  connections.guard(server);
   server.timeout = limits.idleMillis;
 
-  server.on('connection', (socket: Socket) => {
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
-  });
   // Before the HTTP server's own listener: a refused connection never gets a parser with anything in it.
   server.prependListener('secureConnection', (socket) => {
     const remote = remoteOf(socket);
@@ -236,6 +265,10 @@ export async function startChannelServer(options: ChannelServerOptions): Promise
     if (!proof.ok) {
       socket.destroy();
       observe({ type: 'connection-refused', remote, reason: proof.reason, ...(proof.pin ? { pin: proof.pin } : {}) });
+      return;
+    }
+    if (!connections.prove(socket, proof.pin)) {
+      socket.destroy();
       return;
     }
     trusted.set(socket, proof.pin);
@@ -246,7 +279,8 @@ export async function startChannelServer(options: ChannelServerOptions): Promise
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     // Also emitted for what was reported as 'tlsClientError'; no HTTP is spoken then.
-    if (!(socket instanceof Socket) || !trusted.has(socket) || !socket.writable) {
+    const answered = socket instanceof Socket && answering.get(socket)?.headersSent === true;
+    if (!(socket instanceof Socket) || !trusted.has(socket) || !socket.writable || answered) {
       socket.destroy();
       return;
     }
@@ -279,11 +313,14 @@ export async function startChannelServer(options: ChannelServerOptions): Promise
 
   return {
     port: (server.address() as AddressInfo).port,
+    get connections() {
+      return connections.counts;
+    },
     close: () =>
       new Promise((resolve) => {
         closing = true;
         const timer = setTimeout(() => {
-          for (const socket of sockets) socket.destroy();
+          for (const socket of connections.sockets()) socket.destroy();
         }, limits.closeMillis);
         server.close(() => {
           clearTimeout(timer);
@@ -293,8 +330,6 @@ export async function startChannelServer(options: ChannelServerOptions): Promise
       }),
   };
 }
-
-const remoteOf = (socket: Socket): string => `${socket.remoteAddress ?? '(gone)'}:${socket.remotePort ?? ''}`;
 
 const rawRefusal = (status: string, body: string): string =>
   `HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-type: ${jsonType}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;

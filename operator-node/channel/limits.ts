@@ -9,7 +9,21 @@ export const channelLimits = {
   /** Requests of one peer that a server works on at once; more than a client's connections, for its reconnects. */
   requestsPerPeer: 32,
   /** Connections to a server, from whomever. */
-  serverConnections: 512,
+  serverConnections: 1_024,
+  /** Of those, ones that have not presented a key of the registry yet; the others are kept for those that have. */
+  unprovenConnections: 256,
+  /** Likewise of one address, unless it is one that many come through (`channel.sharedAddresses`). */
+  unprovenPerAddress: 64,
+  /** Of one key: four times what a client keeps. */
+  connectionsPerKey: 64,
+  /** New connections of one key. */
+  newPerKeyPerSecond: 50,
+  newPerKeyBurst: 500,
+  /** Handshakes of one address that came to nothing: beyond these its connections are closed unread. */
+  failuresPerSecond: 5,
+  failuresBurst: 100,
+  /** From where a peer has connected within so long is preferred. */
+  rememberMillis: 86_400_000,
   handshakeMillis: 10_000,
   headerBytes: 8 * 1024,
   headerMillis: 5_000,
@@ -23,6 +37,26 @@ export const channelLimits = {
   keepAliveMillis: 60_000,
   /** What requests in progress get when the server closes. */
   closeMillis: 2_000,
+  /** Of one peer, requests and answers: several times what a thousand pairs a second need. */
+  peerBytesPerSecond: 16 * 1024 * 1024,
+  peerBytesBurst: 64 * 1024 * 1024,
+  /** Of one peer, in requests that are not whole yet or wait for their turn to be parsed. */
+  peerBufferedBytes: 8 * 1024 * 1024,
+  /** CPU time for parsing and checking one peer's requests: a fifth of what there is. */
+  peerParseMillisPerSecond: 200,
+  peerParseMillisBurst: 2_000,
+  /** Requests of one peer that are refused, each method apart: whoever gets one wrong can go on with the others. */
+  peerRefusalsPerSecond: 5,
+  peerRefusalsBurst: 100,
+  /** Requests of one peer, each method apart, where a small one makes much work: `hello`, `window`, `compare`, `erased`. */
+  peerHeavyPerSecond: 10,
+  peerHeavyBurst: 100,
+  /** A larger body is parsed in a turn of its own: what else there is to do comes in between. */
+  largeBytes: 64 * 1024,
+  /** Of a refused body, so much is read and dropped, for its sender to come to read the answer. */
+  drainBytes: 256 * 1024,
+  /** For so long a sender that has not come to an end of it can still read the answer. */
+  lingerMillis: 500,
 } as const;
 
 export type ChannelLimits = { readonly [K in keyof typeof channelLimits]: number };

@@ -7,7 +7,6 @@ import { connect, type SecureContext, type TLSSocket } from 'node:tls';
 import { TandemError } from '../errors.ts';
 import type { Hash, OperatorId, UnixMillis } from '../model/ids.ts';
 import type { ChannelLimits } from './limits.ts';
-import { maxMessageBytes } from './messages.ts';
 import { presented } from './trust.ts';
 
 export interface LinkOptions {
@@ -106,9 +105,9 @@ export class Link {
    * One POST and its reply, whatever its status.
    *
    * @throws {TandemError} `peer-unavailable` when there was none in time; `too-busy` when too many calls wait already;
-   *   `unprocessable` when it is larger than a message can be.
+   *   `unprocessable` when it is larger than `maxAnswerBytes`.
    */
-  async post(path: string, headers: OutgoingHttpHeaders, body: Buffer): Promise<Reply> {
+  async post(path: string, headers: OutgoingHttpHeaders, body: Buffer, maxAnswerBytes: number): Promise<Reply> {
     const { callMillis } = this.#options.limits;
     const call = new AbortController();
     const timer = setTimeout(() => call.abort(new Error(`no answer within ${callMillis} ms`)), callMillis);
@@ -116,12 +115,12 @@ export class Link {
     try {
       await this.#turn(call.signal);
       try {
-        return await this.#attempt(path, headers, body, call.signal);
+        return await this.#attempt(path, headers, body, call.signal, maxAnswerBytes);
       } catch (error) {
         // A kept connection may be closed by the peer just as it is written to. Requests are idempotent, so one more
         // attempt, on another connection, is safe.
         if (!(error instanceof StaleConnection)) throw error;
-        return await this.#attempt(path, headers, body, call.signal);
+        return await this.#attempt(path, headers, body, call.signal, maxAnswerBytes);
       } finally {
         this.#pass();
       }
@@ -168,7 +167,13 @@ export class Link {
     next();
   }
 
-  #attempt(path: string, headers: OutgoingHttpHeaders, body: Buffer, signal: AbortSignal): Promise<Reply> {
+  #attempt(
+    path: string,
+    headers: OutgoingHttpHeaders,
+    body: Buffer,
+    signal: AbortSignal,
+    maxAnswerBytes: number,
+  ): Promise<Reply> {
     return new Promise((resolve, reject) => {
       const url = new URL(path, this.endpoint);
       const request = httpsRequest(url, { method: 'POST', agent: this.#agent, headers, signal });
@@ -179,7 +184,7 @@ export class Link {
       });
       request.once('response', (response) => {
         responded = true;
-        resolve(collect(response, this.#options.peer));
+        resolve(collect(response, this.#options.peer, maxAnswerBytes));
       });
       request.end(body);
     });
@@ -211,13 +216,13 @@ export class Link {
 /** Never leaves this file as itself. */
 class StaleConnection extends Error {}
 
-async function collect(response: IncomingMessage, peer: OperatorId): Promise<Reply> {
+async function collect(response: IncomingMessage, peer: OperatorId, most: number): Promise<Reply> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of response as AsyncIterable<Buffer>) {
     bytes += chunk.length;
-    if (bytes > maxMessageBytes) {
-      throw new TandemError('unprocessable', `The answer of operator ${peer} is larger than ${maxMessageBytes} bytes`);
+    if (bytes > most) {
+      throw new TandemError('unprocessable', `The answer of operator ${peer} is larger than ${most} bytes`);
     }
     chunks.push(chunk);
   }

@@ -145,7 +145,9 @@ const proposal = z.strictObject({
 });
 
 /** Never a balance, never a limit (protocol §3). */
-const refusal = z.enum(['unknown-addressee', 'not-available', 'terms', 'busy', 'cannot-settle']);
+const quoteRefusal = z.enum(['unknown-addressee', 'not-available', 'terms', 'busy', 'cannot-settle']);
+/** `foreign-number`: the acceptor's directory does not give `from` to the initiator. */
+const refusal = z.enum([...quoteRefusal.options, 'foreign-number']);
 
 const proposalAnswer = z.discriminatedUnion('answer', [
   z.strictObject({
@@ -215,8 +217,6 @@ const comparedBatch = format<BatchId | ''>(new RegExp(`${hashPattern.source}|^$`
 
 export const maxProposals = 512;
 export const maxBatchPairs = 4096;
-/** Of a request and of an answer, as UTF-8: the largest message that the schemas allow fits. */
-export const maxMessageBytes = 8 * 1024 * 1024;
 
 export const methods = {
   /** Who is there, on which chain, with which assets. First on every connection; changes nothing. */
@@ -226,7 +226,7 @@ export const methods = {
     request: z.strictObject({ to: msisdn, item }),
     answer: z.discriminatedUnion('answer', [
       z.strictObject({ answer: z.literal('quoted'), asset, amount, label: name, toName: name }),
-      z.strictObject({ answer: z.literal('refused'), reason: refusal }),
+      z.strictObject({ answer: z.literal('refused'), reason: quoteRefusal }),
     ]),
   },
   propose: {

@@ -2,11 +2,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { PeerRegistry } from '../chain/chain.ts';
 import { errorCatalogue, TandemError, type ErrorCode } from '../errors.ts';
-import { isOperatorId, type Hash, type OperatorId } from '../model/ids.ts';
+import { isOperatorId, type Hash, type OperatorId, type UnixMillis } from '../model/ids.ts';
+import { OverBudget, PeerBudgets, type Spent } from './budget.ts';
 import type { PeerHandlers } from './channel.ts';
 import type { ChannelLimits } from './limits.ts';
-import { maxMessageBytes, type Answer, type Method } from './messages.ts';
+import type { Answer, Method, Request } from './messages.ts';
+import { sizes } from './sizes.ts';
+import { assertJsonSize } from '../json-size.ts';
 import { maySpeak } from './trust.ts';
+import { Turns } from './turns.ts';
 import {
   checkRequest,
   errorBody,
@@ -27,9 +31,12 @@ export type ChannelEvent =
   | {
       readonly type: 'request-refused';
       readonly from?: OperatorId;
+      readonly method?: Method;
       readonly path: string;
       readonly code: ErrorCode;
       readonly reason: string;
+      /** It was refused because this operator has none of it left. */
+      readonly spent?: Spent;
     }
   | { readonly type: 'handler-failed'; readonly from: OperatorId; readonly method: Method; readonly error: unknown };
 
@@ -41,14 +48,32 @@ interface ReceiverOptions {
   readonly peers: PeerRegistry;
   readonly handlers: PeerHandlers;
   readonly limits: ChannelLimits;
+  readonly now: () => UnixMillis;
+  /** CPU time of this thread so far. */
+  readonly cpuMillis: () => number;
   readonly observe: (event: ChannelEvent) => void;
 }
 
-export function createReceiver({ operator, peers, handlers, limits, observe }: ReceiverOptions): Receive {
-  const inProgress = new Map<OperatorId, number>();
+/** CPU time, as time on the clock would count what others do meanwhile. */
+export function threadCpuMillis(): number {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1000;
+}
 
-  /** @throws {TandemError} for whatever the headers already show. */
-  function admit(request: IncomingMessage, pin: Hash): { readonly from: OperatorId; readonly method: Method } {
+interface Named {
+  from?: OperatorId;
+  method?: Method;
+}
+
+export function createReceiver(options: ReceiverOptions): Receive {
+  const { operator, peers, handlers, limits, now, cpuMillis, observe } = options;
+  const inProgress = new Map<OperatorId, number>();
+  const budgets = new PeerBudgets(limits, now);
+  const turns = new Turns();
+
+  /** What is known of it goes into `named` as soon as it is. @throws {TandemError} for whatever the headers already show. */
+  function admit(request: IncomingMessage, pin: Hash, named: Named): Required<Named> {
+    budgets.assertRefusals(pin);
     const version = request.headers[headers.version];
     if (version !== protocolVersion) {
       const found =
@@ -62,6 +87,8 @@ export function createReceiver({ operator, peers, handlers, limits, observe }: R
         `The key of this connection, ${pin}, is no pin of operator ${from} in the registry`,
       );
     }
+    named.from = from;
+    budgets.assertRefusals(from);
     const to = operatorIn(request, headers.to);
     if (to !== operator)
       throw new TandemError('forbidden', `A request for operator ${to}; this is operator ${operator}`);
@@ -69,13 +96,15 @@ export function createReceiver({ operator, peers, handlers, limits, observe }: R
     const method = path.startsWith(pathPrefix) ? path.slice(pathPrefix.length) : '';
     if (!isMethod(method))
       throw new TandemError('not-found', `No method at ${path}; methods are at ${pathPrefix}<method>`);
+    named.method = method;
+    budgets.admit(from, method);
     if (request.method !== 'POST')
       throw new TandemError('bad-request', `${request.method} ${path}; methods are POSTed`);
     if (!isJsonType(request.headers['content-type'])) {
       const found = request.headers['content-type'] ?? 'nothing';
       throw new TandemError('bad-request', `The content type is ${found}; expected ${jsonType}`);
     }
-    if (Number(request.headers['content-length'] ?? 0) > maxMessageBytes) throw tooLarge();
+    if (Number(request.headers['content-length'] ?? 0) > sizes[method].request.bytes) throw tooLarge(method);
     return { from, method };
   }
 
@@ -86,12 +115,33 @@ export function createReceiver({ operator, peers, handlers, limits, observe }: R
     }
     inProgress.set(from, busy + 1);
     try {
-      const checked = checkRequest(method, parseBody(await readBody(request)));
+      const checked = await read(from, method, request);
       return await attributed(from, method, () => handlers[method](from, checked));
     } finally {
       const left = (inProgress.get(from) ?? 1) - 1;
       if (left === 0) inProgress.delete(from);
       else inProgress.set(from, left);
+    }
+  }
+
+  async function read<M extends Method>(from: OperatorId, method: M, request: IncomingMessage): Promise<Request<M>> {
+    let kept = 0;
+    try {
+      const body = await readBody(request, method, (bytes) => {
+        budgets.moved(from, bytes);
+        budgets.keep(from, bytes);
+        kept += bytes;
+      });
+      if (body.length > limits.largeBytes) await turns.next(from);
+      const begun = cpuMillis();
+      try {
+        assertJsonSize(body, sizes[method].request, `request of ${method}`);
+        return checkRequest(method, parseBody(body));
+      } finally {
+        budgets.parsed(from, cpuMillis() - begun);
+      }
+    } finally {
+      budgets.release(from, kept);
     }
   }
 
@@ -109,57 +159,115 @@ export function createReceiver({ operator, peers, handlers, limits, observe }: R
   }
 
   return async (request, response, pin) => {
-    let from: OperatorId | undefined;
+    const named: Named = {};
     try {
-      const admitted = admit(request, pin);
-      from = admitted.from;
-      send(response, 200, JSON.stringify(await work(from, admitted.method, request)));
+      const { from, method } = admit(request, pin, named);
+      const answer = Buffer.from(JSON.stringify(await work(from, method, request)));
+      budgets.moved(from, answer.length);
+      send(response, 200, answer);
     } catch (error) {
       const code = error instanceof TandemError ? error.code : 'internal';
       const reason = error instanceof Error ? error.message : String(error);
-      observe({
-        type: 'request-refused',
-        path: request.url ?? '',
-        code,
-        reason,
-        ...(from === undefined ? {} : { from }),
+      const { status } = errorCatalogue[code];
+      if (status < 500 && status !== 429) budgets.refused(named.from ?? pin, named.method);
+      const spent = error instanceof OverBudget ? { spent: error.spent } : {};
+      observe({ type: 'request-refused', path: (request.url ?? '').slice(0, 200), code, reason, ...named, ...spent });
+      const text = errorBody(code, code === 'internal' ? errorCatalogue.internal.remedy : reason);
+      const retrySeconds = status === 429 ? retryOf(error) : undefined;
+      sendRefusal(request, response, status, Buffer.from(text), {
+        ...(retrySeconds === undefined ? {} : { retrySeconds }),
+        close: error instanceof OverBudget,
+        lingerMillis: limits.lingerMillis,
+        mayDrain: (bytes, sofar) => sofar <= limits.drainBytes || budgets.drops(named.from, bytes),
       });
-      // What is left of the body is read and dropped, within `requestMillis`: cutting it would lose the answer.
-      request.resume();
-      send(
-        response,
-        errorCatalogue[code].status,
-        errorBody(code, code === 'internal' ? errorCatalogue.internal.remedy : reason),
-      );
     }
   };
 }
 
-function send(response: ServerResponse, status: number, body: string): void {
-  if (response.destroyed) return;
-  const bytes = Buffer.from(body);
-  response.writeHead(status, {
-    'content-type': jsonType,
-    'content-length': bytes.length,
-    [headers.version]: protocolVersion,
-  });
-  response.end(bytes);
+/** What a handler refuses for want of an allowance says when there is more. */
+function retryOf(error: unknown): number {
+  const seconds = error instanceof TandemError ? error.facts['retrySeconds'] : undefined;
+  return typeof seconds === 'number' ? seconds : 1;
 }
 
-const tooLarge = (): TandemError => new TandemError('too-large', `The body is larger than ${maxMessageBytes} bytes`);
+const headOf = (bytes: Buffer): Record<string, string | number> => ({
+  'content-type': jsonType,
+  'content-length': bytes.length,
+  [headers.version]: protocolVersion,
+});
 
-async function readBody(request: IncomingMessage): Promise<Buffer> {
+function send(response: ServerResponse, status: number, body: Buffer): void {
+  if (response.destroyed) return;
+  response.writeHead(status, headOf(body));
+  response.end(body);
+}
+
+interface Refusing {
+  readonly retrySeconds?: number;
+  /** The connection is not kept. */
+  readonly close: boolean;
+  readonly lingerMillis: number;
+  /** Whether these bytes, the last of `sofar`, may still be read and dropped. */
+  readonly mayDrain: (bytes: number, sofar: number) => boolean;
+}
+
+/**
+ * What is left of the body is read and dropped, so that its sender comes to read the answer; to cut it would lose that. Who
+ * sends more than it may is not read any further, and cut a moment after it was answered.
+ */
+function sendRefusal(
+  request: IncomingMessage,
+  response: ServerResponse,
+  status: number,
+  body: Buffer,
+  how: Refusing,
+): void {
+  if (response.destroyed) return;
+  const head = headOf(body);
+  if (how.retrySeconds !== undefined) head['retry-after'] = how.retrySeconds;
+  if (how.close) head['connection'] = 'close';
+  response.writeHead(status, head);
+  if (request.complete) {
+    response.end(body);
+    return;
+  }
+  response.write(body);
+  let sofar = 0;
+  const drop = (piece: Buffer): void => {
+    sofar += piece.length;
+    if (how.mayDrain(piece.length, sofar)) return;
+    request.off('data', drop);
+    request.pause();
+    const cut = setTimeout(() => request.socket.destroy(), how.lingerMillis);
+    request.socket.once('close', () => clearTimeout(cut));
+  };
+  request.on('error', () => undefined);
+  request.once('end', () => response.end());
+  request.on('data', drop);
+}
+
+function tooLarge(method: Method): TandemError {
+  return new TandemError('too-large', `The body of a ${method} has at most ${sizes[method].request.bytes} bytes`);
+}
+
+/** @param keep is told of each piece before it is kept. @throws {TandemError} what `keep` throws; `too-large`, `bad-request` */
+async function readBody(request: IncomingMessage, method: Method, keep: (bytes: number) => void): Promise<Buffer> {
+  const most = sizes[method].request.bytes;
   const chunks: Buffer[] = [];
   let bytes = 0;
   return await new Promise((resolve, reject) => {
-    request.on('data', (chunk: Buffer) => {
+    const take = (chunk: Buffer): void => {
       bytes += chunk.length;
-      if (bytes <= maxMessageBytes) chunks.push(chunk);
-      else {
-        request.removeAllListeners('data');
-        reject(tooLarge());
+      try {
+        if (bytes > most) throw tooLarge(method);
+        keep(chunk.length);
+        chunks.push(chunk);
+      } catch (error) {
+        request.off('data', take);
+        reject(error);
       }
-    });
+    };
+    request.on('data', take);
     request.once('end', () =>
       resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)),
     );

@@ -5,6 +5,8 @@ import { TandemError, type ErrorCode } from '../errors.ts';
 import { DoubledNameError, parseJson } from '../json.ts';
 import type { OperatorId } from '../model/ids.ts';
 import { errorAnswer, methods, type Answer, type Method, type Request } from './messages.ts';
+import { errorSize } from './sizes.ts';
+import { assertJsonSize } from '../json-size.ts';
 
 export const protocolVersion = '1';
 export const pathPrefix = `/tandem/v${protocolVersion}/`;
@@ -165,6 +167,7 @@ export function refusalOf(peer: OperatorId, method: Method, status: number, body
 
 function readError(body: Buffer): { readonly code?: string; readonly message: string } {
   try {
+    assertJsonSize(body, errorSize, 'refusal');
     const result = errorAnswer.safeParse(parseBody(body));
     return result.success ? result.data.error : { message: '(not an error of this protocol)' };
   } catch (error) {

@@ -5,6 +5,7 @@ import { devnetOf, devnetOptions, parseCommand } from './arguments.ts';
 import { operatorOf, withClient } from './devnet-file.ts';
 import { findUser, knownUsers } from './devnet-users.ts';
 import type { Output } from './output.ts';
+import { visible, visibleLine } from './visible.ts';
 
 const usage = `usage: tandem inbox NUMBER [--follow] [--after CURSOR] [--devnet DIR] [--json]
   --follow  stay, and print messages as they come
@@ -31,7 +32,9 @@ export async function inbox(args: readonly string[], out: Output): Promise<numbe
     devnet.operators.find(({ serviceNumber }) => serviceNumber === number)?.handle ??
     number;
   const show = (message: OutboundMessage): string =>
-    values.json ? JSON.stringify(message) : `${message.at}  ${nameOf(message.from)}: ${message.text}`;
+    values.json
+      ? visible(JSON.stringify(message))
+      : `${message.at}  ${nameOf(message.from)}: ${visibleLine(message.text)}`;
   await withClient(operatorOf(devnet, user), async (client) => {
     let after = values.after;
     for (;;) {

@@ -20,6 +20,7 @@ import { disclose } from './disclose.ts';
 import { erase } from './erase.ts';
 import { inbox } from './inbox.ts';
 import type { Output } from './output.ts';
+import { visible } from './visible.ts';
 import { pair } from './pair.ts';
 import { request } from './request.ts';
 import { send } from './send.ts';
@@ -97,7 +98,9 @@ const help = [
   '',
 ].join('\n');
 
-export async function main(args: readonly string[], out: Output): Promise<number> {
+export async function main(args: readonly string[], streams: Output): Promise<number> {
+  // Names, notes and messages are in what commands print.
+  const out: Output = { stdout: { write: (text) => streams.stdout.write(visible(text)) }, stderr: streams.stderr };
   const [name, ...rest] = args;
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
     (name === undefined ? out.stderr : out.stdout).write(help);
@@ -116,7 +119,7 @@ export async function main(args: readonly string[], out: Output): Promise<number
       return 2;
     }
     if (error instanceof ApiError || error instanceof TandemError) {
-      out.stderr.write(`tandem ${name}: ${error.message} (${error.code})\n`);
+      out.stderr.write(visible(`tandem ${name}: ${error.message} (${error.code})\n`));
       return 1;
     }
     const file = fileFault(error);

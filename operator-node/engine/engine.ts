@@ -163,6 +163,16 @@ export class Engine {
     return this.queues.get(queue)?.hasLane(lane) ?? false;
   }
 
+  /** Since when the oldest item of that lane waits; undefined for an empty one. */
+  oldestIn(queue: string, lane: string): UnixMillis | undefined {
+    return this.queues.get(queue)?.oldestIn(lane);
+  }
+
+  /** Lanes of that queue in which something waits. */
+  laneNames(queue: string): Iterable<string> {
+    return this.queues.get(queue)?.laneNames() ?? [];
+  }
+
   depth(name: string): number {
     return this.queues.get(name)?.depth ?? 0;
   }

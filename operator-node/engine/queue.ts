@@ -53,6 +53,17 @@ export class WorkQueue<Item> {
     return this.laneOfKey.values().next().value?.since;
   }
 
+  /** Since when the oldest item of that lane waits, in this process. */
+  oldestIn(name: string): UnixMillis | undefined {
+    const key = this.lanes.get(name)?.waiting.keys().next().value;
+    return key === undefined ? undefined : this.laneOfKey.get(key)?.since;
+  }
+
+  /** Names of the lanes in which something waits. */
+  *laneNames(): Iterable<string> {
+    for (const [name, { waiting }] of this.lanes) if (waiting.size > 0) yield name;
+  }
+
   /** Whether something waits there. */
   hasLane(name: string): boolean {
     return (this.lanes.get(name)?.waiting.size ?? 0) > 0;

@@ -382,6 +382,8 @@ export async function answerCountersign(
   const known = loadBatch(flow.engine.newest, batchId, 'acceptor');
   if (known?.record.peer !== from) return { batchId, answer: 'unknown-batch' };
   if (!(await isSigned(flow, from, batchId, signature))) {
+    // What is kept of it is not the peer's to make endless.
+    if (from !== flow.self && !flow.allowance.take(from)) return { batchId, answer: 'later' };
     await reportFault(flow, 'wrong-signature', { peer: from, batchId, role: 'initiator', signature });
     return { batchId, answer: 'wrong-signature' };
   }

@@ -29,6 +29,9 @@ import type { Readiness } from '../readiness.ts';
 import type { Room } from '../store/room.ts';
 import type { Tx, View } from '../store/store.ts';
 import type { PeerAllowance } from './allowance.ts';
+import type { ForwardAllowance } from './forwarding.ts';
+import type { Overload } from './overload.ts';
+import type { PeerTroubles } from './troubles.ts';
 import type { Caps } from './caps.ts';
 import type { JournalAnchor } from './checkpoint.ts';
 import type { Table } from './flow.ts';
@@ -118,7 +121,13 @@ export interface FlowContext {
   readonly gas: Gas;
   /** Of the store's disk. */
   readonly room: Room;
+  /** What peers make this node remember. */
   readonly allowance: PeerAllowance;
+  /** What peers look up and nothing comes of. */
+  readonly lookups: PeerAllowance;
+  readonly forwarding: ForwardAllowance;
+  readonly troubles: PeerTroubles;
+  readonly overload: Pick<Overload, 'refuses' | 'chain' | 'look' | 'status'>;
   readonly caps: Caps;
   /** Where statements of windows and answers to auditors are anchored; undefined where the network has no AuditLog. */
   readonly auditLog: SettlementDomain | undefined;

@@ -23,9 +23,18 @@ export class Greetings {
   private readonly channel: Channel;
   private readonly engine: Engine;
   private readonly caps: Caps;
+  private readonly mayRemember: (peer: OperatorId) => boolean;
 
-  constructor(greeting: (peer: OperatorId) => Hello, channel: Channel, engine: Engine, caps: Caps) {
+  /** `mayRemember`: whether something of that peer may still be written. */
+  constructor(
+    greeting: (peer: OperatorId) => Hello,
+    channel: Channel,
+    engine: Engine,
+    caps: Caps,
+    mayRemember: (peer: OperatorId) => boolean,
+  ) {
     this.greeting = greeting;
+    this.mayRemember = mayRemember;
     // Of what does not depend on the peer.
     this.own = greeting(0 as OperatorId);
     this.channel = channel;
@@ -59,6 +68,9 @@ export class Greetings {
       );
     }
     if (this.caps.isNews(peer, hello.caps)) {
+      if (!this.mayRemember(peer)) {
+        throw new TandemError('too-busy', `Operator ${peer} has changed what it says of itself too often.`);
+      }
       await this.engine.run((work) => {
         work.afterwards(this.caps.hear(work, peer, hello.caps));
         work.emit({ type: 'caps-heard', peer });

@@ -148,6 +148,22 @@ export class OpenWork {
     }
   }
 
+  /** Acceptors with agreed pairs that are in no batch yet. */
+  waitingPeers(): Iterable<OperatorId> {
+    return this.waiting.keys();
+  }
+
+  /** When the oldest of these was ordered. */
+  oldestWaiting(peer: OperatorId): UnixMillis | undefined {
+    let oldest: UnixMillis | undefined;
+    for (const pairs of this.waiting.get(peer)?.values() ?? []) {
+      const [pair] = pairs;
+      const since = pair === undefined ? undefined : this.sides.get(sideKey(pair, 'first'))?.since;
+      if (since !== undefined && (oldest === undefined || since < oldest)) oldest = since;
+    }
+    return oldest;
+  }
+
   /** Agreed pairs in no batch yet whose deadline is before `time`. */
   waitingBefore(time: UnixSeconds): number {
     let count = 0;

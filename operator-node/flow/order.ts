@@ -45,6 +45,7 @@ function notNow(flow: FlowContext, user: User, order: PricedOrder): NotNow | und
   if (order.to === user.number) return { notice: 'own-number' };
   const blocking = flow.readiness.blocking();
   if (blocking !== undefined) return { notice: blocking.notice, operator: flow.self };
+  if (flow.overload.refuses(order.peer)) return { notice: 'busy' };
   if (flow.open.ordersOf(user.id) >= flow.config.maxOpenPairsPerUser) return { notice: 'busy' };
   if (flow.open.openOfPeer('initiator', order.peer) >= flow.config.maxOpenPairsPerPeer) return { notice: 'busy' };
   // Nobody starts anything with a suspended operator.

@@ -10,15 +10,7 @@ import { operationSecret } from '../commitment/secrets.ts';
 import type { HoldOutcome, Operation } from '../domains/domain.ts';
 import type { Work } from '../engine/engine.ts';
 import { TandemError, type ErrorCode } from '../errors.ts';
-import {
-  toTimestamp,
-  toUnixSeconds,
-  type Hash,
-  type Msisdn,
-  type OperatorId,
-  type PairId,
-  type UnixSeconds,
-} from '../model/ids.ts';
+import { toTimestamp, toUnixSeconds, type Hash, type OperatorId, type PairId, type UnixSeconds } from '../model/ids.ts';
 import type { OperationRecord } from '../model/records.ts';
 import { table, type View } from '../store/store.ts';
 import { hasKeys, userKeyOf } from '../users/keys.ts';
@@ -30,6 +22,7 @@ import { ownSubjectDigest } from './order.ts';
 import { createSide, loadSide, sealedTable, sideKey, withdrawnTable, type Side } from './pair.ts';
 import { refundFits, takeRefund } from './refund.ts';
 import { seal } from './seal.ts';
+import { speaksFor } from './speaks.ts';
 import { cancelQueue, proposeQueue, withdrawQueue, type PairItem } from './steps.ts';
 import { notify } from './tell.ts';
 
@@ -137,13 +130,16 @@ function takeAnswer(flow: FlowContext, work: Work, pair: PairId | undefined, ans
     return;
   }
   const reason = answer.answer === 'refused' ? answer.reason : 'not-available';
+  if (reason === 'foreign-number') {
+    work.emit({ type: 'alarm', what: 'number-disputed', pair: answer.pair, peer: found.side.peer });
+  }
   advance(flow, work, found, { type: 'refused', notice: refusalNotice(found.side.service, reason) });
 }
 
 const refusalNotice = (service: string, reason: ProposalRefusal): NoticeKey => {
   if (reason === 'unknown-addressee') return 'unknown-number';
   if (reason === 'busy' || reason === 'cannot-settle') return reason;
-  if (reason === 'terms') return 'order-failed';
+  if (reason === 'terms' || reason === 'foreign-number') return 'order-failed';
   return service === 'buy' ? 'sold-out' : 'not-available';
 };
 
@@ -227,11 +223,17 @@ function answerProposal(flow: FlowContext, work: Work, from: OperatorId, proposa
   if (typeof outcome === 'string') {
     // Some pass; the others are for good, and where that much is not remembered any more it is `busy` too.
     const reason = passing.has(outcome) || mayRemember(flow, from) ? outcome : 'busy';
+    if (reason === 'unknown-addressee' || reason === 'not-available') lookedUpInVain(flow, from);
     if (!passing.has(reason)) work.put(refusedTable, pair, { from, reason });
     work.emit({ type: 'refused', pair, peer: from, reason });
     return refused(reason);
   }
   return heldAnswer(flow, work, outcome);
+}
+
+/** Of what a peer asks, something was told of who is a customer here, or what a customer is called, and nothing came of it. */
+export function lookedUpInVain(flow: FlowContext, from: OperatorId): void {
+  if (from !== flow.self) flow.lookups.charge(from);
 }
 
 /** What this operator asks itself is bounded where its users ask. */
@@ -279,10 +281,6 @@ function termsFit(flow: FlowContext, work: Work, from: OperatorId, { terms }: Pr
   );
 }
 
-/** A number that no other operator can speak for. */
-export const isOurs = (flow: FlowContext, view: View, number: Msisdn): boolean =>
-  number === flow.serviceNumber || userByNumber(view, number) !== undefined;
-
 /**
  * Two nodes see a final block a moment apart: a refund may be proposed before its original is final here. Waits for that,
  * not for long; what is not final then is judged as it is.
@@ -305,14 +303,19 @@ function prepareSecond(flow: FlowContext, work: Work, from: OperatorId, proposal
   const { terms } = proposal;
   if (from !== flow.self && flow.peers.get(from)?.status !== 'active') return 'not-available';
   const tooMany = flow.open.openOfPeer('acceptor', from) >= flow.config.maxOpenPairsPerPeer;
-  if (flow.readiness.blocking() !== undefined) return 'cannot-settle';
-  if (tooMany) return 'busy';
+  const blocking = flow.readiness.blocking();
+  if (blocking !== undefined) return blocking.notice === 'busy' ? 'busy' : 'cannot-settle';
+  if (tooMany || (from !== flow.self && !flow.lookups.has(from))) return 'busy';
   if (!termsFit(flow, work, from, proposal)) return 'terms';
+  // Before anything of the addressee: who speaks for others' numbers learns nothing.
+  if (!speaksFor(flow, from, proposal.from)) {
+    flow.troubles.note('peer-foreign-number', from, { why: 'propose' });
+    return 'foreign-number';
+  }
   const plan = flow.analysis.plan(terms.service);
   const user = userByNumber(work, proposal.to);
   if (plan === undefined || user === undefined) return 'unknown-addressee';
   if (!user.joined || proposal.from === proposal.to) return 'not-available';
-  if (from !== flow.self && isOurs(flow, work, proposal.from)) return 'terms';
   if (!user.autoAccept && flow.open.wantedOf(user.id, from) >= flow.config.maxOpenPairsPerUser) return 'busy';
   const original = terms.reverses === '' ? undefined : refundFits(work, terms, user.id, from);
   if (terms.reverses !== '' && original === undefined) return 'terms';
@@ -457,12 +460,19 @@ export async function answerQuote(
   if (flow.readiness.blocking() !== undefined) return { answer: 'refused', reason: 'cannot-settle' };
   const view = flow.engine.newest;
   const user = userByNumber(view, to);
-  if (user === undefined) return { answer: 'refused', reason: 'unknown-addressee' };
+  if (from !== flow.self && !flow.lookups.has(from)) return { answer: 'refused', reason: 'busy' };
+  if (user === undefined) {
+    lookedUpInVain(flow, from);
+    return { answer: 'refused', reason: 'unknown-addressee' };
+  }
   const plan = flow.analysis.plan('buy');
   const domain = plan === undefined || !user.joined ? undefined : flow.domains.get(plan.second.domain);
   const price = domain?.quote?.(view, user.id, item);
   // `terms` says that there is no such thing to buy, `not-available` that there is none left.
-  if (plan === undefined || domain === undefined || price === undefined) return { answer: 'refused', reason: 'terms' };
+  if (plan === undefined || domain === undefined || price === undefined) {
+    lookedUpInVain(flow, from);
+    return { answer: 'refused', reason: 'terms' };
+  }
   const probe: Operation = {
     pair: '00000000-0000-7000-8000-000000000000' as PairId,
     leg: 'second',

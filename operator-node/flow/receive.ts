@@ -4,6 +4,7 @@
  */
 import { hash } from 'node:crypto';
 import type { NoticeKey, Order, Reading, Refund, TextParams } from '../analysis/analysis.ts';
+import { cleanMessage } from '../analysis/clean.ts';
 import type { Disposition, InboundMessage } from '../api/services.ts';
 import type { Answer, Request } from '../channel/messages.ts';
 import { hmac } from '../commitment/hmac.ts';
@@ -19,7 +20,7 @@ import { cancelPair } from './cancel.ts';
 import { assertCaughtUp, type FlowContext } from './context.ts';
 import { beginPair, type PricedOrder } from './order.ts';
 import { loadSide, type Side } from './pair.ts';
-import { isOurs } from './propose.ts';
+import { speaksFor } from './speaks.ts';
 import { refundable, wasPaid } from './refund.ts';
 import { nameOf, notify } from './tell.ts';
 
@@ -247,6 +248,11 @@ const say =
 const conflict = (id: string): TandemError =>
   new TandemError('conflict', `The message id ${id} has been used for another message.`, { facts: { id } });
 
+const forwardedTooMuch = (from: OperatorId, what: string, retrySeconds: number): TandemError =>
+  new TandemError('too-busy', `Operator ${from} has passed on too many ${what}; again in ${retrySeconds} s`, {
+    facts: { retrySeconds },
+  });
+
 /** A plain message from another operator, for a phone of this one. */
 export async function deliverForwarded(
   flow: FlowContext,
@@ -254,15 +260,26 @@ export async function deliverForwarded(
   request: Request<'forward'>,
 ): Promise<Answer<'forward'>> {
   const { id, to } = request;
-  if (from !== flow.self && isOurs(flow, flow.engine.newest, request.from)) {
+  if (!speaksFor(flow, from, request.from)) {
+    flow.troubles.note('peer-foreign-number', from, { why: 'forward' });
     throw new TandemError(
       'forbidden',
-      `${request.from} is a number of this operator: no other passes on its messages.`,
+      `The number directory of operator ${flow.self} does not give the number in “from” to operator ${from}, and its operator alone passes on what it says. Where it is yours, have that directory corrected.`,
     );
   }
-  if (userByNumber(flow.engine.newest, to) === undefined) return { id, answer: 'not-mine' };
+  if (userByNumber(flow.engine.newest, to) === undefined) {
+    if (from !== flow.self && !flow.lookups.take(from))
+      throw forwardedTooMuch(from, 'messages to numbers that nobody here has', 60);
+    return { id, answer: 'not-mine' };
+  }
+  const text = cleanMessage(request.text);
+  const none = from === flow.self ? undefined : flow.forwarding.take(from, to, Buffer.byteLength(request.text));
+  if (none !== undefined) {
+    flow.troubles.note('peer-over-budget', from, { why: `forwarded ${none.spent}` });
+    throw forwardedTooMuch(from, none.spent, none.retrySeconds);
+  }
   await flow.gateway.deliver([
-    { id: `${from}-${id}`, from: request.from, to, text: request.text, at: toTimestamp(flow.engine.clock.now()) },
+    { id: `${from}-${id}`, from: request.from, to, text, at: toTimestamp(flow.engine.clock.now()) },
   ]);
   return { id, answer: 'delivered' };
 }

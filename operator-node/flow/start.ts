@@ -77,7 +77,11 @@ export function startClocks(flow: FlowContext): void {
     engine.every(scheduleMillis, 'window schedule', () => closeByClock(flow));
   }
   engine.every(answerMillis, 'answers', () => flow.requests.round());
-  engine.every(sweepMillis, 'proposals', () => lapseProposals(flow));
+  engine.every(sweepMillis, 'proposals', () => {
+    flow.overload.look();
+    flow.troubles.round();
+    return lapseProposals(flow);
+  });
   engine.every(anchorMillis, 'journal anchor', () => flow.anchor.round(flow));
   engine.every(roomMillis, 'conditions', async () => {
     await flow.room.look();

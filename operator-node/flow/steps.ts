@@ -189,6 +189,12 @@ export function askToCancel(_flow: FlowContext, work: Work, found: PairSide): St
 
 /** Into a batch that is stored; from here it may have left. */
 export function enterBatch(flow: FlowContext, work: Work, found: PairSide, event: EventOf<'batched'>): StepResult {
+  const { side } = found;
+  if (side.role === 'acceptor' && side.peer !== flow.self) {
+    work.afterwards(() => {
+      flow.lookups.credit(side.peer);
+    });
+  }
   moveSide(work, work.now, found, { state: 'signed', batch: event.batch, index: event.index });
   leaveHeld(flow, work, found);
   return 'done';
@@ -294,18 +300,29 @@ function decideLater(flow: FlowContext, work: Work, { state }: PairSide, commit:
   });
 }
 
+/** Held for a peer, whose user has been told a name, and nothing came of it. */
+function heldInVain(flow: FlowContext, work: Work, { side }: PairSide): void {
+  if (side.peer === flow.self) return;
+  work.afterwards(() => {
+    flow.lookups.charge(side.peer);
+  });
+}
+
 export function cancelHeldAsAcceptor(flow: FlowContext, work: Work, found: PairSide): StepResult {
+  heldInVain(flow, work, found);
   endSilently(flow, work, abortSide(flow, work, found, 'cancelled'));
   return 'done';
 }
 
 export function withdraw(flow: FlowContext, work: Work, found: PairSide): StepResult {
+  heldInVain(flow, work, found);
   endSilently(flow, work, abortSide(flow, work, found, 'given-up'));
   return 'done';
 }
 
 /** No batch came in time: the hold goes back. If one comes after all, the pair stands in it declined. */
 export function lapseAsAcceptor(flow: FlowContext, work: Work, found: PairSide): StepResult {
+  heldInVain(flow, work, found);
   endSilently(flow, work, abortSide(flow, work, found, 'lapsed'));
   return 'done';
 }

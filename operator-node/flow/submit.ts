@@ -35,6 +35,7 @@ export const submissionTable = table<Submission>('submission');
 
 interface Pending {
   readonly commit: boolean;
+  readonly since: UnixMillis;
   /** The transaction that it is under way in. */
   tag: string | undefined;
 }
@@ -54,6 +55,7 @@ export class Submitter {
   /** Batches that a call of this round prepares from the account. */
   private readonly carriedNow = new Set<BatchId>();
   private running = false;
+  private uncarriedSince: UnixMillis | undefined;
 
   constructor(calls: SettlementCalls, sender: TransactionSender) {
     this.calls = calls;
@@ -73,14 +75,14 @@ export class Submitter {
   sideFound(side: Side, state: SideState): void {
     if (side.role !== 'acceptor' || state.batch === undefined || state.index === undefined) return;
     if (state.state === 'accepted' || state.state === 'declined')
-      this.decide(state.batch, state.index, state.state === 'accepted');
+      this.decide(state.batch, state.index, state.state === 'accepted', state.since);
   }
 
   /** The decision is durable. */
-  decide(batchId: BatchId, index: number, commit: boolean): void {
+  decide(batchId: BatchId, index: number, commit: boolean, since: UnixMillis = this.now): void {
     let ofBatch = this.decisions.get(batchId);
     if (ofBatch === undefined) this.decisions.set(batchId, (ofBatch = new Map<number, Pending>()));
-    if (!ofBatch.has(index)) ofBatch.set(index, { commit, tag: undefined });
+    if (!ofBatch.has(index)) ofBatch.set(index, { commit, since, tag: undefined });
   }
 
   /** The pair is final: nothing to send any more. */
@@ -88,6 +90,20 @@ export class Submitter {
     const ofBatch = this.decisions.get(batchId);
     ofBatch?.delete(index);
     if (ofBatch?.size === 0) this.decisions.delete(batchId);
+  }
+
+  /**
+   * Since when the oldest waits of what has to be on the chain in time: a batch that both have signed, a decision. As of the
+   * last look at the batches.
+   */
+  get oldestSince(): UnixMillis | undefined {
+    let oldest = this.uncarriedSince;
+    for (const ofBatch of this.decisions.values()) {
+      // In the order in which they were made.
+      const [first] = ofBatch.values();
+      if (first !== undefined && (oldest === undefined || first.since < oldest)) oldest = first.since;
+    }
+    return oldest;
   }
 
   get pending(): number {
@@ -129,8 +145,13 @@ export class Submitter {
   private due(flow: FlowContext): { readonly decide: boolean } & Record<'carry' | 'attest', OpenBatch[]> {
     const carry: OpenBatch[] = [];
     const attest: OpenBatch[] = [];
+    this.uncarriedSince = undefined;
     for (const open of flow.open.allBatches()) {
       const state = flow.engine.newest.get(batchStateTable, batchKey(open.batchId, open.role));
+      if (state?.state === 'countersigned' && state.prepared === undefined) {
+        const { uncarriedSince } = this;
+        if (uncarriedSince === undefined || state.since < uncarriedSince) this.uncarriedSince = state.since;
+      }
       if (this.carryDue(flow, open, state)) carry.push(open);
       if (this.attestDue(open, state)) attest.push(open);
     }

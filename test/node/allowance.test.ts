@@ -27,6 +27,24 @@ describe('PeerAllowance', () => {
   });
 });
 
+describe('an allowance that business fills', () => {
+  it('has a part of an hour’s worth at once, and more by what came to something', () => {
+    const clock = new ManualClock();
+    const allowance = new PeerAllowance(100, clock, undefined, 10);
+    expect(allowance.left(one)).toBe(10);
+    for (let pair = 0; pair < 200; pair += 1) allowance.credit(one);
+    expect(allowance.left(one)).toBe(100);
+    clock.advance(10 * 3_600_000);
+    expect(allowance.left(one)).toBe(100);
+    for (let lapsed = 0; lapsed < 95; lapsed += 1) allowance.charge(one);
+    expect([allowance.has(one), allowance.left(one)]).toEqual([true, 5]);
+    for (let lapsed = 0; lapsed < 95; lapsed += 1) allowance.charge(one);
+    expect([allowance.has(one), allowance.left(one)]).toEqual([false, -10]);
+    clock.advance(3_600_000);
+    expect(allowance.left(one)).toBe(10);
+  });
+});
+
 describe('a peer that withdraws pairs nobody knows, and proposes what is refused', () => {
   it('is answered so that it can ask again, and nothing more is stored', async () => {
     const invented = (n: number): PairId => `0190a1b2-c3d4-7e5f-8a9b-${String(n).padStart(12, '0')}` as PairId;
@@ -43,6 +61,7 @@ describe('a peer that withdraws pairs nobody knows, and proposes what is refused
       script: [{ atMillis: 0, from: [1, 1], to: [2, 1], text: 'PAY 5' }],
       spanMillis: 5_000,
       plant: {
+        rings: ['peer-over-budget'],
         parts: (parts) => ({ ...parts, config: { ...parts.config, maxRememberedPerPeerHour: perHour } }),
         started: (node, world, operator) => {
           if (operator !== 2) return;

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { routes } from '../../operator-node/api/routes.ts';
+import { maxJsonDepth } from '../../operator-node/api/body.ts';
 import { apiLimits } from '../../operator-node/api/server.ts';
 import { errorBody } from '../../operator-node/api/schemas.ts';
 import { errorCatalogue } from '../../operator-node/errors.ts';
@@ -54,6 +55,9 @@ describe('docs/api.md', () => {
     );
     expect(rows).toEqual([
       apiLimits.maxConnections.toLocaleString('en'),
+      apiLimits.maxUnproven.toLocaleString('en'),
+      apiLimits.maxUnprovenPerAddress.toLocaleString('en'),
+      String(maxJsonDepth),
       `${apiLimits.maxHeaderBytes / 1024} KiB, ${seconds(apiLimits.headersMillis)}`,
       seconds(apiLimits.requestMillis),
       seconds(apiLimits.silentMillis),

@@ -3,8 +3,13 @@ import { hash } from 'node:crypto';
 import { afterEach } from 'vitest';
 import { AuditorGate, type Auditor } from '../../operator-node/api/auditor-gate.ts';
 import type { AlarmView } from '../../operator-node/alarms/alarms.ts';
-import type { ApiHooks } from '../../operator-node/api/app.ts';
-import { apiLimits, startApi, type ApiLimits, type RunningApi } from '../../operator-node/api/server.ts';
+import {
+  apiLimits,
+  startApi,
+  type ApiLimits,
+  type RunningApi,
+  type ServerHooks,
+} from '../../operator-node/api/server.ts';
 import type { NodeServices, PairView, RequestView, WindowView } from '../../operator-node/api/services.ts';
 import type { Doubt } from '../../operator-node/recovery/doubt.ts';
 import type { ErasureState } from '../../operator-node/erasure/state.ts';
@@ -286,7 +291,7 @@ export interface Running {
 /** Closed after the test. */
 export async function serve(
   services: NodeServices = fakeServices(),
-  hooks: ApiHooks = {},
+  hooks: ServerHooks = {},
   limits: Partial<ApiLimits> = {},
 ): Promise<Running> {
   const api = await startApi(

@@ -9,7 +9,7 @@ import type { Certificate } from '../../operator-node/channel/certificate.ts';
 import type { Channel, PeerHandlers } from '../../operator-node/channel/channel.ts';
 import { createHttpsChannel, startChannelServer, type ChannelServer } from '../../operator-node/channel/https.ts';
 import type { ChannelLimits } from '../../operator-node/channel/limits.ts';
-import { maxMessageBytes, methods } from '../../operator-node/channel/messages.ts';
+import { sizes } from '../../operator-node/channel/sizes.ts';
 import type { OperatorId } from '../../operator-node/model/ids.ts';
 import {
   aurora,
@@ -20,7 +20,6 @@ import {
   newCertificate,
   now,
   pairIdOf,
-  proposeRequest,
   TestRegistry,
 } from './channel-fixtures.ts';
 
@@ -114,6 +113,8 @@ async function ask(port: number, request: RawRequest): Promise<{ status: number;
   return await answer;
 }
 
+const helloBytes = sizes.hello.request.bytes;
+
 const error = (code: string, text: RegExp): unknown => ({
   error: { code, message: expect.stringMatching(text) as unknown },
 });
@@ -180,8 +181,8 @@ describe('a request', () => {
     const { port } = await serve();
     const socket = await rawSocket(port);
     const answer = answerFrom(socket);
-    socket.write(requestHead({}, maxMessageBytes + 1));
-    expect(await answer).toEqual({ status: 413, body: error('too-large', /8388608 bytes/) });
+    socket.write(requestHead({}, helloBytes + 1));
+    expect(await answer).toEqual({ status: 413, body: error('too-large', /hello has at most 196608 bytes/) });
   });
 
   test('that grows too large is refused, and its connection can go on', async () => {
@@ -190,8 +191,8 @@ describe('a request', () => {
     const answer = answerFrom(socket);
     socket.write(requestHead({ headers: { 'transfer-encoding': 'chunked', 'content-length': '' } }, 0));
     const chunk = `100000\r\n${' '.repeat(0x100000)}\r\n`;
-    for (let sent = 0; sent <= maxMessageBytes; sent += 0x100000) socket.write(chunk);
-    expect(await answer).toEqual({ status: 413, body: error('too-large', /8388608 bytes/) });
+    for (let sent = 0; sent <= helloBytes; sent += 0x100000) socket.write(chunk);
+    expect(await answer).toEqual({ status: 413, body: error('too-large', /hello has at most 196608 bytes/) });
     socket.write('0\r\n\r\n');
     const next = answerFrom(socket);
     const body = JSON.stringify(helloOf(aurora));
@@ -201,7 +202,7 @@ describe('a request', () => {
 
   test('that is too large is not sent', async () => {
     await serve();
-    const request = { ...forwardRequest(''), text: 'x'.repeat(maxMessageBytes) };
+    const request = { ...forwardRequest(''), text: 'x'.repeat(sizes.forward.request.bytes) };
     await expect(channelOf().call(borealis, 'forward', request)).rejects.toMatchObject({ code: 'too-large' });
   });
 
@@ -447,7 +448,7 @@ describe('an answer', () => {
   test('larger than a message can be is cut off', async () => {
     const channel = await answering((_request, response) => {
       response.writeHead(200, json);
-      for (let sent = 0; sent <= maxMessageBytes; sent += 0x100000) response.write(' '.repeat(0x100000));
+      for (let sent = 0; sent <= sizes.cancel.answer.bytes; sent += 0x100000) response.write(' '.repeat(0x100000));
       response.end();
     });
     const call = channel.call(borealis, 'cancel', { pair: pairIdOf(1) });
@@ -477,22 +478,5 @@ describe('an answer', () => {
     await cancel();
     expect(await cancel()).toEqual({ pair: pairIdOf(1), answer: 'declined' });
     expect(asked).toBe(3);
-  });
-});
-
-describe('maxMessageBytes', () => {
-  test('holds the largest propose and offer that the schemas allow', () => {
-    const widest = '\u0000';
-    const proposal = proposeRequest(1).proposals[0];
-    const large = {
-      ...proposal,
-      fromName: widest.repeat(80),
-      note: widest.repeat(160),
-      item: widest.repeat(80),
-      sealed: 'A'.repeat(1366),
-    };
-    const propose = { proposals: Array.from({ length: 512 }, () => large) };
-    expect(methods.propose.request.safeParse(propose).success).toBe(true);
-    expect(Buffer.byteLength(JSON.stringify(propose))).toBeLessThan(maxMessageBytes);
   });
 });

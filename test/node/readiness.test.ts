@@ -14,6 +14,7 @@ const well: NodeState = {
   self,
   recovering: false,
   halted: false,
+  overloaded: false,
   room: { short: false, freeBytes: 900 * mebibyte, minFreeBytes: 512 * mebibyte },
   chain: { stalled: false, caughtUp: true, ageMillis: 900 },
   trouble: undefined,
@@ -36,6 +37,7 @@ describe('Readiness', () => {
       ['chain', 'ok'],
       ['gas', 'ok'],
       ['registry', 'ok'],
+      ['load', 'ok'],
     ]);
   });
 
@@ -43,7 +45,7 @@ describe('Readiness', () => {
     const entry = { id: 2, status: 'active', unreadable: ['endpoint'] } as never;
     const readiness = new Readiness(() => ({ ...well, peers: { ...peersOf('active'), all: () => [entry] } }));
     expect(readiness.blocking()).toBeUndefined();
-    expect(readiness.checks().at(-1)).toEqual({
+    expect(readiness.checks().find(({ name }) => name === 'registry')).toEqual({
       name: 'registry',
       ok: true,
       detail: 'ok, but of operator 2 cannot be read: endpoint',
@@ -94,6 +96,7 @@ describe('Readiness', () => {
     ],
     ['its own suspension', standing('suspended'), 'registry', /^operator 1 is suspended in the registry$/],
     ['its own end', standing('retired'), 'registry', /retired/],
+    ['what waits for the chain too long', { overloaded: true }, 'load', /waited too long for the chain/],
     ['a registry that does not know it', standing(undefined), 'registry', /unknown/],
   ])('takes none for %s, and says so', (_, change, name, detail) => {
     const readiness = new Readiness(() => ({ ...well, ...change }));

@@ -55,7 +55,15 @@ export interface MonitorOptions {
 /** Alarms of what the world does to a node: its chain, its disk. They accuse nobody. */
 const ofSurroundings: ReadonlySet<AlarmCode> = new Set<AlarmCode>([
   ...(['nonce-gap', 'transaction-refused', 'transaction-reverted', 'fee-cap', 'journal-anchor-overdue'] as const),
-  ...(['disk-nearly-full', 'halted', 'recovering', 'transaction-stuck', 'transaction-lost', 'nonce-used-up'] as const),
+  ...([
+    'disk-nearly-full',
+    'halted',
+    'recovering',
+    'overloaded',
+    'transaction-stuck',
+    'transaction-lost',
+    'nonce-used-up',
+  ] as const),
   ...(['chain-stalled', 'own-standing', 'peer-standing', 'registry-not-read'] as const),
 ]);
 

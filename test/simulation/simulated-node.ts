@@ -2,6 +2,7 @@
  * One operator: a disk that stays, and processes on it that come and go. A process is the node's real code
  * (`operator-node/compose.ts`) between models of disk, clock, chain, network and gateway.
  */
+import type { AlarmCode } from '../../operator-node/alarms/catalogue.ts';
 import type { Method, Request, Answer } from '../../operator-node/channel/messages.ts';
 import { composeNode, openDomains, type ComposedNode, type NodeParts } from '../../operator-node/compose.ts';
 import type { Config } from '../../operator-node/config.ts';
@@ -23,6 +24,8 @@ import type { World } from './world.ts';
 export interface Plant {
   readonly parts?: (parts: NodeParts, world: World, operator: OperatorId) => NodeParts;
   readonly started?: (node: ComposedNode, world: World, operator: OperatorId) => void;
+  /** Alarms that what is planted rings. */
+  readonly rings?: readonly AlarmCode[];
   /** Writes are said to be done so long before they are. */
   readonly unsyncedMillis?: number;
 }

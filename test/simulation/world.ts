@@ -873,7 +873,7 @@ export class World {
     if (event.what === 'gas-empty' || event.what === 'gas-low') return this.#poor.has(operator);
     // Nobody is called a thief who is none; what a lost store had sent it may meet again.
     if (event.what === 'nonce-used-elsewhere') return this.restore !== undefined;
-    if (this.restore?.expects(event) === true) return true;
+    if (this.restore?.expects(event) === true || this.plant?.rings?.includes(event.what) === true) return true;
     if (event.what === 'batch-refused') return event.refusal === 'deadline';
     // Signed with a new key of that peer's, which this node, whose view of the chain is behind, does not know yet.
     const wrongSignature = event.what === 'wrong-signature' || event.refusal === 'wrong signature';
