@@ -5,6 +5,10 @@
 import canonicalize from 'canonicalize';
 import { z } from 'zod';
 import { isOperatorId } from '../model/ids.ts';
+import { parseBounded } from './bounded.ts';
+
+/** Some hundred thousand files and texts. */
+const maxAnswerValues = 1_000_000;
 
 export const answerFormat = 'tandem/answer/1';
 
@@ -28,7 +32,7 @@ export function parseAnswer(
 ): { readonly ok: true; readonly opening: AnswerOpening } | { readonly ok: false; readonly reason: string } {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseBounded(text, maxAnswerValues);
   } catch (error) {
     return { ok: false, reason: `it is not JSON: ${(error as Error).message}` };
   }

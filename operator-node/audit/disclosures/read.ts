@@ -149,8 +149,9 @@ export function readSection({ file, offset, line }: Section): string[] {
   if (line.bytes === 0) return [];
   if (sectionBytes.length < line.bytes) sectionBytes = Buffer.alloc(line.bytes);
   const text = readAt(descriptor, offset, line.bytes, sectionBytes).toString('latin1');
-  const lines = text.split('\n');
+  // One more than there should be shows that there are too many: a section may be nothing but line feeds.
+  const lines = text.split('\n', line.pairs + 2);
   // After the last line feed.
-  lines.pop();
-  return lines;
+  if (lines.length < line.pairs + 2) lines.pop();
+  return lines.slice(0, line.pairs + 1);
 }

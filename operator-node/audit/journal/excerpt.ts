@@ -7,11 +7,15 @@ import canonicalize from 'canonicalize';
 import { hash } from 'node:crypto';
 import { z } from 'zod';
 import { isHash, isOperatorId, isPairId } from '../../model/ids.ts';
+import { parseBounded } from '../bounded.ts';
 
 export const excerptFormat = 'tandem/journal/1';
 /** Some half a million entries on the path. */
 export const maxExcerptBytes = 67_108_864;
 export const maxPathEntries = 400_000;
+const maxEntries = 1_000;
+/** Four to an entry on the path, some to each entry of the pair. */
+const maxExcerptValues = 5 * maxPathEntries + 8 * maxEntries;
 
 const digest = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 lower-case hex digits');
 const count = z.number().int().min(1);
@@ -61,7 +65,7 @@ export const excerptSchema = z.strictObject({
       }),
     )
     .min(1)
-    .max(1000),
+    .max(maxEntries),
   /** The entries between them and up to the anchored head: number, time, kind, digest of the payload. */
   path: z.array(z.tuple([count, millis, kind, digest])).max(maxPathEntries),
   anchor: z.strictObject({
@@ -94,9 +98,9 @@ export function parseExcerpt(
   if (text.length > maxExcerptBytes) return refuse(`it has more than ${maxExcerptBytes} bytes`);
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseBounded(text, maxExcerptValues);
   } catch (error) {
-    return refuse(`it is not JSON: ${(error as Error).message}`);
+    return refuse(`it is not JSON of an excerpt: ${(error as Error).message}`);
   }
   const parsed = excerptSchema.safeParse(value);
   if (!parsed.success) {

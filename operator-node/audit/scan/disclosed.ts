@@ -3,7 +3,7 @@ import { toHash } from '../../commitment/bytes.ts';
 import { encodeLeaf, type LeafParts } from '../../commitment/leaf.ts';
 import { merkleTree } from '../../commitment/merkle.ts';
 import type { Hash, OperatorId } from '../../model/ids.ts';
-import { parsePairLine, type PairLine } from '../disclosures/lines.ts';
+import { maxLineBytes, parsePairLine, type PairLine } from '../disclosures/lines.ts';
 import { readSection, type Section } from '../disclosures/read.ts';
 import { counted } from '../../model/counted.ts';
 import type { ChainBatch } from './batch.ts';
@@ -15,6 +15,8 @@ export interface Disclosed {
   readonly lines: readonly (PairLine | undefined)[];
   readonly complete: boolean;
 }
+
+const tooLong = { ok: false, reason: `it has more than ${maxLineBytes} bytes` } as const;
 
 export function readDisclosed(section: Section, batch: ChainBatch, report: Report): Disclosed {
   const { line, operator } = section;
@@ -32,12 +34,12 @@ export function readDisclosed(section: Section, batch: ChainBatch, report: Repor
   if (texts.length !== line.pairs) {
     report(
       'file-malformed',
-      `its line counts ${counted(line.pairs, 'pair')}; the section has ${counted(texts.length, 'line')}`,
+      `its line counts ${counted(line.pairs, 'pair')}; the section has ${texts.length > line.pairs ? 'more lines' : counted(texts.length, 'line')}`,
     );
   }
   let found = 0;
   for (const [position, text] of texts.entries()) {
-    const parsed = parsePairLine(text);
+    const parsed = text.length > maxLineBytes ? tooLong : parsePairLine(text);
     if (!parsed.ok) {
       report('file-malformed', `line ${position} of its section is no pair line: ${parsed.reason}`, { line: position });
       continue;

@@ -3,15 +3,15 @@
  * recomputed: both signed each statement, its net is what the pairs of its batches add up to, no batch is in two windows
  * or in none between them, and a reference is the one that the payee has anchored.
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { z } from 'zod';
 import { auditLogInterface } from '../../chain/decode.ts';
 import { windowSchema } from '../../channel/messages.ts';
 import { referenceDigest, statementDigest } from '../../commitment/window.ts';
 import { TandemError } from '../../errors.ts';
-import { parseJson } from '../../json.ts';
 import { isAsset, type Hash } from '../../model/ids.ts';
 import type { RangeChain } from '../auditChain.ts';
+import { parseBounded } from '../bounded.ts';
 import { eventIn } from '../contracts.ts';
 import type { AuditNetwork } from '../network.ts';
 import type { ChainBatch, PositionPart } from './batch.ts';
@@ -83,11 +83,17 @@ export class BatchNets {
   }
 }
 
+/** Some hundred thousand windows. */
+const maxWindowsBytes = 67_108_864;
+const maxWindowsValues = 3_000_000;
+
 /** What a file has, or why it is none: then it is a finding, and the other files are judged. */
 function readWindows(file: string, findings: Findings): readonly DisclosedWindow[] {
   let value: unknown;
   try {
-    value = parseJson(readFileSync(file, 'utf8'));
+    const { size } = statSync(file);
+    if (size > maxWindowsBytes) throw new RangeError(`it has ${size} bytes; at most ${maxWindowsBytes} are read`);
+    value = parseBounded(readFileSync(file, 'utf8'), maxWindowsValues);
   } catch (error) {
     if (isMissing(error)) throw new TandemError('not-found', `Cannot read ${file}: ${(error as Error).message}`);
     findings.add('file-malformed', `${file} is no file of windows: ${(error as Error).message}`, { file });

@@ -176,6 +176,18 @@ describe('an evidence bundle', () => {
     slow,
   );
 
+  it('beside files of very many empty lists is judged all the same', { timeout: slow }, async () => {
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, 'good.json'), made.text);
+    const lists = '['.repeat(60_000_000);
+    writeFileSync(join(folder, 'bundle.json'), lists);
+    writeFileSync(join(folder, 'excerpt.json'), `{"format":"tandem/journal/1","path":${lists}`);
+    writeFileSync(join(folder, 'longer.json'), `${lists}${lists}`);
+    const findings = new Findings();
+    const result = await verifyMany(bundleFiles([folder]), { network: bundleNetwork, chain: made.chain }, findings);
+    expect(result).toEqual({ passed: 1, failed: 3, unpinned: 0 });
+  });
+
   it('that names blocks which the endpoint does not know ends nothing', async () => {
     const folder = temporaryFolder();
     writeFileSync(join(folder, 'good.json'), made.text);
