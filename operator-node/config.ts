@@ -58,7 +58,22 @@ const schema = z.strictObject({
     /** Names besides `host` by which what needs no token is asked; addresses need none. */
     names: z.array(z.string().regex(/^[A-Za-z0-9]([A-Za-z0-9.-]{0,252})$/, 'a name without a port')).default([]),
   }),
-  channel: listen.extend({ sharedAddresses: shared, certFile: z.string(), keyFile: z.string() }),
+  channel: listen.extend({
+    sharedAddresses: shared,
+    certFile: z.string(),
+    keyFile: z.string(),
+    /** By operator id: where that counterparty is reached, over a private line, in place of its endpoint in the registry. */
+    routes: z
+      .record(
+        z.string().regex(/^[1-9][0-9]{0,9}$/, 'an operator id'),
+        z
+          .string()
+          .refine((text) => URL.canParse(text) && new URL(text).origin === text && text.startsWith('https://'), {
+            error: 'expected https://host:port, nothing behind it',
+          }),
+      )
+      .default({}),
+  }),
   gateway: z.strictObject({
     /** Where messages to users go: POSTed in groups with an HMAC of the body. */
     webhook: z.strictObject({ url: z.url(), secret: token }).optional(),

@@ -19,6 +19,7 @@ import { watchEndpoints } from './chain/watch-endpoints.ts';
 import { readCertificate } from './channel/certificate.ts';
 import { createHttpsChannel, startChannelServer } from './channel/https.ts';
 import { OwnCertificate } from './channel/own-certificate.ts';
+import { withRoutes } from './channel/routes.ts';
 import { signDigest } from './commitment/typedData.ts';
 import { LogDigest } from './connections/digest.ts';
 import { ServerWatch } from './connections/watch.ts';
@@ -171,7 +172,7 @@ export async function startNode(config: Config, { configFile, log, onFatal }: No
     analysis,
     directory,
     gateway,
-    remote: (peers) => createHttpsChannel({ ...common, peers }),
+    remote: (peers) => createHttpsChannel({ ...common, peers: withRoutes(peers, config.channel.routes) }),
     onEvent: (event) => {
       observe(metrics, event);
       if (!everyPair.has(event.type)) log(lineOf(event));

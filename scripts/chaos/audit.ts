@@ -1,4 +1,4 @@
-/** I7 as an auditor would check it: both operators' disclosures and the chain, and nothing of the nodes. */
+/** I7 as an auditor would check it: all operators' disclosures and the chain, and nothing of the nodes. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseNetwork } from '../../operator-node/audit/network.ts';
@@ -13,7 +13,7 @@ import { finalityDepth, type ChaosNet } from './net.ts';
 export interface Audited {
   /** One sentence a finding. */
   readonly problems: readonly string[];
-  /** Committed pairs on chain that both operators have disclosed. */
+  /** Committed pairs on chain that both of their operators have disclosed. */
   readonly committed: number;
 }
 

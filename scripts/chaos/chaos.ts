@@ -3,23 +3,33 @@ import { randomBytes } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { reportOf } from './report.ts';
 import { runChaos, type ChaosOptions } from './run.ts';
-import { faultClasses, type FaultClass } from './schedule.ts';
+import { maxOperators, minOperators } from '../devnet/description.ts';
+import { maxEndpoints } from '../devnet/layout.ts';
+import { classesFor, faultClasses, leastEndpoints, type FaultClass } from './schedule.ts';
 
-const usage = `usage: npm run chaos -- [--minutes N] [--seed S] [--rate R] [--only CLASS,…] [--without CLASS,…] [--keep]
+const usage = `usage: npm run chaos -- [--minutes N] [--seed S] [--rate R] [--operators N] [--endpoints N]
+                       [--only CLASS,…] [--without CLASS,…] [--keep]
   --minutes   how long faults are injected (default 3)
   --seed      of the schedule of faults: the same one again has the same faults at the same times (default: drawn)
   --rate      orders a second (default 8)
+  --operators so many operators, ${minOperators} to ${maxOperators} (default 2)
+  --endpoints so many endpoints of the chain for each node, 1 to ${maxEndpoints} (default 1); from ${leastEndpoints} on they misbehave, a minority at a time
   --only      only these classes of faults; --without: all but these
               ${faultClasses.join(', ')}
   --keep      leave the devnet's folder behind; where something is wrong it is kept anyway`;
 
-function classesOf(only: string | undefined, without: string | undefined): ReadonlySet<FaultClass> {
+function classesOf(only: string | undefined, without: string | undefined, endpoints: number): ReadonlySet<FaultClass> {
   const named = (text: string | undefined): readonly string[] => text?.split(',').map((name) => name.trim()) ?? [];
   for (const name of [...named(only), ...named(without)]) {
     if (!faultClasses.some((known) => known === name)) throw new Error(`There is no class of faults "${name}".`);
   }
+  if (named(only).includes('endpoint') && endpoints < leastEndpoints) {
+    throw new Error(`Endpoints misbehave as a minority: for the class "endpoint" give --endpoints ${leastEndpoints}.`);
+  }
   return new Set(
-    faultClasses.filter((name) => (only === undefined || named(only).includes(name)) && !named(without).includes(name)),
+    classesFor(endpoints).filter(
+      (name) => (only === undefined || named(only).includes(name)) && !named(without).includes(name),
+    ),
   );
 }
 
@@ -30,6 +40,8 @@ function options(signal: AbortSignal): ChaosOptions {
         minutes: { type: 'string', default: '3' },
         seed: { type: 'string' },
         rate: { type: 'string', default: '8' },
+        operators: { type: 'string', default: '2' },
+        endpoints: { type: 'string', default: '1' },
         only: { type: 'string' },
         without: { type: 'string' },
         keep: { type: 'boolean', default: false },
@@ -45,10 +57,18 @@ function options(signal: AbortSignal): ChaosOptions {
       if (!(value > 0)) throw new Error(`--${name} is "${text}": give a number above 0.`);
       return value;
     };
+    const between = (name: string, text: string, from: number, to: number): number => {
+      const value = positive(name, text);
+      if (Number.isInteger(value) && value >= from && value <= to) return value;
+      throw new Error(`--${name} is "${text}": give a number from ${from} to ${to}.`);
+    };
+    const endpoints = between('endpoints', values.endpoints, 1, maxEndpoints);
     return {
       stormMillis: Math.round(positive('minutes', values.minutes) * 60_000),
       seed: values.seed ?? randomBytes(4).toString('hex'),
-      classes: classesOf(values.only, values.without),
+      operators: between('operators', values.operators, minOperators, maxOperators),
+      endpoints,
+      classes: classesOf(values.only, values.without, endpoints),
       rate: positive('rate', values.rate),
       peopleASide: 12,
       acceptSeconds: 20,

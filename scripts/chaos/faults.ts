@@ -1,5 +1,7 @@
 /** Does what the plan says to processes, links, gateway, chain and disk, and heals it when its time is over. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { behaviourText } from '../devnet/behaviour.ts';
+import type { EndpointProxy } from '../devnet/endpoint-proxy.ts';
 import { rpc } from '../devnet/rpc.ts';
 import type { SmallDisk } from './disk.ts';
 import { tryFlips } from './flips.ts';
@@ -15,6 +17,8 @@ export interface Injected {
   readonly gateway: Gateway;
   readonly links: ReadonlyMap<LinkName, FaultProxy>;
   readonly rpcUrl: string;
+  /** Where the nodes have more than one. */
+  readonly endpoints: readonly EndpointProxy[];
   /** Folders of the stores, by handle. */
   readonly dataDirs: ReadonlyMap<string, string>;
   /** The one node that has a small disk. */
@@ -68,7 +72,8 @@ export class Faults {
   async heal(): Promise<void> {
     this.#healed = true;
     for (const link of this.#to.links.values()) link.set(undefined, true);
-    for (const operator of ['aurora', 'borealis']) this.#to.gateway.receive(operator, undefined);
+    for (const operator of this.#to.dataDirs.keys()) this.#to.gateway.receive(operator, undefined);
+    for (const endpoint of this.#to.endpoints) endpoint.behave({ kind: 'honest' });
     this.#to.disk?.small.free();
     while (this.#underWay.size > 0) await Promise.all(this.#underWay);
   }
@@ -112,7 +117,23 @@ export class Faults {
       case 'second process':
         story.fault('second process', `a second process is started on the store of ${fault.node}`);
         await supervisor.startTwice(fault.node);
+        return;
+      case 'endpoint':
+        await this.#misbehave(fault);
     }
+  }
+
+  /** A minority at a time: of what most endpoints say alike, a node can know no better. */
+  async #misbehave({ endpoint: index, behaviour, millis }: Extract<Fault, { kind: 'endpoint' }>): Promise<void> {
+    const { story, endpoints } = this.#to;
+    const endpoint = endpoints[index];
+    if (endpoint === undefined) throw new Error(`there is no endpoint ${index + 1}`);
+    const wrong = endpoints.filter(({ behaviour: { kind } }) => kind !== 'honest').length;
+    if (this.#healed || endpoint.behaviour.kind !== 'honest' || wrong >= (endpoints.length - 1) >> 1) return;
+    story.fault(`endpoint: ${behaviour.kind}`, `endpoint ${index + 1} ${behaviourText(behaviour)}, ${seconds(millis)}`);
+    endpoint.behave(behaviour);
+    await sleep(millis);
+    endpoint.behave({ kind: 'honest' });
   }
 
   async #pause({ part, millis }: Extract<Fault, { kind: 'pause' }>): Promise<void> {
@@ -128,7 +149,11 @@ export class Faults {
     const { story, links } = this.#to;
     const proxy = links.get(link);
     if (proxy === undefined) throw new Error(`there is no link ${link}`);
-    const kind = link.includes('chain') ? 'chain link' : link.includes('gateway') ? 'gateway link' : 'peer link';
+    const kind = / to (?:chain|endpoint \d+)$/.test(link)
+      ? 'chain link'
+      : link.startsWith('gateway to ')
+        ? 'gateway link'
+        : 'peer link';
     story.fault(`${kind}: ${fault.kind}`, `${link} ${describe(fault)}, ${seconds(millis)}`);
     const token = Symbol(link);
     this.#tokens.set(link, token);

@@ -1,5 +1,5 @@
 /**
- * The message gateway of both operators: hands users' messages to the nodes until there is a 202, sometimes twice, and
+ * The message gateway of all operators: hands users' messages to the nodes until there is a 202, sometimes twice, and
  * takes what the nodes tell their users, behaving as badly as it is told to.
  */
 import { createServer, type Server, type ServerResponse } from 'node:http';

@@ -14,6 +14,8 @@ export interface Party {
   readonly client: NodeClient;
   readonly serviceNumber: string;
   readonly machine: boolean;
+  /** A number of another operator where nobody is. */
+  readonly nobody: string;
 }
 
 export type Kind = 'pay' | 'request' | 'buy' | 'refund' | 'cancel' | 'answer' | 'plain' | 'command' | 'nobody';
@@ -148,9 +150,7 @@ export class Load {
 
   #order(first: Party, second: Party | undefined, kind: Kind, words: string): void {
     const note = this.#note();
-    // In a range of the other operator's where nobody has a number.
-    const nobody = first.operator === 'aurora' ? '+46702999999' : '+46701999999';
-    this.#say(first, second?.number ?? nobody, `${words} ${note}`, { kind, note });
+    this.#say(first, second?.number ?? first.nobody, `${words} ${note}`, { kind, note });
   }
 
   #say(from: Party, to: string, text: string, what: Omit<Act, 'sent'>): Act {

@@ -1,21 +1,23 @@
 /**
- * A devnet whose every link goes through a proxy that can be broken: operator to operator, operator to chain, gateway to
- * operator; messages to users go to the run's own gateway. A block is final when two more are on top of it, so that the
+ * A devnet whose every link goes through a proxy that can be broken: each operator to each other one, to the chain or each
+ * of its endpoints, gateway to operator; messages to users go to the run's own gateway. A block is final when two more are on top of it, so that the
  * chain may replace its newest blocks.
  */
 import { randomInt } from 'node:crypto';
 import { NodeClient } from '../../operator-node/cli/client.ts';
 import type { DevnetFile } from '../../operator-node/cli/devnet-file.ts';
-import { defaultDescription } from '../devnet/description.ts';
+import type { Description } from '../devnet/description.ts';
 import { Devnet } from '../devnet/devnet.ts';
-import { layout } from '../devnet/layout.ts';
+import { EndpointProxy } from '../devnet/endpoint-proxy.ts';
+import { layout, portOffsets, type Layout } from '../devnet/layout.ts';
 import { requireFreePorts } from '../devnet/ports.ts';
 import type { DevnetPerson } from '../devnet/users.ts';
 import { SmallDisk } from './disk.ts';
 import type { Gateway } from './gateway.ts';
 import type { Party } from './load.ts';
+import { nobodyAt } from './people.ts';
 import { FaultProxy } from './proxy.ts';
-import { handles, type LinkName } from './schedule.ts';
+import { chainLinksOf, type LinkName } from './schedule.ts';
 import type { Story } from './story.ts';
 import type { Supervisor } from './supervisor.ts';
 
@@ -23,15 +25,13 @@ import type { Supervisor } from './supervisor.ts';
 const anchorSeconds = 10;
 export const finalityDepth = 2;
 
-/** Offsets of a devnet's ports from its base. */
-const offsets = [0, 1, 10, 11, 45];
 /** A gateway that hears nothing for so long sends again. */
 const clientTimeoutMillis = 6000;
 
-async function freePortBase(): Promise<number> {
+async function freePortBase(operators: number): Promise<number> {
   for (;;) {
     const base = randomInt(20_000, 32_000);
-    const ports = Object.fromEntries(offsets.map((offset) => [String(offset), base + offset]));
+    const ports = Object.fromEntries(portOffsets(operators).map((offset) => [String(offset), base + offset]));
     const free = await requireFreePorts(ports).then(
       () => true,
       () => false,
@@ -44,6 +44,7 @@ export interface ChaosNet {
   readonly devnet: Devnet;
   readonly file: DevnetFile;
   readonly links: ReadonlyMap<LinkName, FaultProxy>;
+  readonly endpoints: readonly EndpointProxy[];
   readonly parties: readonly Party[];
   readonly clients: ReadonlyMap<string, NodeClient>;
   readonly disk: { readonly node: string; readonly small: SmallDisk } | undefined;
@@ -54,6 +55,9 @@ export interface ChaosNet {
 
 export interface NetOptions {
   readonly dir: string;
+  readonly description: Description;
+  /** Endpoints of the chain that each node has. */
+  readonly endpoints: number;
   readonly users: readonly DevnetPerson[];
   readonly gateway: Gateway;
   readonly supervisor: Supervisor;
@@ -64,49 +68,77 @@ export interface NetOptions {
   readonly signal: AbortSignal;
 }
 
+/** Every link, by name; `endpoints` are in front of the chain, where the nodes have several. */
+interface Links {
+  readonly proxies: ReadonlyMap<LinkName, FaultProxy>;
+  readonly endpoints: readonly EndpointProxy[];
+  readonly urlOf: (link: LinkName) => string;
+  readonly close: () => Promise<void>;
+}
+
+async function startLinks({ operators, chainPort, rpcUrl }: Layout, endpointCount: number): Promise<Links> {
+  const proxies = new Map<LinkName, FaultProxy>();
+  const endpoints: EndpointProxy[] = [];
+  const link = async (name: LinkName, target: number): Promise<void> => {
+    proxies.set(name, await FaultProxy.start(target));
+  };
+  if (endpointCount > 1) {
+    for (let index = 0; index < endpointCount; index += 1)
+      endpoints.push(await EndpointProxy.start({ target: rpcUrl }));
+  }
+  for (const from of operators) {
+    for (const to of operators) if (to !== from) await link(`${from.handle} to ${to.handle}`, to.channelPort);
+    for (const [index, name] of chainLinksOf(from.handle, endpointCount).entries()) {
+      await link(name, endpoints[index]?.port ?? chainPort);
+    }
+    await link(`gateway to ${from.handle}`, from.apiPort);
+  }
+  return {
+    proxies,
+    endpoints,
+    urlOf: (name) => {
+      const port = proxies.get(name)?.port;
+      if (port === undefined) throw new Error(`there is no link ${name}`);
+      return `http://127.0.0.1:${port}`;
+    },
+    close: async () => {
+      await Promise.all([...proxies.values(), ...endpoints].map((each) => each.close()));
+    },
+  };
+}
+
 export async function startNet(options: NetOptions): Promise<ChaosNet> {
-  const { dir, users, gateway, supervisor, story, timing, signal } = options;
-  const portBase = await freePortBase();
-  const { operators, chainPort } = layout({ dir, portBase, operators: defaultDescription.operators });
-  const links = new Map<LinkName, FaultProxy>();
-  const link = async (name: LinkName, target: number): Promise<FaultProxy> => {
-    const proxy = await FaultProxy.start(target);
-    links.set(name, proxy);
-    return proxy;
-  };
-  const [aurora, borealis] = operators;
-  // Who reaches an operator is the other one, so the link is named by both.
-  const toAurora = await link('borealis to aurora', aurora.channelPort);
-  const toBorealis = await link('aurora to borealis', borealis.channelPort);
-  const chainOf: Readonly<Record<string, FaultProxy>> = {
-    aurora: await link('aurora to chain', chainPort),
-    borealis: await link('borealis to chain', chainPort),
-  };
-  const apiOf: Readonly<Record<string, FaultProxy>> = {
-    aurora: await link('gateway to aurora', aurora.apiPort),
-    borealis: await link('gateway to borealis', borealis.apiPort),
-  };
-  const closeLinks = async (): Promise<void> => {
-    await Promise.all([...links.values()].map((each) => each.close()));
-  };
+  const { dir, description, users, gateway, supervisor, story, timing, signal } = options;
+  const handles = description.operators.map(({ handle }) => handle);
+  const portBase = await freePortBase(handles.length);
+  const place = layout({ dir, portBase, operators: description.operators });
+  const links = await startLinks(place, options.endpoints);
   let devnet: Devnet;
   try {
     devnet = await Devnet.start({
       dir,
       portBase,
       fresh: true,
+      description,
       users,
       keepChain: false,
       finalityDepth,
-      endpoints: {
-        aurora: `https://127.0.0.1:${toAurora.port}`,
-        borealis: `https://127.0.0.1:${toBorealis.port}`,
-      },
       overrides: (handle) => ({
         gateway: { webhook: gateway.webhook(handle) },
+        channel: {
+          port: place.operators.find((each) => each.handle === handle)?.channelPort,
+          certFile: 'tls-cert.pem',
+          keyFile: 'tls-key.pem',
+          // A peer has one endpoint in the registry, and here a link of its own with each other one.
+          routes: Object.fromEntries(
+            place.operators
+              .filter((peer) => peer.handle !== handle)
+              .map((peer) => [peer.id, links.urlOf(`${handle} to ${peer.handle}`).replace('http:', 'https:')]),
+          ),
+        },
         chain: {
           networkFile: '../network.json',
-          rpcUrls: [`http://127.0.0.1:${chainOf[handle]?.port}`],
+          rpcUrls: chainLinksOf(handle, options.endpoints).map(links.urlOf),
           keysFile: 'keys.json',
         },
         timing,
@@ -119,26 +151,27 @@ export async function startNet(options: NetOptions): Promise<ChaosNet> {
       onDeath: (part, exit, logFile) => supervisor.onDeath(part, exit, logFile),
     });
   } catch (error) {
-    await closeLinks();
+    await links.close();
     throw error;
   }
   supervisor.attach(devnet);
   let disk: ChaosNet['disk'];
   let noDisk: string | undefined;
   if (options.smallDisk) {
-    await devnet.stopNode('borealis');
-    const small = SmallDisk.mount(borealis.dataDir);
+    const [, { handle: node, dataDir }] = place.operators;
+    await devnet.stopNode(node);
+    const small = SmallDisk.mount(dataDir);
     if (typeof small === 'string') noDisk = small;
-    else disk = { node: 'borealis', small };
-    devnet.startNode('borealis');
-    await devnet.waitForNode('borealis');
+    else disk = { node, small };
+    devnet.startNode(node);
+    await devnet.waitForNode(node);
   }
   const file = await devnet.describe();
   const clients = new Map(
     file.operators.map((operator) => [
       operator.handle,
       new NodeClient(
-        { ...operator, apiUrl: `http://127.0.0.1:${apiOf[operator.handle]?.port}` },
+        { ...operator, apiUrl: links.urlOf(`gateway to ${operator.handle}`) },
         { maxSockets: 64, timeoutMillis: clientTimeoutMillis },
       ),
     ]),
@@ -147,12 +180,18 @@ export async function startNet(options: NetOptions): Promise<ChaosNet> {
     const client = clients.get(user.operator);
     const serviceNumber = file.operators.find(({ handle }) => handle === user.operator)?.serviceNumber;
     if (client === undefined || serviceNumber === undefined) throw new Error(`no operator ${user.operator}`);
-    return { operator: user.operator, number: user.number, client, serviceNumber, machine: user.kind === 'machine' };
+    const others = description.operators.filter(({ handle }) => handle !== user.operator);
+    // The one after it, so that every operator is asked for somebody it does not have.
+    const other = others[handles.indexOf(user.operator) % others.length];
+    if (other === undefined) throw new Error('there is one operator alone');
+    const machine = user.kind === 'machine';
+    return { operator: user.operator, number: user.number, client, serviceNumber, machine, nobody: nobodyAt(other) };
   });
   return {
     devnet,
     file,
-    links,
+    links: links.proxies,
+    endpoints: links.endpoints,
     parties,
     clients,
     disk,
@@ -161,7 +200,7 @@ export async function startNet(options: NetOptions): Promise<ChaosNet> {
       for (const client of clients.values()) client.close();
       for (const handle of handles) await devnet.stopNode(handle);
       await devnet.stop();
-      await closeLinks();
+      await links.close();
       disk?.small.dissolve();
     },
   };

@@ -1,4 +1,4 @@
-/** I1–I4 and I7 on the stores of both operators and the chain: outcomes, books, signatures, commitments. */
+/** I1–I4 and I7 on the stores of all operators and the chain: outcomes, books, signatures, commitments. */
 import { encodeLeaf } from '../../operator-node/commitment/leaf.ts';
 import { merkleTree } from '../../operator-node/commitment/merkle.ts';
 import { operationCommitment, termsCommitment } from '../../operator-node/commitment/record.ts';
@@ -212,7 +212,7 @@ const ofTheFaults = new Set([
   ...['journal-anchor-overdue'],
 ]);
 
-/** Both operators keep the protocol, so nothing may look as if one of them did not. */
+/** All operators keep the protocol, so nothing may look as if one of them did not. */
 export function nobodyAccused(nodes: readonly StoredNode[], alarms: ReadonlyMap<string, number>): Problems {
   return [
     ...nodes.flatMap(({ handle, journal }) =>

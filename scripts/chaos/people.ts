@@ -1,5 +1,6 @@
-/** Who lives on a chaos devnet: people with money, one a side with hardly any, sellers that accept by themselves. */
+/** Who lives on a chaos devnet: people with money, one an operator with hardly any, sellers that accept by themselves. */
 import type { Amount, Asset, Msisdn } from '../../operator-node/model/ids.ts';
+import type { OperatorPlan } from '../devnet/description.ts';
 import type { DevnetPerson } from '../devnet/users.ts';
 
 const sek = 'SEK' as Asset;
@@ -43,11 +44,12 @@ function seller(operator: string, number: string, name: string): DevnetPerson {
   };
 }
 
-const prefixes: Readonly<Record<string, string>> = { aurora: '+467019', borealis: '+467029' };
+/** A number of that operator which nobody has. */
+export const nobodyAt = ({ numbers: [range = ''] }: OperatorPlan): string => `${range}999999`;
 
-export function population(peopleASide: number): readonly DevnetPerson[] {
-  return Object.entries(prefixes).flatMap(([operator, prefix]) => {
-    const number = (index: number): string => `${prefix}${String(index).padStart(5, '0')}`;
+export function population(operators: readonly OperatorPlan[], peopleASide: number): readonly DevnetPerson[] {
+  return operators.flatMap(({ handle: operator, numbers: [range = ''] }) => {
+    const number = (index: number): string => `${range}9${String(index).padStart(5, '0')}`;
     const name = `${operator.charAt(0).toUpperCase()}${operator.slice(1)}`;
     return [
       ...Array.from({ length: peopleASide }, (_, index) =>

@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { bundlesVerify } from '../devnet/checks.ts';
+import { consortium } from '../devnet/consortium.ts';
+import { defaultFile, readDescription } from '../devnet/description.ts';
 import type { DevnetPerson } from '../devnet/users.ts';
 import { readChain, readHeads, type AnchoredHead, type OnChain } from './anchored.ts';
 import { audit } from './audit.ts';
@@ -27,6 +29,10 @@ export interface ChaosOptions {
   readonly stormMillis: number;
   readonly seed: string;
   readonly classes: ReadonlySet<FaultClass>;
+  /** 2 to 8. */
+  readonly operators: number;
+  /** Endpoints of the chain that each node has: 1, the chain itself, or several that may misbehave. */
+  readonly endpoints: number;
   /** Orders a second. */
   readonly rate: number;
   readonly peopleASide: number;
@@ -105,12 +111,15 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   const supervisor = new Supervisor(story);
   const gateway = await Gateway.start(randomBytes(24).toString('base64url'), chance.fork('gateway'));
   const dir = mkdtempSync(join(tmpdir(), 'tandem-chaos-'));
-  const users = population(options.peopleASide);
+  const description = readDescription(defaultFile, options.operators);
+  const users = population(description.operators, options.peopleASide);
   let net: ChaosNet | undefined;
   let clean = false;
   try {
     net = await startNet({
       dir,
+      description,
+      endpoints: options.endpoints,
       users,
       gateway,
       supervisor,
@@ -164,10 +173,17 @@ async function storm(options: ChaosOptions, stage: Stage): Promise<ChaosResult> 
     gateway,
     links: net.links,
     rpcUrl: net.file.rpcUrl,
+    endpoints: net.endpoints,
     disk: net.disk,
     dataDirs: new Map(net.devnet.layout.operators.map(({ handle, dataDir }) => [handle, dataDir])),
   });
-  const plan = planOf(chance.fork('faults'), { millis: options.stormMillis, finalityDepth, classes });
+  const plan = planOf(chance.fork('faults'), {
+    millis: options.stormMillis,
+    finalityDepth,
+    handles: [...net.clients.keys()],
+    endpoints: options.endpoints,
+    classes,
+  });
   story.say(`The storm: ${plan.length} faults in ${options.stormMillis / 1000} s, seed ${options.seed}`);
   const begun = performance.now();
   const ordering = load.order();
@@ -204,6 +220,7 @@ async function storm(options: ChaosOptions, stage: Stage): Promise<ChaosResult> 
 
   const audited = await audit(net);
   const evidence = await evidenceOf(gateway, net);
+  const { ok: decides, text: standing } = await consortium(net.file);
   supervisor.end();
   for (const handle of net.devnet.clients.keys()) await net.devnet.stopNode(handle);
   const nodes: StoredNode[] = [];
@@ -213,7 +230,7 @@ async function storm(options: ChaosOptions, stage: Stage): Promise<ChaosResult> 
   const alarms = new Map<string, number>();
   for (const { logFile } of net.devnet.layout.operators) alarmsIn(logFile, alarms);
   const checks: Check[] = [
-    { name: 'I1: one outcome a pair, in both stores and on chain', problems: outcomes.oneOutcome(nodes, chain) },
+    { name: 'I1: one outcome a pair, in its stores and on chain', problems: outcomes.oneOutcome(nodes, chain) },
     {
       name: 'I2: books balance, sums are constant, positions mirror',
       problems: outcomes.books(nodes, depositsOf(users)),
@@ -225,7 +242,7 @@ async function storm(options: ChaosOptions, stage: Stage): Promise<ChaosResult> 
       problems: [...messages.accepted(nodes, gateway), ...messages.journaled(nodes, gateway)],
     },
     {
-      name: 'I6: everything ends, and new pairs settle both ways',
+      name: 'I6: everything ends, and new pairs settle along every lane',
       problems: [...live, ...outcomes.nothingLeft(nodes)],
     },
     {
@@ -241,6 +258,7 @@ async function storm(options: ChaosOptions, stage: Stage): Promise<ChaosResult> 
       problems: [...outcomes.opened(nodes, chain), ...evidence, ...outcomes.auditedAll(nodes, audited)],
     },
     { name: 'the journals are whole and hold their anchored heads', problems: outcomes.journals(nodes, heads) },
+    { name: 'every operator is a member with a vote, and nobody is suspended', problems: decides ? [] : [standing] },
     { name: 'nobody is accused of anything', problems: outcomes.nobodyAccused(nodes, alarms) },
     { name: 'no process ended that should not', problems: supervisor.problems },
   ];
@@ -285,17 +303,16 @@ async function within(work: Promise<unknown>, millis: number, signal: AbortSigna
   return done;
 }
 
-/** A new pair in each direction. @returns what did not settle */
+/** A new pair from each operator to each other one. @returns what did not settle */
 async function probe(
   load: Load,
   { gateway, net }: Stage,
   { patienceMillis, signal }: ChaosOptions,
 ): Promise<readonly string[]> {
-  const [one = '', other = ''] = net.devnet.clients.keys();
-  const wanted = [
-    [one, other],
-    [other, one],
-  ].map(([from = '', to = '']) => ({ way: `${from} to ${to}`, act: load.probe(from, to) }));
+  const handles = [...net.devnet.clients.keys()];
+  const wanted = handles.flatMap((from) =>
+    handles.flatMap((to) => (from === to ? [] : [{ way: `${from} to ${to}`, act: load.probe(from, to) }])),
+  );
   const settled = ({ act }: (typeof wanted)[number]): boolean =>
     gateway.told.filter(({ message: { text } }) => text.endsWith(`"${act.note}"`) && saysDone(text)).length >= 2;
   const end = performance.now() + patienceMillis;

@@ -1,20 +1,24 @@
 /** The faults of a run, drawn from the seed before it begins: when, what, whom, for how long. */
+import type { Behaviour } from '../devnet/behaviour.ts';
 import type { Chance } from './chance.ts';
 import type { LinkFault } from './proxy.ts';
 import type { Reception } from './gateway.ts';
 
-export const handles = ['aurora', 'borealis'] as const;
-
 /** A link is named by its two ends: who asks, and who is asked. */
-export const linkNames = [
-  'aurora to borealis',
-  'borealis to aurora',
-  'aurora to chain',
-  'borealis to chain',
-  'gateway to aurora',
-  'gateway to borealis',
-] as const;
-export type LinkName = (typeof linkNames)[number];
+export type LinkName = `${string} to ${string}`;
+
+/** Of so many endpoints of the chain, what a node's link to each is called. */
+export const chainLinksOf = (handle: string, endpoints: number): readonly LinkName[] =>
+  endpoints === 1
+    ? [`${handle} to chain`]
+    : Array.from({ length: endpoints }, (_, index) => `${handle} to endpoint ${index + 1}` as const);
+
+/** Each operator to each other one, each to the chain, and the gateway to each. */
+export const linkNamesOf = (handles: readonly string[], endpoints: number): readonly LinkName[] => [
+  ...handles.flatMap((from) => handles.filter((to) => to !== from).map((to) => `${from} to ${to}` as const)),
+  ...handles.flatMap((handle) => chainLinksOf(handle, endpoints)),
+  ...handles.map((handle) => `gateway to ${handle}` as const),
+];
 
 export type Fault =
   /** `patience`: so many milliseconds it waits for the node to be at work. */
@@ -33,7 +37,9 @@ export type Fault =
   | { readonly kind: 'disk full'; readonly millis: number }
   /** `draws`: which byte of which file, and which bit of it, as shares of what there is. */
   | { readonly kind: 'flipped bit'; readonly node: string; readonly draws: readonly (readonly [number, number])[] }
-  | { readonly kind: 'second process'; readonly node: string };
+  | { readonly kind: 'second process'; readonly node: string }
+  /** `endpoint`: from 0. */
+  | { readonly kind: 'endpoint'; readonly endpoint: number; readonly behaviour: Behaviour; readonly millis: number };
 
 export type FaultClass = Fault['kind'];
 
@@ -48,7 +54,15 @@ export const faultClasses: readonly FaultClass[] = [
   'disk full',
   'flipped bit',
   'second process',
+  'endpoint',
 ];
+
+/** With fewer endpoints than this, one that misbehaves is no minority. */
+export const leastEndpoints = 3;
+
+/** What a plan is for where nothing else is said. */
+export const classesFor = (endpoints: number): readonly FaultClass[] =>
+  faultClasses.filter((kind) => kind !== 'endpoint' || endpoints >= leastEndpoints);
 
 export interface Planned {
   /** Milliseconds after the begin of the storm. */
@@ -59,6 +73,10 @@ export interface Planned {
 export interface Plan {
   readonly millis: number;
   readonly finalityDepth: number;
+  /** Of the operators. */
+  readonly handles: readonly string[];
+  /** Endpoints of the chain that each node has. */
+  readonly endpoints: number;
   readonly classes: ReadonlySet<FaultClass>;
 }
 
@@ -80,6 +98,7 @@ const pace: Readonly<Record<FaultClass, readonly [from: number, to: number]>> = 
   'disk full': [25_000, 50_000],
   'flipped bit': [40_000, 80_000],
   'second process': [40_000, 90_000],
+  endpoint: [4_000, 12_000],
 };
 
 function linkFault(chance: Chance): LinkFault {
@@ -97,7 +116,35 @@ function linkFault(chance: Chance): LinkFault {
   }
 }
 
-function draw(kind: FaultClass, chance: Chance, { finalityDepth }: Plan): Fault {
+function behaviourOf(chance: Chance): Behaviour {
+  const kinds = [
+    ...(['dead', 'silent', 'slow', 'busy', 'behind', 'limited', 'odd-form'] as const),
+    ...(['lying-head', 'missing-logs', 'forged-logs', 'lying-state'] as const),
+  ];
+  const kind = chance.pick(kinds);
+  switch (kind) {
+    case 'slow':
+      return { kind, millis: chance.between(200, 4000) };
+    case 'busy':
+      return chance.happens(0.5) ? { kind } : { kind, retryAfterSeconds: chance.between(1, 3) };
+    case 'behind':
+      return { kind, blocks: chance.between(1, 12) };
+    case 'limited': {
+      const as = chance.pick(['error', 'http'] as const);
+      return { kind, calls: chance.between(1, 8), blocks: chance.between(1, 20), as };
+    }
+    case 'lying-head':
+      return { kind, blocks: chance.pick([1, 50, 1_000_000]) };
+    case 'missing-logs':
+      return { kind: 'lying-logs', how: 'missing' };
+    case 'forged-logs':
+      return { kind: 'lying-logs', how: 'forged' };
+    default:
+      return { kind };
+  }
+}
+
+function draw(kind: FaultClass, chance: Chance, { finalityDepth, handles, endpoints }: Plan): Fault {
   const node = chance.pick(handles);
   switch (kind) {
     case 'kill':
@@ -113,7 +160,7 @@ function draw(kind: FaultClass, chance: Chance, { finalityDepth }: Plan): Fault 
     case 'link':
       return {
         kind,
-        link: chance.pick(linkNames),
+        link: chance.pick(linkNamesOf(handles, endpoints)),
         fault: linkFault(chance),
         millis: chance.between(800, 9000),
         reset: chance.happens(0.5),
@@ -132,6 +179,10 @@ function draw(kind: FaultClass, chance: Chance, { finalityDepth }: Plan): Fault 
       return { kind, node, draws: Array.from({ length: flips }, () => [chance.next(), chance.next()] as const) };
     case 'second process':
       return { kind, node };
+    case 'endpoint': {
+      const endpoint = chance.between(0, endpoints - 1);
+      return { kind, endpoint, behaviour: behaviourOf(chance), millis: chance.between(2_000, 12_000) };
+    }
   }
 }
 
@@ -139,7 +190,7 @@ function draw(kind: FaultClass, chance: Chance, { finalityDepth }: Plan): Fault 
 export function planOf(seed: Chance, plan: Plan): readonly Planned[] {
   const planned: Planned[] = [];
   for (const kind of faultClasses) {
-    if (!plan.classes.has(kind)) continue;
+    if (!plan.classes.has(kind) || !classesFor(plan.endpoints).includes(kind)) continue;
     const chance = seed.fork(kind);
     const [from, to] = pace[kind];
     // A short storm has each class at least once or twice.

@@ -1,7 +1,8 @@
 /**
- * Brings a devnet up, each part as its own process, and takes it down again: chain, contracts, operators, their users. A folder that holds a finished devnet is resumed, chain and all; `fresh` wipes it first.
+ * Brings a devnet up, each part as its own process, and takes it down again: chain, contracts, operators, their users. A
+ * folder that holds a finished devnet is resumed, chain and all; `fresh` wipes it first.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { NodeClient } from '../../operator-node/cli/client.ts';
 import type { DevnetFile, DevnetOperator, DevnetUser } from '../../operator-node/cli/devnet-file.ts';
@@ -10,6 +11,7 @@ import { directoryText } from './directory.ts';
 import type { Behaviour } from './behaviour.ts';
 import { blockNumber, fund, mineAtOnce, startBlocks, startChain, startEndpoints } from './chain.ts';
 import { lastWordsOf } from './last-words.ts';
+import { listed, prepareFolder, readMade, writeMade } from './folder.ts';
 import { claim, release } from './lock.ts';
 import { apiUrlOf, chainId, DevnetError, endpointUrlsOf, layout, root, type Layout } from './layout.ts';
 import { prepareOperator, writeConfig, type ConfigOptions, type Operator } from './operators.ts';
@@ -32,8 +34,6 @@ export interface DevnetOptions extends ConfigOptions {
   readonly nodeArguments?: readonly string[];
   /** Endpoints of the chain that the nodes have, each a proxy that can misbehave (`behave`); with one, the chain itself. */
   readonly endpointCount?: number;
-  /** Where other operators reach one, by handle, where that is not its own port. */
-  readonly endpoints?: Readonly<Record<string, string>>;
   /** Blocks after which a block is final in this consortium; by default at once. */
   readonly finalityDepth?: number;
   /** Ends a start that is under way. */
@@ -42,11 +42,6 @@ export interface DevnetOptions extends ConfigOptions {
   readonly say: (text: string) => void;
   /** A part has died by itself; the devnet is of no use any more. */
   readonly onDeath: (part: string, exit: Exit, logFile: string) => void;
-}
-
-interface Deployed {
-  readonly contracts: DevnetFile['contracts'];
-  readonly codeHashes: DevnetFile['contracts'];
 }
 
 const nodeReadyMillis = 60_000;
@@ -100,9 +95,7 @@ export class Devnet {
         ),
       });
       const resumed = prepareFolder(place, options);
-      const operators = await Promise.all(
-        place.operators.map((operator) => prepareOperator(operator, options.endpoints?.[operator.handle])),
-      );
+      const operators = await Promise.all(place.operators.map((operator) => prepareOperator(operator)));
       writeFileSync(place.directoryFile, directoryText({ operators: plans, ported }));
       for (const operator of operators) writeConfig(place, operator, options);
       const devnet = new Devnet(place, options, processes, operators, resumed);
@@ -317,9 +310,6 @@ export class Devnet {
   }
 }
 
-const listed = (names: readonly string[]): string =>
-  new Intl.ListFormat('en-GB', { type: 'conjunction' }).format(names);
-
 /** The users of one operator as its node has them. */
 async function usersOf(operator: string, client: NodeClient): Promise<DevnetUser[]> {
   const users: DevnetUser[] = [];
@@ -352,60 +342,6 @@ async function stopAll(processes: Processes, place: Layout): Promise<void> {
   await processes.stop('chain');
   processes.close();
   release(place);
-}
-
-interface Made extends Deployed {
-  readonly portBase: number;
-  /** Handles, in the order of their ids; absent from a devnet that was made when there were only these two. */
-  readonly operators?: readonly string[];
-  /** What the contracts were compiled from. */
-  readonly contractsBuild: string;
-  readonly finished?: boolean;
-}
-
-const contractsBuild = (): string => {
-  const stamp = join(root, '.runtime', 'contracts-setup');
-  return existsSync(stamp) ? readFileSync(stamp, 'utf8') : '';
-};
-
-const readMade = (place: Layout): Made => JSON.parse(readFileSync(place.madeFile, 'utf8')) as Made;
-
-function writeMade(place: Layout, deployed: Deployed): void {
-  const operators = place.operators.map(({ handle }) => handle);
-  const made: Made = { ...deployed, portBase: place.portBase, operators, contractsBuild: contractsBuild() };
-  writeFileSync(place.madeFile, `${JSON.stringify(made, undefined, 2)}\n`);
-}
-
-/** @returns whether the folder holds a finished devnet to go on with; otherwise it is empty now. */
-function prepareFolder(place: Layout, options: DevnetOptions): boolean {
-  const made = existsSync(place.madeFile) ? readMade(place) : undefined;
-  const resumable = made?.finished === true && existsSync(place.chainStateFile) && !options.fresh;
-  if (resumable && made.contractsBuild !== contractsBuild()) {
-    options.say('The contracts have changed since this devnet was made: starting afresh');
-  } else if (resumable) {
-    if (made.portBase !== place.portBase) {
-      throw new DevnetError(
-        `The devnet in ${place.dir} was made with port base ${made.portBase}, which is also on its chain, and is now ` +
-          `asked for with ${place.portBase}. Use that base again, or --fresh, or another TANDEM_DEVNET_DIR.`,
-      );
-    }
-    const asked = place.operators.map(({ handle }) => handle);
-    const { operators = ['aurora', 'borealis'] } = made;
-    if (operators.join() !== asked.join()) {
-      throw new DevnetError(
-        `The devnet in ${place.dir} was made with ${listed(operators)}, who are on its chain, and is now asked for ` +
-          `with ${listed(asked)}. Start it with the same --operators and --file again, or with --fresh, or use another ` +
-          'TANDEM_DEVNET_DIR.',
-      );
-    }
-    rmSync(place.devnetFile, { force: true });
-    return true;
-  }
-  mkdirSync(place.dir, { recursive: true });
-  for (const name of readdirSync(place.dir)) {
-    if (join(place.dir, name) !== place.lockFile) rmSync(join(place.dir, name), { recursive: true, force: true });
-  }
-  return false;
 }
 
 const tail = (file: string): string => {

@@ -20,8 +20,7 @@ export interface Operator {
   readonly senders: readonly string[];
 }
 
-/** `endpoint`: where other operators reach this one, if not at its own port. */
-export async function prepareOperator(operator: OperatorLayout, endpoint?: string): Promise<Operator> {
+export async function prepareOperator(operator: OperatorLayout): Promise<Operator> {
   mkdirSync(operator.dir, { recursive: true });
   const keys = secretsFile(operator.keysFile, ['signer', 'account', 'carrier', 'operatorKey'], randomKey);
   // The controller's key is kept apart: a node has no use for it.
@@ -41,9 +40,9 @@ export async function prepareOperator(operator: OperatorLayout, endpoint?: strin
       account: address(keys.account),
       signer: address(keys.signer).toLowerCase(),
       pin,
-      endpoint: endpoint ?? `https://127.0.0.1:${operator.channelPort}`,
+      endpoint: `https://127.0.0.1:${operator.channelPort}`,
     },
-    senders: [address(keys.account), address(keys.carrier)],
+    senders: [address(keys.account), address(keys.carrier), address(controller)],
   };
 }
 

@@ -13,6 +13,7 @@ import {
   sumsConstant,
   type Finding,
 } from './checks.ts';
+import { consortium } from './consortium.ts';
 import type { Description } from './description.ts';
 import type { Devnet } from './devnet.ts';
 import { DevnetError } from './layout.ts';
@@ -100,6 +101,7 @@ async function findingsOf(
   return [
     ...(played === undefined ? [] : [asRecorded(played)]),
     ...(round === undefined ? [] : roundFindings(round, file, batches)),
+    ...(file.operators.length > 2 ? [await consortium(file)] : []),
     noHolds(after),
     sumsConstant(before, after, file),
     mirror(after),

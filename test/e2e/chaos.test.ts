@@ -7,13 +7,14 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Hash } from '../../operator-node/model/ids.ts';
 import { Chance } from '../../scripts/chaos/chance.ts';
+import { behaviourSchema } from '../../scripts/devnet/behaviour.ts';
 import type { Gateway } from '../../scripts/chaos/gateway.ts';
 import * as messages from '../../scripts/chaos/messages.ts';
 import * as outcomes from '../../scripts/chaos/outcomes.ts';
 import { FaultProxy } from '../../scripts/chaos/proxy.ts';
 import { reportOf } from '../../scripts/chaos/report.ts';
 import { runChaos, type ChaosResult } from '../../scripts/chaos/run.ts';
-import { faultClasses, planOf, type Plan } from '../../scripts/chaos/schedule.ts';
+import { classesFor, faultClasses, linkNamesOf, planOf, type Plan } from '../../scripts/chaos/schedule.ts';
 import type { StoredNode } from '../../scripts/chaos/stores.ts';
 import { isPending, questionCode, saysDone } from '../../scripts/chaos/words.ts';
 
@@ -21,7 +22,13 @@ import { isPending, questionCode, saysDone } from '../../scripts/chaos/words.ts'
 const runMillis = 300_000;
 
 describe('planOf', () => {
-  const plan: Plan = { millis: 120_000, finalityDepth: 2, classes: new Set(faultClasses) };
+  const plan: Plan = {
+    millis: 120_000,
+    finalityDepth: 2,
+    handles: ['aurora', 'borealis'],
+    endpoints: 3,
+    classes: new Set(faultClasses),
+  };
 
   it('plans nothing of a class that is left out, and no reorganisation deeper than finality', () => {
     const planned = planOf(new Chance('a'), { ...plan, classes: new Set(['reorganise', 'kill']) });
@@ -34,6 +41,42 @@ describe('planOf', () => {
     expect(planOf(new Chance('a'), plan)).toEqual(planOf(new Chance('a'), plan));
     expect(planOf(new Chance('b'), plan)).not.toEqual(planOf(new Chance('a'), plan));
     expect(new Set(planOf(new Chance('a'), plan).map(({ fault }) => fault.kind))).toEqual(new Set(faultClasses));
+  });
+
+  it('has faults of every operator, every link and every endpoint of four', () => {
+    const handles = ['aurora', 'borealis', 'cumulus', 'drift'];
+    const planned = planOf(new Chance('a'), { ...plan, handles, millis: 3_600_000 }).map(({ fault }) => fault);
+    const hit = (of: (fault: (typeof planned)[number]) => string | number | undefined): Set<unknown> =>
+      new Set(planned.flatMap((fault) => of(fault) ?? []));
+    expect(hit((fault) => ('node' in fault ? fault.node : undefined))).toEqual(new Set(handles));
+    expect(hit((fault) => ('operator' in fault ? fault.operator : undefined))).toEqual(new Set(handles));
+    expect(hit((fault) => ('part' in fault ? fault.part : undefined))).toEqual(new Set([...handles, 'chain']));
+    const links = linkNamesOf(handles, 3);
+    expect(links).toHaveLength(12 + 12 + 4);
+    expect(new Set(links).size).toBe(links.length);
+    expect(hit((fault) => ('link' in fault ? fault.link : undefined))).toEqual(new Set(links));
+    expect(hit((fault) => ('endpoint' in fault ? fault.endpoint : undefined))).toEqual(new Set([0, 1, 2]));
+    const behaviours = hit((fault) => ('behaviour' in fault ? fault.behaviour.kind : undefined));
+    expect(behaviours).toEqual(
+      new Set(behaviourSchema.options.map(({ shape }) => shape.kind.value).filter((kind) => kind !== 'honest')),
+    );
+  });
+
+  it('lets no endpoint misbehave where that would be no minority', () => {
+    expect(planOf(new Chance('a'), { ...plan, endpoints: 2 }).some(({ fault }) => fault.kind === 'endpoint')).toBe(
+      false,
+    );
+  });
+
+  it('gives two operators with one endpoint the links that they always had, in their order', () => {
+    expect(linkNamesOf(['aurora', 'borealis'], 1)).toEqual([
+      'aurora to borealis',
+      'borealis to aurora',
+      'aurora to chain',
+      'borealis to chain',
+      'gateway to aurora',
+      'gateway to borealis',
+    ]);
   });
 
   it('kills at least 200 times in ten minutes', () => {
@@ -175,7 +218,9 @@ describe('npm run chaos', () => {
     result = await runChaos({
       stormMillis: 12_000,
       seed: 'short',
-      classes: new Set(faultClasses),
+      operators: 2,
+      endpoints: 1,
+      classes: new Set(classesFor(1)),
       rate: 8,
       peopleASide: 5,
       acceptSeconds: 15,

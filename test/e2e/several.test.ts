@@ -1,7 +1,9 @@
 /** A devnet of more than two operators: every lane settles, and whoever joins one of them is known to the command line. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { main } from '../../operator-node/cli/main.ts';
-import type { Asset, Msisdn } from '../../operator-node/model/ids.ts';
+import { recoverAddress } from 'ethers';
+import type { Asset, Hash, Msisdn } from '../../operator-node/model/ids.ts';
+import { Member } from '../../scripts/chaos/member.ts';
 import { defaultFile, readDescription } from '../../scripts/devnet/description.ts';
 import { showDevnet } from '../../scripts/devnet/show.ts';
 import type { Screen } from '../../scripts/devnet/screen.ts';
@@ -53,6 +55,7 @@ describe('four operators', () => {
     expect(ok).toBe(true);
     expect(checks).toContain('ok 12 lanes between 4 operators have settled');
     expect(checks).toContain('ok 12 pairs have one outcome each, on their nodes and on chain');
+    expect(checks).toContain('ok 4 members of the consortium with a vote each, 3 of which decide');
     expect(checks).toContain('ok positions mirror each other (12 entries)');
     expect(checks).toContain('ok 24 evidence bundles verify with the chain alone');
     expect(net.deaths).toEqual([]);
@@ -81,6 +84,44 @@ describe('four operators', () => {
     } finally {
       await net.devnet.behave(1, { kind: 'honest' });
     }
+  });
+
+  describe('a member by its keys alone', () => {
+    let drift: Member;
+    beforeAll(() => {
+      drift = Member.of(net.devnet.layout, 'drift');
+    });
+    afterAll(() => {
+      drift.close();
+    });
+
+    it('is refused, before or in a block, what is another one’s to do, with the contract’s own error', async () => {
+      const args = [1, 'https://127.0.0.1:1'];
+      const refused = await drift.call('controller', ['OperatorRegistry', 'setEndpoint'], args);
+      expect(refused).toMatchObject({
+        outcome: 'refused',
+        reason: expect.stringMatching(/^OperatorRegistry\w+\(1, /) as unknown,
+      });
+      const forced = await drift.call('controller', ['OperatorRegistry', 'setEndpoint'], args, { forced: true });
+      expect(forced).toMatchObject({
+        outcome: 'reverted',
+        reason: refused.outcome === 'refused' ? refused.reason : '',
+      });
+      expect(() => Member.of(net.devnet.layout, 'nobody')).toThrow('no operator nobody');
+    });
+
+    it('sends with each of its keys, and signs as the registry knows it', async () => {
+      const own = (await drift.ask(['OperatorRegistry', 'operator'], drift.id)) as Readonly<Record<string, string>>;
+      expect([own['controller'], own['account']]).toEqual([drift.addressOf('controller'), drift.addressOf('account')]);
+      const endpoint = await drift.call('controller', ['OperatorRegistry', 'setEndpoint'], [drift.id, own['endpoint']]);
+      expect(endpoint).toMatchObject({ outcome: 'mined' });
+      const plain = await drift.send('carrier', { to: drift.addressOf('controller'), value: 1n });
+      expect(plain).toMatchObject({ outcome: 'mined', receipt: { from: drift.addressOf('carrier') } });
+      const digest = `0x${'5a'.repeat(32)}` as Hash;
+      expect(recoverAddress(digest, drift.sign('signer', digest))).toBe(drift.addressOf('signer'));
+      expect(drift.tls.cert).toContain('BEGIN CERTIFICATE');
+      expect(drift.tls.key).toContain('PRIVATE KEY');
+    });
   });
 
   it('serve a user who came by the API, whom tandem knows by name', async () => {
