@@ -9,7 +9,7 @@ import type { StatementCalls } from './chain/audit-log.ts';
 import type { ChainReader, ChainWriter, Head, PeerRegistry, SendingKey } from './chain/chain.ts';
 import { watchChain } from './chain/conditions.ts';
 import { shelfOf } from './chain/kept-registry.ts';
-import { ChainPeers } from './chain/peers.ts';
+import { ChainPeers, maxRegistryAgeMillis } from './chain/peers.ts';
 import { ChainSender } from './chain/sender.ts';
 import type { TransactionSigner } from './chain/signing.ts';
 import { ChainWatcher } from './chain/watcher.ts';
@@ -439,9 +439,10 @@ export function composeNode(parts: NodeParts): ComposedNode {
     watcher.start(store.newest.get(cursorTable, 'chain'));
     engine.start();
     startClocks(flow);
-    engine.every(chainMillis, 'chain', () => {
+    engine.every(chainMillis, 'chain', async () => {
+      // An own clock that has jumped makes it old at once: read now, and not when it would be its turn.
+      if (peers.status.ageMillis > maxRegistryAgeMillis) await peers.refresh().catch(() => undefined);
       lookAtChain();
-      return Promise.resolve();
     });
     void eraser.resume().catch((error: unknown) => {
       onFailure('erasure', error);
