@@ -152,7 +152,9 @@ export type NoticeKey =
   | 'refund-too-much'
   /** The amount is in another currency than the original was. */
   | 'refund-currency'
-  | 'order-failed';
+  | 'order-failed'
+  /** After a loss: it may have been paid or not, and staff has to find out. */
+  | 'order-lost';
 
 export interface Analysis {
   readonly languages: readonly string[];

@@ -112,6 +112,7 @@ export const noticePlaceholders: Readonly<Record<NoticeKey, Allowed>> = {
   'refund-too-much': ['money'],
   'refund-currency': ['ref', 'money'],
   'order-failed': ['ref?'],
+  'order-lost': ['ref'],
 };
 
 /** Longest value of each kind, in characters (code points). */

@@ -45,7 +45,7 @@ export type SideEvent =
       readonly withdraw?: true;
     }
   /** `proposalTimeout` is over, or there is no batch before the deadline comes near. */
-  | { readonly type: 'lapsed' }
+  | { readonly type: 'lapsed'; /** In place of what a timeout has to say. */ readonly notice?: NoticeKey }
   /** Acceptor: the initiator gave the pair up before its batch left. */
   | { readonly type: 'withdrawn' }
   /** The first user wants it back. */
@@ -166,9 +166,15 @@ function endWithNotice(flow: FlowContext, work: Work, found: PairSide, notice: N
 }
 
 /** The peer did not answer in time, or the deadline is too near for a batch. */
-export function lapseAsInitiator(flow: FlowContext, work: Work, found: PairSide): StepResult {
+export function lapseAsInitiator(
+  flow: FlowContext,
+  work: Work,
+  found: PairSide,
+  { notice }: EventOf<'lapsed'>,
+): StepResult {
   const ended = giveUp(flow, work, found, 'unreachable');
-  if (!found.state.agreed) return endWithNotice(flow, work, ended, 'peer-unreachable');
+  const words = notice ?? (found.state.agreed ? undefined : 'peer-unreachable');
+  if (words !== undefined) return endWithNotice(flow, work, ended, words);
   tellSide(flow, work, ended.side, { key: 'first-unsettled', journal: 'confirmation', ends: true });
   return 'done';
 }

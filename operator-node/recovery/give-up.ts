@@ -39,7 +39,9 @@ export async function giveUpUnbatched(flow: FlowContext): Promise<void> {
           const where = batch.batchId === undefined ? {} : { batchId: batch.batchId };
           noteLost(work, { what: 'pair', id: pair, peer, ...where, says });
         }
-        if (leg === 'first') advance(flow, work, found, { type: 'lapsed' });
+        // Nobody here knows whether the one of a batch that cannot be opened was paid.
+        const notice = batch === undefined ? 'order-failed' : 'order-lost';
+        if (leg === 'first') advance(flow, work, found, { type: 'lapsed', notice });
       }
     });
   }
