@@ -102,7 +102,7 @@ export type ChainLog = ChainEvent & { readonly transactionHash: Hash; readonly l
 
 /** How far a journal is anchored, as AuditLog has it: the next head is of a later entry. */
 export interface Checkpoint {
-  /** Number of the entry that it is the head after; 0 where all heads were disowned. */
+  /** Number of the entry that it is the head after, from 1. */
   readonly entry: number;
   /** 32 zero bytes where nothing was anchored since heads were disowned. */
   readonly head: Hash;
@@ -170,7 +170,7 @@ export interface ChainReader {
   /** The contract's state at the hash of one block (rule 3). */
   batchOutcome(batchId: BatchId, blockHash: Hash): Promise<BatchOutcome>;
   nextSequence(initiator: OperatorId, acceptor: OperatorId, blockHash: Hash): Promise<number>;
-  /** Undefined where that operator has anchored none, or the network has no AuditLog. */
+  /** Undefined where that operator has anchored none or disowned all, or the network has no AuditLog. */
   lastCheckpoint(operator: OperatorId, blockHash: Hash): Promise<Checkpoint | undefined>;
   /** Undefined where no request of that number is filed, or the network has no AuditLog. */
   disclosureRequest(request: number, blockHash: Hash): Promise<FiledRequest | undefined>;

@@ -177,13 +177,13 @@ export class JournalAnchor {
   }
 
   #isDue({ engine: { clock } }: AnchorContext, view: View): boolean {
-    const { last = 0, sent, sentAt, notBefore } = stateOf(view);
+    const { last = 0, held = 0, sent, sentAt, notBefore } = stateOf(view);
     const { sequence } = journalHead(view);
     // Rule 11: a store that may be behind says nothing on the chain.
     if (sent !== undefined || recoveryOf(view) !== undefined || sequence <= last) return false;
     if (notBefore !== undefined && !hasPassed(clock, notBefore - retryMillis, retryMillis)) return false;
     if (sequence - last >= maxEntriesApart) return true;
-    const since = sentAt ?? journalEntry(view, last + 1)?.at;
+    const since = sentAt ?? journalEntry(view, held + 1)?.at;
     return since === undefined || hasPassed(clock, since, this.#intervalMillis);
   }
 
@@ -232,7 +232,8 @@ export class JournalAnchor {
       ...counting(entry, isHeld ? entry : held),
     });
     if (isHeld) work.emit({ type: 'journal-anchored', entry, block: number });
-    else foreignHead(flow, work, entry, head, number);
+    // A thief may anchor thousands of them at once: one after another that staff knows of is no news.
+    else if (newest === held || !isKnown(flow, work, number)) foreignHead(flow, work, entry, head, number);
   }
 
   /** The operator's controller has taken back the heads after that entry: the chain takes others in their place. */
@@ -291,6 +292,11 @@ export function foreignHead(
   const what = 'an anchored journal head that this journal does not have';
   work.journal('fault', { what, entry, head, block });
   work.emit({ type: 'alarm', what: 'foreign-journal-head', entry, head, block });
-  if (recoveryOf(work) !== undefined || isForgottenPast(work, block)) return;
+  if (isLost(work, block)) return;
   halt(work, flow.open, what);
 }
+
+/** The store knows that its end is lost: what it anchored itself it may have forgotten. */
+const isLost = (view: View, block: number): boolean => recoveryOf(view) !== undefined || isForgottenPast(view, block);
+
+const isKnown = ({ open }: AnchorContext, view: View, block: number): boolean => open.halted || isLost(view, block);

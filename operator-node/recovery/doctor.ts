@@ -22,7 +22,7 @@ import {
   type BatchRecord,
 } from '../flow/batch.ts';
 import { cursorTable } from '../flow/blocks.ts';
-import { anchoredAt, checkpointTable } from '../flow/checkpoint.ts';
+import { anchoredAt, checkpointTable, newestAnchored } from '../flow/checkpoint.ts';
 import { isFinal, loadSide, openSideTable, sideStateTable, sideTable } from '../flow/pair.ts';
 import { owedBy, windowTable } from '../flow/windows/window.ts';
 import type { BatchId, Hash, Leg, OperatorId, PairId, Role } from '../model/ids.ts';
@@ -296,6 +296,8 @@ async function halted({ self, store, reader, signer, account }: DoctorParts, not
   if (is) notes.add('chain', [says.replace(/\.$/, ''), ...holds, 'See tandem release'].join('. '));
 }
 
+const noHead = `0x${'0'.repeat(64)}`;
+
 /** The heads that were anchored against the journal: those that the store knows of, and the newest on the chain. */
 async function anchoredJournal({ self, store, reader }: DoctorParts, notes: Notes): Promise<void> {
   const compare = (entry: number, head: Hash, where: string): void => {
@@ -303,11 +305,15 @@ async function anchoredJournal({ self, store, reader }: DoctorParts, notes: Note
     notes.count('anchored heads');
     if (found === undefined || `0x${found.hash}` !== head) {
       const here = found === undefined ? 'is not in this journal' : `has the hash 0x${found.hash} here`;
-      notes.add('chain', `Journal: entry ${entry}, anchored with the head ${head} ${where}, ${here}`);
+      const held = newestAnchored(store.newest)?.entry ?? 0;
+      notes.add(
+        'chain',
+        `Journal: entry ${entry}, anchored with the head ${head} ${where}, ${here}. The newest anchored head that it holds is of entry ${held}`,
+      );
     }
   };
-  for await (const [, { entry, head, block }] of store.scan(checkpointTable)) {
-    compare(entry, head, `in block ${block.number}`);
+  for await (const [, { entry, head, block, disowned }] of store.scan(checkpointTable)) {
+    if (disowned === undefined) compare(entry, head, `in block ${block.number}`);
   }
   const { hash, number } = await reader.finalHead();
   const newest = await reader.lastCheckpoint(self, hash);
@@ -315,8 +321,8 @@ async function anchoredJournal({ self, store, reader }: DoctorParts, notes: Note
     notes.count('anchored heads', 0);
     return;
   }
-  // The node may be some blocks behind.
-  if (anchoredAt(store.newest, newest.entry) === undefined) {
+  // The node may be some blocks behind. After a disowning there is nothing to compare with.
+  if (newest.head !== noHead && anchoredAt(store.newest, newest.entry) === undefined) {
     compare(newest.entry, newest.head, `at block ${number}`);
   }
 }

@@ -44,15 +44,19 @@ const blockAt = (number: number): AuditBlock => ({
   timestamp: begin + number * 60,
 });
 
+/** Without a head: the heads after that entry are disowned. */
 interface Head {
   readonly entry: number;
-  readonly head: string;
+  readonly head?: string;
   readonly block: number;
 }
 
 function chainWith(heads: readonly Head[], newest = 500): AuditChain {
   const logs = heads.map(({ entry, head, block }): AuditLog => {
-    const { topics, data } = auditLog.encodeEventLog('JournalCheckpoint', [1, entry, head]);
+    const { topics, data } =
+      head === undefined
+        ? auditLog.encodeEventLog('JournalHeadsDisowned', [1, 1000, entry])
+        : auditLog.encodeEventLog('JournalCheckpoint', [1, entry, head]);
     return {
       address,
       topics: topics as Hash[],
@@ -213,6 +217,63 @@ describe('verifyExcerpt', () => {
     ];
     expect(await check((e) => ({ ...e, anchor: { ...e.anchor, block: blockAt(200) } }), heads)).toMatchObject({
       verdict: 'PASS',
+    });
+  });
+
+  describe('where heads were disowned', () => {
+    const foreign = `0x${'f0'.repeat(32)}`;
+    const own = async (): Promise<string> => `0x${(await journal())[7]?.hash ?? ''}`;
+    const at = (block: number) => (e: Excerpt) => ({ ...e, anchor: { ...e.anchor, block: blockAt(block) } });
+
+    it('refuses an excerpt under one of them, and says who and when', async () => {
+      const { verdict, failed, found } = await check(
+        (e) => e,
+        [
+          { entry: 8, head: await own(), block: 30 },
+          { entry: 7, block: 40 },
+        ],
+      );
+      expect({ verdict, failed }).toEqual({ verdict: 'FAIL', failed: 'anchor' });
+      expect(found).toMatch(/operator 1 disowned the head .* of entry 8 in block 40/);
+    });
+
+    it('takes one under a head that was not among them, or was anchored again', async () => {
+      const kept = [
+        { entry: 8, head: await own(), block: 30 },
+        { entry: 90, head: foreign, block: 31 },
+        { entry: 8, block: 32 },
+      ];
+      expect(await check((e) => e, kept)).toMatchObject({ verdict: 'PASS' });
+      const again = [
+        { entry: 8, head: await own(), block: 20 },
+        { entry: 0, block: 21 },
+        { entry: 8, head: await own(), block: 30 },
+      ];
+      expect(await check((e) => e, again)).toMatchObject({ verdict: 'PASS' });
+      expect(await check(at(20), again)).toMatchObject({ verdict: 'FAIL', failed: 'anchor' });
+    });
+
+    it('does not measure the times of entries by a thief’s head that came before them', async () => {
+      const heads = [
+        { entry: 90, head: foreign, block: 1 },
+        { entry: 0, block: 15 },
+        { entry: 8, head: await own(), block: 30 },
+      ];
+      expect(await check((e) => e, heads)).toMatchObject({ verdict: 'PASS' });
+      // As long as it is not disowned it stands, and the entries say that they are younger than it.
+      const [thief, , true_] = heads;
+      if (thief === undefined || true_ === undefined) throw new Error('no heads');
+      expect(await check((e) => e, [thief, true_])).toMatchObject({ verdict: 'FAIL', failed: 'times' });
+    });
+
+    it('shows a journal that was written anew as one that may be written late', async () => {
+      const { verdict, failed, found } = await check(at(200), [
+        { entry: 8, head: foreign, block: 20 },
+        { entry: 0, block: 199 },
+        { entry: 8, head: await own(), block: 200 },
+      ]);
+      expect({ verdict, failed }).toEqual({ verdict: 'FAIL', failed: 'times' });
+      expect(found).toMatch(/may be written later than that: it was first under a head in block 200/);
     });
   });
 

@@ -121,6 +121,28 @@ describe('the server', () => {
     expect(calls).toEqual([]);
   });
 
+  test('knows whom a key speaks for by the request, where several operators name it', async () => {
+    await serve(theirs);
+    // Whoever names another's pin lets that key speak for it, and keeps nobody out: not by its own end either.
+    for (const status of ['active', 'suspended', 'retired'] as const) {
+      peers.set(stranger, { pins: [other.pin, mine.pin], status });
+      await hello(channelOf(mine, aurora));
+      const asStranger = hello(channelOf(mine, stranger), stranger);
+      if (status === 'retired') await expect(asStranger).rejects.toMatchObject({ code: 'forbidden' });
+      else await asStranger;
+      await expect(hello(channelOf(other, aurora))).rejects.toThrow();
+    }
+    expect(calls.map(({ from }) => from)).toEqual([aurora, stranger, aurora, stranger, aurora]);
+  });
+
+  test('refuses a key that only those name who may not connect', async () => {
+    const { port } = await serve(theirs);
+    peers.set(aurora, { status: 'retired' });
+    peers.set(stranger, { pins: [mine.pin], status: 'retired' });
+    expect(await rawClient(port, mine, helloText())).toBe('');
+    expect(events).toMatchObject([{ type: 'connection-refused', pin: mine.pin }]);
+  });
+
   test('refuses one operator’s key in another’s name', async () => {
     await serve(theirs);
     peers.set(stranger, { pins: [other.pin] });

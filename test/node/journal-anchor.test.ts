@@ -8,10 +8,14 @@ import { journalEntry, journalHead } from '../../operator-node/engine/journal.ts
 import { haltTable } from '../../operator-node/flow/batch.ts';
 import {
   anchoredAt,
+  anchoredFrom,
   anchorStatus,
   checkAnchored,
   checkpointTable,
+  headsBetween,
   JournalAnchor,
+  maxEntriesApart,
+  maxHeadsACall,
   newestAnchored,
   type AnchorContext,
 } from '../../operator-node/flow/checkpoint.ts';
@@ -101,6 +105,10 @@ function open(disk: SimulatedDisk, clock: ManualClock) {
         anchor.applied(context, work, block, { entry, head });
       });
     },
+    disowned: (heads: { readonly last: number; readonly entry: number }, number = 10) =>
+      engine.run((work) => {
+        anchor.disowned(work, { number }, heads);
+      }),
     outcome: (tag: string, status: TransactionOutcome['status'], final = true) =>
       store.transact((tx) => {
         const hash = `0x${'c'.repeat(64)}` as Hash;
@@ -181,7 +189,7 @@ describe('JournalAnchor', () => {
     expect(again.sent).toMatchObject([{ entry: 3 }]);
   });
 
-  it.each(['reverted', 'replaced'] as const)('tries again, not at once, after a transaction was %s', async (status) => {
+  it.each(['reverted', 'replaced'] as const)('tries again after a minute when a transaction was %s', async (status) => {
     const { node } = fresh();
     await node.write(1);
     node.later(anchorSeconds);
@@ -189,9 +197,10 @@ describe('JournalAnchor', () => {
     await node.outcome(node.sent[0]?.tag ?? '', status, false);
     await node.round();
     await node.outcome(node.sent[0]?.tag ?? '', status);
+    node.later(59);
     await node.round();
     expect(node.sent).toHaveLength(1);
-    node.later(anchorSeconds);
+    node.later(1);
     await node.round();
     expect(node.sent).toHaveLength(2);
   });
@@ -225,6 +234,118 @@ describe('JournalAnchor', () => {
     expect(alarms()).toHaveLength(1);
   });
 
+  describe('with heads on the chain that this journal does not have', () => {
+    const foreign = `0x${'f'.repeat(64)}` as Hash;
+    const alarms = (node: ReturnType<typeof open>) => node.events.filter(({ type }) => type === 'alarm');
+
+    it('counts as anchored what the journal holds, and rings as long as more waits than may', async () => {
+      const { node } = fresh();
+      await node.write(3);
+      await node.final({ entry: 2, head: node.headAt(2) }, 11);
+      await node.final({ entry: 65_538, head: foreign }, 12);
+      const { engine } = node.context;
+      expect(newestAnchored(node.store.newest)).toMatchObject({ entry: 2, block: { number: 11 } });
+      node.later(5);
+      expect(anchorStatus(node.store.newest, engine.clock.now())).toMatchObject({ entries: 2, waitingMillis: 5000 });
+      node.later(2 * anchorSeconds);
+      await node.round();
+      node.later(601);
+      await node.round();
+      await engine.run(() => undefined);
+      expect(alarms(node).map(({ what }) => what)).toEqual(['foreign-journal-head', 'journal-anchor-overdue']);
+      expect(node.sent).toEqual([]);
+    });
+
+    it('goes on as soon as the journal is past them', async () => {
+      const { node } = fresh();
+      await node.write(3);
+      await node.final({ entry: 9, head: foreign });
+      await node.write(9 - journalHead(node.store.newest).sequence);
+      node.later(2 * anchorSeconds);
+      await node.round();
+      expect(node.sent).toEqual([]);
+      await node.write(1);
+      await node.round();
+      expect(node.sent).toMatchObject([{ entry: 10, head: node.headAt(10) }]);
+      await node.final({ entry: 10, head: node.headAt(10) });
+      expect(anchorStatus(node.store.newest, node.context.engine.clock.now())).toMatchObject({ entries: 0 });
+    });
+
+    it('goes on at once where it was when the controller has disowned them, also from heads of its own', async () => {
+      const { node } = fresh();
+      await node.write(12);
+      await node.final({ entry: 3, head: node.headAt(3) });
+      await node.final({ entry: 4, head: foreign });
+      await node.final({ entry: 5, head: node.headAt(5) });
+      await node.final({ entry: 65_540, head: foreign });
+      node.later(2 * anchorSeconds);
+      await node.disowned({ last: 65_540, entry: 4 });
+      expect(newestAnchored(node.store.newest)).toMatchObject({ entry: 3 });
+      expect(alarms(node).at(-1)).toMatchObject({ what: 'own-journal-heads-disowned', entry: 4 });
+      const newest = journalHead(node.store.newest).sequence;
+      await node.round();
+      expect(node.sent).toMatchObject([{ entry: newest, heads: [{ entry: newest }] }]);
+      expect(await anchoredFrom(node.store, 4)).toBeUndefined();
+      const [sent] = node.sent;
+      if (sent === undefined) throw new Error('nothing sent');
+      await node.final(sent, 20);
+      expect(await anchoredFrom(node.store, 4)).toMatchObject({ entry: newest, block: { number: 20 } });
+      expect(anchoredAt(node.store.newest, 5)).toMatchObject({ disowned: 10 });
+      expect(anchoredAt(node.store.newest, 4)).not.toHaveProperty('disowned');
+      // Once more, to the beginning: what was disowned before stays so, and nothing is left.
+      await node.disowned({ last: newest, entry: 0 });
+      expect(newestAnchored(node.store.newest)).toBeUndefined();
+      expect([3, 4, 5, 65_540, newest].map((entry) => anchoredAt(node.store.newest, entry)?.disowned)).toEqual(
+        Array.from({ length: 5 }, () => 10),
+      );
+      checkAnchored(node.store.newest);
+    });
+
+    it('says it once of many in a row, and again after a release', async () => {
+      const { node } = fresh();
+      await node.write(3);
+      for (const entry of [4, 5, 6]) await node.final({ entry, head: foreign });
+      expect(alarms(node)).toHaveLength(1);
+      expect(journalHead(node.store.newest).sequence).toBe(4);
+      node.context.open.halted = false;
+      await node.final({ entry: 7, head: foreign });
+      expect(alarms(node)).toHaveLength(2);
+      expect(node.context.open.halted).toBe(true);
+      await node.write(4);
+      await node.final({ entry: 8, head: node.headAt(8) });
+      await node.final({ entry: 9, head: foreign });
+      expect(alarms(node)).toHaveLength(3);
+    });
+
+    it('says nothing of its own where only foreign ones were disowned', async () => {
+      const { node } = fresh();
+      await node.write(3);
+      await node.final({ entry: 3, head: node.headAt(3) });
+      await node.final({ entry: 9, head: foreign });
+      await node.disowned({ last: 9, entry: 3 });
+      expect(newestAnchored(node.store.newest)).toMatchObject({ entry: 3 });
+      expect(alarms(node).map(({ what }) => what)).toEqual(['foreign-journal-head']);
+      expect(node.events).toContainEqual(
+        expect.objectContaining({ type: 'journal-heads-disowned', last: 9, entry: 3 }),
+      );
+    });
+
+    it('takes a head up again that it has sent and that landed after the disowning', async () => {
+      const { node } = fresh();
+      await node.write(20);
+      await node.final({ entry: 9, head: foreign });
+      node.later(anchorSeconds);
+      await node.round();
+      const [sent] = node.sent;
+      if (sent === undefined) throw new Error('nothing sent');
+      await node.disowned({ last: 9, entry: 0 });
+      await node.round();
+      expect(node.sent).toHaveLength(1);
+      await node.final(sent, 30);
+      expect(newestAnchored(node.store.newest)).toMatchObject({ entry: sent.entry });
+    });
+  });
+
   it('begins nothing new when the chain has a head that the journal does not', async () => {
     for (const foreign of [
       { entry: 2, head: `0x${'f'.repeat(64)}` as Hash },
@@ -253,6 +374,89 @@ describe('JournalAnchor', () => {
     expect(newestAnchored(node.store.newest)).toBeUndefined();
     expect(anchoredAt(node.store.newest, 9)).toMatchObject({ entry: 9, held: false });
     expect(journalEntry(node.store.newest, 1)).toMatchObject({ kind: 'fault' });
+  });
+});
+
+describe('headsBetween', () => {
+  it.each([
+    [0, 0, []],
+    [7, 7, []],
+    [7, 5, []],
+    [0, 1, [1]],
+    [0, 60_000, [60_000]],
+    [0, 60_001, [60_000, 60_001]],
+    [5, 130_000, [60_005, 120_005, 130_000]],
+  ])('from %i to %i', (last, sequence, heads) => {
+    expect(headsBetween(last, sequence)).toEqual(heads);
+  });
+
+  it('is in order, never further apart than the contract takes, and bounded, of any journal', () => {
+    for (const last of [0, 1, 65_536, 2 ** 40, 2 ** 53 - 70_000]) {
+      for (const more of [1, 59_999, 60_001, 65_536, 65_537, 131_072, 2_000_000, 2 ** 40]) {
+        const sequence = Math.min(last + more, Number.MAX_SAFE_INTEGER);
+        const heads = headsBetween(last, sequence);
+        expect(heads.length).toBeLessThanOrEqual(maxHeadsACall);
+        [last, ...heads].forEach((entry, index, all) => {
+          const next = all[index + 1];
+          if (next !== undefined) expect([next > entry, next - entry <= maxEntriesApart]).toEqual([true, true]);
+        });
+        expect(heads.at(-1)).toBe(Math.min(sequence, last + maxHeadsACall * maxEntriesApart));
+      }
+    }
+    expect(maxEntriesApart).toBeLessThan(65_536);
+  });
+});
+
+describe('a journal of more entries than the contract takes between two heads', () => {
+  const apart = maxEntriesApart;
+
+  it('is anchored by count, before the interval is over', async () => {
+    const { node } = fresh();
+    await node.write(apart - 1);
+    await node.round();
+    expect(node.sent).toEqual([]);
+    await node.write(1);
+    await node.round();
+    expect(node.sent).toMatchObject([{ entry: apart, heads: [{ entry: apart, head: node.headAt(apart) }] }]);
+  });
+
+  it('is anchored in order and in one transaction after an outage, also after a restore', async () => {
+    const { disk, clock, node } = fresh();
+    await node.write(2);
+    await node.final({ entry: 2, head: node.headAt(2) });
+    await node.store.transact((tx) => {
+      tx.put(recoveryTable, 'mark', { why: 'restored', at: 0 as UnixMillis, oldKeys: [] });
+    });
+    await node.write(2 * 65_536 + 10);
+    await node.round();
+    expect(node.sent).toEqual([]);
+    disk.crash();
+    const again = open(disk, clock);
+    await again.store.transact((tx) => {
+      tx.del(recoveryTable, 'mark');
+    });
+    await again.round();
+    await again.round();
+    const [sent, ...more] = again.sent;
+    if (sent === undefined) throw new Error('nothing sent');
+    expect(more).toEqual([]);
+    const entries = [2 + apart, 2 + 2 * apart, 2 * 65_536 + 12];
+    expect(sent.heads).toEqual(entries.map((entry) => ({ entry, head: again.headAt(entry) })));
+    // They come one after another in the block's log: until the last of them nothing else is sent.
+    await again.write(apart);
+    for (const head of sent.heads) {
+      await again.round();
+      expect(again.sent).toHaveLength(1);
+      await again.final(head, 40);
+    }
+    expect(newestAnchored(again.store.newest)).toMatchObject({ entry: entries[2], block: { number: 40 } });
+    await again.round();
+    expect(again.sent[1]?.heads.map(({ entry }) => entry)).toEqual([(entries[2] ?? 0) + apart]);
+    for (const entry of [1, 2 + apart, 3 + apart]) {
+      expect(await anchoredFrom(again.store, entry)).toMatchObject({
+        entry: entry < 3 ? 2 : entry <= 2 + apart ? 2 + apart : 2 + 2 * apart,
+      });
+    }
   });
 });
 

@@ -42,19 +42,30 @@ interface Head {
   readonly entry: number;
   readonly head: string;
   readonly block: number;
+  /** Block in which the operator's controller took it back: it vouches for nothing. */
+  disowned?: number;
 }
 
-/** Every head of that operator, in the order of the chain. */
+/**
+ * Every head of that operator, in the order of the chain. What was disowned stays with the others, marked: what it covered is
+ * as young as the head that was anchored in its place.
+ */
 async function headsOf(chain: AuditChain, address: string, operator: number, to: number, from: number) {
   const topic = `0x${operator.toString(16).padStart(64, '0')}` as Hash;
   const logs = await chain.history(address, topic, from, to);
-  return logs.flatMap(({ topics, data, blockNumber }): Head[] => {
+  const heads: Head[] = [];
+  for (const { topics, data, blockNumber } of logs) {
     const event = eventIn(auditLog, { topics, data });
-    if (event?.name !== 'JournalCheckpoint') return [];
+    if (event?.name !== 'JournalCheckpoint' && event?.name !== 'JournalHeadsDisowned') continue;
     const fields = new Fields(event.args);
-    return [{ entry: Number(fields.big('entry')), head: fields.hash('journalHead'), block: blockNumber }];
-  });
+    const entry = Number(fields.big('entry'));
+    if (event.name === 'JournalCheckpoint') heads.push({ entry, head: fields.hash('journalHead'), block: blockNumber });
+    else for (const head of heads) if (head.entry > entry) head.disowned ??= blockNumber;
+  }
+  return heads;
 }
+
+const counts = ({ disowned }: Head): boolean => disowned === undefined;
 
 /** An order came before there was a pair: it names none. All else does. */
 function ofPair({ pair, entries }: Excerpt): Finding {
@@ -112,7 +123,7 @@ export async function checkAuditLog(
 /** When each entry first came under a head, against the time that it says. */
 async function times(chain: AuditChain, heads: readonly Head[], { entries }: Excerpt): Promise<Finding> {
   for (const { sequence, at } of entries) {
-    const first = heads.find(({ entry }) => entry >= sequence);
+    const first = heads.find((head) => counts(head) && head.entry >= sequence);
     const block = first === undefined ? undefined : await chain.block(first.block);
     if (first === undefined || block === undefined) return fails(`entry ${sequence} is under no anchored head`);
     const said = Math.floor(at / 1000);
@@ -139,14 +150,17 @@ async function onChain(
   if (!note('network', await checkAuditLog(chain, network, 'excerpt', excerpt, final.hash))) return;
   const { entry, head, block } = excerpt.anchor;
   const heads = await headsOf(chain, excerpt.auditLog, excerpt.operator, final.number, network.firstBlock);
-  const known = heads.some((each) => each.entry === entry && each.head === head && each.block === block.number);
+  const same = heads.filter((each) => each.entry === entry && each.head === head && each.block === block.number);
+  const disowned = same.find((each) => !counts(each))?.disowned;
   const { finding } = await checkBlock(chain, network, block, final);
-  const anchored = known
+  const anchored = same.some(counts)
     ? finding.ok
       ? holds(`operator ${excerpt.operator} anchored it in block ${block.number}, ${utc(block.timestamp)}`)
       : finding
     : fails(
-        `operator ${excerpt.operator} has not anchored the head ${head} of entry ${entry} in block ${block.number}`,
+        disowned === undefined
+          ? `operator ${excerpt.operator} has not anchored the head ${head} of entry ${entry} in block ${block.number}`
+          : `operator ${excerpt.operator} disowned the head ${head} of entry ${entry} in block ${disowned}: by what it says now its journal does not have it`,
       );
   if (!note('anchor', anchored)) return;
   note('times', await times(chain, heads, excerpt));

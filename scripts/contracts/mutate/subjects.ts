@@ -17,6 +17,7 @@ const settlementTests = [
 const governorTests = [
   'test/contracts/governance.test.ts',
   'test/contracts/governance.bounds.test.ts',
+  'test/contracts/emergency-pause.test.ts',
   'test/contracts/event-log.governor.test.ts',
 ];
 

@@ -24,6 +24,11 @@ contract GovernanceHandler {
     uint160 private _lastKey = 1000;
     mapping(uint32 operatorId => address) private _controllers;
     uint256 private _proposals;
+    /// @dev The model of who counts no more against whom: until when, and for how long that was.
+    mapping(uint32 operatorId => mapping(uint32 supporter => uint256)) private _pausedUntil;
+    mapping(uint32 operatorId => mapping(uint32 supporter => uint256)) private _pauses;
+    /// @dev Whether the vote of an operator's latest emergency has been judged here.
+    mapping(uint32 operatorId => uint256) private _judged;
 
     constructor() {
         vm.warp(1_800_000_000);
@@ -74,7 +79,8 @@ contract GovernanceHandler {
     function rotateController(uint256 which, bool lost) external {
         uint32 operatorId = _operator(which);
         address fresh = address(++_lastKey);
-        if (lost) {
+        // A retired operator's controller hands nothing over.
+        if (lost || !_isMember(operatorId)) {
             _byConsortium(true, abi.encodeCall(IOperatorRegistry.replaceController, (operatorId, fresh)));
         } else {
             vm.prank(_controllers[operatorId]);
@@ -89,8 +95,9 @@ contract GovernanceHandler {
     /// @dev Whether it is refused is the table's to say; that no more than a third ever are under one is checked here.
     function support(uint256 by, uint256 which) external {
         (uint256 before, ) = REGISTRY.emergencies();
-        address controller = _controllers[_operator(by)];
-        bytes memory data = abi.encodeCall(IConsortiumGovernor.supportEmergency, (_operator(which)));
+        (uint32 supporter, uint32 target) = (_operator(by), _operator(which));
+        address controller = _controllers[supporter];
+        bytes memory data = abi.encodeCall(IConsortiumGovernor.supportEmergency, (target));
         // Nothing may be called between the prank and what it is for.
         vm.prank(controller);
         (bool success, bytes memory result) = address(GOVERNOR).call(data);
@@ -98,6 +105,52 @@ contract GovernanceHandler {
         bool suspended = success && abi.decode(result, (uint256)) != 0;
         require(now_ == before + (suspended ? 1 : 0), "another number of emergencies");
         require(!suspended || now_ <= most, "more than a third under an emergency suspension");
+        bool paused = block.timestamp <= _pausedUntil[target][supporter];
+        require(!success || !paused, "counted though the others have rejected it");
+        if (paused) require(GOVERNOR.supportPausedUntil(target, supporter) >= block.timestamp, "another pause");
+    }
+
+    /// @dev Everybody that may votes on the emergency of this operator as the seed says, and the vote ends. Who was one of
+    /// its two supporters is kept here by its own count.
+    function vote(uint256 which, uint256 ballots) external {
+        uint32 target = _operator(which);
+        IConsortiumGovernor.Emergency memory emergency = GOVERNOR.emergencyOf(target);
+        if (emergency.proposalId == 0 || emergency.proposalId == _judged[target]) return;
+        uint256 snapshot = GOVERNOR.proposalSnapshot(emergency.proposalId);
+        uint256 end = GOVERNOR.proposalDeadline(emergency.proposalId);
+        if (block.timestamp > end) {
+            _judged[target] = emergency.proposalId;
+            return;
+        }
+        if (block.timestamp <= snapshot) vm.warp(snapshot + 1);
+        (int256 balance, uint256 inFavour, uint256 membersFor) = (0, 0, 0);
+        for (uint32 operatorId = 1; operatorId <= REGISTRY.operatorCount(); ++operatorId) {
+            uint256 ballot = (ballots >> (2 * operatorId)) & 3;
+            IOperatorRegistry.Standing standing = REGISTRY.standingAt(operatorId, uint48(snapshot));
+            if (ballot == 3 || standing == IOperatorRegistry.Standing.None || !_isMember(operatorId)) continue;
+            vm.prank(_controllers[operatorId]);
+            GOVERNOR.castVote(emergency.proposalId, uint8(ballot));
+            if (ballot == 1) ++membersFor;
+            if (standing != IOperatorRegistry.Standing.Voter) continue;
+            if (ballot == 1) ++inFavour;
+            if (operatorId != target && ballot < 2) balance += ballot == 0 ? int256(1) : -1;
+        }
+        vm.warp(end + 1);
+        _judged[target] = emergency.proposalId;
+        bool passed =
+            inFavour > REGISTRY.votersAt(uint48(snapshot)) / 2 || 2 * membersFor > REGISTRY.membersAt(uint48(snapshot));
+        if (balance > 0 && !passed) {
+            _pause(target, emergency.firstSupporter, end);
+            _pause(target, emergency.secondSupporter, end);
+        }
+    }
+
+    function _pause(uint32 target, uint32 supporter, uint256 end) private {
+        uint256 length = 2 * _pauses[target][supporter];
+        if (length == 0) length = DELAY + PERIOD;
+        if (length > 30 days) length = 30 days;
+        _pauses[target][supporter] = length;
+        _pausedUntil[target][supporter] = end + length;
     }
 
     function pass(uint256 time) external {
@@ -121,6 +174,12 @@ contract GovernanceHandler {
         require(REGISTRY.membersAt(last) == notRetired, "another number of members");
         require(notRetired != 0, "nobody is left");
         _compareOne(1 + uint32(block.timestamp % count), last);
+        for (uint32 target = 1; target <= count; ++target) {
+            for (uint32 supporter = 1; supporter <= count; ++supporter) {
+                uint256 until = GOVERNOR.supportPausedUntil(target, supporter);
+                require(until == _pausedUntil[target][supporter], "another pause");
+            }
+        }
     }
 
     function _compareOne(uint32 operatorId, uint48 last) private view {
@@ -210,7 +269,7 @@ contract GovernanceInvariants {
     }
 
     function targetSelectors() external view returns (FuzzSelector[] memory targets) {
-        bytes4[] memory selectors = new bytes4[](7);
+        bytes4[] memory selectors = new bytes4[](8);
         selectors[0] = GovernanceHandler.admit.selector;
         selectors[1] = GovernanceHandler.suspend.selector;
         selectors[2] = GovernanceHandler.reinstate.selector;
@@ -218,6 +277,7 @@ contract GovernanceInvariants {
         selectors[4] = GovernanceHandler.rotateController.selector;
         selectors[5] = GovernanceHandler.support.selector;
         selectors[6] = GovernanceHandler.pass.selector;
+        selectors[7] = GovernanceHandler.vote.selector;
         targets = new FuzzSelector[](1);
         targets[0] = FuzzSelector(address(_handler), selectors);
     }
@@ -244,8 +304,28 @@ contract GovernanceInvariants {
         _handler.support(1, 2);
         (now_, ) = _handler.REGISTRY().emergencies();
         require(now_ == 1, "one more than a third");
+        // Against it all but the two, who say nothing.
+        _handler.vote(3, 0x0000003f << 2);
         _handler.compare();
+        require(_handler.GOVERNOR().supportPausedUntil(4, 1) == 0, "rejected by silence");
         _handler.decide(0);
+    }
+
+    /// @dev Of five operators, four of whom are not the target: two against it, two silent.
+    function test_rejectionsAreReached() external {
+        _handler.admit();
+        _handler.support(0, 3);
+        _handler.support(1, 3);
+        _handler.vote(3, 0xf << 2);
+        require(_handler.GOVERNOR().supportPausedUntil(4, 1) > block.timestamp, "not rejected");
+        _handler.support(0, 3);
+        _handler.compare();
+        _handler.pass(1999);
+        _handler.support(0, 3);
+        _handler.support(1, 3);
+        _handler.vote(3, 0xf << 2);
+        _handler.compare();
+        _handler.decide(1);
     }
 
     function invariant_standingsAreWhatTheStatusesSay() external {
