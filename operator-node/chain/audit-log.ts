@@ -1,8 +1,9 @@
-/** Calls to the AuditLog as bytes, with gas limits that are upper bounds. */
+/** Calls to the AuditLog as bytes, each with the gas that it needs (`gas-limits.ts`). */
 import { TandemError } from '../errors.ts';
 import { isHex, type Hash, type Hex, type OperatorId } from '../model/ids.ts';
 import type { ContractCall } from './chain.ts';
 import { auditLogInterface } from './decode.ts';
+import { careWork, gasFor, signatureWork, work, type Care } from './gas-limits.ts';
 
 export interface SignedStatement {
   /** A is the operator with the lower id. */
@@ -21,26 +22,25 @@ export interface SignedDischarge {
 }
 
 export interface StatementCalls {
-  anchorStatement(signed: SignedStatement): ContractCall;
+  anchorStatement(signed: SignedStatement, care?: Care): ContractCall;
   discharge(signed: SignedDischarge): ContractCall;
 }
 
-/** In gas: what any transaction costs, a byte where calldata costs most, a signature checked in a contract, two fresh slots. */
-const bound = { transaction: 21_000n, calldataByte: 40n, signature: 320_000n, slots: 90_000n } as const;
-
 /** @param contract address of the AuditLog */
 export function statementCalls(contract: string): StatementCalls {
-  const call = (name: string, args: readonly unknown[], signatures: bigint): ContractCall => {
+  const call = (name: string, args: readonly unknown[], gas: bigint): ContractCall => {
     const data = auditLogInterface.encodeFunctionData(name, args);
     if (!isHex(data)) throw new TandemError('internal', `${name} was not encoded as lower-case hex`);
-    const size = BigInt((data.length - 2) / 2);
-    const gasLimit = bound.transaction + size * bound.calldataByte + signatures * bound.signature + bound.slots;
-    return { to: contract, data, gasLimit };
+    return { to: contract, data, gasLimit: gasFor(data, gas) };
   };
   return {
-    anchorStatement: ({ operatorA, operatorB, statement, signatureA, signatureB }) =>
-      call('anchorStatement', [operatorA, operatorB, statement, signatureA, signatureB], 2n),
+    anchorStatement: ({ operatorA, operatorB, statement, signatureA, signatureB }, care = {}) =>
+      call(
+        'anchorStatement',
+        [operatorA, operatorB, statement, signatureA, signatureB],
+        work.statement + signatureWork(signatureA, signatureB) + careWork(care),
+      ),
     discharge: ({ payee, statement, reference, signature }) =>
-      call('discharge', [payee, statement, reference, signature], 1n),
+      call('discharge', [payee, statement, reference, signature], work.discharge + signatureWork(signature)),
   };
 }

@@ -1,13 +1,20 @@
-/**
- * Calls to the settlement contract as bytes, with gas limits from their size. A limit costs nothing but room in a block:
- * each is an upper bound, and a test on a real chain holds them against what is used.
- */
+/** Calls to the settlement contract as bytes, each with the gas that it needs (`gas-limits.ts`). */
 import type { ErrorDescription, Interface } from 'ethers';
 import { TandemError } from '../errors.ts';
 import { isHex, type BatchId, type Hash, type Hex, type OperatorId } from '../model/ids.ts';
 import type { Batch, SignedBatch } from '../model/records.ts';
 import type { ContractCall } from './chain.ts';
 import { auditLogInterface, registryInterface, settlementInterface } from './decode.ts';
+import {
+  careWork,
+  dearestByte,
+  gasFor,
+  maxTransactionGas,
+  signatureWork,
+  transactionGas,
+  work,
+  type Care,
+} from './gas-limits.ts';
 
 /** Decisions of the 256 pairs of one word of a batch. */
 export interface Decision {
@@ -15,55 +22,14 @@ export interface Decision {
   readonly word: number;
   readonly commitMask: bigint;
   readonly abortMask: bigint;
+  /** How many pairs the word has, where none of them can have been decided before. */
+  readonly pairs?: number;
 }
 
 export interface Attestation {
   readonly batchId: BatchId;
   readonly executedDigest: Hash;
 }
-
-/** EIP-7825 allows 2^24 a transaction; a consortium's blocks must hold that much. */
-export const maxTransactionGas = 16_000_000n;
-
-/** In gas, upper bounds. */
-const bound = {
-  transaction: 21_000n,
-  /** A byte that is not zero where calldata costs most (EIP-7623). */
-  calldataByte: 40n,
-  /** Two fresh slots, three of the registry, the event. */
-  prepare: 180_000n,
-  /** One signature: P-256 in a contract, where the chain has no precompile for it, and room. */
-  signature: 320_000n,
-  /** The header, read and written, and the acceptor's account. */
-  batch: 25_000n,
-  /** Both bitmaps of a word, fresh, and the event. */
-  word: 60_000n,
-  /** One fresh digest, the header, two events. */
-  attestation: 60_000n,
-  /** Two fresh slots of AuditLog, the registry's accounts and status, the event. */
-  checkpoint: 59_000n,
-  /** Another one in the same transaction: its slots are written and the registry is read already. */
-  furtherCheckpoint: 7_500n,
-  /** Two fresh slots of a request in AuditLog, the registry's account, the event. */
-  answer: 110_000n,
-  /** One call inside a multicall. */
-  inner: 5_000n,
-} as const;
-
-/**
- * What a transaction with these bytes costs that does so much work: a zero byte 4 gas and any other 16, and where the
- * chain has a floor for calldata (EIP-7623), at least 10 and 40.
- */
-function gasFor(data: Hex, work: bigint): bigint {
-  const bytes = Buffer.from(data.slice(2), 'hex');
-  const zeros = bytes.reduce((count, byte) => count + (byte === 0 ? 1 : 0), 0);
-  const tokens = BigInt(zeros + 4 * (bytes.length - zeros));
-  const [usual, floor] = [4n * tokens + work, 10n * tokens];
-  return bound.transaction + (usual > floor ? usual : floor);
-}
-
-/** What a key keeps back for one batch, in gas: with both signatures, for decisions of some of its words, to attest. */
-export const reserveGas = { carry: 150_000n, decide: 250_000n, attest: 80_000n } as const;
 
 const sizeOf = (data: Hex): bigint => BigInt((data.length - 2) / 2);
 
@@ -89,17 +55,29 @@ const decisionTuple = ({ batchId, word, commitMask, abortMask }: Decision): read
   abortMask,
 ];
 
+function wordGas({ commitMask, abortMask, pairs }: Decision): bigint {
+  if (pairs !== undefined && commitMask === (1n << BigInt(pairs)) - 1n) return work.wholeWord;
+  return commitMask === 0n || abortMask === 0n ? work.oneBitmap : work.twoBitmaps;
+}
+
 const decisionGas = (decisions: readonly Decision[]): bigint => {
   const changes = decisions.filter(({ batchId }, index) => batchId !== decisions[index - 1]?.batchId).length;
-  return BigInt(changes) * bound.batch + BigInt(decisions.length) * bound.word;
+  return decisions.reduce<bigint>((sum, decision) => sum + wordGas(decision), BigInt(changes) * work.batch);
 };
 
+const prepareGas = ({ sequence }: Pick<Batch, 'sequence'>, signatures: readonly Hex[], care: Care = {}): bigint =>
+  work.prepare + careWork(care) + (sequence === 1 ? work.firstOfLane : 0n) + signatureWork(...signatures);
+
+/** Of decisions of the batch that the same call prepares: its header is read already. */
+const settleGas = (decisions: readonly Decision[]): bigint =>
+  decisions.reduce<bigint>((sum, decision) => sum + wordGas(decision), work.settle);
+
 export interface SettlementCalls {
-  prepare(signed: SignedBatch): ContractCall;
+  prepare(signed: SignedBatch, care?: Care): ContractCall;
   /** As many calls as the gas of one transaction asks for; decisions of one batch cost least side by side. */
   decide(decisions: readonly Decision[]): readonly ContractCall[];
   /** `decisions` are of that batch only: 16 at most. */
-  settle(signed: SignedBatch, decisions: readonly Decision[]): ContractCall;
+  settle(signed: SignedBatch, decisions: readonly Decision[], care?: Care): ContractCall;
   /** As many calls as the gas of one transaction asks for. */
   attest(operator: OperatorId, attestations: readonly Attestation[]): readonly ContractCall[];
   /**
@@ -169,9 +147,9 @@ function decisionsOf(data: Hex): { readonly name: 'decide' | 'settle'; readonly 
 
 const callOf =
   (to: string, contract: Interface) =>
-  (name: string, args: readonly unknown[], work: bigint): ContractCall => {
+  (name: string, args: readonly unknown[], gas: bigint): ContractCall => {
     const data = encode(contract, name, args);
-    return { to, data, gasLimit: bound.transaction + sizeOf(data) * bound.calldataByte + work };
+    return { to, data, gasLimit: gasFor(data, gas) };
   };
 
 /** A head of a journal, and the entry that it is the head after. */
@@ -196,10 +174,10 @@ export function auditLogCalls(contract: string): AuditLogCalls {
       const [first, ...more] = calls;
       if (first === undefined) throw new TandemError('internal', 'No head to anchor');
       const data = more.length === 0 ? first : encode(auditLogInterface, 'multicall', [calls]);
-      const work = bound.checkpoint + BigInt(more.length) * bound.furtherCheckpoint;
-      return { to: contract, data, gasLimit: gasFor(data, work) };
+      const gas = work.checkpoint + BigInt(more.length) * work.furtherCheckpoint;
+      return { to: contract, data, gasLimit: gasFor(data, gas) };
     },
-    answer: (operator, request, handedOver) => call('answer', [operator, request, handedOver], bound.answer),
+    answer: (operator, request, handedOver) => call('answer', [operator, request, handedOver], work.answer),
   };
 }
 
@@ -207,33 +185,32 @@ export function auditLogCalls(contract: string): AuditLogCalls {
 export function settlementCalls(contract: string): SettlementCalls {
   const call = callOf(contract, settlementInterface);
   const decideOnce = (decisions: readonly Decision[]): ContractCall =>
-    call('decide', [decisions.map(decisionTuple)], decisionGas(decisions));
+    call('decide', [decisions.map(decisionTuple)], work.caller + decisionGas(decisions));
   const attestOnce = (operator: OperatorId, attestations: readonly Attestation[]): ContractCall =>
     call(
       'attest',
       [operator, attestations.map(({ batchId, executedDigest }) => [batchId, executedDigest])],
-      BigInt(attestations.length) * bound.attestation,
+      work.caller + BigInt(attestations.length) * work.attestation,
     );
   const multicall = (calls: readonly ContractCall[]): ContractCall =>
     call(
       'multicall',
       [calls.map(({ data }) => data)],
-      calls.reduce((sum, { gasLimit }) => sum + gasLimit + bound.inner, 0n),
+      calls.reduce((sum, { gasLimit }) => sum + gasLimit + work.inner, 0n),
     );
-  const preparing = bound.prepare + 2n * bound.signature;
 
   return {
-    prepare: ({ batch, initiatorSignature, acceptorSignature }) =>
-      call('prepare', [batchTuple(batch), initiatorSignature, acceptorSignature], preparing),
-    decide: (decisions) => inGroups(decisions, bound.batch + bound.word + 160n * bound.calldataByte).map(decideOnce),
-    settle: ({ batch, initiatorSignature, acceptorSignature }, decisions) =>
+    prepare: ({ batch, initiatorSignature: first, acceptorSignature: second }, care) =>
+      call('prepare', [batchTuple(batch), first, second], prepareGas(batch, [first, second], care)),
+    decide: (decisions) => inGroups(decisions, work.batch + work.twoBitmaps + 160n * dearestByte).map(decideOnce),
+    settle: ({ batch, initiatorSignature: first, acceptorSignature: second }, decisions, care) =>
       call(
         'settle',
-        [batchTuple(batch), initiatorSignature, acceptorSignature, decisions.map(decisionTuple)],
-        preparing + decisionGas(decisions),
+        [batchTuple(batch), first, second, decisions.map(decisionTuple)],
+        prepareGas(batch, [first, second], care) + settleGas(decisions),
       ),
     attest: (operator, attestations) =>
-      inGroups(attestations, bound.attestation + 64n * bound.calldataByte).map((group) => attestOnce(operator, group)),
+      inGroups(attestations, work.attestation + 64n * dearestByte).map((group) => attestOnce(operator, group)),
     enlarged(before, more) {
       const found = decisionsOf(before.data);
       if (found === undefined) return undefined;
@@ -241,26 +218,30 @@ export function settlementCalls(contract: string): SettlementCalls {
       const batchId = own[0]?.batchId;
       const joined = joinDecisions(own, name === 'decide' ? more : more.filter((one) => one.batchId === batchId));
       if (joined === undefined) return undefined;
-      const gas = decisionGas(joined);
       if (name === 'decide') {
-        const enlarged = call('decide', [joined.map(decisionTuple)], gas);
+        const enlarged = call('decide', [joined.map(decisionTuple)], work.caller + decisionGas(joined));
         return enlarged.gasLimit <= maxTransactionGas ? enlarged : undefined;
       }
-      const [batch, first, second] = settlementInterface.decodeFunctionData('settle', before.data);
-      return call('settle', [batch, first, second, joined.map(decisionTuple)], preparing + gas);
+      const [batch, first, second] = settlementInterface.decodeFunctionData('settle', before.data) as unknown as [
+        { readonly sequence: bigint },
+        Hex,
+        Hex,
+      ];
+      const preparing = prepareGas({ sequence: Number(batch.sequence) }, [first, second], { careful: true });
+      return call('settle', [batch, first, second, joined.map(decisionTuple)], preparing + settleGas(joined));
     },
     together(calls) {
       const groups: ContractCall[][] = [];
       let gas = maxTransactionGas;
       for (const one of calls) {
-        const more = one.gasLimit + bound.inner + (sizeOf(one.data) + 96n) * bound.calldataByte;
+        const more = one.gasLimit + work.inner + (sizeOf(one.data) + 96n) * dearestByte;
         const last = groups.at(-1);
         if (last !== undefined && gas + more <= maxTransactionGas) {
           last.push(one);
           gas += more;
         } else {
           groups.push([one]);
-          gas = 2n * bound.transaction + more;
+          gas = 2n * transactionGas + more;
         }
       }
       return groups.flatMap((group) => (group.length === 1 ? group : [multicall(group)]));
@@ -269,7 +250,7 @@ export function settlementCalls(contract: string): SettlementCalls {
 }
 
 function inGroups<T>(items: readonly T[], gasOfOne: bigint): readonly (readonly T[])[] {
-  const size = Number((maxTransactionGas - 2n * bound.transaction) / gasOfOne);
+  const size = Number((maxTransactionGas - 2n * transactionGas) / gasOfOne);
   return Array.from({ length: Math.ceil(items.length / size) }, (_, group) =>
     items.slice(group * size, (group + 1) * size),
   );
@@ -279,7 +260,7 @@ function inGroups<T>(items: readonly T[], gasOfOne: bigint): readonly (readonly 
 export const emptyCall = (address: string): ContractCall => ({
   to: address,
   data: '0x' as Hex,
-  gasLimit: bound.transaction,
+  gasLimit: transactionGas,
 });
 
 /** `Name(field: value, …)` of a contract's error, or of the language's; undefined for data that is none of them. */

@@ -5,9 +5,9 @@
  * no key needs any.
  */
 import { formatEther } from 'ethers';
-import { reserveGas } from '../chain/calls.ts';
 import type { SendingKey, SendingKeys } from '../chain/chain.ts';
 import { ceiling, demanded } from '../chain/fees.ts';
+import { reserveGas } from '../chain/gas-limits.ts';
 import { daysOf, spendingTable, spentPerDay } from '../chain/spending.ts';
 import type { FlowContext } from './context.ts';
 

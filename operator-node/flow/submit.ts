@@ -5,6 +5,7 @@
  * nothing (rule 2), a revert puts them back.
  */
 import { maxEntriesACall, type Decision, type SettlementCalls } from '../chain/calls.ts';
+import type { Care } from '../chain/gas-limits.ts';
 import type { ContractCall, SendingKey, TransactionOutcome, TransactionSender } from '../chain/chain.ts';
 import { wordHex } from '../commitment/executed.ts';
 import { hasPassed } from '../engine/clock.ts';
@@ -229,7 +230,7 @@ export class Submitter {
         work,
         { kind: 'carry', batchId: open.batchId, role: open.role, key: 'carrier' },
         'carrier',
-        this.calls.prepare(signed),
+        this.calls.prepare(signed, this.care('carry', signed)),
       );
     }
   }
@@ -259,12 +260,17 @@ export class Submitter {
         work,
         { ...decideSubmission(entries), settles: open.batchId },
         'account',
-        this.calls.settle(signed, entries),
+        this.calls.settle(signed, entries, this.care('decide', signed)),
       );
     }
     for (const entries of this.grouped('decide', anchored, ({ batchId }) => batchId)) {
       for (const call of this.calls.decide(entries)) this.submit(work, decideSubmission(entries), 'account', call);
     }
+  }
+
+  private care(kind: Submission['kind'], { batchId, batch: { initiator, acceptor } }: SignedBatch): Care {
+    const rotating = [initiator, acceptor].some((id) => (this.flow?.peers.get(id)?.signers.length ?? 0) > 1);
+    return { careful: rotating || this.reverted.has(`${kind}!${batchId}`) };
   }
 
   /** From the account that the settle goes from, so that it lands first. */
@@ -284,7 +290,7 @@ export class Submitter {
       work,
       { kind: 'carry', batchId: before.batchId, role: 'acceptor', key: 'account' },
       'account',
-      this.calls.prepare(signed),
+      this.calls.prepare(signed, this.care('carry', signed)),
     );
   }
 
@@ -319,7 +325,12 @@ export class Submitter {
       else mask.abortMask |= bitOf(index);
       masks.set(word, mask);
     }
-    return [...masks].map(([word, mask]) => ({ batchId, word, ...mask }));
+    // What comes again after a revert, or beside what is under way, may meet a word that is decided in part.
+    const isFresh = !underWayToo && !this.reverted.has(`decide!${batchId}`);
+    return [...masks].map(([word, mask]) => ({
+      ...{ batchId, word, ...mask },
+      ...(isFresh ? { pairs: Math.min(count - 256 * word, 256) } : {}),
+    }));
   }
 
   private attest(flow: FlowContext, work: Work, due: readonly OpenBatch[]): void {

@@ -1,14 +1,9 @@
 import { Transaction, id, type Wallet } from 'ethers';
 import { describe, expect, it } from 'vitest';
-import {
-  describeRevert,
-  emptyCall,
-  maxTransactionGas,
-  settlementCalls,
-  type Decision,
-} from '../../operator-node/chain/calls.ts';
+import { describeRevert, emptyCall, settlementCalls, type Decision } from '../../operator-node/chain/calls.ts';
 import type { ContractCall } from '../../operator-node/chain/chain.ts';
 import { settlementInterface } from '../../operator-node/chain/decode.ts';
+import { maxTransactionGas } from '../../operator-node/chain/gas-limits.ts';
 import { capped, replacementFees } from '../../operator-node/chain/fees.ts';
 import { readRefusal } from '../../operator-node/chain/rpc-writer.ts';
 import { localTransactionSigner, readTransaction } from '../../operator-node/chain/signing.ts';
@@ -196,7 +191,8 @@ describe('enlarged', () => {
     const more = [bits(first.batchId, 1, 2n), bits(second.batchId, 0, 1n)];
     const larger = chain.calls.enlarged(settle, more);
     if (larger === undefined) throw new Error('no call');
-    expect(larger).toEqual(chain.calls.settle(first, [bits(first.batchId, 0, 1n), bits(first.batchId, 1, 2n)]));
+    const both = [bits(first.batchId, 0, 1n), bits(first.batchId, 1, 2n)];
+    expect(larger).toEqual(chain.calls.settle(first, both, { careful: true }));
     expect(await spend(chain, chain.borealis.account, larger)).toBeLessThan(larger.gasLimit);
 
     await spend(chain, chain.stranger, chain.calls.prepare(second));

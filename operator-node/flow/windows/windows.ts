@@ -120,7 +120,9 @@ export class Windows {
         const own = signer.sign(statementToSign(auditLog, operatorA, operatorB, statement));
         const [signatureA, signatureB]: readonly [Hex, Hex] =
           self === operatorA ? [own, peerSignature] : [peerSignature, own];
-        const call = calls.anchorStatement({ operatorA, operatorB, statement, signatureA, signatureB });
+        const rotating = [self, peer].some((id) => (peers.get(id)?.signers.length ?? 0) > 1);
+        const care = { careful: rotating || this.reverted.has(`statement!${statement}`) };
+        const call = calls.anchorStatement({ operatorA, operatorB, statement, signatureA, signatureB }, care);
         this.submit(work, 'statement', statement, call);
       }
     });
