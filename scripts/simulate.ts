@@ -9,10 +9,11 @@ import type { SeedReport } from '../test/simulation/seed-worker.ts';
 import { scriptArguments, wholeNumber } from './arguments.ts';
 import { runSeeds } from '../test/simulation/seed-workers.ts';
 
-const usage = `usage: npm run simulate -- [--seeds A..B] [--all] [--workers N] [--coverage]
-       npm run simulate -- --seed S [--trace]
+const usage = `usage: npm run simulate -- [--seeds A..B] [--hostile] [--all] [--workers N] [--coverage]
+       npm run simulate -- --seed S [--hostile] [--trace]
        npm run simulate -- --restores
   --seeds     runs of these (default 1..500); --all goes on after one that failed
+  --hostile   one of three operators is hostile from the beginning, in each seed
   --workers   processes at once (default: one a core)
   --coverage  which faults met which states
   --seed      one run; --trace tells all that happened in it
@@ -23,6 +24,7 @@ const { values } = scriptArguments(usage, {
   trace: { type: 'boolean', default: false },
   coverage: { type: 'boolean', default: false },
   all: { type: 'boolean', default: false },
+  hostile: { type: 'boolean', default: false },
   workers: { type: 'string', default: String(availableParallelism()) },
   restores: { type: 'boolean', default: false },
 });
@@ -38,7 +40,11 @@ else await one(wholeNumber(usage, 'seed', values.seed, 0));
 
 async function one(seed: number): Promise<void> {
   const { simulate } = await import('../test/simulation/world.ts');
-  const { lines, hash, events, pairs, committed, violation } = await simulate({ seed, trace: values.trace });
+  const { lines, hash, events, pairs, committed, violation } = await simulate({
+    seed,
+    trace: values.trace,
+    hostile: values.hostile,
+  });
   for (const line of lines) console.log(line);
   console.log(`seed ${seed}: ${pairs} pairs, ${committed} committed, ${events} events, hash ${hash}`);
   if (violation === undefined) return;
@@ -75,6 +81,7 @@ async function many(range: string): Promise<void> {
     to: wholeNumber(usage, 'seeds', to, 0),
     workers,
     all: values.all,
+    hostile: values.hostile,
     onReport: (report) => {
       reports.push(report);
       if (report.violation !== undefined) console.log(`seed ${report.seed} FAILED: ${report.violation}`);
@@ -101,7 +108,7 @@ async function many(range: string): Promise<void> {
 
 async function tellAgain({ seed, hash }: SeedReport): Promise<void> {
   const { simulate } = await import('../test/simulation/world.ts');
-  const story = await simulate({ seed, trace: true });
+  const story = await simulate({ seed, trace: true, hostile: values.hostile });
   for (const line of story.lines) console.log(line);
   console.log(`seed ${seed}: ${story.violation?.message ?? ''}`);
   console.log(`replays ${story.hash === hash ? 'exactly' : `DIFFERENTLY: ${hash}, then ${story.hash}`}`);

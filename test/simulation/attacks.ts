@@ -39,6 +39,10 @@ export const attacks = {
     LieName,
     Begin
   >),
+  /** One of the others turns on everybody with all that it has. */
+  'hostile-member': (world, victim) => {
+    world.turnHostile(world.node(world.chance.pick(world.operators.filter((each) => each !== victim.operator))));
+  },
   /** Somebody has the key of this operator's account, and decides. */
   'stolen-account': theft((world, victim) => {
     world.stealAccount(victim);

@@ -10,6 +10,7 @@ import { loadSide } from '../../operator-node/flow/pair.ts';
 import { leafHashes } from '../../operator-node/flow/propose.ts';
 import type { Amount, Hash, Hex, PairId } from '../../operator-node/model/ids.ts';
 import type { Store } from '../../operator-node/store/store.ts';
+import { withExtreme } from './extremes.ts';
 import type { Chance } from './random.ts';
 
 export interface Liar {
@@ -23,6 +24,8 @@ type OfferedPair = Offer['pairs'][number];
 
 /** What is sent in place of a request: none, another, or more of them; only the first one's answer is looked at. */
 export interface Lie {
+  /** Any one field of whatever it says is at its end, or beyond it. */
+  readonly extreme?: boolean;
   readonly requests?: { readonly [M in Method]?: (liar: Liar, request: Request<M>) => readonly Request<M>[] };
   readonly answers?: { readonly [M in Method]?: (liar: Liar, request: Request<M>, answer: Answer<M>) => Answer<M> };
 }
@@ -142,6 +145,7 @@ export const lies = {
   'lie-late-anchor': { requests: { countersign: () => [] } },
   /** The acceptor's decisions never leave (`attacks.ts`). */
   'lie-no-decision': {},
+  'lie-extreme': { extreme: true },
   /** Denies what it holds, has signed, has been told and has done. */
   'lie-denial': {
     answers: {
@@ -174,6 +178,7 @@ export function toldRequests<M extends Method>(
   request: Request<M>,
 ): readonly Request<M>[] {
   const lie: Lie = lies[name];
+  if (lie.extreme === true) return [withExtreme(liar.chance, request)];
   return lie.requests?.[method]?.(liar, request) ?? [request];
 }
 
@@ -185,5 +190,6 @@ export function toldAnswer<M extends Method>(
   answer: Answer<M>,
 ): Answer<M> {
   const lie: Lie = lies[name];
+  if (lie.extreme === true) return withExtreme(liar.chance, answer);
   return lie.answers?.[method]?.(liar, request, answer) ?? answer;
 }

@@ -607,8 +607,11 @@ export class Monitor {
     if (event.type !== 'alarm' || ofSurroundings.has(event.what) || this.#options.expectedAlarm(operator, event))
       return;
     // Who is lied to says so, of the one who lies; a batch's discrepancy names the batch.
-    const { peer, batchId } = event;
-    const parties = peer === undefined ? this.#chain.get(batchId as BatchId)?.parties : [peer as OperatorId];
+    const { peer, operator: about, subject, by, batchId } = event;
+    const named = [peer, about, subject, by]
+      .map((name) => Number(String(name).replace(/^operator /, '')) as OperatorId)
+      .filter((name) => Number.isSafeInteger(name));
+    const parties = named.length === 0 ? this.#chain.get(batchId as BatchId)?.parties : named;
     if (parties?.some((party) => this.liars.has(party)) === true) return;
     this.#violated(operator, 'alarm', `operator ${operator}: ${JSON.stringify(event)}`);
   }

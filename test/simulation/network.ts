@@ -26,6 +26,8 @@ export interface NetworkOptions {
   readonly chance: Chance;
   /** Requests and answers are checked and copied as those of a real channel are. */
   readonly checked: boolean;
+  /** What this operator sends is checked and copied in any case: it may be nothing that an honest node would send. */
+  readonly suspects?: (operator: OperatorId) => boolean;
   /** The process of an operator, while there is one. */
   readonly stationOf: (operator: OperatorId) => Station | undefined;
   /** True: the request does not arrive, or not now. */
@@ -103,6 +105,10 @@ export class ModelNetwork {
     };
   }
 
+  #checks(speaker: OperatorId): boolean {
+    return this.#options.checked || this.#options.suspects?.(speaker) === true;
+  }
+
   #call<M extends Method>(asker: Station, peer: OperatorId, method: M, request: Request<M>): Promise<Answer<M>> {
     return new Promise((resolve, reject) => {
       if (!asker.asks(peer, method, request)) return;
@@ -118,7 +124,7 @@ export class ModelNetwork {
       const answered = (answer: Answer<M>): void => {
         end(() => {
           try {
-            resolve(this.#options.checked ? checkAnswer(peer, method, request, copied(answer)) : answer);
+            resolve(this.#checks(peer) ? checkAnswer(peer, method, request, copied(answer)) : answer);
           } catch (error) {
             reject(error);
           }
@@ -130,7 +136,7 @@ export class ModelNetwork {
         });
       };
       this.#options.said(asker.operator, peer, method, request).forEach((said, index) => {
-        const sent = this.#options.checked ? copied(checkRequest(method, copied(said))) : said;
+        const sent = this.#checks(asker.operator) ? copied(checkRequest(method, copied(said))) : said;
         if (index === 0) this.#ask(asker, peer, method, sent, answered, refused);
         else this.#ask(asker, peer, method, sent, ignored, ignored);
       });

@@ -4,12 +4,13 @@
  */
 import type { SettlementCalls } from '../../operator-node/chain/calls.ts';
 import { emptyCall } from '../../operator-node/chain/calls.ts';
-import type { ChainReader, ChainWriter } from '../../operator-node/chain/chain.ts';
+import type { Block, ChainReader, ChainWriter } from '../../operator-node/chain/chain.ts';
 import { sentTable, type SentTransaction } from '../../operator-node/chain/sent.ts';
 import type { ComposedNode, NodeParts } from '../../operator-node/compose.ts';
 import type { PrivateDomain } from '../../operator-node/domains/domain.ts';
 import { createDomains } from '../../operator-node/domains/registry.ts';
 import type { Work } from '../../operator-node/engine/engine.ts';
+import { TandemError } from '../../operator-node/errors.ts';
 import { haltTable, laneTable, loadBatch, type Lane } from '../../operator-node/flow/batch.ts';
 import { cursorTable } from '../../operator-node/flow/blocks.ts';
 import { advance, table as shippedTable, type Table } from '../../operator-node/flow/flow.ts';
@@ -28,6 +29,8 @@ export interface PlantedBug {
   /** What the generator is told to do; all faults where absent. */
   readonly faults?: readonly AnyFault[];
   readonly spanMillis?: number;
+  /** One of three operators is hostile from the beginning. */
+  readonly hostile?: boolean;
   /** Caught within so many seeds, counted from 1. */
   readonly within: number;
   /** Checks that see the bug before the one it is here to show. */
@@ -197,6 +200,8 @@ function releasingOnWord(): Plant {
     }),
   };
 }
+
+const unavailable = (what: string): TandemError => new TandemError('chain-unavailable', `planted: ${what}`);
 
 // ---- the bugs
 
@@ -601,6 +606,74 @@ export const plantedBugs: readonly PlantedBug[] = [
     within: 10,
     // Its watcher finds its own cursor replaced, and stops for good.
     says: /I1|I6/,
+  },
+  {
+    name: 'a decoder that throws',
+    plant: {
+      parts: wrapReader((reader) => ({
+        logs: async (blockHash) => {
+          const logs = await reader.logs(blockHash);
+          if (logs.some(({ type }) => type === 'Unreadable')) throw unavailable('a number below 2^53 was expected');
+          return logs;
+        },
+      })),
+    },
+    hostile: true,
+    within: 20,
+    says: /ready|I6/,
+  },
+  {
+    name: 'a registry that is read as a whole or not at all',
+    plant: {
+      parts: wrapReader((reader) => ({
+        operators: async (blockHash) => {
+          const entries = await reader.operators(blockHash);
+          if (entries.some(({ unreadable }) => unreadable !== undefined)) throw unavailable('deferred error');
+          return entries;
+        },
+      })),
+    },
+    hostile: true,
+    within: 20,
+    says: /ready|I6/,
+  },
+  {
+    name: 'a newest head that sticks after one lie',
+    plant: {
+      parts: (parts, ...where) => {
+        let asked = 0;
+        let highest: Block | undefined;
+        const wrapped = wrapReader((reader) => ({
+          head: async () => {
+            const head = await reader.head();
+            asked += 1;
+            const lie = { ...head, number: head.number + 1_000_000, timestamp: head.timestamp + 86_400 } as Block;
+            if (asked === 20) highest = lie;
+            return highest === undefined || head.number >= highest.number ? head : highest;
+          },
+        }));
+        return wrapped(parts, ...where);
+      },
+    },
+    hostile: true,
+    within: 5,
+    says: /ready|I6/,
+  },
+  {
+    name: 'an alarm that names somebody else',
+    plant: {
+      parts: (parts, world, operator) => ({
+        ...parts,
+        onEvent: (event) => {
+          const innocent = world.operators.find((each) => each !== operator && each !== world.hostile?.operator);
+          const blamed = event.type === 'alarm' && 'peer' in event && innocent !== undefined;
+          parts.onEvent(blamed ? { ...event, peer: innocent } : event);
+        },
+      }),
+    },
+    hostile: true,
+    within: 20,
+    says: /alarm/,
   },
   {
     name: 'an unsynced batch',

@@ -17,8 +17,8 @@ export async function expectClean(options: RunOptions): Promise<RunResult> {
 }
 
 /** @returns how many pairs they began. */
-export async function expectCleanSeeds(from: number, to: number): Promise<number> {
+export async function expectCleanSeeds(from: number, to: number, how: Omit<RunOptions, 'seed'> = {}): Promise<number> {
   let pairs = 0;
-  for (let seed = from; seed <= to; seed += 1) pairs += (await expectClean({ seed })).pairs;
+  for (let seed = from; seed <= to; seed += 1) pairs += (await expectClean({ seed, ...how })).pairs;
   return pairs;
 }

@@ -19,8 +19,13 @@ export interface SeedReport {
 
 let reported = 0;
 
-export async function report(seed: number): Promise<SeedReport> {
-  const { violation, hash, pairs, committed, events, seconds, coverage } = await simulate({ seed });
+export interface Job {
+  readonly seed: number;
+  readonly hostile: boolean;
+}
+
+export async function report({ seed, hostile }: Job): Promise<SeedReport> {
+  const { violation, hash, pairs, committed, events, seconds, coverage } = await simulate({ seed, hostile });
   const { user, system } = process.cpuUsage();
   const cpuMicros = user + system - reported;
   reported = user + system;
@@ -38,11 +43,11 @@ export async function report(seed: number): Promise<SeedReport> {
 }
 
 if (process.send !== undefined && process.argv[1] === import.meta.filename) {
-  process.on('message', (seed: number) => {
-    report(seed).then(
+  process.on('message', (job: Job) => {
+    report(job).then(
       (found) => process.send?.(found),
       (error: unknown) => {
-        console.error(`seed ${seed}:`, error);
+        console.error(`seed ${job.seed}:`, error);
         process.exit(1);
       },
     );

@@ -20,11 +20,13 @@ export interface SeedsOptions {
   readonly workers: number;
   /** Go on after a seed that failed. */
   readonly all: boolean;
+  /** A member that is hostile from the beginning, in each of them. */
+  readonly hostile: boolean;
   readonly onReport: (report: SeedReport) => void;
 }
 
 /** Resolves when all are run, or when those under way at the first failure are. @throws {Error} when a process ends by itself */
-export async function runSeeds({ from, to, workers, all, onReport }: SeedsOptions): Promise<void> {
+export async function runSeeds({ from, to, workers, all, hostile, onReport }: SeedsOptions): Promise<void> {
   let next = from;
   let failed = false;
   const take = (): number | undefined => {
@@ -38,19 +40,20 @@ export async function runSeeds({ from, to, workers, all, onReport }: SeedsOption
   };
   if (workers === 1) {
     const { report } = await import('./seed-worker.ts');
-    for (let seed = take(); seed !== undefined; seed = take()) done(await report(seed));
+    for (let seed = take(); seed !== undefined; seed = take()) done(await report({ seed, hostile }));
     return;
   }
   const count = Math.min(workers, to - from + 1);
   const ended = Array.from({ length: count }, () => {
     const worker = fork(workerFile, [], { execArgv: flags, env: { ...process.env, NODE_COMPILE_CACHE: compiled } });
-    return serve(worker, take, done);
+    return serve(worker, hostile, take, done);
   });
   await Promise.all(ended);
 }
 
 function serve(
   worker: ChildProcess,
+  hostile: boolean,
   take: () => number | undefined,
   done: (report: SeedReport) => void,
 ): Promise<void> {
@@ -59,7 +62,7 @@ function serve(
     const give = (): void => {
       running = take();
       if (running === undefined) worker.disconnect();
-      else worker.send(running);
+      else worker.send({ seed: running, hostile });
     };
     worker.on('message', (found: SeedReport) => {
       done(found);

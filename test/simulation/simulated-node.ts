@@ -177,6 +177,8 @@ export class SimulatedNode {
     const chain = new ChainPort({
       chain: this.#world.chain,
       notary,
+      self: this.operator,
+      hostile: () => this.#world.hostile,
       trouble: this.chain,
       chance: chance.fork(`endpoint ${this.operator} ${number}`),
       pass: (millis) =>

@@ -17,6 +17,7 @@ import type { WriteFate } from './disk.ts';
 import { attackNames, attacks, type AttackName } from './attacks.ts';
 import { beginFault, faultNames, type FaultName } from './faults.ts';
 import { toldAnswer, toldRequests, type Liar, type LieName } from './lies.ts';
+import { HostileMember } from './hostile.ts';
 import { Monitor } from './monitor.ts';
 import { ModelNetwork } from './network.ts';
 import { Phones, type Person } from './phones.ts';
@@ -48,6 +49,8 @@ export interface RunOptions {
   /** What staff does and when, after the beginning of the orders; in the end every window is settled. Else by chance. */
   readonly staff?: readonly { readonly atMillis: number; readonly act: (world: World) => void }[];
   readonly plant?: Plant;
+  /** Three operators, and the third is hostile from the beginning. */
+  readonly hostile?: boolean;
   /** A store is lost and an old one takes its place. */
   readonly restore?: RestorePlan;
   /** Invariants that are not checked. */
@@ -87,6 +90,8 @@ export interface RunResult {
   readonly outcomes: readonly string[];
 }
 
+/** A registry that changes all the time, by one member's doing, is read by the others within this. */
+const maxRegistryMillis = 30_000;
 /** How often it is looked at what a node says of itself. */
 const readinessMillis = 1_000;
 
@@ -118,12 +123,16 @@ export class World {
   violation: Violation | undefined;
   /** Says no whatever it is asked. */
   readonly refuser = numberOf(2, 3);
+  /** Who has turned on all the others, where somebody has. */
+  hostile: HostileMember | undefined;
   stalled = false;
   leftOut = 0.02;
   readonly #options: RunOptions;
   /** Who lies to whom now, and how: `<liar>!<victim>`. */
   readonly #lies = new Map<string, LieName>();
   readonly #nodes: ReadonlyMap<OperatorId, SimulatedNode>;
+  /** Have said what no honest node would say. */
+  readonly #toldExtremes = new Set<OperatorId>();
   readonly #rotated = new Set<OperatorId>();
   /** Could not pay for gas at some time, or not be sure to. */
   readonly #poor = new Set<OperatorId>();
@@ -145,6 +154,7 @@ export class World {
   readonly #governing: ModelTransaction[] = [];
   #counting = false;
   #directed = false;
+  #besieged = false;
   #faulty = false;
 
   constructor(options: RunOptions) {
@@ -154,10 +164,12 @@ export class World {
     this.plant = plant;
     this.strict = seed % 50 === 0;
     this.story = new Story(beginning, trace);
-    this.operators = (seed % 10 === 3 ? [1, 2, 3] : [1, 2]) as OperatorId[];
+    this.operators = (seed % 10 === 3 || options.hostile === true ? [1, 2, 3] : [1, 2]) as OperatorId[];
     const lost =
       options.restore ??
-      (ofChance(options) ? randomRestore(seed, this.operators, this.chance.fork('restore')) : undefined);
+      (ofChance(options) && options.hostile !== true
+        ? randomRestore(seed, this.operators, this.chance.fork('restore'))
+        : undefined);
     this.restore = lost === undefined ? undefined : new Restore(this, lost);
     // It is rotated without overlap, which would end the other rotation's.
     if (lost !== undefined) this.#rotated.add(lost.operator);
@@ -213,6 +225,7 @@ export class World {
       time: this.time,
       chance: chance.fork('network'),
       checked: this.strict,
+      suspects: (operator) => this.hostile?.operator === operator || this.#toldExtremes.has(operator),
       stationOf: (operator) => this.node(operator).serving,
       waylays: (from, to, method, request) => this.restore?.waylays(from, to, method, request) === true,
       fired: (fault, from, to) => {
@@ -353,7 +366,8 @@ export class World {
     const span = this.#options.spanMillis ?? chance.between(15_000, 60_000);
     this.#order(span);
     this.#faulty = this.#options.calm !== true;
-    if (this.#faulty) this.#planFaults(span);
+    if (this.#options.hostile === true) this.#besiege();
+    if (this.#faulty && !this.#besieged) this.#planFaults(span);
     await this.time.run(this.time.now + span + 1_000, () => this.violation !== undefined);
     if (this.#options.directed !== undefined) await this.#awaitDirected();
     this.#check();
@@ -375,6 +389,35 @@ export class World {
     auditStores(this);
     this.restore?.check();
     this.#check();
+  }
+
+  /** A member is hostile from now on. In every second such run nothing else goes wrong, and nobody else may be hindered. */
+  #besiege(): void {
+    this.turnHostile(this.node(3 as OperatorId));
+    this.#besieged = this.chance.happens(0.5);
+    if (!this.#besieged) return;
+    const ready = new Set<OperatorId>();
+    const look = (): void => {
+      if (!this.#faulty) return;
+      for (const operator of this.able) {
+        const node = this.node(operator).serving?.node;
+        const { ageMillis = 0 } = node?.peers.status ?? {};
+        if (ageMillis > maxRegistryMillis) {
+          this.violated(new Violation('ready', `operator ${operator} has not read the registry for ${ageMillis} ms`));
+        }
+        const blocking = node?.flow.readiness.blocking();
+        if (blocking === undefined) ready.add(operator);
+        // Until the first final block a node catches up. Where blocks come on demand, a chain that nobody uses stands still.
+        if (!ready.has(operator) || blocking === undefined || (this.#onDemand && blocking.name === 'chain')) continue;
+        this.violated(new Violation('ready', `operator ${operator} is hindered: ${blocking.detail}`));
+      }
+      this.time.after(2_000, look);
+    };
+    look();
+    this.time.after(14_000 + this.#finalityMillis(), () => {
+      const waiting = this.able.find((operator) => !ready.has(operator));
+      if (waiting !== undefined) this.violated(new Violation('ready', `operator ${waiting} is not ready in time`));
+    });
   }
 
   /** k blocks, of the batch, of its decisions and of both attestations; on demand each takes a block gap. */
@@ -643,6 +686,7 @@ export class World {
   /** From now on `liar` says this to `victim`. */
   lie(name: LieName, liar: SimulatedNode, victim: SimulatedNode): void {
     this.monitor.liars.add(liar.operator);
+    if (name === 'lie-extreme') this.#toldExtremes.add(liar.operator);
     this.#lies.set(`${liar.operator}!${victim.operator}`, name);
   }
 
@@ -654,6 +698,23 @@ export class World {
     const process = this.node(operator).process;
     if (process === undefined) throw new Error(`operator ${operator} says something and is down`);
     return { chance: this.chance, store: process.node.engine.store };
+  }
+
+  /** One member, once in a run; until the world is healed. */
+  turnHostile(node: SimulatedNode): void {
+    if (this.hostile !== undefined) return;
+    this.tell('member', 'turns hostile', node.operator);
+    this.hostile = new HostileMember(this, node);
+    const member = this.hostile;
+    member.begin();
+    this.untilHealed(10 * 60_000, () => {
+      member.end();
+    });
+  }
+
+  /** By the account of `node`, whoever has its key. */
+  asMember({ operator, keys }: SimulatedNode, call: Call): void {
+    this.#asThief(this.notary.accountOf(operator, keys), call);
   }
 
   /** With the account's key: decides pairs that are open, any way; where there are none, uses a nonce up. */

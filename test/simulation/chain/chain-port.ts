@@ -18,6 +18,7 @@ import type { BatchOutcome } from '../../../operator-node/model/outcome.ts';
 import type { Chance } from '../random.ts';
 import type { ModelBlock, ModelChain, ModelTransaction } from './model-chain.ts';
 import type { Notary } from './notary.ts';
+import type { RegistryEntry } from './contract.ts';
 
 /** What is wrong with a node's endpoints now. */
 export interface ChainTrouble {
@@ -48,6 +49,10 @@ export const noTrouble = (): ChainTrouble => ({
 export interface ChainPortOptions {
   readonly chain: ModelChain;
   readonly notary: Notary;
+  /** Whose node it is. */
+  readonly self: OperatorId;
+  /** What a hostile member has put on the chain besides, where there is one. */
+  readonly hostile?: () => HostileView | undefined;
   readonly trouble: ChainTrouble;
   readonly chance: Chance;
   /** Passes when the process that asks can go on, after so many milliseconds; never for one that is gone. */
@@ -59,6 +64,12 @@ export interface ChainPortOptions {
   ) => void;
   /** Whoever sends it keeps it back so long. */
   readonly submit: (transaction: ModelTransaction) => Broadcast;
+}
+
+export interface HostileView {
+  readonly operator: OperatorId;
+  logsOf(block: ModelBlock, self: OperatorId): readonly ChainLog[];
+  entryOf(block: ModelBlock, entry: RegistryEntry): OperatorEntry;
 }
 
 const noPins: readonly Hash[] = [];
@@ -90,7 +101,12 @@ export class ChainPort implements ChainReader, ChainWriter {
   }
 
   logs(blockHash: Hash): Promise<readonly ChainLog[]> {
-    return this.#ask(() => this.#byHash(blockHash).logs);
+    const { hostile, self } = this.#options;
+    return this.#ask(() => {
+      const block = this.#byHash(blockHash);
+      const more = hostile?.()?.logsOf(block, self) ?? [];
+      return more.length === 0 ? block.logs : [...block.logs, ...more];
+    });
   }
 
   batchOutcome(batchId: BatchId, blockHash: Hash): Promise<BatchOutcome> {
@@ -111,8 +127,11 @@ export class ChainPort implements ChainReader, ChainWriter {
 
   operators(blockHash: Hash): Promise<readonly OperatorEntry[]> {
     return this.#ask(() => {
-      const { state, timestamp } = this.#byHash(blockHash);
+      const block = this.#byHash(blockHash);
+      const { state, timestamp } = block;
+      const hostile = this.#options.hostile?.();
       return [...state.registry].map(([id, entry]): OperatorEntry => {
+        if (hostile?.operator === id) return hostile.entryOf(block, entry);
         const withPrevious = <T>(current: T, previous: T, until: number): readonly T[] =>
           until >= timestamp ? [current, previous] : [current];
         const ends = [entry.previousAccountUntil, entry.previousSignerUntil].filter((end) => end >= timestamp);
@@ -137,6 +156,8 @@ export class ChainPort implements ChainReader, ChainWriter {
       for (let at = number + 1; at <= newest.number; at += 1) {
         for (const log of this.#block(at).logs) if (log.type === 'OperatorChanged') changed.add(log.operator);
       }
+      const hostile = this.#options.hostile?.();
+      if (hostile !== undefined) changed.add(hostile.operator);
       return [...changed];
     });
   }
