@@ -49,6 +49,8 @@ const writer: ChainWriter = {
 export interface NodeOptions {
   readonly urls?: readonly string[];
   readonly disk?: SimulatedDisk;
+  /** Whoever starts it stops it. */
+  readonly outsideTests?: boolean;
 }
 
 /** Started, with the registry read. Stopped when the test ends. @throws what its start throws */
@@ -87,7 +89,10 @@ export async function startNode(chain: TestChain, options: NodeOptions = {}): Pr
     directory,
     gateway: { name: 'none', deliver: () => Promise.resolve(), close: () => Promise.resolve() },
     remote: () => ({
-      call: (peer) => Promise.reject(new TandemError('peer-unavailable', `Operator ${peer} is not in this test`)),
+      call: (peer, method, request) =>
+        method === 'hello'
+          ? Promise.resolve({ ...request, operator: peer, caps: [] } as never)
+          : Promise.reject(new TandemError('peer-unavailable', `Operator ${peer} is not in this test`)),
       close: () => Promise.resolve(),
     }),
     onEvent: (event) => events.push(event),
@@ -97,7 +102,7 @@ export async function startNode(chain: TestChain, options: NodeOptions = {}): Pr
   await node.start();
   let stopped: Promise<void> | undefined;
   const stop = (): Promise<void> => (stopped ??= node.stop().then(() => store.close()));
-  onTestFinished(stop);
+  if (options.outsideTests !== true) onTestFinished(stop);
   const applied = (): number => node.watcher.status.cursor?.number ?? 0;
   const look = async (): Promise<void> => {
     clock.advance(pollMillis);
