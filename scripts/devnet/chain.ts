@@ -1,5 +1,5 @@
 /**
- * The devnet's chain: anvil, one block a second, without fees. Its state is written every few seconds and at its end, so
+ * The devnet's chain: anvil, one block a second, without fees unless asked for otherwise. Its state is written every few seconds and at its end, so
  * that the next start goes on with the same chain; what a killed chain had not written is lost with it, and a devnet
  * whose nodes have seen more than the chain remembers must be started with --fresh.
  */
@@ -28,7 +28,16 @@ export function anvilBinary(): string {
   return path;
 }
 
+/** What gas costs, and whether the nodes' keys have money for it. */
+export const gasModes = ['free', 'free-empty', 'fees', 'fees-empty'] as const;
+export type GasMode = (typeof gasModes)[number];
+
+/** Base fee 0 and gas price 0; or a base fee that begins here and falls while blocks are empty, and a tip of 1 gwei. */
+const gasArguments = (gas: GasMode): readonly string[] =>
+  gas.startsWith('free') ? ['--gas-price', '0', '--base-fee', '0'] : ['--base-fee', '1000000000'];
+
 export interface ChainOptions {
+  readonly gas: GasMode;
   /** False for a chain that is thrown away: nothing is written. */
   readonly keepState: boolean;
 }
@@ -37,7 +46,7 @@ export async function startChain(processes: Processes, layout: Layout, options: 
   mkdirSync(layout.chainDir, { recursive: true });
   const args = [
     ...['--host', '127.0.0.1', '--port', String(layout.chainPort), '--chain-id', String(chainId)],
-    ...['--accounts', '0', '--gas-price', '0', '--base-fee', '0', '--gas-limit', String(blockGasLimit)],
+    ...['--accounts', '0', ...gasArguments(options.gas), '--gas-limit', String(blockGasLimit)],
     ...['--timestamp', String(genesisTimestamp), '--no-mining'],
     ...['--hardfork', 'cancun', '--quiet', '--cache-path', join(layout.chainDir, 'cache')],
     ...(options.keepState ? ['--state', layout.chainStateFile, '--state-interval', String(stateIntervalSeconds)] : []),
@@ -82,7 +91,7 @@ export async function startBlocks(layout: Layout): Promise<void> {
   await rpc(layout.rpcUrl, 'evm_setIntervalMining', [blockSeconds]);
 }
 
-/** There is no fee on this chain; a balance only spares tools that insist on one. */
+/** Where there is no fee, a balance only spares tools that insist on one. */
 export async function fund(layout: Layout, address: string): Promise<void> {
   await rpc(layout.rpcUrl, 'anvil_setBalance', [address, `0x${(10n ** 24n).toString(16)}`]);
 }

@@ -9,7 +9,7 @@ import type { DevnetFile, DevnetOperator, DevnetUser } from '../../operator-node
 import { defaultDescription, type Description } from './description.ts';
 import { directoryText } from './directory.ts';
 import type { Behaviour } from './behaviour.ts';
-import { blockNumber, fund, mineAtOnce, startBlocks, startChain, startEndpoints } from './chain.ts';
+import { blockNumber, fund, mineAtOnce, startBlocks, startChain, startEndpoints, type GasMode } from './chain.ts';
 import { lastWordsOf } from './last-words.ts';
 import { listed, prepareFolder, readMade, writeMade } from './folder.ts';
 import { claim, release } from './lock.ts';
@@ -34,6 +34,8 @@ export interface DevnetOptions extends ConfigOptions {
   readonly nodeArguments?: readonly string[];
   /** Endpoints of the chain that the nodes have, each a proxy that can misbehave (`behave`); with one, the chain itself. */
   readonly endpointCount?: number;
+  /** By default nothing is asked for, and all keys have plenty. */
+  readonly gas?: GasMode;
   /** Blocks after which a block is final in this consortium; by default at once. */
   readonly finalityDepth?: number;
   /** Ends a start that is under way. */
@@ -43,6 +45,9 @@ export interface DevnetOptions extends ConfigOptions {
   /** A part has died by itself; the devnet is of no use any more. */
   readonly onDeath: (part: string, exit: Exit, logFile: string) => void;
 }
+
+const lacksGasAlone = (checks: Readonly<Record<string, string>>): boolean =>
+  Object.entries(checks).every(([name, detail]) => name === 'gas' || detail.startsWith('ok'));
 
 const nodeReadyMillis = 60_000;
 const maxWindowSeconds = 86_400;
@@ -112,6 +117,10 @@ export class Devnet {
     }
   }
 
+  get #gas(): GasMode {
+    return this.#options.gas ?? 'free';
+  }
+
   operator(handle: string): NodeClient {
     const client = this.clients.get(handle);
     if (client === undefined) throw new Error(`no operator ${handle} on this devnet`);
@@ -171,7 +180,10 @@ export class Devnet {
         }
         const readiness = await client.readiness();
         if (readiness?.ready === true) return true;
-        if (readiness !== undefined) said = JSON.stringify(readiness.checks);
+        if (readiness === undefined) return undefined;
+        said = JSON.stringify(readiness.checks);
+        // Without money for gas it is up, and says why it takes no orders.
+        if (this.#gas === 'fees-empty' && lacksGasAlone(readiness.checks)) return true;
         return undefined;
       },
       {
@@ -223,7 +235,7 @@ export class Devnet {
   async #bringUp(): Promise<void> {
     const { say, keepChain } = this.#options;
     say(this.resumed ? `Going on with the chain in ${this.layout.chainDir}` : 'Starting the chain');
-    await startChain(this.#processes, this.layout, { keepState: keepChain });
+    await startChain(this.#processes, this.layout, { keepState: keepChain, gas: this.#gas });
     await startEndpoints(this.#processes, this.layout);
     if (this.resumed) {
       await startBlocks(this.layout);
@@ -256,7 +268,13 @@ export class Devnet {
     const { handOver } = await import('../contracts/hand-over.ts');
     const consortium = secretsFile(join(this.layout.dir, 'consortium.json'), ['deployer', 'authority'], randomKey);
     const addressOf = (key: string): string => new Wallet(key).address;
-    const funded = [...Object.values(consortium).map(addressOf), ...this.#operators.flatMap((each) => each.senders)];
+    const funded = [
+      ...Object.values(consortium).map(addressOf),
+      ...this.#operators.flatMap(({ senders, controller }) => [
+        controller,
+        ...(this.#gas.endsWith('empty') ? [] : senders),
+      ]),
+    ];
     for (const address of funded) await fund(this.layout, address);
     const finality = { mode: 'depth', depth: this.#options.finalityDepth ?? 0 } as const;
     const deployment = await deployTandem({
@@ -287,7 +305,7 @@ export class Devnet {
     const { contracts, codeHashes, genesisHash, pinnedBlock, firstBlock } = deployment;
     const network = { chainId: String(chainId), genesisHash, pinnedBlock, contracts, codeHashes, firstBlock, finality };
     writeFileSync(this.layout.networkFile, `${JSON.stringify(network, undefined, 2)}\n`);
-    writeMade(this.layout, { contracts, codeHashes });
+    writeMade(this.layout, { contracts, codeHashes, gas: this.#gas });
   }
 
   async #settleUsers(): Promise<void> {

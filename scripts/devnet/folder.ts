@@ -2,11 +2,14 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DevnetFile } from '../../operator-node/cli/devnet-file.ts';
+import type { GasMode } from './chain.ts';
 import { DevnetError, root, type Layout } from './layout.ts';
 
 export interface Deployed {
   readonly contracts: DevnetFile['contracts'];
   readonly codeHashes: DevnetFile['contracts'];
+  /** Absent from a devnet that was made when there was only this one. */
+  readonly gas?: GasMode;
 }
 
 export const listed = (names: readonly string[]): string =>
@@ -37,7 +40,7 @@ export function writeMade(place: Layout, deployed: Deployed): void {
 /** @returns whether the folder holds a finished devnet to go on with; otherwise it is empty now. */
 export function prepareFolder(
   place: Layout,
-  options: { readonly fresh: boolean; readonly say: (text: string) => void },
+  options: { readonly fresh: boolean; readonly gas?: GasMode; readonly say: (text: string) => void },
 ): boolean {
   const made = existsSync(place.madeFile) ? readMade(place) : undefined;
   const resumable = made?.finished === true && existsSync(place.chainStateFile) && !options.fresh;
@@ -48,6 +51,13 @@ export function prepareFolder(
       throw new DevnetError(
         `The devnet in ${place.dir} was made with port base ${made.portBase}, which is also on its chain, and is now ` +
           `asked for with ${place.portBase}. Use that base again, or --fresh, or another TANDEM_DEVNET_DIR.`,
+      );
+    }
+    const { gas = 'free' } = made;
+    if (gas !== (options.gas ?? 'free')) {
+      throw new DevnetError(
+        `The devnet in ${place.dir} was made with --gas ${gas}, which is on its chain. Start it with that again, or with ` +
+          '--fresh, or use another TANDEM_DEVNET_DIR.',
       );
     }
     const asked = place.operators.map(({ handle }) => handle);

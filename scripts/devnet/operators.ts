@@ -16,8 +16,10 @@ export interface Operator {
   readonly adminToken: string;
   /** What the consortium is asked to admit. */
   readonly admission: Admission;
-  /** Addresses that send transactions. */
+  /** Addresses that the node sends transactions from. */
   readonly senders: readonly string[];
+  /** Rotates the operator's keys, and votes. */
+  readonly controller: string;
 }
 
 export async function prepareOperator(operator: OperatorLayout): Promise<Operator> {
@@ -42,7 +44,8 @@ export async function prepareOperator(operator: OperatorLayout): Promise<Operato
       pin,
       endpoint: `https://127.0.0.1:${operator.channelPort}`,
     },
-    senders: [address(keys.account), address(keys.carrier), address(controller)],
+    senders: [address(keys.account), address(keys.carrier)],
+    controller: address(controller),
   };
 }
 

@@ -12,6 +12,7 @@ import { decimalOf } from '../../operator-node/model/money.ts';
 import { defaultFile, maxOperators, minOperators, readDescription, type Description } from './description.ts';
 import { Devnet } from './devnet.ts';
 import { endingOf } from './last-words.ts';
+import { gasModes, type GasMode } from './chain.ts';
 import { DevnetError, environmentPlace, layout, maxEndpoints } from './layout.ts';
 import { terminalScreen } from './screen.ts';
 import { recordingOf, showDevnet } from './show.ts';
@@ -23,6 +24,7 @@ const usage = `usage: npm start [-- --fresh] [-- --no-play] [-- --operators N] [
   --operators  so many of them, ${minOperators} to ${maxOperators}: those of the file, and further ones in the same pattern
   --file       whose devnet it is: operators and users in YAML (docs/devnet.md); default scripts/devnet/devnet.yaml
   --endpoints  so many endpoints of the chain, 1 to ${maxEndpoints}, each of which can be told to misbehave (docs/devnet.md)
+  --gas        ${gasModes.join(', ')}: what the chain asks for, and whether the nodes' keys have money (docs/gas.md)
   --demo       on a fresh folder of its own; ends by itself
 Environment: TANDEM_DEVNET_PORT_BASE moves all ports (default 7400), TANDEM_DEVNET_DIR the folder (default .devnet).`;
 
@@ -38,6 +40,7 @@ interface Options {
   readonly file: string;
   readonly operators: number | undefined;
   readonly endpoints: number;
+  readonly gas: GasMode;
 }
 
 function options(): Options {
@@ -49,6 +52,7 @@ function options(): Options {
         'no-play': { type: 'boolean', default: false },
         operators: { type: 'string' },
         endpoints: { type: 'string', default: '1' },
+        gas: { type: 'string', default: 'free' },
         file: { type: 'string', default: defaultFile },
         help: { type: 'boolean', short: 'h', default: false },
       },
@@ -64,7 +68,10 @@ function options(): Options {
     if (!/^[0-9]{1,3}$/.test(endpoints)) {
       throw new Error(`--endpoints is "${endpoints}": give a number from 1 to ${maxEndpoints}.`);
     }
+    const gas = gasModes.find((mode) => mode === values.gas);
+    if (gas === undefined) throw new Error(`--gas is "${values.gas}": give one of ${gasModes.join(', ')}.`);
     return {
+      gas,
       demo: values.demo,
       fresh: values.fresh || values.demo,
       play: !values['no-play'],
@@ -127,7 +134,7 @@ function tellAbsent({ users }: DevnetFile, description: Description): void {
 }
 
 async function main(): Promise<number> {
-  const { demo, fresh, play, file: descriptionFile, operators, endpoints } = options();
+  const { demo, fresh, play, file: descriptionFile, operators, endpoints, gas } = options();
   const { promise: end, fail } = ending();
   const begun = performance.now();
   const place = environmentPlace();
@@ -147,6 +154,7 @@ async function main(): Promise<number> {
     fresh,
     description,
     endpointCount: endpoints,
+    gas,
     users: description.users,
     keepChain: !demo,
     say: (text) => screen.step(text),
