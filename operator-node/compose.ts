@@ -131,7 +131,10 @@ export interface ComposedNode {
   reconfigure(config: Config): void;
   /** @throws {TandemError} `catalogue-invalid` for one that lacks a service with open pairs: their users could not be told. */
   checkOpenServices(services: readonly string[]): void;
-  /** Reads the operators and the store, then sets everything going. @throws {TandemError} `chain-unavailable`, `config-invalid` */
+  /**
+   * Reads the operators and the store, then sets everything going. Where the chain is out of reach, it goes on without it
+   * and waits. @throws {TandemError} `network-mismatch`, `config-invalid`
+   */
   start(): Promise<void>;
   /** Lets what is under way end. The store stays open. */
   stop(): Promise<void>;
@@ -240,7 +243,9 @@ export function composeNode(parts: NodeParts): ComposedNode {
     reader,
     clock,
     onTrouble: (trouble) => {
-      onFailure('peers', trouble);
+      // Another chain is seen here also where the watcher does not run yet.
+      if (trouble instanceof TandemError && trouble.code === 'network-mismatch') onFatal(trouble);
+      else onFailure('peers', trouble);
     },
     shelf: shelfOf(store),
     onRead: () => {
@@ -428,10 +433,15 @@ export function composeNode(parts: NodeParts): ComposedNode {
       `The catalogue has no service ${list}: put it back until these pairs are over, or their users cannot be told.`,
     );
   };
-  const begin = async (): Promise<void> => {
-    alarms.set('recovering', false);
+  const lookAtOwnEntry = async (): Promise<void> => {
+    checkOwnEntry(config, peers);
     const account = parts.transactionSigners.account.address.toLowerCase();
     await forgetOldAccounts(flow, account, peers.get(operator.id)?.accounts.map((key) => key.toLowerCase()) ?? []);
+  };
+  const begin = async (): Promise<void> => {
+    alarms.set('recovering', false);
+    // A registry that was never read says nothing of old accounts.
+    if (peers.asOf !== undefined) await lookAtOwnEntry();
     await recover(flow);
     checkOpenServices(analysis.services);
     await signAgain(flow);
@@ -482,8 +492,13 @@ export function composeNode(parts: NodeParts): ComposedNode {
     async start() {
       checkAnchored(store.newest);
       await flow.room.look();
-      await peers.start();
-      checkOwnEntry(config, peers);
+      if (!(await peers.start())) {
+        // What the registry is asked at a start, it is asked when it can be.
+        peers.whenRead(() => {
+          if (!recovery.needed) lookAtOwnEntry().catch(onFatal);
+        });
+      }
+      if (peers.asOf !== undefined) checkOwnEntry(config, peers);
       if (!recovery.needed) {
         await begin();
         return;

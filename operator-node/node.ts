@@ -101,7 +101,11 @@ export async function startNode(config: Config, { configFile, log, onFatal }: No
 
   const endpoints = connect({ network, urls: config.chain.rpcUrls, clock: systemClock });
   const reader = new RpcReader({ endpoints, network, extraDepth: config.chain.extraDepth, self: operator.id });
-  await reader.checkNetwork();
+  await reader.checkNetwork().catch((error: unknown) => {
+    // Another chain is a mistake of the configuration; one that is away comes back, and much can be done without it.
+    if (!(error instanceof TandemError && error.code === 'chain-unavailable')) throw error;
+    log({ level: 'warn', where: 'chain', message: error.message });
+  });
 
   const settlement = { chainId: BigInt(network.chainId), contract: network.contracts.PairSettlement };
   const { AuditLog } = network.contracts;

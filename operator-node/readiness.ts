@@ -130,6 +130,16 @@ export class Readiness {
     this.#state = state;
   }
 
+  /** The store may be behind: nothing at all is taken. */
+  get recovering(): boolean {
+    return this.#state().recovering;
+  }
+
+  /** The last look at the chain did not succeed. */
+  get troubled(): boolean {
+    return this.#state().trouble !== undefined;
+  }
+
   /** Every check, in their order. */
   checks(): readonly Check[] {
     const state = this.#state();

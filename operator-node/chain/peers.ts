@@ -46,6 +46,7 @@ export class ChainPeers implements PeerRegistry {
   readonly #refreshMillis: number;
   readonly #onTrouble: (trouble: unknown) => void;
   readonly #listeners: Listener[] = [];
+  readonly #whenRead: (() => void)[] = [];
   #entries: ReadonlyMap<OperatorId, OperatorEntry> = new Map();
   #byPin: ReadonlyMap<Hash, readonly OperatorEntry[]> = new Map();
   #asOf: Block | undefined;
@@ -100,21 +101,30 @@ export class ChainPeers implements PeerRegistry {
   }
 
   /**
-   * Reads all operators, then keeps up. Where the chain cannot be read, what was last read serves until it can.
-   * @throws {TandemError} `chain-unavailable` where nothing was ever read
+   * Reads all operators, then keeps up. Where the chain cannot be read, what was last read serves until it can, or nothing
+   * where nothing ever was.
+   * @returns whether they have been read now
+   * @throws {TandemError} `network-mismatch` where this is another chain
    */
-  async start(): Promise<void> {
+  async start(): Promise<boolean> {
     const kept = this.#shelf?.load();
     if (kept !== undefined) this.#take(kept.block, kept.entries);
     try {
       await this.refresh();
       this.#started = true;
       this.#arm(this.#refreshMillis);
+      return true;
     } catch (error) {
-      if (kept === undefined || !(error instanceof TandemError && error.retryable)) throw error;
+      if (!(error instanceof TandemError && error.retryable)) throw error;
       this.#started = true;
       this.#trouble(error);
+      return false;
     }
+  }
+
+  /** Calls it once, when the operators have been read the next time. */
+  whenRead(action: () => void): void {
+    this.#whenRead.push(action);
   }
 
   async stop(): Promise<void> {
@@ -203,6 +213,7 @@ export class ChainPeers implements PeerRegistry {
     const changed = this.#take(final, now === undefined ? admitted : admitted.map((entry) => restrict(entry, now)));
     this.#readAt = this.#clock.now();
     this.#lastTrouble = undefined;
+    for (const action of this.#whenRead.splice(0)) action();
     if (!changed) return;
     const { number, hash, parentHash, timestamp } = final;
     await this.#shelf?.keep({ block: { number, hash, parentHash, timestamp }, entries: this.all() });

@@ -113,7 +113,7 @@ export interface FlowContext {
   readonly open: OpenWork;
   readonly submitter: Submitter;
   /** Whether anything new is begun. */
-  readonly readiness: Pick<Readiness, 'blocking' | 'notSettling'>;
+  readonly readiness: Pick<Readiness, 'blocking' | 'notSettling' | 'recovering' | 'troubled'>;
   /** Conditions that begin and end; what has happened is emitted by the step. */
   readonly alarms: Pick<Alarms, 'set'>;
   readonly anchor: JournalAnchor;

@@ -78,7 +78,8 @@ export class Receiver {
       await flow.engine.run(() => undefined);
       return { id, disposition: known.disposition };
     }
-    assertCaughtUp(flow);
+    // A node in recovery takes nothing (rule 11).
+    if (flow.readiness.recovering) assertCaughtUp(flow);
     const user = userByNumber(flow.engine.newest, message.from);
     if (user === undefined) {
       throw new TandemError('unknown-sender', `${message.from} is no customer of this operator.`);
@@ -109,6 +110,7 @@ export class Receiver {
       },
       toService,
     );
+    if (mustWait(flow, reading)) assertCaughtUp(flow);
     if (!user.joined && !(reading.kind === 'command' && reading.command === 'join'))
       return say(flow, user, 'not-joined');
     if (reading.kind === 'pass') return this.passOn(message, user);
@@ -131,6 +133,11 @@ export class Receiver {
     if (order.to === user.number) return say(flow, user, 'own-number');
     const nobody = peer === flow.self && userByNumber(flow.engine.newest, order.to) === undefined;
     if (peer === undefined || nobody) return say(flow, user, 'unknown-number', { number: order.to });
+    // Without the chain no seller is asked for a price.
+    const blocking = flow.chainView.caughtUp ? undefined : flow.readiness.blocking();
+    if (order.money === undefined && blocking !== undefined) {
+      return say(flow, user, blocking.notice, { operator: nameOf(flow, flow.self), name: '' });
+    }
     const priced =
       order.money === undefined ? await this.price(user, order, peer) : { ...order, money: order.money, peer };
     if (typeof priced === 'function') return priced;
@@ -232,6 +239,16 @@ function refundableOriginals(work: Work, user: User, { code, to }: Refund): read
     if (to !== undefined && found.side.otherNumber !== to) return [];
     return code === undefined && refundable(work, found.side) === 0n ? [] : [found.side];
   });
+}
+
+/**
+ * Just after a start the gateway is asked to send it again in a moment. While the chain is out of reach that may be long:
+ * what needs no chain is done, and an order is refused with the reason; what may change a pair still waits.
+ */
+function mustWait({ chainView, readiness }: FlowContext, reading: Reading): boolean {
+  if (chainView.caughtUp || reading.kind === 'pass' || reading.kind === 'refusal') return false;
+  if (reading.kind === 'command') return reading.command === 'join' || reading.command === 'stop';
+  return reading.kind === 'answer' || reading.kind === 'cancel' || !readiness.troubled;
 }
 
 const say =

@@ -214,7 +214,8 @@ export class Submitter {
     }
   }
 
-  private unmark(tag: string): void {
+  /** Its transaction is none any more: what it was for is sent again. */
+  unmark(tag: string): void {
     for (const [name, owner] of this.underWay) if (owner === tag) this.underWay.delete(name);
     for (const ofBatch of this.decisions.values()) {
       for (const pending of ofBatch.values()) if (pending.tag === tag) pending.tag = undefined;

@@ -8,9 +8,12 @@ import type { FlowContext } from '../flow/context.ts';
 import { answerSubmissionTable } from '../flow/requests/requests.ts';
 import { submissionTable } from '../flow/submit.ts';
 
-/** Before the submitter looks at what is under way. `valid`: accounts of this operator as the registry has them, lower case. */
+/**
+ * Before the submitter looks at what is under way, and again when a node that has started without the chain reads the
+ * registry. `valid`: accounts of this operator as the registry has them, lower case.
+ */
 export async function forgetOldAccounts(
-  { engine }: FlowContext,
+  { engine, submitter, requests }: FlowContext,
   account: string,
   valid: readonly string[],
 ): Promise<void> {
@@ -29,4 +32,8 @@ export async function forgetOldAccounts(
     }
     work.journal('staff', { did: 'forgot-old-account', transactions: old.length });
   });
+  for (const { tag } of old) {
+    submitter.unmark(tag);
+    requests.unmark(tag);
+  }
 }

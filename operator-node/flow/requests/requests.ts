@@ -40,6 +40,11 @@ export class AuditRequests {
     this.#flow = flow;
   }
 
+  /** Its transaction is none any more: the answer is sent again. */
+  unmark(tag: string): void {
+    for (const [request, owner] of this.#underWay) if (owner === tag) this.#underWay.delete(request);
+  }
+
   async load({ engine: { store } }: FlowContext): Promise<void> {
     for await (const [key] of store.scan(openRequestTable)) this.#open.add(Number(key));
     for await (const [tag, request] of store.scan(answerSubmissionTable)) this.#underWay.set(request, tag);

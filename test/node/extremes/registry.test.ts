@@ -149,10 +149,16 @@ describe('the registry as it was last read', () => {
     expect(second.node.peers.status.trouble).toBeUndefined();
   });
 
-  it('does not serve where nothing was ever read', async () => {
+  it('is empty where nothing was ever read: the node waits for it and begins nothing', async () => {
     const chain = open();
     away(chain);
-    await expect(startNode(chain)).rejects.toMatchObject({ code: 'chain-unavailable' });
+    const { node, clock } = await startNode(chain);
+    expect(node.peers.all()).toEqual([]);
+    expect(node.flow.readiness.blocking()).toBeDefined();
+    chain.lies.clear();
+    clock.advance(10_000);
+    await node.peers.refresh();
+    expect(node.peers.all()).not.toEqual([]);
   });
 
   it('is never replaced by an older one', async () => {

@@ -96,7 +96,9 @@ describe('an operator whose entry cannot be read', () => {
     await test.node.peers.refresh();
     await settle(test);
     expect(blocking(test)).toBeUndefined();
-    expect(test.node.flow.readiness.checks().at(-1)?.detail).toBe('ok, but of operator 2 cannot be read: endpoint');
+    expect(test.node.flow.readiness.checks().find(({ name }) => name === 'registry')?.detail).toBe(
+      'ok, but of operator 2 cannot be read: endpoint',
+    );
     expect(await active(test)).toEqual([['operator-unreadable', '2']]);
     expect(await doctorOf(test)).toEqual(['Of operator 2 the registry has what cannot be read: endpoint']);
     chain.admit(2);
