@@ -73,6 +73,8 @@ export interface NodeParts extends NodeDomains {
   readonly settlement: SettlementDomain;
   /** Where the watcher begins on a new store. */
   readonly firstBlock: number;
+  /** For so long the chain may make no block. */
+  readonly maxBlockGapSeconds: number;
   readonly store: Store;
   /** Absent: the disk has no end. */
   readonly freeBytes?: FreeBytes;
@@ -151,7 +153,7 @@ export class HeadView implements ChainView {
   private seenAt = 0;
   caughtUp = false;
   private readonly clock: Clock;
-  private readonly maxGapMillis: number;
+  readonly maxGapMillis: number;
   private readonly madeAt: number;
 
   constructor(clock: Clock, maxGapMillis: number) {
@@ -235,7 +237,7 @@ export const helloOf =
 /** Builds everything and starts nothing. */
 export function composeNode(parts: NodeParts): ComposedNode {
   const { config, store, clock, reader, payments, goods, analysis, settlement, onFailure, onFatal, onPeerCall } = parts;
-  const { operator, timing } = config;
+  const { operator } = config;
   const engine = new Engine({ store, clock, random: parts.random, onEvent: parts.onEvent, onFailure });
   const { alarms = new Alarms() } = parts;
   alarms.attach(engine);
@@ -256,7 +258,7 @@ export function composeNode(parts: NodeParts): ComposedNode {
   const lookAtChain = (): void => {
     watchChain({ alarms, watcher, registry: peers.status, operators: peers.all() });
   };
-  const head = new HeadView(clock, 2 * timing.maxBlockGapSeconds * 1000);
+  const head = new HeadView(clock, parts.maxBlockGapSeconds * 1000);
   const sender: ChainSender = new ChainSender({
     store,
     reader,

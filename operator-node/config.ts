@@ -139,7 +139,8 @@ const schema = z.strictObject({
       carrySeconds: z.number().int().min(1).max(600).default(10),
       /** The consortium's longest window (PairSettlement): how long a recovery without the controller's key waits. */
       maxWindowSeconds: z.number().int().min(60).max(2_592_000).default(86_400),
-      maxBlockGapSeconds: z.number().int().min(1).max(3600).default(60),
+      /** Where this node is stricter than the consortium's `network.json`. */
+      maxBlockGapSeconds: z.number().int().min(1).max(3600).optional(),
       batchMillis: z.number().int().min(1).max(60_000).default(400),
       proposeMillis: z.number().int().min(0).max(10_000).default(20),
       decideMillis: z.number().int().min(1).max(60_000).default(400),
@@ -296,17 +297,38 @@ function checkAuditors({ auditors, disclosure }: Config): void {
   }
 }
 
+/** Where neither says: of networks from before it was agreed. */
+const defaultBlockGapSeconds = 60;
+
+/**
+ * For how long the chain may make no block: as the consortium has it, or less. @throws {TandemError} `config-invalid`
+ */
+export function maxBlockGapOf({ timing }: Config, network: Pick<Network, 'maxBlockGapSeconds'>): number {
+  const own = timing.maxBlockGapSeconds;
+  const agreed = network.maxBlockGapSeconds;
+  if (own !== undefined && agreed !== undefined && own > agreed) {
+    throw new TandemError(
+      'config-invalid',
+      `timing.maxBlockGapSeconds is ${own}: network.json says ${agreed}, and a node may be stricter, never laxer. Leave it out, or make it ${agreed} or less.`,
+    );
+  }
+  return own ?? agreed ?? defaultBlockGapSeconds;
+}
+
 /**
  * A yes needs time: one that comes at once must still be final before the margin begins. @throws {TandemError} `config-invalid`
  */
-export function checkTiming({ timing, chain }: Config, finality: Network['finality']): void {
-  const { acceptSeconds, commitMarginSeconds, maxBlockGapSeconds } = timing;
+export function checkTiming(config: Config, network: Pick<Network, 'finality' | 'maxBlockGapSeconds'>): void {
+  const { timing, chain } = config;
+  const { finality } = network;
+  const { acceptSeconds, commitMarginSeconds } = timing;
+  const maxBlockGapSeconds = maxBlockGapOf(config, network);
   const depth = chain.extraDepth + (finality.mode === 'depth' ? finality.depth : 0);
   const least = commitMarginSeconds + depth * maxBlockGapSeconds;
   if (acceptSeconds > least) return;
   throw new TandemError(
     'config-invalid',
-    `timing.acceptSeconds is ${acceptSeconds}: it must be more than ${least}, which is timing.commitMarginSeconds (${commitMarginSeconds}) and ${depth} blocks until a block is final, each up to timing.maxBlockGapSeconds (${maxBlockGapSeconds}). Give users longer to answer; maxBlockGapSeconds has to be what the consortium's chain keeps to.`,
+    `timing.acceptSeconds is ${acceptSeconds}: it must be more than ${least}, which is timing.commitMarginSeconds (${commitMarginSeconds}) and ${depth} blocks until a block is final, each up to maxBlockGapSeconds (${maxBlockGapSeconds}). Give users longer to answer; maxBlockGapSeconds is what the consortium's chain keeps to.`,
   );
 }
 

@@ -24,7 +24,7 @@ import { signDigest } from './commitment/typedData.ts';
 import { LogDigest } from './connections/digest.ts';
 import { ServerWatch } from './connections/watch.ts';
 import { composeNode, openDomains } from './compose.ts';
-import { checkTiming, type Config } from './config.ts';
+import { checkTiming, maxBlockGapOf, type Config } from './config.ts';
 import { loadDirectory } from './directory/file.ts';
 import { ReplaceableDirectory } from './directory/replaceable.ts';
 import { systemClock, systemRandom } from './engine/clock.ts';
@@ -93,7 +93,7 @@ export async function startNode(config: Config, { configFile, log, onFatal }: No
     () => certificate.ends,
   );
   const network = loadNetwork(config.chain.networkFile);
-  checkTiming(config, network.finality);
+  checkTiming(config, network);
   const analysis = new ReplaceableAnalysis(loadServices(config.catalogueFile, config.assets));
   const directory = new ReplaceableDirectory(loadDirectory(config.directoryFile));
 
@@ -150,6 +150,7 @@ export async function startNode(config: Config, { configFile, log, onFatal }: No
     operatorKey: Buffer.from(keys.operatorKey.slice(2), 'hex'),
     settlement,
     firstBlock: network.firstBlock,
+    maxBlockGapSeconds: maxBlockGapOf(config, network),
     store,
     freeBytes: freeBytesOf(config.dataDir),
     shelf: fileShelf(tombstoneFolders(config)),

@@ -23,6 +23,7 @@ const fields = z.object({
   contracts: z.object({ OperatorRegistry: address, PairSettlement: address, AuditLog: address.exactOptional() }),
   codeHashes: z.object({ OperatorRegistry: hash, PairSettlement: hash, AuditLog: hash.exactOptional() }),
   firstBlock: z.number().int().min(0),
+  maxBlockGapSeconds: z.number().int().min(1).max(3600).exactOptional(),
   finality: z
     .discriminatedUnion('mode', [
       z.object({ mode: z.literal('depth'), depth: z.number().int().min(0) }),

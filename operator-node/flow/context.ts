@@ -61,6 +61,8 @@ export interface ChainView {
   readonly finalitySeconds: number;
   /** For how long no newer block has been seen; undefined before the first. */
   readonly ageMillis: number | undefined;
+  /** For so long the chain may make no block. */
+  readonly maxGapMillis: number;
   /** No block for longer than the chain promises, or no endpoint answers. */
   readonly stalled: boolean;
   /** The same, once there has been time to look: what is an alarm, and not just a start. */

@@ -21,7 +21,7 @@ const retryMillis = [50, 100, 250, 500, 1000, 2000, 5000] as const;
 const noticeMillis = [1_000, 5_000, 60_000, 600_000] as const;
 
 const sweepMillis = 500;
-const pokeMillis = 5_000;
+const pokeMillis = 1_000;
 const roomMillis = 1_000;
 
 /** How often it is asked whether the journal's head is to be anchored. */
@@ -87,10 +87,10 @@ export function startClocks(flow: FlowContext): void {
     await flow.room.look();
     watchConditions(flow);
   });
-  // Rule 3: a chain that makes no blocks without transactions is moved by an empty one.
+  // Rule 3: a chain that makes no blocks without transactions is moved by an empty one, before it counts as standing still.
   engine.every(pokeMillis, 'poke', async () => {
     const age = flow.chainView.ageMillis;
-    if (age === undefined || age <= config.timing.maxBlockGapSeconds * 1000) return;
+    if (age === undefined || age <= flow.chainView.maxGapMillis / 2) return;
     await engine.run((work) => {
       flow.submitter.poke(work);
     });

@@ -128,6 +128,8 @@ export interface Network {
   readonly codeHashes: { readonly OperatorRegistry: Hash; readonly PairSettlement: Hash; readonly AuditLog?: Hash };
   /** The block of the first deployment: nothing of this network is older. */
   readonly firstBlock: number;
+  /** For so long the chain may make no block; absent in files of before it was agreed. A node may be stricter, never laxer. */
+  readonly maxBlockGapSeconds?: number;
   /** What counts as final in this consortium (protocol §2). */
   readonly finality: { readonly mode: 'depth'; readonly depth: number } | { readonly mode: 'finalized' };
 }

@@ -102,7 +102,7 @@ const timingOf = (acceptSeconds: number): Readonly<Record<string, number>> => ({
   proposalTimeoutSeconds: 15,
   carrySeconds: 3,
   // Short, so that a chain that stands still for a few seconds is noticed and moved on.
-  maxBlockGapSeconds: 4,
+  maxBlockGapSeconds: 8,
 });
 
 export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {

@@ -67,6 +67,8 @@ const parametersSchema = z.strictObject({
   name: z.string().regex(/^[a-z0-9-]{1,32}$/, 'expected 1 to 32 of a-z, 0-9 and -'),
   chainId: z.number().int().min(1),
   maxWindowSeconds: z.number().int().min(60).max(2_592_000),
+  /** For so long the chain may make no block; measured where it is left out (`block-gap.ts`). */
+  maxBlockGapSeconds: z.number().int().min(1).max(3600).exactOptional(),
   finality: z.discriminatedUnion('mode', [
     z.strictObject({ mode: z.literal('depth'), depth: z.number().int().min(0) }),
     z.strictObject({ mode: z.literal('finalized') }),
@@ -123,6 +125,12 @@ export function parseDeployment(value: unknown): Deployment {
   return { chainId: Number(chainId), pinnedBlock: pinnedBlock ?? { number: 0, hash: rest.genesisHash }, ...rest };
 }
 
+/** What nodes of the consortium have in common beyond the contracts. */
+export interface Agreed {
+  readonly finality: Finality;
+  readonly maxBlockGapSeconds: number;
+}
+
 /** `network.json`: published by the consortium, given to nodes and verifiers. */
-export const networkFile = (deployment: Deployment, finality: Finality): string =>
-  `${JSON.stringify({ ...deployment, chainId: String(deployment.chainId), finality }, undefined, 2)}\n`;
+export const networkFile = (deployment: Deployment, agreed: Agreed): string =>
+  `${JSON.stringify({ ...deployment, chainId: String(deployment.chainId), ...agreed }, undefined, 2)}\n`;

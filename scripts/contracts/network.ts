@@ -9,12 +9,14 @@
  * TANDEM_FOUNDER_KEY (0x and 64 hex digits); `verify` needs none. Ends with 1 when a check fails.
  */
 import { Wallet } from 'ethers';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseJson } from '../../operator-node/json.ts';
 
 import { hiding, isRpcUrl } from '../../operator-node/chain/address.ts';
 import { scriptArguments } from '../arguments.ts';
+import { parseNetwork } from '../../operator-node/audit/network.ts';
+import { blockSeconds, gapOf } from './block-gap.ts';
 import { admitOperators, deployTandem } from './deploy.ts';
 import { type Deployment, contractNames, networkFile, parseDeployment, readParameters } from './deployment.ts';
 import { handOver } from './hand-over.ts';
@@ -84,8 +86,21 @@ async function deploy(): Promise<void> {
   const ids = await admitOperators({ rpcUrl, registry, authorityPrivateKey: key, operators: founders });
   for (const [handle, operatorId] of ids) console.log(`operator ${operatorId}: ${handle}`);
   const file = join(dir, 'network.json');
-  writeFileSync(file, networkFile(deployment, finality));
+  const maxBlockGapSeconds = parameters.maxBlockGapSeconds ?? (await proposedGap(file, rpcUrl, chainId));
+  writeFileSync(file, networkFile(deployment, { finality, maxBlockGapSeconds }));
   console.log(`Written: ${file}`);
+}
+
+/** As the file has it already; otherwise ten of the chain's block times, at least 10 s. */
+async function proposedGap(file: string, rpcUrl: string, chainId: number): Promise<number> {
+  const before = existsSync(file) ? parseNetwork(parseJson(readFileSync(file, 'utf8'))).maxBlockGapSeconds : undefined;
+  if (before !== undefined) return before;
+  const seconds = await blockSeconds(rpcUrl, chainId);
+  const gap = gapOf(seconds);
+  console.log(
+    `maxBlockGapSeconds: ${gap}, ten blocks of ${seconds.toFixed(1)} s and at least 10 s. Nodes take no orders when the chain makes none for so long; name another in the parameters.`,
+  );
+  return gap;
 }
 
 async function giveUp(): Promise<void> {

@@ -10,7 +10,7 @@ import type { Processes } from './processes.ts';
 import { rpc } from './rpc.ts';
 import { until } from './wait.ts';
 
-const blockSeconds = 1;
+export const blockSeconds = 1;
 const stateIntervalSeconds = 5;
 const blockGasLimit = 60_000_000;
 /**

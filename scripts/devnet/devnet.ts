@@ -9,7 +9,17 @@ import type { DevnetFile, DevnetOperator, DevnetUser } from '../../operator-node
 import { defaultDescription, type Description } from './description.ts';
 import { directoryText } from './directory.ts';
 import type { Behaviour } from './behaviour.ts';
-import { blockNumber, fund, mineAtOnce, startBlocks, startChain, startEndpoints, type GasMode } from './chain.ts';
+import { gapOf } from '../contracts/block-gap.ts';
+import {
+  blockNumber,
+  blockSeconds,
+  fund,
+  mineAtOnce,
+  startBlocks,
+  startChain,
+  startEndpoints,
+  type GasMode,
+} from './chain.ts';
 import { lastWordsOf } from './last-words.ts';
 import { listed, prepareFolder, readMade, writeMade } from './folder.ts';
 import { claim, release } from './lock.ts';
@@ -303,7 +313,10 @@ export class Devnet {
       authorityPrivateKey: consortium.authority,
     });
     const { contracts, codeHashes, genesisHash, pinnedBlock, firstBlock } = deployment;
-    const network = { chainId: String(chainId), genesisHash, pinnedBlock, contracts, codeHashes, firstBlock, finality };
+    const network = {
+      ...{ chainId: String(chainId), genesisHash, pinnedBlock, contracts, codeHashes, firstBlock, finality },
+      maxBlockGapSeconds: gapOf(blockSeconds),
+    };
     writeFileSync(this.layout.networkFile, `${JSON.stringify(network, undefined, 2)}\n`);
     writeMade(this.layout, { contracts, codeHashes, gas: this.#gas });
   }

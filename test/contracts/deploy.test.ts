@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { operatorRegistryAbi, pairSettlementAbi } from '../../operator-node/chain/abi.ts';
 import { type DeployRequest, admitOperator, admitOperators, deployTandem } from '../../scripts/contracts/deploy.ts';
+import { gapOf } from '../../scripts/contracts/block-gap.ts';
 import { contractNames, networkFile, parseDeployment } from '../../scripts/contracts/deployment.ts';
 import { handOver } from '../../scripts/contracts/hand-over.ts';
 
@@ -78,7 +79,9 @@ describe('deployTandem', () => {
     const { contracts, codeHashes } = deployment;
     const genesisHash = (await provider.getBlock(0))?.hash;
     expect(deployment).toMatchObject({ chainId, genesisHash, pinnedBlock: { number: 0, hash: genesisHash } });
-    expect(parseDeployment(JSON.parse(networkFile(deployment, { mode: 'finalized' })))).toEqual(deployment);
+    expect(
+      parseDeployment(JSON.parse(networkFile(deployment, { finality: { mode: 'finalized' }, maxBlockGapSeconds: 20 }))),
+    ).toEqual(deployment);
     const codes = contractNames.map(async (name) => [name, keccak256(await provider.getCode(contracts[name]))]);
     expect(codeHashes).toEqual(Object.fromEntries(await Promise.all(codes)));
     expect(await provider.getCode(contracts.OperatorRegistry, deployment.firstBlock)).not.toBe('0x');
@@ -158,8 +161,15 @@ describe('a named network', () => {
     expect(first).toMatchObject({ exitCode: 0 });
     const networkPath = join(dir, 'network.json');
     const network = await readFile(networkPath, 'utf8');
-    const published = JSON.parse(network) as { contracts: Record<string, string>; codeHashes: Record<string, string> };
+    const published = JSON.parse(network) as {
+      contracts: Record<string, string>;
+      codeHashes: Record<string, string>;
+      maxBlockGapSeconds: number;
+    };
     for (const name of contractNames) expect(first.output).toContain(published.codeHashes[name]);
+    // Measured, written, and left as it is by another run.
+    expect(published.maxBlockGapSeconds).toBeGreaterThanOrEqual(10);
+    expect(first.output).toContain(`maxBlockGapSeconds: ${published.maxBlockGapSeconds}, ten blocks of`);
     expect(await run(['deploy', ...common, '--parameters', file])).toMatchObject({ exitCode: 0 });
     expect(await readFile(networkPath, 'utf8')).toBe(network);
 
@@ -176,6 +186,10 @@ describe('a named network', () => {
     const done = await run(verify, {});
     expect(done.output).toMatch(/All \d+ checks passed/);
     expect(done.exitCode).toBe(0);
+
+    await writeFile(file, JSON.stringify({ ...parameters(), maxBlockGapSeconds: 45 }));
+    expect(await run(['deploy', ...common, '--parameters', file])).toMatchObject({ exitCode: 0 });
+    expect(JSON.parse(await readFile(networkPath, 'utf8'))).toEqual({ ...published, maxBlockGapSeconds: 45 });
 
     await writeFile(file, JSON.stringify({ ...parameters(), maxWindowSeconds: 7200 }));
     expect((await run(verify, {})).output).toContain('WRONG maxWindow: expected 7200, found 3600');
@@ -202,6 +216,19 @@ describe('a named network', () => {
     expect(exitCode).toBe(1);
     expect(output).toContain('maxWindowSeconds');
     expect(output).toContain('surprise');
+  });
+});
+
+describe('gapOf', () => {
+  it.each([
+    [0, 10],
+    [0.5, 10],
+    [1, 10],
+    [2, 20],
+    [12.1, 121],
+    [900, 3600],
+  ])('proposes for blocks of %s s that the chain may make none for %s s', (seconds, gap) => {
+    expect(gapOf(seconds)).toBe(gap);
   });
 });
 

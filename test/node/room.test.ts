@@ -1,7 +1,7 @@
 /** A disk that fills up (faults.md 12), and a configuration that leaves no time for a yes. */
 import { tmpdir } from 'node:os';
 import { describe, expect, it } from 'vitest';
-import { checkTiming } from '../../operator-node/config.ts';
+import { checkTiming, maxBlockGapOf } from '../../operator-node/config.ts';
 import type { OperatorId } from '../../operator-node/model/ids.ts';
 import { freeBytesOf, Room } from '../../operator-node/store/room.ts';
 import { beginning, configOf } from '../simulation/setting.ts';
@@ -86,12 +86,37 @@ describe('checkTiming', () => {
 
   it('refuses a time to answer in which no block can become final, and says what it should be', () => {
     expect(() => {
-      checkTiming(config, { mode: 'depth', depth: 2 });
+      checkTiming(config, { finality: { mode: 'depth', depth: 2 } });
     }).toThrow(/acceptSeconds is 30: it must be more than 30, .*commitMarginSeconds \(6\) and 2 blocks/);
   });
 
   it('takes one that is long enough', () => {
-    checkTiming(config, { mode: 'depth', depth: 1 });
-    checkTiming(config, { mode: 'finalized' });
+    checkTiming(config, { finality: { mode: 'depth', depth: 1 } });
+    checkTiming(config, { finality: { mode: 'finalized' } });
+  });
+});
+
+describe('maxBlockGapOf', () => {
+  const own = (maxBlockGapSeconds?: number) =>
+    configOf(
+      1 as OperatorId,
+      maxBlockGapSeconds === undefined ? { maxBlockGapSeconds: undefined } : { maxBlockGapSeconds },
+    );
+
+  it('is what the consortium has agreed, or stricter', () => {
+    expect(maxBlockGapOf(own(), { maxBlockGapSeconds: 20 })).toBe(20);
+    expect(maxBlockGapOf(own(12), { maxBlockGapSeconds: 20 })).toBe(12);
+    expect(maxBlockGapOf(own(20), { maxBlockGapSeconds: 20 })).toBe(20);
+  });
+
+  it('is never laxer, and says what to do', () => {
+    expect(() => maxBlockGapOf(own(21), { maxBlockGapSeconds: 20 })).toThrow(
+      /timing\.maxBlockGapSeconds is 21: network\.json says 20, .* or make it 20 or less/,
+    );
+  });
+
+  it('is the own one, or a minute, where the network is from before it was agreed', () => {
+    expect(maxBlockGapOf(own(90), {})).toBe(90);
+    expect(maxBlockGapOf(own(), {})).toBe(60);
   });
 });

@@ -5,7 +5,7 @@
 import type { AlarmCode } from '../../operator-node/alarms/catalogue.ts';
 import type { Method, Request, Answer } from '../../operator-node/channel/messages.ts';
 import { composeNode, openDomains, type ComposedNode, type NodeParts } from '../../operator-node/compose.ts';
-import type { Config } from '../../operator-node/config.ts';
+import { maxBlockGapOf, type Config } from '../../operator-node/config.ts';
 import type { Clock } from '../../operator-node/engine/clock.ts';
 import { TandemError } from '../../operator-node/errors.ts';
 import type { OutboundMessage } from '../../operator-node/messaging/gateway.ts';
@@ -216,6 +216,7 @@ export class SimulatedNode {
       operatorKey: chance.fork(`operator key ${this.operator}`).bytes(32),
       settlement,
       firstBlock: 1,
+      maxBlockGapSeconds: maxBlockGapOf(this.config, {}),
       store,
       clock,
       random: chance.fork(`process ${this.operator} ${number}`),

@@ -106,7 +106,7 @@ describe('what both users are told of a pair that came to nothing', () => {
 
   it('a chain that stands still: the answer is received, orders are not taken, and both hear the end when it moves again', async () => {
     const { first, second, lines } = await told({
-      timing: { maxBlockGapSeconds: 2 },
+      timing: { maxBlockGapSeconds: 6 },
       script: [
         pay,
         { atMillis: 14_000, from: [2, 1], text: 'JA' },

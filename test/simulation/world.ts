@@ -5,7 +5,7 @@
 import type { AlarmEvent, EngineEvent } from '../../operator-node/engine/engine.ts';
 import { TandemError } from '../../operator-node/errors.ts';
 import { batchIdOf } from '../../operator-node/commitment/typedData.ts';
-import type { Config } from '../../operator-node/config.ts';
+import { maxBlockGapOf, type Config } from '../../operator-node/config.ts';
 import type { Amount, Asset, BatchId, Hash, Hex, OperatorId, UnixSeconds } from '../../operator-node/model/ids.ts';
 import type { Batch, SettlementDomain } from '../../operator-node/model/records.ts';
 import type { DiskOp } from '../../operator-node/store/disk.ts';
@@ -422,8 +422,8 @@ export class World {
 
   /** k blocks, of the batch, of its decisions and of both attestations; on demand each takes a block gap. */
   #finalityMillis(): number {
-    const { maxBlockGapSeconds } = this.node(1 as OperatorId).config.timing;
-    const block = this.#onDemand ? (maxBlockGapSeconds + 10) * 1000 : this.#blockMillis;
+    const gap = maxBlockGapOf(this.node(1 as OperatorId).config, {});
+    const block = this.#onDemand ? (gap + 10) * 1000 : this.#blockMillis;
     return 4 * (this.chain.depth + 1) * block;
   }
 

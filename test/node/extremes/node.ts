@@ -70,6 +70,7 @@ export async function startNode(chain: TestChain, options: NodeOptions = {}): Pr
     config,
     operatorKey: new Uint8Array(32).fill(7),
     settlement: { chainId: 31_337n, contract: contracts.PairSettlement },
+    maxBlockGapSeconds: 60,
     firstBlock: 1,
     store,
     clock,
