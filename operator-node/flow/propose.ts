@@ -457,7 +457,10 @@ export async function answerQuote(
   from: OperatorId,
   { to, item }: Request<'quote'>,
 ): Promise<Answer<'quote'>> {
-  if (flow.readiness.blocking() !== undefined) return { answer: 'refused', reason: 'cannot-settle' };
+  const blocking = flow.readiness.blocking();
+  if (blocking !== undefined) {
+    return { answer: 'refused', reason: blocking.notice === 'busy' ? 'busy' : 'cannot-settle' };
+  }
   const view = flow.engine.newest;
   const user = userByNumber(view, to);
   if (from !== flow.self && !flow.lookups.has(from)) return { answer: 'refused', reason: 'busy' };
