@@ -8,7 +8,7 @@
  * lost. Those say from where on the chain takes the next one, and vouch for nothing: what is anchored is what is *held*.
  */
 import type { AuditLogCalls, JournalCheckpoint } from '../chain/calls.ts';
-import type { Block, ChainLog, TransactionOutcome, TransactionSender } from '../chain/chain.ts';
+import type { Block, ChainLog, PeerRegistry, TransactionOutcome, TransactionSender } from '../chain/chain.ts';
 import { hasPassed } from '../engine/clock.ts';
 import type { Work } from '../engine/engine.ts';
 import { journalEntry, journalHead } from '../engine/journal.ts';
@@ -131,6 +131,7 @@ const retryMillis = 60_000;
 /** What of the flow it needs. */
 export interface AnchorContext extends Pick<FlowContext, 'self' | 'engine' | 'alarms'> {
   readonly chainView: Pick<ChainView, 'headTime'>;
+  readonly peers: Pick<PeerRegistry, 'get'>;
   readonly open: { halted: boolean; readonly keys?: OwnKeys | undefined };
 }
 
@@ -163,8 +164,10 @@ export class JournalAnchor {
     const now = engine.clock.now();
     const { waitingMillis } = anchorStatus(engine.newest, now);
     const waitingSeconds = Math.round(waitingMillis / 1000);
-    flow.alarms.set('journal-anchor-overdue', this.#isLate(flow, waitingMillis), { waitingSeconds });
-    if (!this.#isDue(flow, engine.newest)) return;
+    // The chain takes no head of a retired operator, which is an alarm of its own.
+    const retired = flow.peers.get(flow.self)?.status === 'retired';
+    flow.alarms.set('journal-anchor-overdue', !retired && this.#isLate(flow, waitingMillis), { waitingSeconds });
+    if (retired || !this.#isDue(flow, engine.newest)) return;
     await engine.run((work) => {
       if (this.#isDue(flow, work)) this.#send(flow, work);
     });

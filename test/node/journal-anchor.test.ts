@@ -2,7 +2,13 @@
 import { describe, expect, it } from 'vitest';
 import { Alarms } from '../../operator-node/alarms/alarms.ts';
 import type { JournalCheckpoint } from '../../operator-node/chain/calls.ts';
-import type { Block, ContractCall, TransactionOutcome } from '../../operator-node/chain/chain.ts';
+import type {
+  Block,
+  ContractCall,
+  OperatorEntry,
+  OperatorStatus,
+  TransactionOutcome,
+} from '../../operator-node/chain/chain.ts';
 import { Engine, type EngineEvent } from '../../operator-node/engine/engine.ts';
 import { journalEntry, journalHead } from '../../operator-node/engine/journal.ts';
 import { haltTable } from '../../operator-node/flow/batch.ts';
@@ -36,6 +42,17 @@ interface Sent {
   readonly heads: readonly JournalCheckpoint[];
 }
 
+const entryOf = (id: OperatorId): OperatorEntry => ({
+  id,
+  handle: 'aurora',
+  status: 'active',
+  controller: '',
+  accounts: [],
+  signers: [],
+  pins: [],
+  endpoint: 'https://127.0.0.1:1',
+});
+
 /** One process on that disk. */
 function open(disk: SimulatedDisk, clock: ManualClock) {
   const store = openMemoryStore(disk);
@@ -52,7 +69,9 @@ function open(disk: SimulatedDisk, clock: ManualClock) {
   const alarms = new Alarms();
   alarms.attach(engine);
   const sent: Sent[] = [];
-  const context: AnchorContext & { chainView: { headTime: UnixSeconds } } = {
+  const context: AnchorContext & { chainView: { headTime: UnixSeconds }; standing: OperatorStatus } = {
+    standing: 'active',
+    peers: { get: (id) => ({ ...entryOf(id), status: context.standing }) },
     self,
     engine,
     chainView: { headTime: Math.floor(clock.now() / 1000) as UnixSeconds },
@@ -204,6 +223,22 @@ describe('JournalAnchor', () => {
     await node.round();
     expect(node.sent).toHaveLength(2);
   });
+
+  it.each(['active', 'suspended', 'retired'] as const)(
+    'sends no head that the contract refuses: %s',
+    async (status) => {
+      const { node } = fresh();
+      node.context.standing = status;
+      await node.write(1);
+      node.later(anchorSeconds + 1);
+      await node.round();
+      node.later(601);
+      await node.round();
+      await node.context.engine.run(() => undefined);
+      const alarms = node.events.filter(({ type }) => type === 'alarm');
+      expect([node.sent.length, alarms.length]).toEqual(status === 'retired' ? [0, 0] : [1, 1]);
+    },
+  );
 
   it('sends nothing from a store that may be behind (rule 11)', async () => {
     const { node } = fresh();

@@ -1,5 +1,7 @@
 /** A node that somebody decided for is halted, its key is rotated, staff releases it, and it settles again. */
 import { describe, expect, it } from 'vitest';
+import { journalHead } from '../../operator-node/engine/journal.ts';
+import { anchorStatus, newestAnchored } from '../../operator-node/flow/checkpoint.ts';
 import { release } from '../../operator-node/recovery/release.ts';
 import type { OperatorId } from '../../operator-node/model/ids.ts';
 import { simulate, type Scripted, type World } from './world.ts';
@@ -67,5 +69,69 @@ describe('a release after a stolen account', () => {
     const paid = (amount: number): boolean =>
       lines.some((line) => new RegExp(`phone +gets .*(paid|betalade)( you| dig)? ${amount}[.,]00`, 'i').test(line));
     expect([7, 8, 9].map(paid)).toEqual([true, true, false]);
+  });
+});
+
+describe('a journal after a thief has anchored heads far ahead of it', () => {
+  it('is anchored again once its account is rotated, the node released, and the heads disowned', async () => {
+    const seen: Record<string, unknown>[] = [];
+    const node = (world: World) => world.node(aurora);
+    const look = (world: World): void => {
+      const { flow } = node(world).process?.node ?? {};
+      if (flow === undefined) throw new Error('it is down');
+      const view = flow.engine.newest;
+      const { entries, newest } = anchorStatus(view, flow.engine.clock.now());
+      const chain = world.chain.newest.state.lastCheckpoint(aurora)?.entry ?? 0;
+      seen.push({ halted: flow.open.halted, held: newest?.held, waits: entries > 0, far: chain > 300_000 });
+    };
+    const { violation } = await simulate({
+      seed: 2,
+      calm: true,
+      script,
+      spanMillis: 150_000,
+      staff: [
+        {
+          atMillis: 30_000,
+          act: (world) => {
+            world.stealJournal(node(world), 5);
+          },
+        },
+        { atMillis: 45_000, act: look },
+        {
+          atMillis: 50_000,
+          act: (world) => {
+            world.rotate(node(world));
+          },
+        },
+        {
+          atMillis: 65_000,
+          act: (world) => {
+            const { flow } = node(world).process?.node ?? {};
+            if (flow === undefined) throw new Error('it is down');
+            const [signer = '', account = ''] = world.keysOf(aurora);
+            if (!flow.open.halted) return;
+            void release(flow, { signer, account }, { by: 'eva', because, keysAreSafe: false });
+          },
+        },
+        { atMillis: 95_000, act: look },
+        {
+          atMillis: 96_000,
+          act: (world) => {
+            const { flow } = node(world).process?.node ?? {};
+            if (flow === undefined) throw new Error('it is down');
+            const entry = newestAnchored(flow.engine.newest)?.entry ?? 0;
+            expect(entry).toBeLessThanOrEqual(journalHead(flow.engine.newest).sequence);
+            world.asAuthority({ name: 'disownHeads', operator: aurora, entry });
+          },
+        },
+        { atMillis: 130_000, act: look },
+      ],
+    });
+    expect(violation).toBeUndefined();
+    expect(seen).toEqual([
+      { halted: true, held: true, waits: true, far: true },
+      { halted: false, held: true, waits: true, far: true },
+      { halted: false, held: true, waits: false, far: false },
+    ]);
   });
 });

@@ -733,6 +733,17 @@ export class World {
     this.#asThief(this.notary.accountOf(operator, keys), call);
   }
 
+  /** With its account: heads that its journal does not have, one as far from the other as the contract takes. */
+  stealJournal({ operator, keys }: SimulatedNode, heads: number): void {
+    this.monitor.robbed.add(operator);
+    const last = this.chain.newest.state.lastCheckpoint(operator)?.entry ?? 0;
+    const calls = Array.from({ length: heads }, (_, index): Call => {
+      const head = `0x${Buffer.from(this.chance.bytes(32)).toString('hex')}` as Hash;
+      return { name: 'checkpoint', operator, entry: last + 65_536 * (index + 1), head };
+    });
+    this.#asThief(this.notary.accountOf(operator, keys), { name: 'multicall', calls });
+  }
+
   /** With the signing keys of both: the lane's next number is used up by a batch that neither has made. */
   stealSigners({ operator }: SimulatedNode): void {
     const peer = this.chance.pick(this.operators.filter((other) => other !== operator));
@@ -760,7 +771,11 @@ export class World {
     const nonce = this.chain.newest.nonces.get(from) ?? 0;
     const hash = `0x${Buffer.from(this.chance.bytes(32)).toString('hex')}` as Hash;
     this.tell('thief', call.name, from.slice(0, 10), nonce);
-    this.chain.submit({ hash, from, nonce, fee: 1_000_000_000_000_000n, gas: 100_000n, call });
+    const { onlyFree, balances } = this.chain.market;
+    const [gas, most] = [100_000n, 1_000_000n * gwei];
+    // As much as it can where it can pay, so that nothing of the owner's comes first.
+    const pays = !onlyFree && (balances.get(from) ?? plenty) >= most * gas;
+    this.chain.submit({ hash, from, nonce, fee: pays ? most : 0n, gas, call });
   }
 
   /** Notes which states a fault has met. */
