@@ -168,6 +168,7 @@ export const disclosureRequest = z.strictObject({
   after: z
     .string()
     .max(64)
+    .regex(/^[!-~]*$/, 'must be what an earlier answer gave')
     .default('')
     .meta({ description: 'The `after` that the page before ended with; without it from the first.' }),
 });

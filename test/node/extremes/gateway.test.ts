@@ -189,7 +189,7 @@ describe.each(routes.map((route) => [`${route.method} ${route.path}`, route] as 
         for (const { name, text } of mutations) cases.push({ name, path, body: text });
         cases.push({ name: 'no UTF-8', path, body: Uint8Array.of(0x22, 0xff, 0xfe, 0x22) });
       }
-      for (const name of Object.keys((query ?? {}))) {
+      for (const name of Object.keys(query ?? {})) {
         for (const text of texts) {
           const given = new URLSearchParams({
             ...(query as Record<string, string>),
@@ -210,7 +210,7 @@ describe.each(routes.map((route) => [`${route.method} ${route.path}`, route] as 
       }
       if (!onDisk.has(route.operationId)) {
         for (const { name, path: at, body } of cases) {
-            await judge(name, await ask(served, route, at, body));
+          await judge(name, await ask(served, route, at, body));
         }
       }
       await goesOn(served, routes.indexOf(route));
