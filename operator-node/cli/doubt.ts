@@ -1,5 +1,9 @@
 /** `tandem doubt`: every pair of a node that is not final, and the one step that may come next. */
 import { readFileSync, writeFileSync } from 'node:fs';
+import { checkDoubt, readDoubt, type DoubtFile } from '../audit/doubt.ts';
+import { parseNetwork } from '../audit/network.ts';
+import { rpcAuditChain } from '../audit/rpcAuditChain.ts';
+import { parseJson } from '../json.ts';
 import { doubtSigner, nextSteps, type Doubt } from '../recovery/doubt.ts';
 import { counted } from '../model/counted.ts';
 import { parseCommand, print } from './arguments.ts';
@@ -9,19 +13,29 @@ import type { Output } from './output.ts';
 import { staffNode, staffOptions, staffUsage } from './staff.ts';
 
 const usage = `usage: tandem doubt (--config FILE | --operator HANDLE) [--export FILE] [--json]
-       tandem doubt --check FILE
+       tandem doubt --check FILE --network FILE --rpc URL [--json]
 ${staffUsage}
   --export FILE      write the list, signed by the operator's signer, for the counterparty or the regulator
-  --check FILE       whose key has signed such a file`;
+  --check FILE       such a file against the chain alone, with no node: whose it is by the registry, and whether the chain has of each
+                     batch and pair what it says; exit code 1 where it has not. Without --network it says whose key signed it`;
 
 export async function doubt(args: readonly string[], out: Output): Promise<number> {
-  const options = { ...staffOptions, export: { type: 'string' }, check: { type: 'string' } } as const;
+  const options = {
+    ...staffOptions,
+    export: { type: 'string' },
+    check: { type: 'string' },
+    network: { type: 'string' },
+    rpc: { type: 'string' },
+  } as const;
   const { values } = parseCommand(usage, args, options, { min: 0, max: 0 });
   if (values.help) {
     out.stdout.write(`${usage}\n`);
     return 0;
   }
-  if (values.check !== undefined) return check(values.check, values.json, out);
+  if (values.check !== undefined) return check(values.check, values, out);
+  if (values.network !== undefined || values.rpc !== undefined) {
+    throw new UsageError(`--network and --rpc are for --check.\n${usage}`);
+  }
   const { access } = staffNode(values);
   return withClient(access, async (client) => {
     if (values.export !== undefined) {
@@ -42,21 +56,58 @@ export async function doubt(args: readonly string[], out: Output): Promise<numbe
   });
 }
 
-function check(file: string, json: boolean, out: Output): number {
-  let found: ReturnType<typeof doubtSigner>;
+interface CheckValues {
+  readonly json: boolean;
+  readonly network?: string | undefined;
+  readonly rpc?: string | undefined;
+}
+
+async function check(file: string, { json, network, rpc }: CheckValues, out: Output): Promise<number> {
+  let found: DoubtFile;
   try {
-    found = doubtSigner(readFileSync(file, 'utf8'));
+    found = readDoubt(readFileSync(file, 'utf8'));
   } catch (cause) {
     throw new UsageError(`${file} is no signed in-doubt list: ${(cause as Error).message}`, { cause });
   }
-  const { doubt: list, signer } = found;
+  const { list, signer } = found;
   const { operator, at, chainId, settlement, pairs } = list;
-  print(out, json, { operator, at, signer: signer ?? null, pairs: pairs.length }, () =>
-    signer === undefined
-      ? 'The signature is no signature of this content.'
-      : `Operator ${operator} at ${at}: ${counted(pairs.length, 'pair')}. Signed by ${signer}: compare it with the signers of operator ${operator} in the registry of contract ${settlement} on chain ${chainId}.`,
+  const head = { operator, at, signer: signer ?? null, pairs: pairs.length };
+  if (network === undefined && rpc === undefined) {
+    print(out, json, head, () =>
+      signer === undefined
+        ? 'The signature is no signature of this content.'
+        : `Operator ${operator} at ${at}: ${counted(pairs.length, 'pair')}. Signed by ${signer}. Nothing of it is compared with chain ${chainId} and contract ${settlement}: name --network and --rpc.`,
+    );
+    return signer === undefined ? 1 : 0;
+  }
+  if (network === undefined || rpc === undefined) throw new UsageError(`--network and --rpc go together.\n${usage}`);
+  if (!URL.canParse(rpc) || !/^https?:/.test(rpc)) throw new UsageError(`--rpc ${rpc} is no http URL.`);
+  const checked = await checkDoubt(found, { network: networkOf(network), chain: rpcAuditChain(rpc) });
+  const wrong = checked.findings.filter(({ ok }) => !ok).length;
+  print(
+    out,
+    json,
+    { ...head, final: checked.final?.number ?? null, findings: checked.findings, now: checked.pairs },
+    () =>
+      [
+        `Operator ${operator} at ${at}: ${counted(pairs.length, 'pair')}, against final block ${checked.final?.number ?? 'none'}.`,
+        ...checked.findings.map(({ what, id, ok, says }) => `${ok ? 'ok   ' : 'WRONG'} ${what} ${id}: ${says}`),
+        wrong === 0
+          ? 'The chain has nothing else than the list says.'
+          : `${counted(wrong, 'finding')} against the list.`,
+      ].join('\n'),
   );
-  return signer === undefined ? 1 : 0;
+  return wrong === 0 ? 0 : 1;
+}
+
+function networkOf(file: string): ReturnType<typeof parseNetwork> {
+  let value: unknown;
+  try {
+    value = parseJson(readFileSync(file, 'utf8'));
+  } catch (cause) {
+    throw new UsageError(`${file} is no network file: ${(cause as Error).message}`, { cause });
+  }
+  return parseNetwork(value);
 }
 
 function text({ pairs, block, halted, recovering }: Doubt): string {

@@ -5,6 +5,7 @@
  * Keys: `inbox!<number>!<sequence, 12 digits>` → message; `known!<message id>` → its sequence. One sequence for all
  * numbers; a cursor is the sequence of the last message read, in decimal.
  */
+import { chmodSync, mkdirSync } from 'node:fs';
 import { ClassicLevel } from 'classic-level';
 import { TandemError } from '../errors.ts';
 import type { PhoneInboxes } from '../api/services.ts';
@@ -31,6 +32,9 @@ export class Phones implements MessageGateway, PhoneInboxes {
   static async open(folder: string): Promise<Phones> {
     const db = new ClassicLevel<string, string>(folder);
     try {
+      // What users are told is for them: LevelDB itself would let everybody on the machine read it.
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      if (process.platform !== 'win32') chmodSync(folder, 0o700);
       await db.open();
       return new Phones(db, Number((await db.get(lastKey)) ?? 0));
     } catch (cause) {

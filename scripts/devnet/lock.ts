@@ -11,19 +11,34 @@ function alive(pid: number): boolean {
   }
 }
 
-/** @throws {DevnetError} when another devnet runs there, or the folder holds something else */
+/** The folder is somebody else's: nothing in it may be touched. */
+export class FolderNotOurs extends DevnetError {}
+
+/** @throws {FolderNotOurs} when another devnet runs there, the folder holds something else, or it cannot be written to */
 export function claim(place: Layout): void {
+  try {
+    take(place);
+  } catch (cause) {
+    if (cause instanceof DevnetError) throw cause;
+    throw new FolderNotOurs(
+      `The devnet's folder ${place.dir} cannot be used: ${(cause as Error).message}. Set TANDEM_DEVNET_DIR to one that can be written to.`,
+      { cause },
+    );
+  }
+}
+
+function take(place: Layout): void {
   mkdirSync(place.dir, { recursive: true });
   if (existsSync(place.lockFile)) {
     const pid = Number(readFileSync(place.lockFile, 'utf8'));
     if (pid > 0 && pid !== process.pid && alive(pid)) {
-      throw new DevnetError(
-        `A devnet runs in ${place.dir} already (process ${pid}). Stop it, or run a second one beside it with ` +
-          'TANDEM_DEVNET_DIR and TANDEM_DEVNET_PORT_BASE.',
+      throw new FolderNotOurs(
+        `A devnet runs in ${place.dir} already (process ${pid}), and goes on. Stop it with Ctrl-C where it runs, or with ` +
+          `kill ${pid}; or run a second one beside it with TANDEM_DEVNET_DIR and TANDEM_DEVNET_PORT_BASE.`,
       );
     }
   } else if (!existsSync(place.madeFile) && readdirSync(place.dir).length > 0) {
-    throw new DevnetError(`${place.dir} holds something that is not a devnet: empty it or set TANDEM_DEVNET_DIR.`);
+    throw new FolderNotOurs(`${place.dir} holds something that is not a devnet: empty it or set TANDEM_DEVNET_DIR.`);
   }
   writeFileSync(place.lockFile, String(process.pid));
 }

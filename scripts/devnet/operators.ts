@@ -1,6 +1,6 @@
 /** What an operator of the devnet brings along: keys, a certificate, tokens and a configuration file. */
 import { hash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { Wallet } from 'ethers';
 import { stringify } from 'yaml';
@@ -23,7 +23,9 @@ export interface Operator {
 }
 
 export async function prepareOperator(operator: OperatorLayout): Promise<Operator> {
+  // Phones, logs and the store are nobody else's business on this machine, whatever the umask says.
   mkdirSync(operator.dir, { recursive: true });
+  chmodSync(operator.dir, 0o700);
   const keys = secretsFile(operator.keysFile, ['signer', 'account', 'carrier', 'operatorKey'], randomKey);
   // The controller's key is kept apart: a node has no use for it.
   const { controller } = secretsFile(operator.controllerFile, ['controller'], randomKey);

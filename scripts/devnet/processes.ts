@@ -49,7 +49,7 @@ export class Processes {
   }
 
   start(name: string, command: string, args: readonly string[], options: SpawnOptions): Part {
-    const log = openSync(options.logFile, 'a');
+    const log = openSync(options.logFile, 'a', 0o600);
     const child = spawn(command, args, {
       cwd: options.cwd,
       env: options.env,

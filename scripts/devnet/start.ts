@@ -14,6 +14,7 @@ import { Devnet } from './devnet.ts';
 import { endingOf } from './last-words.ts';
 import { gasModes, type GasMode } from './chain.ts';
 import { DevnetError, environmentPlace, layout, maxEndpoints } from './layout.ts';
+import { FolderNotOurs } from './lock.ts';
 import { terminalScreen } from './screen.ts';
 import { recordingOf, showDevnet } from './show.ts';
 
@@ -134,6 +135,8 @@ function tellAbsent({ users }: DevnetFile, description: Description): void {
 }
 
 async function main(): Promise<number> {
+  // A terminal that is closed takes what is written there with it: its hang-up stops the devnet, as Ctrl-C does.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
   const { demo, fresh, play, file: descriptionFile, operators, endpoints, gas } = options();
   const { promise: end, fail } = ending();
   const begun = performance.now();
@@ -145,6 +148,7 @@ async function main(): Promise<number> {
   if (play) recordingOf(description);
   let devnet: Devnet | undefined;
   let exitCode = 0;
+  let ours = true;
   const abort = new AbortController();
   end.catch((reason: unknown) => abort.abort(reason));
   const starting = Devnet.start({
@@ -183,11 +187,12 @@ async function main(): Promise<number> {
     } else {
       screen.problem(error instanceof DevnetError ? error.message : String((error as Error).stack));
       exitCode = 1;
+      ours = !(error instanceof FolderNotOurs);
     }
   }
   await devnet?.stop();
-  // Whoever waits for the file must not find one of a devnet that is gone.
-  if (!demo) rmSync(layout({ ...place, dir, operators: description.operators }).devnetFile, { force: true });
+  // Whoever waits for the file must not find one of a devnet that is gone; one that runs keeps it.
+  if (!demo && ours) rmSync(layout({ ...place, dir, operators: description.operators }).devnetFile, { force: true });
   if (own && exitCode === 0) rmSync(dir, { recursive: true, force: true });
   else if (own) screen.plain(`The demo's folder is ${dir}`);
   return exitCode;

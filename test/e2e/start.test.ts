@@ -1,6 +1,6 @@
 /** `npm start` and `npm run demo` as processes: how they begin, what they say when they cannot, and how they end. */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -107,7 +107,7 @@ describe('npm start', () => {
     expect(await first.ended).toBe(0);
     await expectGone(made);
 
-    for (const signal of ['SIGTERM', 'SIGINT', 'SIGTERM'] as const) {
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
       const begun = performance.now();
       const again = start([], place);
       await isUp(again);
@@ -121,6 +121,65 @@ describe('npm start', () => {
     const others = start(['--operators', '3'], place);
     expect(await others.ended).toBe(1);
     expect(others.output()).toContain('was made with aurora and borealis, who are on its chain');
+  });
+
+  it('a second time leaves the one that runs alone, and says which it is and how to stop it', async () => {
+    const place = { dir: temporaryFolder(), portBase: await freePortBase() };
+    const first = start(['--no-play'], place);
+    await isUp(first);
+    const content = () =>
+      Object.fromEntries(
+        ['devnet.json', 'network.json', 'made.json', 'devnet.pid', 'directory.yaml', 'aurora/config.yaml'].map(
+          (name) => [name, readFileSync(join(place.dir, name), 'utf8')],
+        ),
+      );
+    const before = content();
+    for (const args of [[], ['--fresh'], ['--operators', '3']]) {
+      const second = start(args, place);
+      expect(await second.ended, args.join()).toBe(1);
+      expect(second.output()).toContain(`A devnet runs in ${place.dir} already (process ${first.child.pid})`);
+      expect(second.output()).toContain(`kill ${first.child.pid}`);
+      expect(second.output()).not.toMatch(/\n\s+at /);
+      expect(content()).toEqual(before);
+    }
+    // In another folder it is the ports that are taken.
+    const beside = start([], { dir: temporaryFolder(), portBase: place.portBase });
+    expect(await beside.ended).toBe(1);
+    expect(beside.output()).toContain(`port ${place.portBase} (aurora API)`);
+    expect(content()).toEqual(before);
+    expect(await answers(`${fileOf(first).operators[0]?.apiUrl}/healthz`)).toBe(true);
+  });
+
+  it.each([
+    ['a file', (dir: string) => (writeFileSync(join(dir, 'file'), ''), join(dir, 'file', 'devnet'))],
+    ['a place where nobody can make one', () => '/sys/nowhere/devnet'],
+  ])('says that its folder cannot be used: %s', async (_what, folder) => {
+    const dir = temporaryFolder();
+    const run = start([], { dir: folder(dir), portBase: await freePortBase() });
+    expect(await run.ended).toBe(1);
+    expect(run.output()).toMatch(/The devnet's folder \S+ cannot be used: .*TANDEM_DEVNET_DIR/);
+    expect(run.output()).not.toMatch(/\n\s+at /);
+    rmSync(dir, { recursive: true, force: true });
+  });
+
+  it('leaves a folder that is not a devnet’s as it is', async () => {
+    const dir = temporaryFolder();
+    writeFileSync(join(dir, 'devnet.json'), 'mine');
+    const run = start([], { dir, portBase: await freePortBase() });
+    expect(await run.ended).toBe(1);
+    expect(run.output()).toContain('holds something that is not a devnet');
+    expect(readdirSync(dir)).toEqual(['devnet.json']);
+  });
+
+  it('lets nobody else on the machine read phones, logs, keys and stores', async () => {
+    const run = start(['--no-play'], { dir: temporaryFolder(), portBase: await freePortBase() });
+    await isUp(run);
+    for (const handle of ['aurora', 'borealis']) {
+      for (const name of ['', 'node.log', 'config.yaml', 'keys.json', 'tls-key.pem', 'phones', 'data']) {
+        const { mode } = statSync(join(run.dir, handle, name));
+        expect((mode & 0o077).toString(8), `${handle}/${name}`).toBe('0');
+      }
+    }
   });
 
   it('leaves nothing running when it is killed outright', async () => {
