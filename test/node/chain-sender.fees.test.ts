@@ -81,24 +81,28 @@ describe('where the chain asks for nothing', () => {
     expect(node.alarms).toEqual([]);
   });
 
-  it('and began to ask meanwhile, what waits is raised to what is asked', async () => {
+  it('and began to ask meanwhile, what waits is raised to what is asked, whatever the pool says', async () => {
     const chain = await openChain();
-    const node = await openSender(chain);
+    const node = await openSender(chain, { raiseAfterBlocks: 1000 });
+    node.hooks.fees = asking(0n);
     await node.start();
     const real = node.hooks.broadcast;
     node.hooks.broadcast = swallow;
     await node.send();
     await node.send();
+    expect(node.broadcasts.map(priceOf)).toEqual([0n, 0n]);
+    node.hooks.fees = () => chain.writer().fees();
     await setBaseFee(chain, 7n * gwei);
     await chain.anvil.mine();
     await setBaseFee(chain, 7n * gwei);
-    node.hooks.broadcast = real;
     // Fees count for 15 seconds.
     for (let n = 0; n < 6; n += 1) await node.later();
+    for (const { raw } of await node.stored()) expect(priceOf(raw)).toBeGreaterThanOrEqual(7n * gwei);
+    node.hooks.broadcast = real;
+    await node.later();
     await chain.anvil.mine();
     await node.head();
     expect(node.outcomes).toMatchObject([{ status: 'included' }, { status: 'included' }]);
-    expect(priceOf(node.broadcasts.at(-1))).toBeGreaterThanOrEqual(7n * gwei);
   });
 
   it('and began to ask meanwhile, an empty account waits for money, is told of, and goes when it comes', async () => {
