@@ -7,7 +7,7 @@ import type { Engine } from '../engine/engine.ts';
 import { TandemError } from '../errors.ts';
 import { toTimestamp, type Timestamp, type UnixMillis } from '../model/ids.ts';
 import { alarmEntry, isAlarmCode, type AlarmCode, type ConditionAlarm, type EventAlarm } from './catalogue.ts';
-import { alarmKey, alarmTable, type AlarmFacts, type AlarmRecord } from './record.ts';
+import { alarmKey, alarmTable, noteFacts, type AlarmFacts, type AlarmRecord } from './record.ts';
 
 export interface AlarmView extends Pick<AlarmRecord, 'code' | 'subject' | 'count' | 'facts'> {
   /** Of a condition: when it last began. Of an event: when it first happened since staff acknowledged it. */
@@ -70,6 +70,7 @@ export class Alarms {
     else if (!active && known !== undefined) {
       this.#conditions.delete(key);
       this.#run(engine, (work) => {
+        noteFacts(work, code, subject, known.facts);
         work.emit({ type: 'alarm-over', what: code, subject });
       });
     }

@@ -102,6 +102,13 @@ const short = (facts: AlarmFacts): AlarmFacts =>
     Object.entries(facts).map(([name, value]) => [name, typeof value === 'string' ? value.slice(0, longest) : value]),
   );
 
+/** As they were when it ended: for how long it lasted, how little was left. */
+export function noteFacts(tx: Tx, code: AlarmCode, subject: string, facts: AlarmFacts): void {
+  const key = alarmKey(code, subject);
+  const before = tx.get(alarmTable, key);
+  if (before !== undefined) tx.put(alarmTable, key, { ...before, facts: short(facts) });
+}
+
 export function noteOver(tx: Tx, now: UnixMillis, code: AlarmCode, subject: string): void {
   const key = alarmKey(code, subject);
   const before = tx.get(alarmTable, key);

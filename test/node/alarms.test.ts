@@ -112,7 +112,9 @@ describe('a condition', () => {
     node.alarms.set('disk-nearly-full', false);
     await node.settled();
     expect(node.events.slice(1)).toEqual([{ type: 'alarm-over', what: 'disk-nearly-full', subject: '' }]);
-    expect(await node.alarms.list()).toMatchObject([{ active: false, over: '1970-01-01T00:17:40Z' }]);
+    expect(await node.alarms.list()).toMatchObject([
+      { active: false, over: '1970-01-01T00:17:40Z', facts: { freeBytes: 7 } },
+    ]);
     expect(await node.alarms.active()).toEqual(new Map());
   });
 
