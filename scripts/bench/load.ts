@@ -46,6 +46,8 @@ export class Load {
   readonly times: PairTimes[] = [];
   settled = 0;
   failed = 0;
+  /** What users were told of no pair, and how often: why orders were not taken. */
+  readonly notices = new Map<string, number>();
   /** Orders that waited for the bound of open pairs, in milliseconds altogether. */
   heldBackMillis = 0;
   readonly #options: LoadOptions;
@@ -92,7 +94,10 @@ export class Load {
   take({ text }: OutboundMessage): void {
     const index = noteOf(text);
     const pair = index === undefined ? undefined : this.times[index];
-    if (index === undefined || pair === undefined) return;
+    if (index === undefined || pair === undefined) {
+      this.notices.set(text, (this.notices.get(text) ?? 0) + 1);
+      return;
+    }
     const now = performance.now();
     if (text.includes('wants to pay you')) {
       if (pair.asked !== undefined) return;

@@ -138,7 +138,10 @@ export async function measure(
     ),
     loadCpuMillisAPair: (own.user + own.system) / 1000 / measuredSettled,
     checks: [noHolds(after), sumsConstant(before, after, file), mirror(after)],
-    reasons: [...new Set(load.times.flatMap(({ failed }) => (failed === undefined ? [] : [failed])))].slice(0, 5),
+    reasons: [
+      ...[...new Set(load.times.flatMap(({ failed }) => (failed === undefined ? [] : [failed])))].slice(0, 5),
+      ...[...load.notices].slice(0, 5).map(([text, count]) => `${count} users were told "${text}"`),
+    ],
   };
 }
 

@@ -25,6 +25,23 @@ export interface OnChain {
   readonly faults: readonly string[];
 }
 
+/** Blocks that the chain lacks or that do not follow the one before: then the run says nothing about the nodes. */
+export async function gapsOf(rpcUrl: string): Promise<readonly string[]> {
+  const head = Number(await rpc<string>(rpcUrl, 'eth_blockNumber'));
+  const gaps: string[] = [];
+  let before: { readonly hash: string } | undefined;
+  for (let number = 0; number <= head; number += 1) {
+    const params = [`0x${number.toString(16)}`, false];
+    const block = await rpc<{ hash: string; parentHash: string } | null>(rpcUrl, 'eth_getBlockByNumber', params);
+    if (block === null) gaps.push(`the chain has lost block ${number} of ${head}`);
+    else if (before !== undefined && block.parentHash !== before.hash) {
+      gaps.push(`block ${number} of the chain does not follow block ${number - 1}`);
+    }
+    before = block ?? undefined;
+  }
+  return gaps;
+}
+
 /** A head of an operator's journal. */
 export interface AnchoredHead {
   readonly operator: number;

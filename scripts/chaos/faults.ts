@@ -1,6 +1,7 @@
 /** Does what the plan says to processes, links, gateway, chain and disk, and heals it when its time is over. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { behaviourText } from '../devnet/behaviour.ts';
+import { blockSeconds } from '../devnet/chain.ts';
 import type { EndpointProxy } from '../devnet/endpoint-proxy.ts';
 import { rpc } from '../devnet/rpc.ts';
 import type { SmallDisk } from './disk.ts';
@@ -55,6 +56,8 @@ export class Faults {
   readonly #tokens = new Map<string, symbol>();
   #healed = false;
   #chainIsPaused = false;
+  /** What is being done to the chain itself, one thing at a time: one that was stopped while it replaced blocks lacked two of them afterwards. */
+  #atChain: Promise<void> = Promise.resolve();
 
   constructor(to: Injected) {
     this.#to = to;
@@ -138,11 +141,17 @@ export class Faults {
 
   async #pause({ part, millis }: Extract<Fault, { kind: 'pause' }>): Promise<void> {
     const { story, supervisor } = this.#to;
-    if (part === 'chain' && this.#chainIsPaused) return;
-    story.fault(`pause ${part}`, `${part} is stopped for ${seconds(millis)}`);
-    if (part === 'chain') this.#chainIsPaused = true;
-    await supervisor.pause(part, millis);
-    if (part === 'chain') this.#chainIsPaused = false;
+    if (part !== 'chain') {
+      story.fault(`pause ${part}`, `${part} is stopped for ${seconds(millis)}`);
+      await supervisor.pause(part, millis);
+      return;
+    }
+    if (this.#chainIsPaused) return;
+    this.#chainIsPaused = true;
+    await this.#atChain;
+    story.fault('pause chain', `the chain is stopped for ${seconds(millis)}`);
+    await supervisor.pause('chain', millis);
+    this.#chainIsPaused = false;
   }
 
   async #breakLink({ link, fault, millis, reset }: Extract<Fault, { kind: 'link' }>): Promise<void> {
@@ -164,14 +173,26 @@ export class Faults {
 
   /** Anvil drops the transactions of the blocks that it replaces, and its clock falls back with them. */
   async #reorganise(depth: number): Promise<void> {
-    const { story, rpcUrl } = this.#to;
     if (this.#chainIsPaused) return;
+    const work = this.#atChain.then(() => this.#replaceBlocks(depth));
+    this.#atChain = work.catch(() => undefined);
+    await work;
+  }
+
+  async #replaceBlocks(depth: number): Promise<void> {
+    const { story, rpcUrl } = this.#to;
     story.fault(
       `reorganisation of ${depth}`,
       `the chain replaces its last ${depth === 1 ? 'block' : `${depth} blocks`}`,
     );
-    await rpc(rpcUrl, 'anvil_reorg', [depth, []]);
-    await rpc(rpcUrl, 'evm_setTime', [Math.floor(Date.now() / 1000)]);
+    // No block of the interval's own in between.
+    await rpc(rpcUrl, 'evm_setIntervalMining', [0]);
+    try {
+      await rpc(rpcUrl, 'anvil_reorg', [depth, []]);
+      await rpc(rpcUrl, 'evm_setTime', [Math.floor(Date.now() / 1000)]);
+    } finally {
+      await rpc(rpcUrl, 'evm_setIntervalMining', [blockSeconds]);
+    }
   }
 
   async #dropTransactions(all: boolean): Promise<void> {

@@ -8,7 +8,7 @@ import { bundlesVerify } from '../devnet/checks.ts';
 import { consortium } from '../devnet/consortium.ts';
 import { defaultFile, readDescription } from '../devnet/description.ts';
 import type { DevnetPerson } from '../devnet/users.ts';
-import { readChain, readHeads, type AnchoredHead, type OnChain } from './anchored.ts';
+import { gapsOf, readChain, readHeads, type AnchoredHead, type OnChain } from './anchored.ts';
 import { audit } from './audit.ts';
 import { Chance } from './chance.ts';
 import { Faults } from './faults.ts';
@@ -226,10 +226,12 @@ async function storm(options: ChaosOptions, stage: Stage): Promise<ChaosResult> 
   const nodes: StoredNode[] = [];
   for (const operator of net.devnet.layout.operators) nodes.push(await readStore(operator));
   const chain = await readChain(net.file.rpcUrl, net.file.contracts.PairSettlement);
+  const gaps = await gapsOf(net.file.rpcUrl);
   const heads = await readHeads(net.file.rpcUrl, net.file.contracts.AuditLog);
   const alarms = new Map<string, number>();
   for (const { logFile } of net.devnet.layout.operators) alarmsIn(logFile, alarms);
   const checks: Check[] = [
+    { name: 'the chain below them is whole, so that the rest is about the nodes', problems: gaps },
     { name: 'I1: one outcome a pair, in its stores and on chain', problems: outcomes.oneOutcome(nodes, chain) },
     {
       name: 'I2: books balance, sums are constant, positions mirror',
