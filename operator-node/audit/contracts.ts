@@ -77,6 +77,15 @@ export function eventIn(
   }
 }
 
+/** The one value that a view gives; ethers keeps what is wrong with it until it is asked for. */
+function valueIn(result: Result | undefined): unknown {
+  try {
+    return result?.[0] as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
 const walletInterface = new Interface([
   'function isValidSignature(bytes32 hash, bytes signature) view returns (bytes4)',
   'function verify(bytes key, bytes32 hash, bytes signature) view returns (bytes4)',
@@ -129,7 +138,7 @@ export function contractsAt(
     }
   }
   async function entryFields(operator: number, at: Hash): Promise<Fields | undefined> {
-    const [entry] = (await view(registry, addresses.OperatorRegistry, 'operator', [operator], at)) ?? [];
+    const entry = valueIn(await view(registry, addresses.OperatorRegistry, 'operator', [operator], at));
     return entry === undefined ? undefined : new Fields(entry as Result);
   }
   const ask = (name: string, args: readonly unknown[], at: Hash) =>
@@ -137,7 +146,7 @@ export function contractsAt(
 
   return {
     async registryOf(at) {
-      const [address] = (await ask('REGISTRY', [], at)) ?? [];
+      const address = valueIn(await ask('REGISTRY', [], at));
       return typeof address === 'string' ? address.toLowerCase() : undefined;
     },
 
@@ -161,12 +170,12 @@ export function contractsAt(
     },
 
     async pairStatus(batchId, index, at) {
-      const [status] = (await ask('pairStatus', [batchId, index], at)) ?? [];
+      const status = valueIn(await ask('pairStatus', [batchId, index], at));
       return pairStatusNames[Number(status)];
     },
 
     async verifyPair({ batch, index, proof }, leaf, at) {
-      const [answer] = (await ask('verifyPair', [batch, index, leaf, proof], at)) ?? [];
+      const answer = valueIn(await ask('verifyPair', [batch, index, leaf, proof], at));
       return typeof answer === 'boolean' ? answer : undefined;
     },
 
@@ -206,7 +215,7 @@ export function contractsAt(
     },
 
     async finality(at) {
-      const [answer] = (await view(registry, addresses.OperatorRegistry, 'finality', [], at)) ?? [];
+      const answer = valueIn(await view(registry, addresses.OperatorRegistry, 'finality', [], at));
       if (answer === undefined) return undefined;
       const { mode, depth } = (answer as Result).toObject() as { mode: bigint; depth: bigint };
       return mode === 1n ? { mode: 'finalized' } : { mode: 'depth', depth: Number(depth) };
@@ -218,7 +227,7 @@ export function contractsAt(
       const key = `0x${signer.slice(42)}`;
       const [name, args] =
         key === '0x' ? ['isValidSignature', [digest, signature]] : ['verify', [key, digest, signature]];
-      const [magic] = (await view(walletInterface, to, name, args, at)) ?? [];
+      const magic = valueIn(await view(walletInterface, to, name, args, at));
       return magic === walletInterface.getFunction(name)?.selector;
     },
 

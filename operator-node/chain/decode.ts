@@ -6,7 +6,7 @@
  * out as `Unreadable`. Relied upon is only what the contracts guarantee; where that is not so, other code than theirs is at
  * that address, or no endpoint tells the truth, and the whole block is `chain-unreadable`.
  */
-import { Interface, type EventFragment, type LogDescription, type Result } from 'ethers';
+import { Interface, isError, type EventFragment, type LogDescription, type Result } from 'ethers';
 import { TandemError } from '../errors.ts';
 import { isOperatorId, type Hash, type Hex, type OperatorId } from '../model/ids.ts';
 import type { Network } from '../model/records.ts';
@@ -26,6 +26,12 @@ const unreadable = (what: string, why: string, facts: Record<string, unknown> = 
     `${what} is nothing that the contracts of network.json write: ${why}. Compare their addresses and code, and the RPC endpoints`,
     { facts },
   );
+
+/** The long message of ethers repeats all the bytes. */
+const reasonOf = (error: unknown): string =>
+  isError(error, 'BUFFER_OVERRUN') || isError(error, 'BAD_DATA') || isError(error, 'NUMERIC_FAULT')
+    ? error.shortMessage
+    : (error as Error).message.slice(0, 200);
 
 type EventType = ChainEvent['type'];
 type Decoder = (fields: Fields) => ChainEvent;
@@ -192,7 +198,7 @@ function parse(contract: Interface, log: RpcLog, event: EventFragment): LogDescr
   try {
     found = contract.parseLog({ topics: [...log.topics], data: log.data });
   } catch (error) {
-    throw unreadable(where, (error as Error).message, facts);
+    throw unreadable(where, reasonOf(error), facts);
   }
   if (found === null) throw unreadable(where, 'its topics are of another event', facts);
   return found;
@@ -254,7 +260,7 @@ export function resultOf(contract: Interface, view: string, data: Hex): Result {
   try {
     return contract.decodeFunctionResult(view, data);
   } catch (error) {
-    throw unreadable(`The answer to ${view}, ${shortened(data)},`, (error as Error).message, { view });
+    throw unreadable(`The answer to ${view}, ${shortened(data)},`, reasonOf(error), { view });
   }
 }
 
