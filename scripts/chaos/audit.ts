@@ -29,13 +29,14 @@ async function disclosed(...args: Parameters<typeof writeDisclosures>): Promise<
 }
 
 /** Everything from the first block to the newest final one. */
-export async function audit({ devnet, file }: ChaosNet): Promise<Audited> {
+export async function audit({ devnet, file, handles }: ChaosNet): Promise<Audited> {
   const { dir, networkFile } = devnet.layout;
   const network = parseNetwork(JSON.parse(readFileSync(networkFile, 'utf8')));
   const to = Number(await rpc<string>(file.rpcUrl, 'eth_blockNumber')) - finalityDepth;
   const job = { from: 0, to, policy: 'regulator-minimum', recipient: 'the run itself', reason: 'I7' };
   const files: string[] = [];
   for (const [handle, client] of devnet.clients) {
+    if (!handles.includes(handle)) continue;
     const disclosures = join(dir, `${handle}.ndjson`);
     await until(() => disclosed(client, disclosures, job), {
       timeoutMillis: 30_000,

@@ -8,12 +8,13 @@ import { maxEndpoints } from '../devnet/layout.ts';
 import { classesFor, faultClasses, leastEndpoints, type FaultClass } from './schedule.ts';
 
 const usage = `usage: npm run chaos -- [--minutes N] [--seed S] [--rate R] [--operators N] [--endpoints N]
-                       [--only CLASS,…] [--without CLASS,…] [--keep]
+                       [--hostile] [--only CLASS,…] [--without CLASS,…] [--keep]
   --minutes   how long faults are injected (default 3)
   --seed      of the schedule of faults: the same one again has the same faults at the same times (default: drawn)
   --rate      orders a second (default 8)
   --operators so many operators, ${minOperators} to ${maxOperators} (default 2)
   --endpoints so many endpoints of the chain for each node, 1 to ${maxEndpoints} (default 1); from ${leastEndpoints} on they misbehave, a minority at a time
+  --hostile   the last operator, of at least three, uses all its keys against the others
   --only      only these classes of faults; --without: all but these
               ${faultClasses.join(', ')}
   --keep      leave the devnet's folder behind; where something is wrong it is kept anyway`;
@@ -42,6 +43,7 @@ function options(signal: AbortSignal): ChaosOptions {
         rate: { type: 'string', default: '8' },
         operators: { type: 'string', default: '2' },
         endpoints: { type: 'string', default: '1' },
+        hostile: { type: 'boolean', default: false },
         only: { type: 'string' },
         without: { type: 'string' },
         keep: { type: 'boolean', default: false },
@@ -62,11 +64,14 @@ function options(signal: AbortSignal): ChaosOptions {
       if (Number.isInteger(value) && value >= from && value <= to) return value;
       throw new Error(`--${name} is "${text}": give a number from ${from} to ${to}.`);
     };
+    const operators = between('operators', values.operators, minOperators, maxOperators);
+    if (values.hostile && operators < 3) throw new Error('--hostile needs two others: give --operators 3 or more.');
     const endpoints = between('endpoints', values.endpoints, 1, maxEndpoints);
     return {
       stormMillis: Math.round(positive('minutes', values.minutes) * 60_000),
       seed: values.seed ?? randomBytes(4).toString('hex'),
-      operators: between('operators', values.operators, minOperators, maxOperators),
+      operators,
+      hostile: values.hostile,
       endpoints,
       classes: classesOf(values.only, values.without, endpoints),
       rate: positive('rate', values.rate),

@@ -46,6 +46,8 @@ export interface ChaosNet {
   readonly links: ReadonlyMap<LinkName, FaultProxy>;
   readonly endpoints: readonly EndpointProxy[];
   readonly parties: readonly Party[];
+  /** Those that keep the protocol: all but a hostile one. */
+  readonly handles: readonly string[];
   readonly clients: ReadonlyMap<string, NodeClient>;
   readonly disk: { readonly node: string; readonly small: SmallDisk } | undefined;
   /** Why there is no small disk, where one was asked for. */
@@ -65,6 +67,8 @@ export interface NetOptions {
   /** Sections of the nodes' configuration. */
   readonly timing: Readonly<Record<string, number>>;
   readonly smallDisk: boolean;
+  /** Its keys are somebody's who wants to harm the others; its users do nothing, and nothing is asked of its node. */
+  readonly hostile: string | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -193,6 +197,7 @@ export async function startNet(options: NetOptions): Promise<ChaosNet> {
     links: links.proxies,
     endpoints: links.endpoints,
     parties,
+    handles: handles.filter((handle) => handle !== options.hostile),
     clients,
     disk,
     noDisk,

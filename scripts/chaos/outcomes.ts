@@ -207,9 +207,11 @@ export function nothingLeft(nodes: readonly StoredNode[]): Problems {
 }
 
 /** Alarms that the faults of a run can be the cause of: the chain's pool and blocks are lost, a disk is full, and a node says so. */
-const ofTheFaults = new Set([
+export const ofTheFaults: ReadonlySet<string> = new Set([
   ...['nonce-gap', 'transaction-reverted', 'transaction-refused', 'fee-cap', 'disk-nearly-full'],
-  ...['journal-anchor-overdue'],
+  ...['transaction-lost', 'transaction-stuck', 'journal-anchor-overdue', 'overloaded', 'chain-stalled'],
+  // Of an endpoint that is told to misbehave, and of links that are cut.
+  ...['endpoint-disagrees', 'endpoint-silent', 'registry-not-read'],
 ]);
 
 /** All operators keep the protocol, so nothing may look as if one of them did not. */

@@ -24,9 +24,11 @@ async function busy(client: NodeClient, handle: string): Promise<string[]> {
 }
 
 /** What is still under way; empty when nothing is. */
-async function underWay({ devnet, file }: ChaosNet): Promise<string[]> {
+async function underWay({ devnet, file, handles }: ChaosNet): Promise<string[]> {
   const found: string[] = [];
-  for (const [handle, client] of devnet.clients) found.push(...(await busy(client, handle)));
+  for (const [handle, client] of devnet.clients) {
+    if (handles.includes(handle)) found.push(...(await busy(client, handle)));
+  }
   const chain = await readChain(file.rpcUrl, file.contracts.PairSettlement);
   const open = [...chain.batches.values()].filter(({ reconciled }) => !reconciled).length;
   if (open > 0) found.push(`${open} batches are not reconciled`);

@@ -14,12 +14,14 @@ import { Chance } from './chance.ts';
 import { Faults } from './faults.ts';
 import { Gateway } from './gateway.ts';
 import { Load, type Act } from './load.ts';
+import { Member } from './member.ts';
 import * as messages from './messages.ts';
 import { finalityDepth, startNet, type ChaosNet } from './net.ts';
 import * as outcomes from './outcomes.ts';
 import { population } from './people.ts';
 import { untilQuiet } from './quiet.ts';
 import { planOf, type FaultClass } from './schedule.ts';
+import { Siege, whoIsBlamed } from './siege.ts';
 import { alarmsIn, readStore, type StoredNode } from './stores.ts';
 import { Story } from './story.ts';
 import { Supervisor } from './supervisor.ts';
@@ -31,6 +33,8 @@ export interface ChaosOptions {
   readonly classes: ReadonlySet<FaultClass>;
   /** 2 to 8. */
   readonly operators: number;
+  /** The last of at least three operators is hostile: on chain with its keys, and on the channel. */
+  readonly hostile: boolean;
   /** Endpoints of the chain that each node has: 1, the chain itself, or several that may misbehave. */
   readonly endpoints: number;
   /** Orders a second. */
@@ -93,6 +97,7 @@ export interface ChaosResult {
 /** Pairs whose evidence is checked as an auditor would. */
 const bundles = 12;
 const resent = 40;
+const probeAgainMillis = 15_000;
 const batchWindowSeconds = 30;
 
 const timingOf = (acceptSeconds: number): Readonly<Record<string, number>> => ({
@@ -112,7 +117,9 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   const gateway = await Gateway.start(randomBytes(24).toString('base64url'), chance.fork('gateway'));
   const dir = mkdtempSync(join(tmpdir(), 'tandem-chaos-'));
   const description = readDescription(defaultFile, options.operators);
-  const users = population(description.operators, options.peopleASide);
+  const hostile = options.hostile ? description.operators.at(-1)?.handle : undefined;
+  const honest = description.operators.filter(({ handle }) => handle !== hostile);
+  const users = population(honest, options.peopleASide);
   let net: ChaosNet | undefined;
   let clean = false;
   try {
@@ -126,9 +133,10 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
       story,
       timing: timingOf(options.acceptSeconds),
       smallDisk: options.classes.has('disk full'),
+      hostile,
       signal: options.signal,
     });
-    const result = await storm(options, { chance, story, supervisor, gateway, net, users });
+    const result = await storm(options, { chance, story, supervisor, gateway, net, users, hostile });
     clean = result.checks.every(({ problems }) => problems.length === 0);
     return result;
   } finally {
@@ -147,10 +155,11 @@ interface Stage {
   readonly gateway: Gateway;
   readonly net: ChaosNet;
   readonly users: readonly DevnetPerson[];
+  readonly hostile: string | undefined;
 }
 
 async function storm(options: ChaosOptions, stage: Stage): Promise<ChaosResult> {
-  const { chance, story, supervisor, gateway, net, users } = stage;
+  const { chance, story, supervisor, gateway, net, users, hostile } = stage;
   const classes = new Set(options.classes);
   const skipped = new Map<string, string>();
   if (net.noDisk !== undefined) {
@@ -180,11 +189,12 @@ async function storm(options: ChaosOptions, stage: Stage): Promise<ChaosResult> 
   const plan = planOf(chance.fork('faults'), {
     millis: options.stormMillis,
     finalityDepth,
-    handles: [...net.clients.keys()],
+    handles: net.handles,
     endpoints: options.endpoints,
     classes,
   });
   story.say(`The storm: ${plan.length} faults in ${options.stormMillis / 1000} s, seed ${options.seed}`);
+  const siege = hostile === undefined ? undefined : besiege(hostile, stage);
   const begun = performance.now();
   const ordering = load.order();
   for (const { at, fault } of plan) {
@@ -193,6 +203,7 @@ async function storm(options: ChaosOptions, stage: Stage): Promise<ChaosResult> 
   }
   await sleep(Math.max(0, begun + options.stormMillis - performance.now()), undefined, { signal: options.signal });
   const stormSeconds = (performance.now() - begun) / 1000;
+  await siege?.end();
   load.end();
   load.prompt = true;
   await ordering;
@@ -221,15 +232,17 @@ async function storm(options: ChaosOptions, stage: Stage): Promise<ChaosResult> 
   const audited = await audit(net);
   const evidence = await evidenceOf(gateway, net);
   const { ok: decides, text: standing } = await consortium(net.file);
+  const blamed = siege === undefined ? undefined : await whoIsBlamed(net, siege.id);
   supervisor.end();
   for (const handle of net.devnet.clients.keys()) await net.devnet.stopNode(handle);
   const nodes: StoredNode[] = [];
-  for (const operator of net.devnet.layout.operators) nodes.push(await readStore(operator));
+  const honest = net.devnet.layout.operators.filter(({ handle }) => net.handles.includes(handle));
+  for (const operator of honest) nodes.push(await readStore(operator));
   const chain = await readChain(net.file.rpcUrl, net.file.contracts.PairSettlement);
   const gaps = await gapsOf(net.file.rpcUrl);
   const heads = await readHeads(net.file.rpcUrl, net.file.contracts.AuditLog);
   const alarms = new Map<string, number>();
-  for (const { logFile } of net.devnet.layout.operators) alarmsIn(logFile, alarms);
+  for (const { logFile } of honest) alarmsIn(logFile, alarms);
   const checks: Check[] = [
     { name: 'the chain below them is whole, so that the rest is about the nodes', problems: gaps },
     { name: 'I1: one outcome a pair, in its stores and on chain', problems: outcomes.oneOutcome(nodes, chain) },
@@ -261,7 +274,9 @@ async function storm(options: ChaosOptions, stage: Stage): Promise<ChaosResult> 
     },
     { name: 'the journals are whole and hold their anchored heads', problems: outcomes.journals(nodes, heads) },
     { name: 'every operator is a member with a vote, and nobody is suspended', problems: decides ? [] : [standing] },
-    { name: 'nobody is accused of anything', problems: outcomes.nobodyAccused(nodes, alarms) },
+    blamed === undefined
+      ? { name: 'nobody is accused of anything', problems: outcomes.nobodyAccused(nodes, alarms) }
+      : { name: 'the hostile member is named, and nobody else is accused', problems: blamed },
     { name: 'no process ended that should not', problems: supervisor.problems },
   ];
   return {
@@ -289,6 +304,13 @@ async function storm(options: ChaosOptions, stage: Stage): Promise<ChaosResult> 
   };
 }
 
+function besiege(hostile: string, { chance, story, net }: Stage): Siege {
+  const place = net.devnet.layout;
+  const siege = new Siege({ member: Member.of(place, hostile), place, chance: chance.fork('siege'), story });
+  siege.begin();
+  return siege;
+}
+
 function clientOf({ clients }: ChaosNet, handle: string) {
   const client = clients.get(handle);
   if (client === undefined) throw new Error(`no operator ${handle}`);
@@ -311,15 +333,23 @@ async function probe(
   { gateway, net }: Stage,
   { patienceMillis, signal }: ChaosOptions,
 ): Promise<readonly string[]> {
-  const handles = [...net.devnet.clients.keys()];
-  const wanted = handles.flatMap((from) =>
-    handles.flatMap((to) => (from === to ? [] : [{ way: `${from} to ${to}`, act: load.probe(from, to) }])),
+  const { handles } = net;
+  const ways = handles.flatMap((from) =>
+    handles.flatMap((to) => (from === to ? [] : [{ from, to, acts: [load.probe(from, to)] }])),
   );
-  const settled = ({ act }: (typeof wanted)[number]): boolean =>
-    gateway.told.filter(({ message: { text } }) => text.endsWith(`"${act.note}"`) && saysDone(text)).length >= 2;
+  const told = ({ note }: Act): boolean =>
+    gateway.told.filter(({ message: { text } }) => text.endsWith(`"${note}"`) && saysDone(text)).length >= 2;
+  const unsettled = () => ways.filter(({ acts }) => !acts.some(told));
   const end = performance.now() + patienceMillis;
-  while (performance.now() < end && !wanted.every(settled)) await sleep(200, undefined, { signal });
-  return wanted.filter((each) => !settled(each)).map(({ way }) => `a new pair from ${way} has not settled`);
+  let again = performance.now() + probeAgainMillis;
+  while (performance.now() < end && unsettled().length > 0) {
+    await sleep(200, undefined, { signal });
+    if (performance.now() < again) continue;
+    // An order that was refused as busy is no pair: what is blocked for good stays so.
+    for (const { from, to, acts } of unsettled()) acts.push(load.probe(from, to));
+    again = performance.now() + probeAgainMillis;
+  }
+  return unsettled().map(({ from, to }) => `a new pair from ${from} to ${to} has not settled`);
 }
 
 async function evidenceOf(gateway: Gateway, net: ChaosNet): Promise<readonly string[]> {

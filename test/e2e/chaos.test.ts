@@ -2,6 +2,7 @@
  * A short storm over real processes, and the checks at its end: clean on what really happened, and each of them finds
  * what it is for in a copy that was tampered with. The long one is `npm run chaos`.
  */
+import { id } from 'ethers';
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -14,6 +15,7 @@ import * as outcomes from '../../scripts/chaos/outcomes.ts';
 import { FaultProxy } from '../../scripts/chaos/proxy.ts';
 import { reportOf } from '../../scripts/chaos/report.ts';
 import { runChaos, type ChaosResult } from '../../scripts/chaos/run.ts';
+import { setEndpointSelector } from '../../scripts/chaos/siege.ts';
 import { classesFor, faultClasses, linkNamesOf, planOf, type Plan } from '../../scripts/chaos/schedule.ts';
 import type { StoredNode } from '../../scripts/chaos/stores.ts';
 import { isPending, questionCode, saysDone } from '../../scripts/chaos/words.ts';
@@ -210,6 +212,41 @@ describe('FaultProxy', () => {
   });
 });
 
+describe('a siege', () => {
+  it('sends the selector of the function whose bytes it makes itself', () => {
+    expect(setEndpointSelector).toBe(id('setEndpoint(uint32,string)').slice(2, 10));
+  });
+
+  it(
+    'by one of four operators, with one of three endpoints misbehaving, hinders nobody and is named',
+    { timeout: runMillis },
+    async () => {
+      const result = await runChaos({
+        stormMillis: 15_000,
+        seed: 'siege',
+        operators: 4,
+        hostile: true,
+        endpoints: 3,
+        classes: new Set(['endpoint']),
+        rate: 4,
+        peopleASide: 4,
+        acceptSeconds: 20,
+        patienceMillis: 90_000,
+        prompt: true,
+        keep: false,
+        signal: new AbortController().signal,
+        print: () => {},
+      });
+      expect(
+        result.checks.filter(({ problems }) => problems.length > 0),
+        reportOf(result),
+      ).toEqual([]);
+      expect([...result.faults].filter(([name]) => name.startsWith('hostile: ')).length).toBeGreaterThanOrEqual(4);
+      expect(result.pairs.get('committed') ?? 0).toBeGreaterThanOrEqual(6);
+    },
+  );
+});
+
 describe('npm run chaos', () => {
   let result: ChaosResult;
   const abort = new AbortController();
@@ -219,11 +256,12 @@ describe('npm run chaos', () => {
       stormMillis: 12_000,
       seed: 'short',
       operators: 2,
+      hostile: false,
       endpoints: 1,
       classes: new Set(classesFor(1)),
       rate: 8,
       peopleASide: 5,
-      acceptSeconds: 15,
+      acceptSeconds: 20,
       patienceMillis: 60_000,
       prompt: true,
       keep: false,

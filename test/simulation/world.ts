@@ -146,8 +146,8 @@ export class World {
   readonly #slowDisk: number;
   /** The chain makes no block without a transaction. */
   readonly #onDemand: boolean;
-  /** Since when a node says that it is not ready. */
-  readonly #notReady = new Map<OperatorId, number>();
+  /** Since when a node says that it is not ready, by what it says is wrong. */
+  readonly #notReady = new Map<OperatorId, ReadonlyMap<string, number>>();
   #endId = 0;
   #authorityNonce = 0;
   /** Handed to the pool again and again, as the consortium would. */
@@ -499,23 +499,32 @@ export class World {
 
   #watchReadiness(): void {
     this.time.after(readinessMillis, () => {
-      for (const { operator, serving } of this.#nodes.values()) {
-        const ready = serving?.node.flow.readiness.checks().every(({ ok }) => ok) ?? true;
-        if (ready) this.#notReady.delete(operator);
-        else if (!this.#notReady.has(operator)) this.#notReady.set(operator, this.time.now);
+      for (const { operator } of this.#nodes.values()) {
+        const before = this.#notReady.get(operator);
+        const since = this.#failing(operator).map((what) => [what, before?.get(what) ?? this.time.now] as const);
+        this.#notReady.set(operator, new Map(since));
       }
       this.#watchReadiness();
     });
   }
 
+  /** What it says is wrong, without the numbers that change. */
+  #failing(operator: OperatorId): readonly string[] {
+    const checks = this.node(operator).serving?.node.flow.readiness.checks() ?? [];
+    return checks.flatMap(({ name, ok, detail }) => (ok ? [] : [`${name}: ${detail.replaceAll(/[0-9]+/g, 'N')}`]));
+  }
+
   /** What a node says of itself is what it does; a step that was under way when it changed is none. */
   #checkReadiness(operator: OperatorId, { pair }: EngineEvent & { readonly pair?: unknown }): void {
     const since = this.#notReady.get(operator);
-    if (since === undefined || this.time.now - since < 3_000) return;
-    const checks = this.node(operator).serving?.node.flow.readiness.checks() ?? [];
-    const failing = checks.flatMap(({ name, ok, detail }) => (ok ? [] : [`${name}: ${detail}`])).join('; ');
-    if (failing === '') return;
-    this.violated(new Violation('ready', `operator ${operator} says ${failing}, and begins ${String(pair)}`));
+    // Since the same thing was wrong: a node may have become ready between two looks, and a clock jump at this very write.
+    const failing = this.#failing(operator).filter(
+      (what) => this.time.now - (since?.get(what) ?? this.time.now) >= 3_000,
+    );
+    if (failing.length === 0) return;
+    this.violated(
+      new Violation('ready', `operator ${operator} says ${failing.join('; ')}, and begins ${String(pair)}`),
+    );
   }
 
   #produce(): void {
