@@ -76,12 +76,14 @@ describe('restrict', () => {
 });
 
 describe('ChainPeers', () => {
-  it('does not start while the chain is out of reach', async () => {
+  it('starts while the chain is out of reach, and knows nobody', async () => {
     const chain = await openChain();
     await chain.anvil.stop();
-    const { peers } = await follow(chain);
-    await expect(peers.start()).rejects.toMatchObject({ code: 'chain-unavailable' });
+    const { peers, troubles } = await follow(chain);
+    expect(await peers.start()).toBe(false);
     expect(peers.asOf).toBeUndefined();
+    expect(peers.all()).toEqual([]);
+    expect(troubles).toMatchObject([{ code: 'chain-unavailable' }]);
   });
 
   it('knows all operators by id and by pin', async () => {
