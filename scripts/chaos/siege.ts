@@ -180,7 +180,8 @@ export async function whoIsBlamed(net: ChaosNet, hostile: number): Promise<reado
   const problems: string[] = [];
   let naming = 0;
   for (const handle of net.handles) {
-    const client = net.clients.get(handle);
+    // Past the proxies: the doctor reads a whole store, and takes longer than a gateway waits.
+    const client = net.devnet.clients.get(handle);
     if (client === undefined) throw new Error(`no operator ${handle}`);
     const readiness = await client.readiness();
     if (readiness?.ready !== true) problems.push(`${handle} is not ready: ${JSON.stringify(readiness?.checks)}`);
