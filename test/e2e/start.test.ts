@@ -98,7 +98,7 @@ describe('npm start', () => {
     expect(run.output()).not.toContain('Starting');
   });
 
-  it('goes on with the same chain and balances each time, in under 15 s, and leaves nothing running', async () => {
+  it('goes on with the same chain and balances each time, and leaves nothing running', async () => {
     const place = { dir: temporaryFolder(), portBase: await freePortBase() };
     const first = start(['--no-play'], place);
     await isUp(first);
@@ -108,10 +108,8 @@ describe('npm start', () => {
     await expectGone(made);
 
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
-      const begun = performance.now();
       const again = start([], place);
       await isUp(again);
-      expect(performance.now() - begun).toBeLessThan(15_000);
       expect(fileOf(again)).toEqual(made);
       again.child.kill(signal);
       expect(await again.ended).toBe(0);
