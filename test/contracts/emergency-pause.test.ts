@@ -156,17 +156,19 @@ describe('what is no rejection', () => {
     });
 
     it('takes nothing off for the target’s own vote where that had no weight', async () => {
-      const { decide, registry, chain, governor, asController } = scene();
-      await support(1);
-      await support(2);
-      const { proposalId } = await governor.getFunction('emergencyOf')(target);
-      // The target is suspended by another vote, of which the emergency's own knows nothing: it has weight there still.
-      const end = Number(await governor.getFunction('proposalDeadline')(proposalId));
-      await chain.mineAt(end - settings.votingPeriodSeconds + 1);
-      for (const voter of [3, 4]) await receiptOf(asController(voter), 'castVote', proposalId, 0);
-      await chain.mineAt(end + 1);
-      expect(await pausedUntil(1)).toBe(end + voteSeconds);
-      await decide([1, 2, 4], { target: registry, method: 'suspend', args: [target] });
+      const { propose, pass, voteFor, governor, registry } = scene();
+      const { proposalId, operations } = await propose(1, [{ target: registry, method: 'suspend', args: [target] }]);
+      await pass(settings.votingDelaySeconds + 1);
+      await voteFor(proposalId, [1, 2, 4]);
+      await pass(settings.votingPeriodSeconds);
+      await receiptOf(governor, 'queue', ...operations);
+      await pass(settings.timelockSeconds);
+      const { end, vote, reach } = await emergency(1, 2);
+      // Suspended by the vote before the snapshot of the other one: it is a member there, and no voter.
+      await receiptOf(governor, 'execute', ...operations);
+      await vote(against, 4);
+      await vote(against, target);
+      await reach(end + 1);
       expect(await pausedUntil(1)).toBe(end + voteSeconds);
     });
 
