@@ -241,7 +241,11 @@ async function handlesOf(
   findings: Findings,
 ): Promise<ReadonlyMap<number, string>> {
   const handles = new Map<number, string>();
-  for (const operator of new Set(lanes.flatMap(({ initiator, acceptor }) => [initiator, acceptor]))) {
+  // What cannot be read of one that has no batches is a finding too. Where the count is not to be had, those with batches are looked at.
+  const count = (await contracts.operatorCount(final.hash).catch(() => undefined)) ?? 0;
+  const admitted = Array.from({ length: count }, (_, index) => index + 1);
+  const inLanes = lanes.flatMap(({ initiator, acceptor }) => [initiator, acceptor]);
+  for (const operator of new Set([...inLanes, ...admitted])) {
     const { handle = '', unreadable = [] } = (await contracts.entryOf(operator, final.hash)) ?? {};
     handles.set(operator, handle);
     if (unreadable.length === 0) continue;
