@@ -30,8 +30,6 @@ export interface Contracts {
     operator: number,
     at: Hash,
   ): Promise<{ readonly handle: string; readonly unreadable: readonly string[] } | undefined>;
-  /** How many operators were ever admitted: their ids are 1 to that. */
-  operatorCount(at: Hash): Promise<number | undefined>;
   /** What happened to an operator's signer, in order, in blocks from … to. */
   signerEvents(operator: number, from: number, to: number): Promise<readonly SignerEvent[]>;
   finality(at: Hash): Promise<Finality | undefined>;
@@ -78,9 +76,6 @@ export function eventIn(
     return undefined;
   }
 }
-
-/** More operators than these are no consortium's. */
-const mostOperators = 10_000n;
 
 /** The one value that a view gives; ethers keeps what is wrong with it until it is asked for. */
 function valueIn(result: Result | undefined): unknown {
@@ -209,11 +204,6 @@ export function contractsAt(
         }
       });
       return { handle: unreadable.includes('handle') ? '' : entry.text('handle'), unreadable };
-    },
-
-    async operatorCount(at) {
-      const count = valueIn(await view(registry, addresses.OperatorRegistry, 'operatorCount', [], at));
-      return typeof count === 'bigint' && count <= mostOperators ? Number(count) : undefined;
     },
 
     async signerEvents(operator, from, to) {

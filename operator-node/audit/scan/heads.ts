@@ -13,13 +13,15 @@ import { logsBetween } from './readChain.ts';
 /** `AuditLog.MAX_ENTRIES_APART`. */
 const maxEntriesApart = 65_536n;
 
+/** @returns who has anchored any in these blocks */
 export async function checkHeads(
   chain: RangeChain,
   { contracts: { AuditLog }, firstBlock }: AuditNetwork,
   { from, to }: { readonly from: number; readonly to: number },
   findings: Findings,
-): Promise<void> {
-  if (AuditLog === undefined || from > to) return;
+): Promise<ReadonlySet<number>> {
+  const operators = new Set<number>();
+  if (AuditLog === undefined || from > to) return operators;
   /** Of each operator; not known before the first one seen, unless nothing is older. */
   const lasts = new Map<number, bigint>();
   for (const { topics, data, blockNumber: block } of await logsBetween(chain, AuditLog, from, to)) {
@@ -29,6 +31,7 @@ export async function checkHeads(
     if (event.name === 'JournalHeadsDisowned') lasts.set(fields.number('operatorId'), fields.big('entry'));
     if (event.name !== 'JournalCheckpoint') continue;
     const [operator, entry] = [fields.number('operatorId'), fields.big('entry')];
+    operators.add(operator);
     const last = lasts.get(operator) ?? (from <= firstBlock ? 0n : undefined);
     lasts.set(operator, entry);
     if (last !== undefined && entry > last && entry - last <= maxEntriesApart) continue;
@@ -40,4 +43,5 @@ export async function checkHeads(
       { operator, block, entry: `${entry}`, ...(last === undefined ? {} : { last: `${last}` }) },
     );
   }
+  return operators;
 }

@@ -237,15 +237,14 @@ function stateAfter(
 async function handlesOf(
   contracts: Contracts,
   lanes: readonly LaneHead[],
+  /** Who has anchored something else in these blocks. */
+  others: ReadonlySet<number>,
   final: { readonly number: number; readonly hash: Hash },
   findings: Findings,
 ): Promise<ReadonlyMap<number, string>> {
   const handles = new Map<number, string>();
-  // What cannot be read of one that has no batches is a finding too. Where the count is not to be had, those with batches are looked at.
-  const count = (await contracts.operatorCount(final.hash).catch(() => undefined)) ?? 0;
-  const admitted = Array.from({ length: count }, (_, index) => index + 1);
   const inLanes = lanes.flatMap(({ initiator, acceptor }) => [initiator, acceptor]);
-  for (const operator of new Set([...inLanes, ...admitted])) {
+  for (const operator of new Set([...inLanes, ...others])) {
     const { handle = '', unreadable = [] } = (await contracts.entryOf(operator, final.hash)) ?? {};
     handles.set(operator, handle);
     if (unreadable.length === 0) continue;
@@ -282,8 +281,8 @@ export async function scan(request: ScanRequest): Promise<ScanResult> {
       ? { batches: [], lanes: range.before }
       : await readChain(chain, contracts, { network, final, ...range }, findings);
   noteAbsent(request, files, batches, sections, range, findings);
-  await checkHeads(chain, network, range, findings);
-  const handles = await handlesOf(contracts, lanes, final, findings);
+  const anchoring = await checkHeads(chain, network, range, findings);
+  const handles = await handlesOf(contracts, lanes, anchoring, final, findings);
   const last = range.to === final.number ? final : await chain.block(range.to);
   // What was seen before is not written over with what nobody can stand for.
   const doubtful = doubts.some((code) => code in findings.counts);

@@ -34,7 +34,6 @@ const nodeReads: Readonly<Record<string, (reader: ChainReader, at: Hash) => Prom
 /** And in an audit. */
 const auditReads: Readonly<Record<string, (read: Contracts, at: Hash) => Promise<unknown>>> = {
   'OperatorRegistry.operator': async (read, at) => [await read.signerOf(2, at), await read.entryOf(2, at)],
-  'OperatorRegistry.operatorCount': (read, at) => read.operatorCount(at),
   'OperatorRegistry.finality': (read, at) => read.finality(at),
   'PairSettlement.REGISTRY': (read, at) => read.registryOf(at),
   'PairSettlement.batchOutcome': (read, at) => read.batchOutcome(batchId, at),
