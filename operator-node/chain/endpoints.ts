@@ -195,11 +195,20 @@ export class Endpoints {
     else this.#disagreements.note(about, odd);
   }
 
+  /** What an endpoint said before, against what came of it: it may be replaced once, and not each time. */
+  keptWord(about: string, name: string, kept: boolean): void {
+    if (kept) this.#disagreements.settle(about, name);
+    else this.#disagreements.doubt(about, name, differing);
+  }
+
   readonly #enoughValues = (heard: readonly Heard<unknown>[]): boolean =>
     heard.filter(({ said }) => 'value' in said).length >= this.majority;
 
-  readonly #enoughAlike = (heard: readonly Heard<unknown>[]): boolean =>
-    (partiesOf(heard)[0]?.names.length ?? 0) >= this.majority;
+  /** Or so many that cannot say, or differ, that those who are left make no majority any more. */
+  readonly #enoughAlike = (heard: readonly Heard<unknown>[], left: number): boolean => {
+    const largest = partiesOf(heard)[0]?.names.length ?? 0;
+    return largest >= this.majority || largest + left < this.majority;
+  };
 
   /**
    * Asks those that are awake, and the others as well if that is not enough. Once it is enough, the rest has a moment, and
@@ -207,7 +216,7 @@ export class Endpoints {
    */
   async #hear<T>(
     ask: (endpoint: Endpoint) => Promise<Said<T>>,
-    enough: (heard: readonly Heard<T>[]) => boolean,
+    enough: (heard: readonly Heard<T>[], left: number) => boolean,
     late: (heard: Heard<T>) => void = () => undefined,
   ): Promise<readonly Heard<T>[]> {
     const heard: Heard<T>[] = [];
@@ -222,23 +231,26 @@ export class Endpoints {
       if (returned) late({ member, said });
       else heard.push({ member, said });
     };
-    const all = (members: readonly Member[]): Promise<void> =>
+    const all = (members: readonly Member[], left: number): Promise<void> =>
       new Promise((resolve) => {
         let cancel: (() => void) | undefined;
         const look = (): void => {
-          const over = open.size === 0 || (enough(heard) && [...open].every((member) => member.late > 0));
-          if (over) {
+          const isEnough = enough(heard, open.size + left);
+          if (open.size === 0 || (isEnough && [...open].every((member) => member.late > 0))) {
             cancel?.();
             resolve();
-          } else if (enough(heard)) cancel ??= this.#clock.after(graceMillis, resolve);
+          } else if (isEnough) cancel ??= this.#clock.after(graceMillis, resolve);
         };
         for (const member of members) void one(member).then(look);
         if (members.length === 0) resolve();
       });
     const may = this.#members.filter(({ paused }) => !paused);
     const resting = may.filter((member) => member.resting);
-    await all(may.filter((member) => !resting.includes(member)));
-    if (!enough(heard)) await all(resting);
+    await all(
+      may.filter((member) => !resting.includes(member)),
+      resting.length,
+    );
+    if (!enough(heard, resting.length)) await all(resting, 0);
     returned = true;
     for (const member of open) member.late += 1;
     const place = ({ member }: Heard<T>): number => this.#members.indexOf(member);
@@ -265,10 +277,9 @@ export class Endpoints {
       if ('unknown' in said) continue;
       const key = `${member.name} ${about}`;
       const claim = this.#claims.get(key);
-      if (claim !== undefined && claim.number <= highest + nearBlocks) this.#claims.delete(key);
-      else if (claim === undefined && said.value > highest + nearBlocks) {
-        this.#claims.set(key, { number: said.value, since: now });
-      }
+      // The others have come to it, or it says so no more.
+      if (Math.min(claim?.number ?? said.value, said.value) <= highest + nearBlocks) this.#claims.delete(key);
+      else if (claim === undefined) this.#claims.set(key, { number: said.value, since: now });
       const kept = this.#claims.get(key);
       const unfounded = kept !== undefined && hasPassed(this.#clock, kept.since, nearMillis) && kept.since !== now;
       if (unfounded || Math.abs(said.value - highest) > farBlocks) odd.push(member.name);

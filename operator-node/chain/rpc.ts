@@ -45,6 +45,8 @@ interface Seen {
   readonly block?: RpcBlock;
 }
 
+const rememberedShown = 128;
+
 /** How long a newest block counts that a majority has shown and shows no more. */
 const highestMillis = 60_000;
 /** How far below its tip the endpoints are asked for a block that they have in common. */
@@ -59,6 +61,8 @@ export class RpcReader implements ChainReader {
   readonly #addresses: readonly string[];
   /** By block hash and endpoint: whether the header that it gave says that our contracts may have logged there. */
   readonly #mayHoldLogs = new Map<Hash, Map<string, boolean>>();
+  /** Newest blocks as each endpoint has shown them, by its name and their number, until they are final. */
+  readonly #shown = new Map<string, Map<number, Hash>>();
   /** The newest block that a majority has shown, and when it last did. */
   #highest: { readonly block: Block; readonly at: number } | undefined;
 
@@ -122,7 +126,10 @@ export class RpcReader implements ChainReader {
     // One that claims to have a block and then gives another keeps the others from it until they are as far.
     for (const number of numbers) {
       try {
-        return await this.#endpoints.agreed(`block ${number}`, this.#blockFrom(number, seen), 'eth_getBlockByNumber');
+        const from = this.#blockFrom(number, seen);
+        const block = await this.#endpoints.agreed(`block ${number}`, from, 'eth_getBlockByNumber');
+        this.#compareShown(block);
+        return block;
       } catch (error) {
         trouble ??= error;
       }
@@ -134,8 +141,28 @@ export class RpcReader implements ChainReader {
     const said = map(await blockByTag(endpoint, tag), (block): Seen =>
       depth === 0 ? { number: block.number, block } : { number: Math.max(0, block.number - depth) },
     );
-    if ('value' in said) seen.set(endpoint, said.value);
+    if ('value' in said) {
+      seen.set(endpoint, said.value);
+      if (tag === 'latest' && said.value.block !== undefined) this.#rememberShown(endpoint, said.value.block);
+    }
     return map(said, ({ number }) => number);
+  }
+
+  #rememberShown({ name }: Endpoint, { number, hash }: RpcBlock): void {
+    const shown = this.#shown.get(name) ?? new Map<number, Hash>();
+    this.#shown.set(name, shown.set(number, hash));
+    const oldest = shown.keys().next();
+    if (shown.size > rememberedShown && oldest.done === false) shown.delete(oldest.value);
+  }
+
+  /** One that shows newest blocks which never come lies, however little it is ahead. */
+  #compareShown({ number, hash }: Block): void {
+    for (const [name, shown] of this.#shown) {
+      const before = shown.get(number);
+      if (before === undefined) continue;
+      shown.delete(number);
+      this.#endpoints.keptWord('newest blocks, which do not come', name, before === hash);
+    }
   }
 
   #blockFrom(number: number, seen?: ReadonlyMap<Endpoint, Seen>): (endpoint: Endpoint) => Promise<Said<Block>> {
@@ -152,8 +179,10 @@ export class RpcReader implements ChainReader {
     };
   }
 
-  block(number: number): Promise<Block> {
-    return this.#endpoints.agreed(`block ${number}`, this.#blockFrom(number), 'eth_getBlockByNumber');
+  async block(number: number): Promise<Block> {
+    const block = await this.#endpoints.agreed(`block ${number}`, this.#blockFrom(number), 'eth_getBlockByNumber');
+    this.#compareShown(block);
+    return block;
   }
 
   #rememberBloom({ name }: Endpoint, { hash, logsBloom }: RpcBlock): void {

@@ -274,9 +274,36 @@ describe('one of three endpoints', () => {
     group.clock.advance(30_000);
     await group.reader.head();
     expect(group.endpoints.disagreements).toEqual([{ about: 'the newest block', endpoints: [liar.name] }]);
-    await chain.anvil.mine(30);
     liar.behaviour = () => undefined;
     await group.reader.head();
+    expect(group.endpoints.disagreements).toEqual([]);
+  });
+
+  it('shows newest blocks that never come: it is named, though the chain comes to each of their numbers', async () => {
+    const chain = await openChain();
+    const liar = await startProxy(chain.anvil);
+    const group = groupOf(chain, liar);
+    liar.behaviour = changing((answer, { method, params }) => {
+      if (method !== 'eth_getBlockByNumber' || params[0] !== 'latest') return answer;
+      const { number } = answer.result as { readonly number: string };
+      return inFields({ number: `0x${(Number(number) + 2).toString(16)}`, hash: otherHash })(answer);
+    });
+    for (let look = 0; look < 6; look += 1) {
+      expect(group.endpoints.disagreements).toEqual([]);
+      expect((await group.reader.head()).number).toBe(await chain.anvil.height());
+      await group.reader.finalHead();
+      await chain.anvil.mine();
+      group.clock.advance(10_000);
+    }
+    await group.reader.finalHead();
+    expect(group.endpoints.disagreements).toEqual([
+      { about: 'newest blocks, which do not come', endpoints: [liar.name] },
+    ]);
+    liar.behaviour = () => undefined;
+    for (let look = 0; look < 4; look += 1) {
+      await group.reader.finalHead();
+      await chain.anvil.mine();
+    }
     expect(group.endpoints.disagreements).toEqual([]);
   });
 
@@ -348,7 +375,7 @@ describe('one of three endpoints is slow', () => {
     const reader = new RpcReader({ endpoints, network: chain.network, extraDepth: 0 });
     await reader.head();
     slow.behaviour = behaviour;
-    return { chain, slow, endpoints, reader };
+    return { chain, slow, endpoints, reader, writer: new RpcWriter(endpoints) };
   }
 
   const open: Record<string, Behaviour> = {
@@ -364,12 +391,15 @@ describe('one of three endpoints is slow', () => {
   };
 
   it.each(Object.entries(open))('and %s: the others are enough', async (_, behaviour) => {
-    const { chain, reader, slow } = await beside(behaviour);
+    const { chain, reader, writer, slow } = await beside(behaviour);
     const height = await chain.anvil.height();
     for (let look = 0; look < 20; look += 1) {
       expect(await reader.head()).toMatchObject({ number: height });
       expect(await reader.finalHead()).toMatchObject({ number: height });
       await reader.block(height);
+      // What a majority knows nothing of, no third endpoint can make known.
+      expect(await writer.receipt(id('nothing') as Hash)).toBeUndefined();
+      await expect(reader.logs(id('no block') as Hash)).rejects.toMatchObject({ code: 'chain-unavailable' });
     }
     expect(slow.requests.length).toBeGreaterThan(1);
   });
