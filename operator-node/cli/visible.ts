@@ -1,7 +1,7 @@
 /** What others wrote, as a terminal shows it: nothing in it moves the cursor, clears the screen or turns the text around. */
 
-/** Control characters, line ends apart; bidirectional ones; line and paragraph separators. */
-const acting = /(?![\n])[\p{Cc}\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
+/** Control characters, line ends (LF, or CR LF as CSV has them) apart; bidirectional ones; line and paragraph separators. */
+const acting = /(?!\n|\r\n)[\p{Cc}\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
 
 const escape = (sign: string): string => `\\u${(sign.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`;
 

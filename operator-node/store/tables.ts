@@ -57,6 +57,11 @@ export const tables: Readonly<Record<string, TableEntry>> = {
     holds: 'a message that the gateway would not take',
   },
   submission: { key: '<tag>', owner: 'flow/submit.ts', holds: 'what a transaction under way is for' },
+  'gas-spending': {
+    key: '<address>',
+    owner: 'chain/spending.ts',
+    holds: 'what a key spends on gas, hour by hour, and its balance as last seen',
+  },
   registry: {
     key: 'last',
     owner: 'chain/kept-registry.ts',

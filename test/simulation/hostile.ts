@@ -68,6 +68,9 @@ const lies: readonly LieName[] = [
   'lie-denial',
 ];
 
+/** What its entry looks like changes once in so many blocks. */
+const entryBlocks = 24;
+
 const word = (value: number | bigint): Uint8Array =>
   Buffer.from(AbiCoder.defaultAbiCoder().encode(['uint256'], [value]).slice(2), 'hex');
 const padded = (value: string): Uint8Array => Buffer.from(value.slice(2).padStart(64, '0'), 'hex');
@@ -212,8 +215,8 @@ export class HostileMember {
   entryOf(block: ModelBlock, entry: RegistryEntry): OperatorEntry {
     const known = this.#entries.get(block);
     if (known !== undefined) return known;
-    // The same for some blocks: a registry does not change with each.
-    const chance = this.#world.chance.fork(`entry of ${Math.floor(block.number / 4)}`);
+    // The same for so many blocks: what cannot be read in it stays so for longer than others may be blind.
+    const chance = this.#world.chance.fork(`entry of ${Math.floor(block.number / entryBlocks)}`);
     const bytes = new Map<string, Uint8Array>([
       ['status', word(1)],
       ['controller', padded(entry.controller)],
@@ -224,7 +227,7 @@ export class HostileMember {
       ['previousPinUntil', word(0)],
       ['emergencyUntil', word(0)],
     ]);
-    for (let changes = chance.between(0, 3); changes > 0; changes -= 1) {
+    for (let changes = chance.between(0, 4); changes > 0; changes -= 1) {
       const field = chance.pick(operatorFields);
       bytes.set(field.name, chance.pick(extremesOf(field.type)).bytes);
     }
