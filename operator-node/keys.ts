@@ -2,7 +2,7 @@
 import { computeAddress } from 'ethers';
 import { z } from 'zod';
 import { fromHex } from './commitment/bytes.ts';
-import { recoverSigner, signDigest } from './commitment/typedData.ts';
+import { recoverSigner, signDigest } from './commitment/typed-data.ts';
 import type { Random } from './engine/clock.ts';
 import { TandemError } from './errors.ts';
 import type { BatchSigner } from './flow/context.ts';

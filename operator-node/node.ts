@@ -20,7 +20,7 @@ import { readCertificate } from './channel/certificate.ts';
 import { createHttpsChannel, startChannelServer } from './channel/https.ts';
 import { OwnCertificate } from './channel/own-certificate.ts';
 import { withRoutes } from './channel/routes.ts';
-import { signDigest } from './commitment/typedData.ts';
+import { signDigest } from './commitment/typed-data.ts';
 import { LogDigest } from './connections/digest.ts';
 import { ServerWatch } from './connections/watch.ts';
 import { composeNode, openDomains } from './compose.ts';

@@ -3,7 +3,7 @@ import type { Money } from './analysis.ts';
 import { clean } from './clean.ts';
 import type { Grammar } from './grammar.ts';
 import { maxCharacters } from './placeholders.ts';
-import { refusal, takeMoney, type Habits, type Refusal } from './takeMoney.ts';
+import { refusal, takeMoney, type Habits, type Refusal } from './take-money.ts';
 import { withoutEndMarks } from './words.ts';
 
 export interface OrderBody {

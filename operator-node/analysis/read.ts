@@ -10,7 +10,7 @@ import type { Currencies } from './currencies.ts';
 import { planOf, readNumber, type NumberPlan } from './numbers.ts';
 import { readOrder, refPattern } from './order.ts';
 import { maxCharacters } from './placeholders.ts';
-import { refusal, type Habits, type Refusal } from './takeMoney.ts';
+import { refusal, type Habits, type Refusal } from './take-money.ts';
 import { bareText, leadingLetters, splitWords } from './words.ts';
 import { normaliseKeyword, type Meaning } from './vocabulary.ts';
 

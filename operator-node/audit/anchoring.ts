@@ -2,7 +2,7 @@
 import { fromHex, toHash } from '../commitment/bytes.ts';
 import { encodeLeaf } from '../commitment/leaf.ts';
 import { rootFromProof } from '../commitment/merkle.ts';
-import { batchIdOf } from '../commitment/typedData.ts';
+import { batchIdOf } from '../commitment/typed-data.ts';
 import type { Batch, SettlementDomain } from '../model/records.ts';
 import { fails, holds, type Finding } from './finding.ts';
 import type { EvidenceBundle } from './format.ts';

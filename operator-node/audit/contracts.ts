@@ -4,7 +4,7 @@ import { operatorRegistryAbi, pairSettlementAbi } from '../chain/abi.ts';
 import { FieldFault, Fields } from '../chain/fields.ts';
 import type { BatchId, Hash, Hex, UnixSeconds } from '../model/ids.ts';
 import type { BatchOutcome } from '../model/outcome.ts';
-import type { AuditChain, AuditLog } from './auditChain.ts';
+import type { AuditChain, AuditLog } from './audit-chain.ts';
 import type { EvidenceBundle } from './format.ts';
 import type { Finality } from './network.ts';
 

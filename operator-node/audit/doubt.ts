@@ -4,14 +4,14 @@
  * is taken for nothing more.
  */
 import { z } from 'zod';
-import { batchIdOf, recoverSigner } from '../commitment/typedData.ts';
+import { batchIdOf, recoverSigner } from '../commitment/typed-data.ts';
 import { TandemError } from '../errors.ts';
 import { parseJson } from '../json.ts';
 import { hashPattern, hexPattern, pairIdPattern, timestampPattern, type BatchId, type Hex } from '../model/ids.ts';
 import { decisionOf, type BatchOutcome } from '../model/outcome.ts';
 import type { Batch } from '../model/records.ts';
 import { doubtDigest, type Doubt } from '../recovery/doubt.ts';
-import type { AuditBlock, AuditChain } from './auditChain.ts';
+import type { AuditBlock, AuditChain } from './audit-chain.ts';
 import { contractsAt, type Contracts } from './contracts.ts';
 import type { AuditNetwork } from './network.ts';
 import { checkNetwork, finalBlock, utc } from './settled.ts';

@@ -1,5 +1,5 @@
 /** What a bundle says of the chain, read by a node through its own port from the blocks that it stored. */
-import { recoverSigner } from '../commitment/typedData.ts';
+import { recoverSigner } from '../commitment/typed-data.ts';
 import type { Block, ChainReader } from '../chain/chain.ts';
 import { TandemError } from '../errors.ts';
 import type { BatchId, Hex, OperatorId } from '../model/ids.ts';

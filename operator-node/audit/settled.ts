@@ -2,11 +2,11 @@
 import { keccak256 } from 'ethers';
 import { toHex } from '../commitment/bytes.ts';
 import { encodeLeaf } from '../commitment/leaf.ts';
-import { recoverSigner } from '../commitment/typedData.ts';
+import { recoverSigner } from '../commitment/typed-data.ts';
 import type { Hex } from '../model/ids.ts';
 import { hasBit, wordOf, type BatchOutcome } from '../model/outcome.ts';
 import { pinnedBlockOf, pinnedName } from '../model/records.ts';
-import type { AuditBlock, AuditChain } from './auditChain.ts';
+import type { AuditBlock, AuditChain } from './audit-chain.ts';
 import type { Contracts } from './contracts.ts';
 import { fails, holds, type Finding } from './finding.ts';
 import { registeredSigners } from './signers.ts';

@@ -4,7 +4,7 @@
  */
 import { TandemError } from '../errors.ts';
 import type { Hex } from '../model/ids.ts';
-import type { AuditBlock } from './auditChain.ts';
+import type { AuditBlock } from './audit-chain.ts';
 import type { Contracts, RegisteredSigner } from './contracts.ts';
 
 export interface SignersRequest {

@@ -4,7 +4,7 @@
  */
 import { checkAgreement } from './agreement.ts';
 import { checkBatchId, checkInclusion } from './anchoring.ts';
-import type { AuditChain } from './auditChain.ts';
+import type { AuditChain } from './audit-chain.ts';
 import { contractsAt } from './contracts.ts';
 import { fails, holds, type Finding } from './finding.ts';
 import { parseBundle, type EvidenceBundle, type RecordName } from './format.ts';

@@ -10,7 +10,7 @@ import { encodeLeaf } from '../commitment/leaf.ts';
 import { merkleTree } from '../commitment/merkle.ts';
 import { operationCommitment, termsCommitment } from '../commitment/record.ts';
 import { operationFields, termsFields } from '../commitment/schema.ts';
-import { batchIdOf } from '../commitment/typedData.ts';
+import { batchIdOf } from '../commitment/typed-data.ts';
 import type { Hash, OperatorId, UnixSeconds } from '../model/ids.ts';
 import type { OperationRecord, Terms } from '../model/records.ts';
 import type { Output } from './output.ts';

@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { checkDoubt, readDoubt, type DoubtFile } from '../audit/doubt.ts';
 import { parseNetwork } from '../audit/network.ts';
-import { rpcAuditChain } from '../audit/rpcAuditChain.ts';
+import { rpcAuditChain } from '../audit/rpc-audit-chain.ts';
 import { parseJson } from '../json.ts';
 import { doubtSigner, nextSteps, type Doubt } from '../recovery/doubt.ts';
 import { counted } from '../model/counted.ts';

@@ -6,7 +6,7 @@
 import { hash } from 'node:crypto';
 import { TypedDataEncoder, concat, keccak256 } from 'ethers';
 import type { Answer, Request } from '../channel/messages.ts';
-import { domainSeparator } from '../commitment/typedData.ts';
+import { domainSeparator } from '../commitment/typed-data.ts';
 import type { Work } from '../engine/engine.ts';
 import { assertCaughtUp, type FlowContext } from '../flow/context.ts';
 import { isOpen, loadSide, sealedTable, sideKey, sideTable } from '../flow/pair.ts';

@@ -8,7 +8,7 @@ import type { AlarmFacts } from '../alarms/record.ts';
 import type { Answer, BatchRefusal, Request } from '../channel/messages.ts';
 import { encodeLeaf } from '../commitment/leaf.ts';
 import { merkleTree } from '../commitment/merkle.ts';
-import { batchIdOf } from '../commitment/typedData.ts';
+import { batchIdOf } from '../commitment/typed-data.ts';
 import type { Work } from '../engine/engine.ts';
 import {
   toUnixSeconds,

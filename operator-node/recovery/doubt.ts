@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import canonicalize from 'canonicalize';
 import type { Block, ChainReader } from '../chain/chain.ts';
-import { recoverSigner } from '../commitment/typedData.ts';
+import { recoverSigner } from '../commitment/typed-data.ts';
 import { TandemError } from '../errors.ts';
 import { loadBatch, type KnownBatch } from '../flow/batch.ts';
 import type { FlowContext } from '../flow/context.ts';

@@ -10,7 +10,7 @@ import { encodeLeaf } from '../commitment/leaf.ts';
 import { merkleTree } from '../commitment/merkle.ts';
 import { operationCommitment, termsCommitment } from '../commitment/record.ts';
 import { operationSecret } from '../commitment/secrets.ts';
-import { batchIdOf } from '../commitment/typedData.ts';
+import { batchIdOf } from '../commitment/typed-data.ts';
 import type { Operation } from '../domains/domain.ts';
 import type { Work } from '../engine/engine.ts';
 import { newRef, refTable } from '../flow/account.ts';

@@ -19,7 +19,7 @@ import {
 } from '../../operator-node/commitment/record.ts';
 import { operationFields } from '../../operator-node/commitment/schema.ts';
 import { batchSecret, operationSecret, termsSecret } from '../../operator-node/commitment/secrets.ts';
-import { batchIdOf, signDigest } from '../../operator-node/commitment/typedData.ts';
+import { batchIdOf, signDigest } from '../../operator-node/commitment/typed-data.ts';
 import {
   toTimestamp,
   type Asset,

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseNetwork } from '../../operator-node/audit/network.ts';
-import { rpcAuditChain } from '../../operator-node/audit/rpcAuditChain.ts';
+import { rpcAuditChain } from '../../operator-node/audit/rpc-audit-chain.ts';
 import { scan } from '../../operator-node/audit/scan/scan.ts';
 import { ApiError } from '../../operator-node/cli/client.ts';
 import { writeDisclosures } from '../../operator-node/cli/disclose.ts';

@@ -12,7 +12,7 @@ import {
   operatorRegistryAbi,
   pairSettlementAbi,
 } from '../../operator-node/chain/abi.ts';
-import { signDigest } from '../../operator-node/commitment/typedData.ts';
+import { signDigest } from '../../operator-node/commitment/typed-data.ts';
 import type { Hash } from '../../operator-node/model/ids.ts';
 import type { Layout, OperatorLayout } from '../devnet/layout.ts';
 

@@ -7,7 +7,7 @@ import { createHardhatRuntimeEnvironment } from 'hardhat/hre';
 import { join } from 'node:path';
 
 import config from '../../hardhat.config.ts';
-import tandemModule from '../../ignition/modules/Tandem.ts';
+import tandemModule from '../../ignition/modules/tandem.ts';
 import { operatorRegistryAbi } from '../../operator-node/chain/abi.ts';
 import { RpcAddress } from '../../operator-node/chain/address.ts';
 import { providerOf } from '../../operator-node/chain/provider.ts';

@@ -7,7 +7,7 @@ import type { OperatorId, PairId } from '../../operator-node/model/ids.ts';
 import type { Table } from '../../operator-node/store/store.ts';
 import type { ComposedNode } from '../../operator-node/compose.ts';
 import { simulate } from '../simulation/world.ts';
-import { ManualClock } from './chain-fixture.ts';
+import { ManualClock } from './chain.fixture.ts';
 
 const [one, two] = [1 as OperatorId, 2 as OperatorId];
 

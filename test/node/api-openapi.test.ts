@@ -17,7 +17,7 @@ import {
   message,
   serve,
   stranger,
-} from './api-fixture.ts';
+} from './api.fixture.ts';
 
 interface Media {
   readonly schema: Record<string, unknown>;

@@ -5,7 +5,7 @@
  */
 import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { adminToken, alice, fakeServices, gatewayToken, message, serve } from './api-fixture.ts';
+import { adminToken, alice, fakeServices, gatewayToken, message, serve } from './api.fixture.ts';
 
 /** Every answer on one connection, until the server closes it or has been silent. */
 function say(port: number, bytes: string | Buffer): Promise<string> {

@@ -15,7 +15,7 @@ import {
   post,
   refusal,
   serve,
-} from './api-fixture.ts';
+} from './api.fixture.ts';
 
 const concrete = (path: string) => path.replace('{number}', alice).replace('{id}', knownPair);
 

@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { Agent, request } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { startApi } from '../../operator-node/api/server.ts';
-import { adminToken, asStaff, fakeServices, gatewayToken, message, post, serve } from './api-fixture.ts';
+import { adminToken, asStaff, fakeServices, gatewayToken, message, post, serve } from './api.fixture.ts';
 
 /** Everything that the server says until it closes the connection. */
 function conversation(port: number, ...pieces: readonly string[]): Promise<string> {

@@ -19,7 +19,7 @@ import {
   serve,
   stranger,
   unknownPair,
-} from './api-fixture.ts';
+} from './api.fixture.ts';
 
 const thrower = (code: ErrorCode, text: string) => async () => {
   throw new TandemError(code, text);

@@ -1,7 +1,7 @@
 /** Excerpts of a journal: where a path breaks, which head counts, and entries that may be written later than they say. */
 import { Interface, keccak256 } from 'ethers';
 import { describe, expect, it } from 'vitest';
-import type { AuditBlock, AuditChain, AuditLog } from '../../operator-node/audit/auditChain.ts';
+import type { AuditBlock, AuditChain, AuditLog } from '../../operator-node/audit/audit-chain.ts';
 import {
   encodeExcerpt,
   headOf,

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { pageOf } from '../../operator-node/audit/report/page.ts';
 import { csvOf, jsonOf, tablesOf } from '../../operator-node/audit/report/tables.ts';
-import type { RangeChain } from '../../operator-node/audit/auditChain.ts';
+import type { RangeChain } from '../../operator-node/audit/audit-chain.ts';
 import { audit } from '../../operator-node/cli/audit.ts';
 import { progressBar } from '../../operator-node/cli/audit-progress.ts';
 import type { Hash, Hex } from '../../operator-node/model/ids.ts';

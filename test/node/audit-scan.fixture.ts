@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { keccak256 } from 'ethers';
 import { afterEach } from 'vitest';
-import type { AuditLog, RangeChain } from '../../operator-node/audit/auditChain.ts';
+import type { AuditLog, RangeChain } from '../../operator-node/audit/audit-chain.ts';
 import { registry, settlement } from '../../operator-node/audit/contracts.ts';
 import {
   disclosureFormat,
@@ -40,7 +40,7 @@ import {
 } from '../../operator-node/commitment/record.ts';
 import { operationFields, termsFields } from '../../operator-node/commitment/schema.ts';
 import { batchSecret, operationSecret, termsSecret } from '../../operator-node/commitment/secrets.ts';
-import { batchIdOf } from '../../operator-node/commitment/typedData.ts';
+import { batchIdOf } from '../../operator-node/commitment/typed-data.ts';
 import {
   toTimestamp,
   type BatchId,

@@ -4,7 +4,7 @@ import { SDJwtInstance } from '@sd-jwt/core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { builtInPolicies } from '../../operator-node/audit/disclosures/policies.ts';
 import { parseBundle, type EvidenceBundle } from '../../operator-node/audit/format.ts';
-import { openSdJwt, sdJwtOf, type SdJwtFault } from '../../operator-node/audit/sdJwt.ts';
+import { openSdJwt, sdJwtOf, type SdJwtFault } from '../../operator-node/audit/sd-jwt.ts';
 import { verifyBundle } from '../../operator-node/audit/verify.ts';
 import { makeCertificate } from '../../operator-node/channel/certificate.ts';
 import { disclose } from '../../operator-node/commitment/disclosure.ts';

@@ -1,6 +1,6 @@
 /** A batch of pairs, signed and anchored on a model chain that answers in the contracts' own encoding. */
 import { Wallet, keccak256 } from 'ethers';
-import type { AuditBlock, AuditChain, AuditLog } from '../../operator-node/audit/auditChain.ts';
+import type { AuditBlock, AuditChain, AuditLog } from '../../operator-node/audit/audit-chain.ts';
 import { buildBundle, type BundleInput } from '../../operator-node/audit/bundle.ts';
 import { registry, settlement } from '../../operator-node/audit/contracts.ts';
 import type { BundleBlock, Decision } from '../../operator-node/audit/format.ts';
@@ -10,7 +10,7 @@ import { encodeLeaf, type LeafParts } from '../../operator-node/commitment/leaf.
 import { merkleTree } from '../../operator-node/commitment/merkle.ts';
 import { operationCommitment, subjectDigest, termsCommitment } from '../../operator-node/commitment/record.ts';
 import { operationSecret, termsSecret } from '../../operator-node/commitment/secrets.ts';
-import { batchIdOf, signDigest } from '../../operator-node/commitment/typedData.ts';
+import { batchIdOf, signDigest } from '../../operator-node/commitment/typed-data.ts';
 import { TandemError } from '../../operator-node/errors.ts';
 import type { Hash, Hex, Leg, OperatorId, PairId, UnixSeconds } from '../../operator-node/model/ids.ts';
 import type {

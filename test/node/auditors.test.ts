@@ -39,8 +39,8 @@ import { userKeyTable } from '../../operator-node/store/personal.ts';
 import { userTable } from '../../operator-node/users/user.ts';
 import { parseConfig } from '../../operator-node/config.ts';
 import { configOf } from '../simulation/setting.ts';
-import { asAuditor, asStaff, auditor as known, fakeServices, post, refusal, serve } from './api-fixture.ts';
-import { ada, amount, later, makeWorld, now, operation, own, pairId, sek, type World } from './domains.fixtures.ts';
+import { asAuditor, asStaff, auditor as known, fakeServices, post, refusal, serve } from './api.fixture.ts';
+import { ada, amount, later, makeWorld, now, operation, own, pairId, sek, type World } from './domains.fixture.ts';
 
 const token = 'a-token-of-a-supervisor';
 const auditor = (changes: Partial<Auditor> = {}): Auditor => ({

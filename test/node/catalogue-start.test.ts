@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { main } from '../../operator-node/cli/main.ts';
 import { loadConfig } from '../../operator-node/config.ts';
 import { startNode } from '../../operator-node/node.ts';
-import { newCertificate } from './channel-fixtures.ts';
+import { newCertificate } from './channel.fixture.ts';
 
 const shipped = readFileSync(new URL('../../catalogue/services.yaml', import.meta.url), 'utf8');
 const dir = mkdtempSync(join(tmpdir(), 'tandem-catalogue-'));

@@ -8,7 +8,7 @@ import { capped, replacementFees } from '../../operator-node/chain/fees.ts';
 import { readRefusal } from '../../operator-node/chain/rpc-writer.ts';
 import { localTransactionSigner, readTransaction } from '../../operator-node/chain/signing.ts';
 import type { BatchId, Hash, Hex, OperatorId } from '../../operator-node/model/ids.ts';
-import { openChain, type TestChain } from './chain-fixture.ts';
+import { openChain, type TestChain } from './chain.fixture.ts';
 
 const contract = `0x${'5e'.repeat(20)}`;
 const batchIdOf = (name: string): BatchId => id(name) as BatchId;

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { auditLogCalls, describeRevert } from '../../operator-node/chain/calls.ts';
 import { auditLogInterface } from '../../operator-node/chain/decode.ts';
 import type { Hash } from '../../operator-node/model/ids.ts';
-import { openAuditLog } from './audit-log-fixture.ts';
+import { openAuditLog } from './audit-log.fixture.ts';
 
 const headOf = (digit: string): Hash => `0x${digit.repeat(64)}` as Hash;
 

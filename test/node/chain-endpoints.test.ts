@@ -7,7 +7,7 @@ import type { RpcReader } from '../../operator-node/chain/rpc.ts';
 import { ChainWatcher } from '../../operator-node/chain/watcher.ts';
 import { systemClock } from '../../operator-node/engine/clock.ts';
 import type { TandemError } from '../../operator-node/errors.ts';
-import { ManualClock, openChain, type TestChain } from './chain-fixture.ts';
+import { ManualClock, openChain, type TestChain } from './chain.fixture.ts';
 import { changing, inForm, startProxy, type Behaviour, type RpcProxy } from './rpc-proxy.ts';
 
 const unavailable = { code: 'chain-unavailable' };

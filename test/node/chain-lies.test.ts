@@ -7,7 +7,7 @@ import { RpcReader } from '../../operator-node/chain/rpc.ts';
 import { RpcWriter } from '../../operator-node/chain/rpc-writer.ts';
 import { systemClock } from '../../operator-node/engine/clock.ts';
 import type { Hash } from '../../operator-node/model/ids.ts';
-import { ManualClock, openChain, type TestChain } from './chain-fixture.ts';
+import { ManualClock, openChain, type TestChain } from './chain.fixture.ts';
 import { changing, startProxy, type Answer, type Behaviour, type Call, type RpcProxy } from './rpc-proxy.ts';
 
 interface Group {

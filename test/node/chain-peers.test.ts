@@ -5,7 +5,7 @@ import { ChainPeers, restrict } from '../../operator-node/chain/peers.ts';
 import { mayConnect, maySpeak } from '../../operator-node/channel/trust.ts';
 import { TandemError } from '../../operator-node/errors.ts';
 import type { Hash, Hex, OperatorId } from '../../operator-node/model/ids.ts';
-import { ManualClock, openChain, type TestChain } from './chain-fixture.ts';
+import { ManualClock, openChain, type TestChain } from './chain.fixture.ts';
 
 async function follow(chain: TestChain, reader: ChainReader = chain.reader()) {
   const clock = new ManualClock();

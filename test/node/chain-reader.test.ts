@@ -7,7 +7,7 @@ import { RpcReader } from '../../operator-node/chain/rpc.ts';
 import { systemClock } from '../../operator-node/engine/clock.ts';
 import type { BatchId, Hash, UnixSeconds } from '../../operator-node/model/ids.ts';
 import { pinnedBlockOf, type Network } from '../../operator-node/model/records.ts';
-import { ManualClock, freeChain, openChain, startEndpoint, type Lie, type TestChain } from './chain-fixture.ts';
+import { ManualClock, freeChain, openChain, startEndpoint, type Lie, type TestChain } from './chain.fixture.ts';
 
 const unavailable = { code: 'chain-unavailable' };
 const mismatch = { code: 'network-mismatch' };

@@ -3,8 +3,8 @@ import { emptyCall } from '../../operator-node/chain/calls.ts';
 import { sendingAccountTable } from '../../operator-node/chain/sent.ts';
 import { localTransactionSigner } from '../../operator-node/chain/signing.ts';
 import type { Hex } from '../../operator-node/model/ids.ts';
-import { openChain, type TestChain } from './chain-fixture.ts';
-import { account, accountWallet, depth, feeChain, inPool, openSender } from './sender-fixture.ts';
+import { openChain, type TestChain } from './chain.fixture.ts';
+import { account, accountWallet, depth, feeChain, inPool, openSender } from './sender.fixture.ts';
 
 describe('send', () => {
   it('refuses before the nonce of a new key is known', async () => {

@@ -4,7 +4,7 @@ import { ChainWatcher, type Cursor } from '../../operator-node/chain/watcher.ts'
 import { TandemError } from '../../operator-node/errors.ts';
 import { table } from '../../operator-node/store/store.ts';
 import { openMemoryStore } from '../../operator-node/store/memory.ts';
-import { ManualClock, openChain, startEndpoint, type LyingEndpoint, type TestChain } from './chain-fixture.ts';
+import { ManualClock, openChain, startEndpoint, type LyingEndpoint, type TestChain } from './chain.fixture.ts';
 
 const pollMillis = 250;
 const cursorTable = table<Cursor>('cursor-of-test');

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { RpcWriter } from '../../operator-node/chain/rpc-writer.ts';
 import type { Hash, Hex } from '../../operator-node/model/ids.ts';
 import { chainId } from './anvil.ts';
-import { freeChain, openChain, startEndpoint, type Lie, type TestChain } from './chain-fixture.ts';
+import { freeChain, openChain, startEndpoint, type Lie, type TestChain } from './chain.fixture.ts';
 
 const raw = async ({ stranger }: TestChain, nonce = 0): Promise<Hex> =>
   (await stranger.signTransaction({

@@ -18,7 +18,7 @@ import {
   proposeRequest,
   stranger,
   TestRegistry,
-} from './channel-fixtures.ts';
+} from './channel.fixture.ts';
 
 interface Adapter {
   readonly channel: Channel;

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { makeCertificate, pinOf, writeCertificate } from '../../operator-node/channel/certificate.ts';
-import { dayMillis, now } from './channel-fixtures.ts';
+import { dayMillis, now } from './channel.fixture.ts';
 
 describe('makeCertificate', () => {
   test('makes another key each time', async () => {

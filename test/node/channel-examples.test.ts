@@ -10,14 +10,14 @@ import { errorAnswer, methods, type Answer, type Method, type Request } from '..
 import { errorBody } from '../../operator-node/channel/wire.ts';
 import { encodeLeaf } from '../../operator-node/commitment/leaf.ts';
 import { merkleTree } from '../../operator-node/commitment/merkle.ts';
-import { statementToSign } from '../../operator-node/commitment/auditLogData.ts';
+import { statementToSign } from '../../operator-node/commitment/audit-log-data.ts';
 import { operationCommitment, subjectDigest, termsCommitment } from '../../operator-node/commitment/record.ts';
-import { batchIdOf, recoverSigner } from '../../operator-node/commitment/typedData.ts';
+import { batchIdOf, recoverSigner } from '../../operator-node/commitment/typed-data.ts';
 import { statementDigest } from '../../operator-node/commitment/window.ts';
 import type { Hash, Hex } from '../../operator-node/model/ids.ts';
 import type { Batch, OperationRecord, Terms } from '../../operator-node/model/records.ts';
 import { schemaFiles } from '../../scripts/channel/schemas.ts';
-import { aurora, borealis, newCertificate, now, TestRegistry } from './channel-fixtures.ts';
+import { aurora, borealis, newCertificate, now, TestRegistry } from './channel.fixture.ts';
 
 const examplesDir = join(import.meta.dirname, '..', 'vectors', 'channel');
 const schemasDir = join(import.meta.dirname, '..', '..', 'docs', 'protocol', 'schemas');

@@ -29,7 +29,7 @@ import {
   proposeRequest,
   stranger,
   TestRegistry,
-} from './channel-fixtures.ts';
+} from './channel.fixture.ts';
 
 let mine: Certificate;
 let hostile: Certificate;

@@ -14,7 +14,7 @@ import {
   now,
   stranger,
   TestRegistry,
-} from './channel-fixtures.ts';
+} from './channel.fixture.ts';
 
 const closers: (() => Promise<void>)[] = [];
 afterEach(async () => {

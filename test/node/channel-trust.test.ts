@@ -21,7 +21,7 @@ import {
   now,
   stranger,
   TestRegistry,
-} from './channel-fixtures.ts';
+} from './channel.fixture.ts';
 
 let mine: Certificate;
 let theirs: Certificate;

@@ -24,7 +24,7 @@ import {
 } from '../../operator-node/commitment/record.ts';
 import { operationFields, termsFields } from '../../operator-node/commitment/schema.ts';
 import { batchSecret, operationSecret, termsSecret } from '../../operator-node/commitment/secrets.ts';
-import { batchIdOf, recoverSigner, signDigest } from '../../operator-node/commitment/typedData.ts';
+import { batchIdOf, recoverSigner, signDigest } from '../../operator-node/commitment/typed-data.ts';
 import type { BatchId, Hash, Hex, PairId } from '../../operator-node/model/ids.ts';
 import type { Batch, OperationRecord, Terms } from '../../operator-node/model/records.ts';
 

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { addressGroup, isAddressOrNetwork, sharedAddresses } from '../../operator-node/connections/address.ts';
 import { Connections, type ConnectionBounds, type Cut } from '../../operator-node/connections/connections.ts';
 import { LogDigest } from '../../operator-node/connections/digest.ts';
-import { ManualClock } from './chain-fixture.ts';
+import { ManualClock } from './chain.fixture.ts';
 
 describe('an address', () => {
   it.each([

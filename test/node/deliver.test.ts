@@ -7,7 +7,7 @@ import { messageQueue, type MessageItem } from '../../operator-node/flow/tell.ts
 import type { OutboundMessage } from '../../operator-node/messaging/gateway.ts';
 import type { Msisdn, Timestamp } from '../../operator-node/model/ids.ts';
 import { openMemoryStore, SimulatedDisk } from '../../operator-node/store/memory.ts';
-import { ManualClock } from './chain-fixture.ts';
+import { ManualClock } from './chain.fixture.ts';
 
 const retryMillis = 1_000;
 const maxTries = 5;

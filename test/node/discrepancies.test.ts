@@ -35,7 +35,7 @@ import {
   peer,
   sek,
   type World,
-} from './domains.fixtures.ts';
+} from './domains.fixture.ts';
 
 const batchId = `0x${'5f'.repeat(32)}` as BatchId;
 const block = { number: 9, hash: `0x${'99'.repeat(32)}` as Hash } as Block;

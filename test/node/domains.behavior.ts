@@ -4,7 +4,7 @@ import type { Operation, PrivateDomain } from '../../operator-node/domains/domai
 import { checkBooks } from '../../operator-node/domains/payments/books.ts';
 import type { Amount } from '../../operator-node/model/ids.ts';
 import type { Store } from '../../operator-node/store/store.ts';
-import { later, now } from './domains.fixtures.ts';
+import { later, now } from './domains.fixture.ts';
 
 export interface DomainHarness {
   readonly store: Store;

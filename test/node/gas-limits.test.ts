@@ -10,11 +10,11 @@ import { auditLogCalls, emptyCall, settlementCalls, type Decision } from '../../
 import type { ContractCall } from '../../operator-node/chain/chain.ts';
 import { auditLogInterface } from '../../operator-node/chain/decode.ts';
 import { reserveGas, type Care } from '../../operator-node/chain/gas-limits.ts';
-import { dischargeToSign, statementToSign } from '../../operator-node/commitment/auditLogData.ts';
+import { dischargeToSign, statementToSign } from '../../operator-node/commitment/audit-log-data.ts';
 import type { Hash, Hex } from '../../operator-node/model/ids.ts';
 import type { SignedBatch } from '../../operator-node/model/records.ts';
-import { openAuditLog } from './audit-log-fixture.ts';
-import { openChain, type TestChain, type TestOperator } from './chain-fixture.ts';
+import { openAuditLog } from './audit-log.fixture.ts';
+import { openChain, type TestChain, type TestOperator } from './chain.fixture.ts';
 
 /** So much more than is used a limit may be. */
 const close = 1.2;

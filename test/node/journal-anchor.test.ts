@@ -29,7 +29,7 @@ import {
 import type { Hash, Hex, OperatorId, UnixMillis, UnixSeconds } from '../../operator-node/model/ids.ts';
 import { recoveryTable } from '../../operator-node/recovery/state.ts';
 import { openMemoryStore, SimulatedDisk } from '../../operator-node/store/memory.ts';
-import { ManualClock } from './chain-fixture.ts';
+import { ManualClock } from './chain.fixture.ts';
 
 const self = 1 as OperatorId;
 const anchorSeconds = 3600;

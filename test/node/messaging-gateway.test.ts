@@ -7,7 +7,7 @@ import { FanoutGateway } from '../../operator-node/messaging/fanout.ts';
 import type { MessageGateway } from '../../operator-node/messaging/gateway.ts';
 import { Phones } from '../../operator-node/messaging/phones.ts';
 import { WebhookGateway } from '../../operator-node/messaging/webhook.ts';
-import { alice, answers, outbound, receiver, type Receiver } from './messaging-fixture.ts';
+import { alice, answers, outbound, receiver, type Receiver } from './messaging.fixture.ts';
 
 interface Made {
   readonly gateway: MessageGateway;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Phones } from '../../operator-node/messaging/phones.ts';
 import type { Msisdn } from '../../operator-node/model/ids.ts';
-import { alice, bo, outbound } from './messaging-fixture.ts';
+import { alice, bo, outbound } from './messaging.fixture.ts';
 
 let folder: string;
 const open: Phones[] = [];

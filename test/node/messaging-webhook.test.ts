@@ -12,7 +12,7 @@ import {
   receiver,
   takes,
   talksForEver,
-} from './messaging-fixture.ts';
+} from './messaging.fixture.ts';
 
 const secret = 'a-secret-of-the-gateway';
 const now = 1_795_428_000_999;

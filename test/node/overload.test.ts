@@ -6,7 +6,7 @@ import { TandemError } from '../../operator-node/errors.ts';
 import { Overload, type Backlog } from '../../operator-node/flow/overload.ts';
 import type { OperatorId, UnixMillis } from '../../operator-node/model/ids.ts';
 import { simulate } from '../simulation/world.ts';
-import { ManualClock } from './chain-fixture.ts';
+import { ManualClock } from './chain.fixture.ts';
 
 const [one, two, three] = [1 as OperatorId, 2 as OperatorId, 3 as OperatorId];
 

@@ -1,7 +1,7 @@
 /** The in-doubt list of nodes in the middle of their work: the real code on a model of chain, disk and network. */
 import { Wallet } from 'ethers';
 import { describe, expect, it } from 'vitest';
-import { signDigest } from '../../operator-node/commitment/typedData.ts';
+import { signDigest } from '../../operator-node/commitment/typed-data.ts';
 import type { ComposedNode } from '../../operator-node/compose.ts';
 import type { OperatorId } from '../../operator-node/model/ids.ts';
 import {

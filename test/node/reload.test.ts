@@ -23,7 +23,7 @@ import { signatureHeader, timestampHeader, verifySignature } from '../../operato
 import { WebhookGateway } from '../../operator-node/messaging/webhook.ts';
 import type { Asset, Hash, Msisdn, OperatorId, UnixMillis } from '../../operator-node/model/ids.ts';
 import { reload, type ReloadParts } from '../../operator-node/reload.ts';
-import { pairIdOf, TestRegistry } from './channel-fixtures.ts';
+import { pairIdOf, TestRegistry } from './channel.fixture.ts';
 
 const now = (): UnixMillis => Date.now() as UnixMillis;
 const shipped = readFileSync(join(import.meta.dirname, '..', '..', 'catalogue', 'services.yaml'), 'utf8');

@@ -11,8 +11,8 @@ import { startNode } from '../../operator-node/node.ts';
 import { recoveryTable } from '../../operator-node/recovery/state.ts';
 import { openLevelStore } from '../../operator-node/store/level.ts';
 import { until } from '../../scripts/devnet/wait.ts';
-import { newCertificate } from './channel-fixtures.ts';
-import { openChain, type TestChain } from './chain-fixture.ts';
+import { newCertificate } from './channel.fixture.ts';
+import { openChain, type TestChain } from './chain.fixture.ts';
 import { startProxy, type Behaviour } from './rpc-proxy.ts';
 
 const catalogueFile = join(import.meta.dirname, '..', '..', 'catalogue', 'services.yaml');

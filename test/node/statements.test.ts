@@ -12,8 +12,8 @@ import { isoAmount } from '../../operator-node/statements/money.ts';
 import { pacs009 as pacs009Pieces } from '../../operator-node/statements/pacs009.ts';
 import type { Statement } from '../../operator-node/statements/statement.ts';
 import { document, escapeXml, leaf } from '../../operator-node/statements/xml.ts';
-import { ada, amount, later, makeWorld, now, operation, own, pairId, peer, sek, shop } from './domains.fixtures.ts';
-import { arithmeticFaults, schemaFaults, texts } from './statements.fixtures.ts';
+import { ada, amount, later, makeWorld, now, operation, own, pairId, peer, sek, shop } from './domains.fixture.ts';
+import { arithmeticFaults, schemaFaults, texts } from './statements.fixture.ts';
 
 const entry = (number: number, value: bigint, at: UnixMillis = now): PositionEntry => ({
   reference: referenceOf(pairId(number)),

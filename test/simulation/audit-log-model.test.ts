@@ -2,8 +2,8 @@
 import { id } from 'ethers';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { auditLogInterface, decodeLog } from '../../operator-node/chain/decode.ts';
-import { dischargeToSign, statementToSign } from '../../operator-node/commitment/auditLogData.ts';
-import { recoverSigner, signDigest } from '../../operator-node/commitment/typedData.ts';
+import { dischargeToSign, statementToSign } from '../../operator-node/commitment/audit-log-data.ts';
+import { recoverSigner, signDigest } from '../../operator-node/commitment/typed-data.ts';
 import type { BatchId, Hash, Hex, OperatorId } from '../../operator-node/model/ids.ts';
 import type { Network, SettlementDomain } from '../../operator-node/model/records.ts';
 import { openChain, startTime, type Chain } from '../contracts/chain.ts';

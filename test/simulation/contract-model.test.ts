@@ -3,7 +3,7 @@ import { id, type Interface } from 'ethers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { decodeLog, registryInterface, settlementInterface } from '../../operator-node/chain/decode.ts';
 import { describeRevert } from '../../operator-node/chain/calls.ts';
-import { batchIdOf, recoverSigner } from '../../operator-node/commitment/typedData.ts';
+import { batchIdOf, recoverSigner } from '../../operator-node/commitment/typed-data.ts';
 import type { BatchId, Hash, Hex, OperatorId, UnixSeconds } from '../../operator-node/model/ids.ts';
 import type { Batch, Network } from '../../operator-node/model/records.ts';
 import { openChain, oneDay, startTime, type Chain } from '../contracts/chain.ts';

@@ -4,7 +4,7 @@
  */
 import type { AlarmEvent, EngineEvent } from '../../operator-node/engine/engine.ts';
 import { TandemError } from '../../operator-node/errors.ts';
-import { batchIdOf } from '../../operator-node/commitment/typedData.ts';
+import { batchIdOf } from '../../operator-node/commitment/typed-data.ts';
 import { maxBlockGapOf, type Config } from '../../operator-node/config.ts';
 import type { Amount, Asset, BatchId, Hash, Hex, OperatorId, UnixSeconds } from '../../operator-node/model/ids.ts';
 import type { Batch, SettlementDomain } from '../../operator-node/model/records.ts';

@@ -9,7 +9,7 @@ import { auditLogAbi } from '../../chain/abi.ts';
 import { Fields } from '../../chain/fields.ts';
 import type { Hash } from '../../model/ids.ts';
 import { pinnedBlockOf, pinnedName } from '../../model/records.ts';
-import type { AuditChain } from '../auditChain.ts';
+import type { AuditChain } from '../audit-chain.ts';
 import { contractsAt, eventIn } from '../contracts.ts';
 import { fails, holds, type Finding } from '../finding.ts';
 import type { AuditNetwork } from '../network.ts';

@@ -1,6 +1,6 @@
 /** Several endpoints as one chain: all are asked, and where they disagree of the same thing, that is a finding. */
 import { TandemError } from '../../errors.ts';
-import type { AuditBlock, RangeChain } from '../auditChain.ts';
+import type { AuditBlock, RangeChain } from '../audit-chain.ts';
 import type { Findings } from './findings.ts';
 
 export interface NamedChain {

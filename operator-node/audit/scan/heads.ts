@@ -4,11 +4,11 @@
  */
 import { auditLogInterface } from '../../chain/decode.ts';
 import { Fields } from '../../chain/fields.ts';
-import type { RangeChain } from '../auditChain.ts';
+import type { RangeChain } from '../audit-chain.ts';
 import { eventIn } from '../contracts.ts';
 import type { AuditNetwork } from '../network.ts';
 import type { Findings } from './findings.ts';
-import { logsBetween } from './readChain.ts';
+import { logsBetween } from './read-chain.ts';
 
 /** `AuditLog.MAX_ENTRIES_APART`. */
 const maxEntriesApart = 65_536n;

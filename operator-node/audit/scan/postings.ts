@@ -3,7 +3,7 @@ import { executedBitmap, executedDigest, totalsText, type Executed } from '../..
 import type { Leg, OperatorId } from '../../model/ids.ts';
 import type { PostingLine } from '../disclosures/lines.ts';
 import type { Disclosed } from './disclosed.ts';
-import type { BatchCheck } from './findingsOfBatch.ts';
+import type { BatchCheck } from './findings-of-batch.ts';
 import type { Outcomes } from './outcome.ts';
 
 /** What a side's digest is made of, and how late the side was. */

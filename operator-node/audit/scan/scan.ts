@@ -4,7 +4,7 @@
  */
 import { TandemError } from '../../errors.ts';
 import type { Hash, OperatorId } from '../../model/ids.ts';
-import type { RangeChain } from '../auditChain.ts';
+import type { RangeChain } from '../audit-chain.ts';
 import { contractsAt, type Contracts } from '../contracts.ts';
 import type { DisclosureIndex, Section } from '../disclosures/read.ts';
 import type { AuditNetwork } from '../network.ts';
@@ -15,7 +15,7 @@ import { agreeing, type NamedChain } from './endpoints.ts';
 import type { EarlierScans } from './earlier.ts';
 import { Findings, type FindingCode } from './findings.ts';
 import { Pool } from './pool.ts';
-import { readChain, type LaneHead } from './readChain.ts';
+import { readChain, type LaneHead } from './read-chain.ts';
 import { Refunds } from './refunds.ts';
 import type { ScanState } from './state.ts';
 import { checkedBatch, indexed, sectionKey, sectionsOf } from './given.ts';

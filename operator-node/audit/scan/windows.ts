@@ -10,14 +10,14 @@ import { windowSchema } from '../../channel/messages.ts';
 import { referenceDigest, statementDigest } from '../../commitment/window.ts';
 import { TandemError } from '../../errors.ts';
 import { isAsset, type Hash } from '../../model/ids.ts';
-import type { RangeChain } from '../auditChain.ts';
+import type { RangeChain } from '../audit-chain.ts';
 import { parseBounded } from '../bounded.ts';
 import { eventIn } from '../contracts.ts';
 import type { AuditNetwork } from '../network.ts';
 import type { ChainBatch, PositionPart } from './batch.ts';
 import { isMissing } from '../disclosures/read.ts';
 import type { Findings } from './findings.ts';
-import { logsBetween } from './readChain.ts';
+import { logsBetween } from './read-chain.ts';
 
 export const windowsFormat = 'tandem/windows/1';
 

@@ -1,7 +1,7 @@
 /** A thread that checks batches: gets jobs, gives results. The files are read here, so no pair crosses threads. */
 import { parentPort } from 'node:worker_threads';
 import type { BatchJob, BatchResult, OriginalFacts } from './batch.ts';
-import { checkBatch, readOriginals } from './checkBatch.ts';
+import { checkBatch, readOriginals } from './check-batch.ts';
 
 export interface PoolRequest {
   readonly id: number;

@@ -3,7 +3,7 @@
  * One content a number, for good: asked again, or with another content, it answers what it has signed.
  */
 import type { Answer, Request } from '../../channel/messages.ts';
-import { statementToSign } from '../../commitment/auditLogData.ts';
+import { statementToSign } from '../../commitment/audit-log-data.ts';
 import type { Work } from '../../engine/engine.ts';
 import type { Hash, OperatorId } from '../../model/ids.ts';
 import type { SettlementDomain, WindowContent } from '../../model/records.ts';

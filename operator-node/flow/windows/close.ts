@@ -4,7 +4,7 @@
  * chain only, beside the peer's.
  */
 import type { Answer, Request } from '../../channel/messages.ts';
-import { statementToSign } from '../../commitment/auditLogData.ts';
+import { statementToSign } from '../../commitment/audit-log-data.ts';
 import { toHash } from '../../commitment/bytes.ts';
 import type { Work } from '../../engine/engine.ts';
 import { TandemError } from '../../errors.ts';

@@ -5,7 +5,7 @@
  */
 import type { StatementCalls } from '../../chain/audit-log.ts';
 import type { TransactionOutcome, TransactionSender } from '../../chain/chain.ts';
-import { dischargeToSign, statementToSign } from '../../commitment/auditLogData.ts';
+import { dischargeToSign, statementToSign } from '../../commitment/audit-log-data.ts';
 import type { Work } from '../../engine/engine.ts';
 import type { Hash, Hex, OperatorId, UnixMillis } from '../../model/ids.ts';
 import { table, type Tx } from '../../store/store.ts';

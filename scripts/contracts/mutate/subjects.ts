@@ -16,9 +16,9 @@ const settlementTests = [
 
 const governorTests = [
   'test/contracts/governance.test.ts',
-  'test/contracts/governance.bounds.test.ts',
+  'test/contracts/governance-bounds.test.ts',
   'test/contracts/emergency-pause.test.ts',
-  'test/contracts/event-log.governor.test.ts',
+  'test/contracts/event-log-governor.test.ts',
 ];
 
 export const subjects: readonly Subject[] = [
@@ -29,7 +29,7 @@ export const subjects: readonly Subject[] = [
     contract: 'OperatorRegistry',
     tests: [
       'test/contracts/operator-registry.test.ts',
-      'test/contracts/operator-registry.standing.test.ts',
+      'test/contracts/operator-registry-standing.test.ts',
       'test/contracts/governance.test.ts',
       'test/contracts/event-log.test.ts',
       'test/contracts/attacks.test.ts',

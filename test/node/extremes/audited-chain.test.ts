@@ -3,7 +3,7 @@
  * are none. Each is a finding about that operator, and the scan and the evidence of pairs are as without it.
  */
 import { describe, expect, it } from 'vitest';
-import type { RangeChain } from '../../../operator-node/audit/auditChain.ts';
+import type { RangeChain } from '../../../operator-node/audit/audit-chain.ts';
 import { contractsAt } from '../../../operator-node/audit/contracts.ts';
 import { defaultTolerance, type BatchJob } from '../../../operator-node/audit/scan/batch.ts';
 import { Findings } from '../../../operator-node/audit/scan/findings.ts';

@@ -10,7 +10,7 @@ import { createNodeServices } from '../../../operator-node/api/node-services.ts'
 import { routes } from '../../../operator-node/api/routes.ts';
 import { createPayments } from '../../../operator-node/domains/payments/payments.ts';
 import type { Backups } from '../../../operator-node/recovery/backup.ts';
-import { adminToken, alice, auditorToken, gatewayToken, knownPair, serve } from '../api-fixture.ts';
+import { adminToken, alice, auditorToken, gatewayToken, knownPair, serve } from '../api.fixture.ts';
 import { numberOf } from '../../simulation/setting.ts';
 import { contracts, TestChain } from './chain.ts';
 import { brokenTexts, jsonExtremes, mutationsAt, pathsIn } from './json.ts';

@@ -12,7 +12,7 @@ import { SimulatedDisk, openMemoryStore } from '../../../operator-node/store/mem
 import type { Store } from '../../../operator-node/store/store.ts';
 import { cheapNotary } from '../../simulation/chain/notary.ts';
 import { analysis, configOf, directory } from '../../simulation/setting.ts';
-import { ManualClock } from '../chain-fixture.ts';
+import { ManualClock } from '../chain.fixture.ts';
 import { contracts, type TestChain } from './chain.ts';
 
 export const self = 1 as OperatorId;

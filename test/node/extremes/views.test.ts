@@ -9,10 +9,10 @@ import { contractsAt, type Contracts } from '../../../operator-node/audit/contra
 import { connect } from '../../../operator-node/chain/connect.ts';
 import type { ChainReader } from '../../../operator-node/chain/chain.ts';
 import { RpcReader } from '../../../operator-node/chain/rpc.ts';
-import { rpcAuditChain } from '../../../operator-node/audit/rpcAuditChain.ts';
+import { rpcAuditChain } from '../../../operator-node/audit/rpc-audit-chain.ts';
 import { TandemError } from '../../../operator-node/errors.ts';
 import type { BatchId, Hash } from '../../../operator-node/model/ids.ts';
-import { ManualClock } from '../chain-fixture.ts';
+import { ManualClock } from '../chain.fixture.ts';
 import { asOperator, contracts, interfaceOf, outputsOf, TestChain } from './chain.ts';
 import { self } from './node.ts';
 import { encodeStruct, extremesOf, hexOf } from './values.ts';

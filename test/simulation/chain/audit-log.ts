@@ -1,6 +1,6 @@
 /** The part of AuditLog that windows and answers use, as a model: the same guards in the same order, the same events. */
 import type { ChainEvent, FiledRequest } from '../../../operator-node/chain/chain.ts';
-import { dischargeToSign, statementToSign } from '../../../operator-node/commitment/auditLogData.ts';
+import { dischargeToSign, statementToSign } from '../../../operator-node/commitment/audit-log-data.ts';
 import type { Hash, Hex, OperatorId, UnixSeconds } from '../../../operator-node/model/ids.ts';
 import type { SettlementDomain } from '../../../operator-node/model/records.ts';
 import { chainId } from '../setting.ts';

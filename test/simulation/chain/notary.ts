@@ -22,7 +22,7 @@ import {
   type TransactionFields,
   type TransactionSigner,
 } from '../../../operator-node/chain/signing.ts';
-import { recoverSigner, signDigest } from '../../../operator-node/commitment/typedData.ts';
+import { recoverSigner, signDigest } from '../../../operator-node/commitment/typed-data.ts';
 import type { BatchSigner } from '../../../operator-node/flow/context.ts';
 import type { Hash, Hex, OperatorId } from '../../../operator-node/model/ids.ts';
 import { auditLogDomain } from './audit-log.ts';

@@ -4,8 +4,8 @@ import type { ChainWriter } from '../../operator-node/chain/chain.ts';
 import { ceiling } from '../../operator-node/chain/fees.ts';
 import { readTransaction } from '../../operator-node/chain/signing.ts';
 import type { Hex } from '../../operator-node/model/ids.ts';
-import { freeChain, openChain, type TestChain } from './chain-fixture.ts';
-import { accountWallet, depth, feeChain, inPool, openSender } from './sender-fixture.ts';
+import { freeChain, openChain, type TestChain } from './chain.fixture.ts';
+import { accountWallet, depth, feeChain, inPool, openSender } from './sender.fixture.ts';
 
 type Node = Awaited<ReturnType<typeof openSender>>;
 

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { domainKinds } from '../../operator-node/domains/kinds.ts';
 import { createDomains, type Domains } from '../../operator-node/domains/registry.ts';
-import { makeWorld } from './domains.fixtures.ts';
+import { makeWorld } from './domains.fixture.ts';
 
 let domains: Domains;
 beforeAll(async () => {

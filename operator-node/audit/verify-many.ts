@@ -2,7 +2,7 @@
 import type { Stats } from 'node:fs';
 import { opendir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { AuditBlock, AuditChain } from './auditChain.ts';
+import type { AuditBlock, AuditChain } from './audit-chain.ts';
 import { openRecords } from './records.ts';
 import { maxExcerptBytes, saysExcerpt } from './journal/excerpt.ts';
 import { verifyExcerpt, type ExcerptVerification } from './journal/verify.ts';
@@ -14,7 +14,7 @@ import { registry } from './contracts.ts';
 import type { AuditNetwork } from './network.ts';
 import type { Findings } from './scan/findings.ts';
 import { pairKey, Seen } from './scan/seen.ts';
-import { openSdJwt } from './sdJwt.ts';
+import { openSdJwt } from './sd-jwt.ts';
 import { verifyBundle, type Verification } from './verify.ts';
 
 /** Bundles that wait for the chain at the same time. */

@@ -6,7 +6,7 @@ import { readAnswers, saysRateLimit } from '../chain/replies.ts';
 import { systemClock } from '../engine/clock.ts';
 import { TandemError } from '../errors.ts';
 import { isHash, isHex } from '../model/ids.ts';
-import type { AuditBlock, AuditLog, RangeChain } from './auditChain.ts';
+import type { AuditBlock, AuditLog, RangeChain } from './audit-chain.ts';
 
 const requestTimeoutMillis = 30_000;
 const mebibyte = 1024 * 1024;

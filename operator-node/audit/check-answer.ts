@@ -9,7 +9,7 @@ import { auditLogInterface, decodeRequest } from '../chain/decode.ts';
 import { answerDigest, type HandedText } from '../commitment/answer.ts';
 import type { Hex } from '../model/ids.ts';
 import { parseAnswer, type AnswerOpening } from './answer.ts';
-import type { AuditChain } from './auditChain.ts';
+import type { AuditChain } from './audit-chain.ts';
 import { contractsAt } from './contracts.ts';
 import { checkAuditLog } from './journal/verify.ts';
 import type { AuditNetwork } from './network.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { conformance } from '../../operator-node/cli/conformance.ts';
 import { disclose } from '../../operator-node/commitment/disclosure.ts';
-import { batchIdOf } from '../../operator-node/commitment/typedData.ts';
+import { batchIdOf } from '../../operator-node/commitment/typed-data.ts';
 import type { Hash } from '../../operator-node/model/ids.ts';
 import type { Batch } from '../../operator-node/model/records.ts';
 

@@ -1,6 +1,6 @@
 /**
  * The chain as an auditor needs it: read-only, and every read of state at the hash of one block. The adapter over
- * JSON-RPC is `rpcAuditChain.ts`; tests have one made of recorded answers.
+ * JSON-RPC is `rpc-audit-chain.ts`; tests have one made of recorded answers.
  */
 import type { Hash, Hex } from '../model/ids.ts';
 

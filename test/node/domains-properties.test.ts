@@ -5,19 +5,7 @@ import type { HoldOutcome, Operation } from '../../operator-node/domains/domain.
 import { checkBooks } from '../../operator-node/domains/payments/books.ts';
 import { TandemError } from '../../operator-node/errors.ts';
 import type { Leg, OperatorId, UnixMillis } from '../../operator-node/model/ids.ts';
-import {
-  ada,
-  amount,
-  eur,
-  makeWorld,
-  now,
-  operation,
-  pairId,
-  peer,
-  sek,
-  shop,
-  type World,
-} from './domains.fixtures.ts';
+import { ada, amount, eur, makeWorld, now, operation, pairId, peer, sek, shop, type World } from './domains.fixture.ts';
 
 type Step =
   | { readonly do: 'open'; readonly user: 0 | 1; readonly asset: 0 | 1 }

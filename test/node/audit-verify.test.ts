@@ -7,7 +7,7 @@ import { parseNetwork, type AuditNetwork } from '../../operator-node/audit/netwo
 import { checkNames, verifyBundle, type CheckName, type Verification } from '../../operator-node/audit/verify.ts';
 import { toHex } from '../../operator-node/commitment/bytes.ts';
 import { disclose } from '../../operator-node/commitment/disclosure.ts';
-import { signDigest } from '../../operator-node/commitment/typedData.ts';
+import { signDigest } from '../../operator-node/commitment/typed-data.ts';
 import type { Hash, Hex } from '../../operator-node/model/ids.ts';
 import {
   addresses,
@@ -29,7 +29,7 @@ import {
 } from './audit.fixture.ts';
 
 // Recovering a key takes milliseconds, and thousands of altered bundles hold the same two signatures.
-vi.mock(import('../../operator-node/commitment/typedData.ts'), async (importOriginal) => {
+vi.mock(import('../../operator-node/commitment/typed-data.ts'), async (importOriginal) => {
   const original = await importOriginal();
   const known = new Map<string, string | undefined>();
   return {

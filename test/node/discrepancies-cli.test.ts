@@ -6,7 +6,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { Discrepancy } from '../../operator-node/api/services.ts';
 import { main } from '../../operator-node/cli/main.ts';
 import type { Asset, BatchId, Hash, OperatorId } from '../../operator-node/model/ids.ts';
-import { adminToken, fakeServices, knownPair, serve } from './api-fixture.ts';
+import { adminToken, fakeServices, knownPair, serve } from './api.fixture.ts';
 
 const folders: string[] = [];
 afterEach(() => {

@@ -15,8 +15,8 @@ import {
   type UnixMillis,
 } from '../../operator-node/model/ids.ts';
 import type { Store } from '../../operator-node/store/store.ts';
-import { amount, later, makeWorld, now, operation, own, pairId, peer, sek, type World } from './domains.fixtures.ts';
-import { arithmeticFaults, schemaFaults, texts } from './statements.fixtures.ts';
+import { amount, later, makeWorld, now, operation, own, pairId, peer, sek, type World } from './domains.fixture.ts';
+import { arithmeticFaults, schemaFaults, texts } from './statements.fixture.ts';
 
 let world: World;
 let clock: UnixMillis;

@@ -10,7 +10,7 @@ import type { Hash, Hex } from '../../operator-node/model/ids.ts';
 import { SimulatedDisk, openMemoryStore } from '../../operator-node/store/memory.ts';
 import type { Tx } from '../../operator-node/store/store.ts';
 import { chainId } from './anvil.ts';
-import { ManualClock, type TestChain } from './chain-fixture.ts';
+import { ManualClock, type TestChain } from './chain.fixture.ts';
 
 export const resendMillis = 3_000;
 export const depth = (blocks: number) => ({ mode: 'depth', depth: blocks }) as const;

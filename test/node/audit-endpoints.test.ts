@@ -1,8 +1,8 @@
 /** The auditor's chain against a real endpoint that answers as endpoints of other makes do. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { rpcAuditChain } from '../../operator-node/audit/rpcAuditChain.ts';
+import { rpcAuditChain } from '../../operator-node/audit/rpc-audit-chain.ts';
 import { providerOf } from '../../operator-node/chain/provider.ts';
-import { openChain, type TestChain } from './chain-fixture.ts';
+import { openChain, type TestChain } from './chain.fixture.ts';
 import { changing, startProxy, type Behaviour, type Call } from './rpc-proxy.ts';
 
 let chain: TestChain;

@@ -14,7 +14,7 @@ import type {
   RefundPart,
 } from './batch.ts';
 import { checkRoots, readDisclosed, type Disclosed } from './disclosed.ts';
-import { BatchCheck } from './findingsOfBatch.ts';
+import { BatchCheck } from './findings-of-batch.ts';
 import type { Values } from './open.ts';
 import { outcomesOf } from './outcome.ts';
 import { checkAttestations, checkPostings, magnitude, newTotals, type SideTotals } from './postings.ts';

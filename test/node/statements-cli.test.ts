@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { main } from '../../operator-node/cli/main.ts';
-import { adminToken, fakeServices, gatewayToken, serve, statementText } from './api-fixture.ts';
+import { adminToken, fakeServices, gatewayToken, serve, statementText } from './api.fixture.ts';
 
 const folders: string[] = [];
 afterEach(() => {

@@ -4,8 +4,8 @@ import { checkBooks } from '../../operator-node/domains/payments/books.ts';
 import type { NewItem, NewStock } from '../../operator-node/domains/goods/stock.ts';
 import type { Asset, OperatorId, UserId } from '../../operator-node/model/ids.ts';
 import { domainBehavior } from './domains.behavior.ts';
-import { ada, amount, eur, makeWorld, now, operation, pairId, sale, sek, shop } from './domains.fixtures.ts';
-import type { World } from './domains.fixtures.ts';
+import { ada, amount, eur, makeWorld, now, operation, pairId, sale, sek, shop } from './domains.fixture.ts';
+import type { World } from './domains.fixture.ts';
 
 let world: World;
 beforeEach(async () => {

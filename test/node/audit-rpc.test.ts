@@ -1,6 +1,6 @@
 /** The auditor's chain over JSON-RPC, against endpoints that answer badly. */
 import { describe, expect, it } from 'vitest';
-import { rpcAuditChain } from '../../operator-node/audit/rpcAuditChain.ts';
+import { rpcAuditChain } from '../../operator-node/audit/rpc-audit-chain.ts';
 import type { Hash, Hex } from '../../operator-node/model/ids.ts';
 
 const hash = `0x${'ab'.repeat(32)}` as Hash;

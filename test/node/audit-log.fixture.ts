@@ -8,7 +8,7 @@ import { RpcReader } from '../../operator-node/chain/rpc.ts';
 import { systemClock } from '../../operator-node/engine/clock.ts';
 import type { Hash } from '../../operator-node/model/ids.ts';
 import type { Network } from '../../operator-node/model/records.ts';
-import { openChain } from './chain-fixture.ts';
+import { openChain } from './chain.fixture.ts';
 
 export async function openAuditLog() {
   const chain = await openChain();

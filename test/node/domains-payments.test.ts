@@ -7,8 +7,8 @@ import { accountTable, positionTable } from '../../operator-node/domains/payment
 import { TandemError } from '../../operator-node/errors.ts';
 import type { Asset, Hash, UnixMillis, UserId } from '../../operator-node/model/ids.ts';
 import { domainBehavior } from './domains.behavior.ts';
-import { ada, amount, eur, later, makeWorld, now, operation, own, pairId, peer, sek } from './domains.fixtures.ts';
-import type { World } from './domains.fixtures.ts';
+import { ada, amount, eur, later, makeWorld, now, operation, own, pairId, peer, sek } from './domains.fixture.ts';
+import type { World } from './domains.fixture.ts';
 
 let world: World;
 const renew = async (limits: Limits = {}): Promise<void> => {

@@ -1,10 +1,10 @@
 /** All batches prepared in a range of blocks, with what became of them, from events; compared with the contract's state. */
 import type { Result } from 'ethers';
 import { decodeCount } from '../../chain/decode.ts';
-import { batchIdOf } from '../../commitment/typedData.ts';
+import { batchIdOf } from '../../commitment/typed-data.ts';
 import { TandemError } from '../../errors.ts';
 import type { BatchId, Hash, Hex, OperatorId, UnixSeconds } from '../../model/ids.ts';
-import type { AuditBlock, AuditLog, RangeChain } from '../auditChain.ts';
+import type { AuditBlock, AuditLog, RangeChain } from '../audit-chain.ts';
 import { eventIn, settlement, type Contracts } from '../contracts.ts';
 import type { AuditNetwork } from '../network.ts';
 import { counted } from '../../model/counted.ts';
