@@ -507,6 +507,8 @@ export class Monitor {
       if (offered.answer === 'signed') {
         this.#signatureLeaves(from, offered.batchId, 'acceptor', offered.signature);
       } else if (offered.answer === 'refused') {
+        // What was never for this operator to judge has the same answer whenever it is asked: nothing of it is kept.
+        if (this.liars.has(to) && offered.reason === 'lane') return;
         mustBe(disk.peek(`refused-batch!${offered.batchId}`) !== undefined, `a refusal of ${offered.batchId}`);
       }
     } else if (method === 'countersign') {

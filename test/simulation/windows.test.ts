@@ -7,7 +7,16 @@ import { closeWindow } from '../../operator-node/flow/windows/close.ts';
 import { dischargeWindow } from '../../operator-node/flow/windows/discharge.ts';
 import { isOverdue } from '../../operator-node/flow/windows/windows.ts';
 import { locate } from '../../operator-node/flow/windows/locate.ts';
-import { lastWindow, loadWindow, type WindowRecord } from '../../operator-node/flow/windows/window.ts';
+import {
+  lastWindow,
+  loadWindow,
+  openWindowTable,
+  statementTable,
+  windowHeadTable,
+  windowKey,
+  windowTable,
+  type WindowRecord,
+} from '../../operator-node/flow/windows/window.ts';
 import { paymentTable } from '../../operator-node/domains/payments/records.ts';
 import type { Amount, Asset, OperatorId, UnixMillis } from '../../operator-node/model/ids.ts';
 import { crashPoints } from './golden.ts';
@@ -210,6 +219,78 @@ describe('closeWindow', () => {
       expect(windows[0]?.content).toBeDefined();
       expect(windows[0]?.content).toEqual(windows[1]?.content);
     }
+  });
+});
+
+/** As after a restored store that is older than the window. */
+const forgetWindow = (world: World, operator: OperatorId, { peer, content, lines }: WindowRecord): Promise<void> =>
+  flowOf(world, operator).engine.run((work) => {
+    const key = windowKey(peer, content.number);
+    work.del(windowTable, key);
+    work.del(openWindowTable, key);
+    work.del(windowHeadTable, String(peer));
+    for (const { statement } of lines) work.del(statementTable, statement);
+  });
+
+describe('a window that its proposer has left', () => {
+  const takesOver = { atMillis: 50_000, act: (world: World): void => close(world, borealis, aurora) };
+  const pays = { atMillis: 58_000, act: payAll };
+
+  it('is taken over by the operator that has signed it, and the books end at zero', async () => {
+    const seen: WindowRecord[] = [];
+    let forgotten = false;
+    const { violation } = await run({
+      spanMillis: 66_000,
+      staff: [
+        { atMillis: 12_000, act: (world) => close(world, aurora, borealis) },
+        takesOver,
+        pays,
+        { atMillis: 65_900, act: (world) => seen.push(recordOf(world, aurora), recordOf(world, borealis)) },
+      ],
+      plant: {
+        parts: (parts, world, operator) => ({
+          ...parts,
+          onEvent: (event) => {
+            parts.onEvent(event);
+            if (operator !== borealis || event.type !== 'window-signed' || forgotten) return;
+            forgotten = true;
+            world.time.after(0, () => void forgetWindow(world, aurora, recordOf(world, aurora)));
+          },
+        }),
+      },
+    });
+    expect(violation).toBeUndefined();
+    expect(forgotten).toBe(true);
+    expect(seen.map(({ role, state }) => [role, state])).toEqual([
+      ['answerer', 'discharged'],
+      ['proposer', 'discharged'],
+    ]);
+    expect(seen[1]?.content).toEqual(seen[0]?.content);
+  });
+
+  it('is anchored once where both have it, and both take what the chain has', async () => {
+    const seen: WindowRecord[] = [];
+    const stall = (stalled: boolean) => (world: World) => {
+      world.stalled = stalled;
+    };
+    const { violation } = await run({
+      spanMillis: 66_000,
+      staff: [
+        { atMillis: 12_000, act: (world) => close(world, aurora, borealis) },
+        // Sent, and in no block until the other has sent it too.
+        { atMillis: 12_100, act: stall(true) },
+        takesOver,
+        { atMillis: 51_000, act: stall(false) },
+        pays,
+        { atMillis: 65_900, act: (world) => seen.push(recordOf(world, aurora), recordOf(world, borealis)) },
+      ],
+      plant: { rings: ['chain-stalled'] },
+    });
+    expect(violation).toBeUndefined();
+    expect(seen.map(({ role, state }) => [role, state])).toEqual([
+      ['proposer', 'discharged'],
+      ['proposer', 'discharged'],
+    ]);
   });
 });
 

@@ -8,7 +8,7 @@ import { statementToSign } from '../../commitment/audit-log-data.ts';
 import { toHash } from '../../commitment/bytes.ts';
 import type { Work } from '../../engine/engine.ts';
 import { TandemError } from '../../errors.ts';
-import type { Hex, OperatorId, Role } from '../../model/ids.ts';
+import type { Hex, OperatorId, Role, UnixMillis } from '../../model/ids.ts';
 import type { LaneRange, SettlementDomain, WindowContent } from '../../model/records.ts';
 import type { View } from '../../store/store.ts';
 import { assertCaughtUp, type FlowContext } from '../context.ts';
@@ -56,8 +56,9 @@ export const auditLogOf = ({ auditLog }: FlowContext): SettlementDomain => {
 };
 
 /**
- * @throws {TandemError} `not-found` for an operator that there is not; `unprocessable` where nothing is to be settled, or
- *   the window before is not anchored yet; `not-ready`
+ * Closes a window with `peer`, or takes over the one before where its proposer has left it unanchored.
+ * @throws {TandemError} `not-found` if the operator does not exist; `unprocessable` where nothing is to be settled, or the
+ *   window before is not anchored yet; `not-ready`
  */
 export async function closeWindow(
   flow: FlowContext,
@@ -72,6 +73,7 @@ export async function closeWindow(
   // Asked before and not answered yet: the same one.
   if (last?.state === 'proposed') return last;
   if (last?.state === 'signed') {
+    if (isLeft(last, engine.clock.now())) return takeOver(flow, last);
     throw new TandemError(
       'unprocessable',
       `Window ${last.content.number} with operator ${peer} is signed and not anchored yet: the next one follows it.`,
@@ -102,6 +104,36 @@ export async function closeWindow(
       opened: now?.content.number === number ? now.opened : work.now,
       since: work.now,
     });
+  });
+}
+
+/** The proposer needs a few blocks to anchor what this operator has signed. */
+const leftMillis = 30_000;
+
+/** Signed here when asked, and not anchored since: a proposer that has lost its store knows nothing of it any more. */
+const isLeft = ({ role, state, since }: WindowRecord, now: UnixMillis): boolean =>
+  role === 'answerer' && state === 'signed' && now - since > leftMillis;
+
+/**
+ * From here on this operator is the one that asks for the other's signature and anchors: the content stays. If the other
+ * anchors it after all, the chain takes the first of the two and refuses the second.
+ */
+async function takeOver({ engine, windows }: FlowContext, { peer, content }: WindowRecord): Promise<WindowRecord> {
+  return engine.run((work) => {
+    const now = loadWindow(work, peer, content.number);
+    if (now === undefined || !isLeft(now, work.now)) {
+      throw new TandemError(
+        'conflict',
+        `Window ${content.number} with operator ${peer} has moved meanwhile: look again.`,
+      );
+    }
+    const next = putWindow(work, work.now, { ...now, role: 'proposer' });
+    work.journal('staff', { what: 'window taken over', peer, number: content.number });
+    repropose(work, peer, content.number);
+    work.afterwards(() => {
+      windows.moved(next);
+    });
+    return next;
   });
 }
 
