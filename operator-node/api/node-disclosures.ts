@@ -21,7 +21,7 @@ import { cursorTable } from '../flow/blocks.ts';
 import type { FlowContext } from '../flow/context.ts';
 import { loadSide, type Side } from '../flow/pair.ts';
 import { leafHashes } from '../flow/propose.ts';
-import { toTimestamp, type Hash, type Leg, type OperatorId, type PairId, type Role } from '../model/ids.ts';
+import { legOf, toTimestamp, type Hash, type Leg, type OperatorId, type PairId, type Role } from '../model/ids.ts';
 import { handOver } from '../flow/requests/request.ts';
 import type { Tx, View } from '../store/store.ts';
 import type { DisclosurePage, DisclosureRequest } from './services.ts';
@@ -78,7 +78,7 @@ function pairLine(
   index: number,
   shown: Shown,
 ): { readonly line: PairLine; readonly secret: Hash } {
-  const ownLeg: Leg = record.role === 'initiator' ? 'first' : 'second';
+  const ownLeg = legOf(record.role);
   const legs: readonly Leg[] = record.batch.initiator === record.batch.acceptor ? ['first', 'second'] : [ownLeg];
   const sides = legs.flatMap((leg) => loadSide(view, pair, leg)?.side ?? []);
   const own = sides.find(({ leg }) => leg === ownLeg);

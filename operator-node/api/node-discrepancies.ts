@@ -12,7 +12,8 @@ import { TandemError } from '../errors.ts';
 import { batchStateTable, loadBatch, type KnownBatch } from '../flow/batch.ts';
 import type { FlowContext } from '../flow/context.ts';
 import { loadSide, type Side } from '../flow/pair.ts';
-import { toTimestamp, type BatchId, type Hash, type Leg, type PairId, type Role } from '../model/ids.ts';
+import { legOf, toTimestamp, type BatchId, type Hash, type Leg, type PairId, type Role } from '../model/ids.ts';
+import { moneyOfLeg } from '../model/records.ts';
 import { decisionOf, type BatchOutcome } from '../model/outcome.ts';
 import type { View } from '../store/store.ts';
 import type { BookedLine, Discrepancy, PairFault } from './services.ts';
@@ -51,8 +52,7 @@ const decided = (outcome: BatchOutcome, index: number): PairFault['decided'] =>
 
 /** What the customer's account must have got (above zero) or given (below), by the terms. */
 function agreedOf({ leg, terms, operation }: Side): Omit<BookedLine, 'booked'> {
-  const asset = leg === 'first' ? terms.firstAsset : terms.secondAsset;
-  const amount = leg === 'first' ? terms.firstAmount : terms.secondAmount;
+  const { asset, amount } = moneyOfLeg(terms, leg);
   return { asset, amount: operation.action === 'debit' && amount !== '0' ? `-${amount}` : amount };
 }
 
@@ -98,7 +98,7 @@ async function checkedBatch(
   const { record, state } = known;
   const { batch, batchId, role, peer } = record;
   const outcome = await flow.chain.batchOutcome(batchId, atBlock);
-  const ownLeg: Leg = role === 'initiator' ? 'first' : 'second';
+  const ownLeg = legOf(role);
   const legs: readonly Leg[] = batch.initiator === batch.acceptor ? ['first', 'second'] : [ownLeg];
   const view = flow.engine.newest;
   const own: Side[] = [];

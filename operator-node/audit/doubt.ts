@@ -7,7 +7,15 @@ import { z } from 'zod';
 import { batchIdOf, recoverSigner } from '../commitment/typed-data.ts';
 import { TandemError } from '../errors.ts';
 import { parseJson } from '../json.ts';
-import { hashPattern, hexPattern, pairIdPattern, timestampPattern, type BatchId, type Hex } from '../model/ids.ts';
+import {
+  hashPattern,
+  hexPattern,
+  otherRole,
+  pairIdPattern,
+  timestampPattern,
+  type BatchId,
+  type Hex,
+} from '../model/ids.ts';
 import { decisionOf, type BatchOutcome } from '../model/outcome.ts';
 import type { Batch } from '../model/records.ts';
 import { doubtDigest, type Doubt } from '../recovery/doubt.ts';
@@ -234,7 +242,7 @@ async function checkBatch(
   const domain = { chainId: BigInt(network.chainId), contract: network.contracts.PairSettlement };
   const computed = batchIdOf(domain, batch as Batch);
   if (computed !== batchId) faults.push(`its fields make ${computed}`);
-  const other = side === 'initiator' ? 'acceptor' : 'initiator';
+  const other = otherRole(side);
   if (batch[side] !== list.operator || batch[other] !== peer) {
     faults.push(`it is of operator ${batch.initiator} to ${batch.acceptor}, and listed as one with operator ${peer}`);
   }

@@ -10,7 +10,7 @@ import { domainSeparator } from '../commitment/typed-data.ts';
 import type { Work } from '../engine/engine.ts';
 import { assertCaughtUp, type FlowContext } from '../flow/context.ts';
 import { isOpen, loadSide, sealedTable, sideKey, sideTable } from '../flow/pair.ts';
-import { toUnixSeconds, type BatchId, type Leg, type OperatorId, type PairId } from '../model/ids.ts';
+import { otherLeg, toUnixSeconds, type BatchId, type Leg, type OperatorId, type PairId } from '../model/ids.ts';
 import type { SettlementDomain } from '../model/records.ts';
 import { hasKeys } from '../users/keys.ts';
 
@@ -99,7 +99,7 @@ export async function answerErased(
 
 /** This operator's side of the pair, if the leg that is named is the peer's. */
 function ownSide(work: Work, from: OperatorId, pair: PairId, leg: Leg): ReturnType<typeof loadSide> {
-  const found = loadSide(work, pair, leg === 'first' ? 'second' : 'first');
+  const found = loadSide(work, pair, otherLeg(leg));
   return found?.side.peer === from ? found : undefined;
 }
 

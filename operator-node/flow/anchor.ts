@@ -11,6 +11,7 @@ import { merkleTree } from '../commitment/merkle.ts';
 import { batchIdOf } from '../commitment/typed-data.ts';
 import type { Work } from '../engine/engine.ts';
 import {
+  legOf,
   toUnixSeconds,
   type BatchId,
   type Hash,
@@ -236,7 +237,7 @@ function noteFault(work: Work, what: EventAlarm, facts: AlarmFacts): void {
 /** Both signatures are stored (or the batch is on chain): the pairs go on, and the batch goes to the chain. */
 export function countersigned(flow: FlowContext, work: Work, { record }: KnownBatch): void {
   for (const pair of record.pairs) {
-    const found = loadSide(work, pair, record.role === 'initiator' ? 'first' : 'second');
+    const found = loadSide(work, pair, legOf(record.role));
     if (found !== undefined) advance(flow, work, found, { type: 'countersigned' });
   }
   work.emit({ type: 'countersigned', batchId: record.batchId, role: record.role, count: record.batch.count });

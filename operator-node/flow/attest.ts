@@ -5,7 +5,8 @@
 import { batchSecret } from '../commitment/secrets.ts';
 import { executedBitmap, executedDigest, totalsText, type Executed } from '../commitment/executed.ts';
 import type { Posting } from '../domains/domain.ts';
-import type { Hash, Leg, PairId } from '../model/ids.ts';
+import { legOf, otherLeg, type Hash, type Leg, type PairId } from '../model/ids.ts';
+import { moneyOfLeg } from '../model/records.ts';
 import { lostPairTable } from '../recovery/state.ts';
 import type { View } from '../store/store.ts';
 import type { KnownBatch } from './batch.ts';
@@ -24,7 +25,7 @@ function postingOf(
 }
 
 export function executedOf(flow: FlowContext, view: View, { record }: KnownBatch): Hash {
-  const ownLeg: Leg = record.role === 'initiator' ? 'first' : 'second';
+  const ownLeg = legOf(record.role);
   const onUs = record.batch.initiator === record.batch.acceptor;
   const executed: Executed[] = [];
   const bits = new Set<number>();
@@ -41,16 +42,16 @@ export function executedOf(flow: FlowContext, view: View, { record }: KnownBatch
     if (posting === undefined) return;
     bits.add(index);
     executed.push({ leg: ownLeg, asset: posting.asset, amount: BigInt(posting.amount) });
-    const otherLeg: Leg = ownLeg === 'first' ? 'second' : 'first';
-    const other = onUs ? postingOf(flow, view, pair, otherLeg).posting : undefined;
-    const { terms } = side;
+    const theirLeg = otherLeg(ownLeg);
+    const other = onUs ? postingOf(flow, view, pair, theirLeg).posting : undefined;
+    const agreed = moneyOfLeg(side.terms, theirLeg);
     executed.push(
       onUs
-        ? { leg: otherLeg, asset: other?.asset ?? posting.asset, amount: BigInt(other?.amount ?? '0') }
+        ? { leg: theirLeg, asset: other?.asset ?? posting.asset, amount: BigInt(other?.amount ?? '0') }
         : {
-            leg: otherLeg,
-            asset: otherLeg === 'first' ? terms.firstAsset : terms.secondAsset,
-            amount: BigInt(otherLeg === 'first' ? terms.firstAmount : terms.secondAmount),
+            leg: theirLeg,
+            asset: agreed.asset,
+            amount: BigInt(agreed.amount),
           },
     );
   });

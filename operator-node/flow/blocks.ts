@@ -6,7 +6,7 @@
 import type { Block, ChainLog, FinalBlock } from '../chain/chain.ts';
 import type { Work } from '../engine/engine.ts';
 import { TandemError } from '../errors.ts';
-import type { BatchId, Hash, Role } from '../model/ids.ts';
+import { legOf, type BatchId, type Hash, type Role } from '../model/ids.ts';
 import { decisionIn, decisionOf, wordOf, type BatchOutcome } from '../model/outcome.ts';
 import { lostTable } from '../recovery/state.ts';
 import { table } from '../store/store.ts';
@@ -208,7 +208,7 @@ function settle(
   record.pairs.forEach((pair, index) => {
     const event = eventOf(index);
     if (event === undefined) return;
-    const found = loadSide(work, pair, record.role === 'initiator' ? 'first' : 'second');
+    const found = loadSide(work, pair, legOf(record.role));
     if (found === undefined) return;
     const was = isFinal(found.state);
     advance(flow, work, found, event);

@@ -19,7 +19,7 @@
  */
 import { TandemError } from '../errors.ts';
 import type { Work } from '../engine/engine.ts';
-import type { Role } from '../model/ids.ts';
+import { legOf, type Role } from '../model/ids.ts';
 import type { FlowContext } from './context.ts';
 import { loadSide, type PairSide, type SideStateName } from './pair.ts';
 import * as steps from './steps.ts';
@@ -282,7 +282,7 @@ export function advancePair(
   role: Role,
   event: SideEvent,
 ): Advance {
-  const found = loadSide(work, pair, role === 'initiator' ? 'first' : 'second');
+  const found = loadSide(work, pair, legOf(role));
   if (found === undefined) throw new TandemError('internal', `Pair ${pair} is not in this store as ${role}.`);
   return advance(flow, work, found, event);
 }

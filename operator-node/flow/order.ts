@@ -3,19 +3,18 @@
  * together with the gateway's message id.
  */
 import type { NoticeKey, Order, TextParams } from '../analysis/analysis.ts';
-import { subjectDigest, termsCommitment } from '../commitment/record.ts';
+import { subjectDigest } from '../commitment/record.ts';
 import { operationSecret, termsSecret } from '../commitment/secrets.ts';
-import type { Operation } from '../domains/domain.ts';
 import { newPairId } from '../engine/clock.ts';
 import type { Work } from '../engine/engine.ts';
 import { toAmount, toTimestamp, toUnixSeconds, type OperatorId, type PairId, type UnixSeconds } from '../model/ids.ts';
-import type { OperationRecord, Terms } from '../model/records.ts';
+import type { Terms } from '../model/records.ts';
 import type { View } from '../store/store.ts';
 import { userKeyOf } from '../users/keys.ts';
 import { userTable, type User } from '../users/user.ts';
-import { newRef, refTable } from './account.ts';
 import type { FlowContext } from './context.ts';
-import { createSide, type Side } from './pair.ts';
+import { noFee, openSide, operationOf, recordOf, type Agreed } from './open-side.ts';
+import type { Side } from './pair.ts';
 import { refundable, takeRefund } from './refund.ts';
 import { holdNotices, limitIn } from './refusal.ts';
 import { proposeQueue, type PairItem } from './steps.ts';
@@ -83,99 +82,47 @@ export function beginPair(flow: FlowContext, work: Work, before: User, order: Pr
   }
 
   const pair = newPairId(work.now, flow.engine.random);
-  const debits = plan.first.action === 'debit';
-  const operation: Operation = {
-    pair,
-    leg: 'first',
-    service: order.service,
-    action: plan.first.action,
-    user: user.id,
-    asset: money.asset,
-    amount: money.amount,
-    fee: debits ? flow.analysis.fee(order.service, money) : ('0' as Operation['fee']),
-    counterparty: order.peer,
-    ...(order.item === '' ? {} : { item: order.item }),
-  };
-  const held = flow.domains.get(plan.first.domain).hold(work, operation, work.now);
-  if (!held.ok) return refuse(holdNotices[held.code], limitIn(held, money));
-  if (order.reverses !== undefined) takeRefund(work, order.reverses, money.amount);
-
-  const side = firstSide(flow, work, user, order, operation, held.account, plan.first.domain, debits);
-  createSide(work, work.now, side);
-  work.put(refTable, `${user.id}!${side.ref}`, { pair, leg: 'first' });
-  const item: PairItem = { peer: order.peer, pair };
-  work.enqueue(proposeQueue, pair, item);
-  work.afterwards(() => {
-    flow.open.sideCreated(side, work.now);
-  });
-  work.emit({ type: 'ordered', pair, service: order.service, peer: order.peer });
-  return true;
-}
-
-function firstSide(
-  flow: FlowContext,
-  work: Work,
-  user: User,
-  order: PricedOrder,
-  operation: Operation,
-  account: string,
-  domain: string,
-  debits: boolean,
-): Side {
-  const { pair } = operation;
-  const deadline = roundUp(toUnixSeconds(work.now) + flow.config.timing.acceptSeconds);
-  const secret = termsSecret(flow.operatorKey, pair);
-  const terms: Terms = {
-    pair,
-    service: order.service,
-    firstAsset: order.money.asset,
-    firstAmount: order.money.amount,
-    secondAsset: order.money.asset,
-    secondAmount: order.money.amount,
-    initiator: String(flow.self),
-    acceptor: String(order.peer),
-    created: toTimestamp(work.now),
-    deadline: String(deadline),
-    reverses: order.reverses?.pair ?? '',
-  };
-  const record: OperationRecord = {
-    pair,
-    leg: 'first',
-    operator: String(flow.self),
-    domain,
-    action: operation.action,
-    account,
-    subject: user.number,
-    asset: operation.asset,
-    amount: operation.amount,
-    counterparty: '',
-    detail: order.item === '' ? order.note : order.item,
-    heldAt: toTimestamp(work.now),
-  };
-  return {
-    pair,
-    leg: 'first',
+  const { first } = plan;
+  const agreed: Agreed = {
     role: 'initiator',
     peer: order.peer,
-    service: order.service,
-    terms,
-    termsSecret: secret,
-    termsCommitment: termsCommitment(secret, terms),
-    user: user.id,
-    userNumber: user.number,
-    userName: user.name,
+    terms: termsOf(flow, work, pair, order),
+    termsSecret: termsSecret(flow.operatorKey, pair),
+    user,
     otherNumber: order.to,
     otherName: order.toName ?? order.to,
     note: order.note,
     item: order.item,
-    domain,
-    operation,
-    debits,
-    record,
-    heldAt: work.now,
-    deadline,
-    delivers: '',
-    ref: newRef(work, flow.engine.random, user.id),
+    plan: first,
+    fee: first.action === 'debit' ? flow.analysis.fee(order.service, money) : noFee,
+  };
+  const operation = operationOf(agreed);
+  const held = flow.domains.get(first.domain).hold(work, operation, work.now);
+  if (!held.ok) return refuse(holdNotices[held.code], limitIn(held, money));
+  if (order.reverses !== undefined) takeRefund(work, order.reverses, money.amount);
+
+  const record = recordOf(flow, work, agreed, { account: held.account, counterparty: '' });
+  openSide(flow, work, { ...agreed, operation, record, delivers: '' });
+  const item: PairItem = { peer: order.peer, pair };
+  work.enqueue(proposeQueue, pair, item);
+  work.emit({ type: 'ordered', pair, service: order.service, peer: order.peer });
+  return true;
+}
+
+function termsOf(flow: FlowContext, work: Work, pair: PairId, { service, money, peer, reverses }: PricedOrder): Terms {
+  const deadline = roundUp(toUnixSeconds(work.now) + flow.config.timing.acceptSeconds);
+  return {
+    pair,
+    service,
+    firstAsset: money.asset,
+    firstAmount: money.amount,
+    secondAsset: money.asset,
+    secondAmount: money.amount,
+    initiator: String(flow.self),
+    acceptor: String(peer),
+    created: toTimestamp(work.now),
+    deadline: String(deadline),
+    reverses: reverses?.pair ?? '',
   };
 }
 

@@ -7,19 +7,19 @@ import type { NoticeKey } from '../analysis/analysis.ts';
 import type { Answer, Proposal, ProposalAnswer, ProposalRefusal, Request } from '../channel/messages.ts';
 import { operationCommitment, termsCommitment } from '../commitment/record.ts';
 import { operationSecret } from '../commitment/secrets.ts';
-import type { HoldOutcome, Operation } from '../domains/domain.ts';
+import type { Operation } from '../domains/domain.ts';
 import type { Work } from '../engine/engine.ts';
 import { TandemError, type ErrorCode } from '../errors.ts';
-import { toTimestamp, toUnixSeconds, type Hash, type OperatorId, type PairId, type UnixSeconds } from '../model/ids.ts';
-import type { OperationRecord } from '../model/records.ts';
+import { toUnixSeconds, type Hash, type OperatorId, type PairId } from '../model/ids.ts';
+import { moneyOfLeg } from '../model/records.ts';
 import { table, type View } from '../store/store.ts';
 import { hasKeys, userKeyOf } from '../users/keys.ts';
 import { userByNumber, userTable, type User } from '../users/user.ts';
-import { newRef, refTable } from './account.ts';
 import { assertCaughtUp, type FlowContext } from './context.ts';
 import { advance } from './flow.ts';
+import { noFee, openSide, operationOf, recordOf, type Agreed } from './open-side.ts';
 import { ownSubjectDigest } from './order.ts';
-import { createSide, loadSide, sealedTable, sideKey, withdrawnTable, type Side } from './pair.ts';
+import { loadSide, sealedTable, sideKey, withdrawnTable, type Side } from './pair.ts';
 import { refundFits, takeRefund } from './refund.ts';
 import { seal } from './seal.ts';
 import { speaksFor } from './speaks.ts';
@@ -325,89 +325,37 @@ function prepareSecond(flow: FlowContext, work: Work, from: OperatorId, proposal
     const price = domain.quote?.(work, user.id, proposal.item);
     if (price?.asset !== terms.secondAsset || price.amount !== terms.secondAmount) return 'terms';
   }
-  const operation: Operation = {
-    pair: terms.pair,
-    leg: 'second',
-    service: terms.service,
-    action: plan.second.action,
-    user: user.id,
-    asset: terms.secondAsset,
-    amount: terms.secondAmount,
-    fee:
-      plan.second.action === 'debit'
-        ? flow.analysis.fee(terms.service, { asset: terms.secondAsset, amount: terms.secondAmount })
-        : ('0' as Operation['fee']),
-    counterparty: from,
-    ...(proposal.item === '' ? {} : { item: proposal.item }),
-  };
-  const debits = plan.second.action === 'debit';
-  const held = debits ? domain.check(work, operation, work.now) : domain.hold(work, operation, work.now);
-  if (!held.ok) return 'not-available';
-  if (original !== undefined) takeRefund(work, original, terms.secondAmount);
-  const side = secondSide(flow, work, from, proposal, user, operation, held, plan.second.domain, debits);
-  createSide(work, work.now, side);
-  work.put(refTable, `${user.id}!${side.ref}`, { pair: terms.pair, leg: 'second' });
-  work.put(sealedTable, sideKey(terms.pair, 'first'), { from, sealed: proposal.sealed });
-  work.afterwards(() => {
-    flow.open.sideCreated(side, work.now);
-  });
-  work.emit({ type: 'held', pair: terms.pair, peer: from, service: terms.service });
-  return side;
-}
-
-function secondSide(
-  flow: FlowContext,
-  work: Work,
-  from: OperatorId,
-  proposal: Proposal,
-  user: User,
-  operation: Operation,
-  held: Extract<HoldOutcome, { ok: true }>,
-  domain: string,
-  debits: boolean,
-): Side {
-  const { terms } = proposal;
-  const { pair } = terms;
-  const record: OperationRecord = {
-    pair,
-    leg: 'second',
-    operator: String(flow.self),
-    domain,
-    action: operation.action,
-    account: held.account,
-    subject: user.number,
-    asset: operation.asset,
-    amount: operation.amount,
-    counterparty: proposal.firstSubject,
-    detail: proposal.item === '' ? proposal.note : proposal.item,
-    heldAt: toTimestamp(work.now),
-  };
-  return {
-    pair,
-    leg: 'second',
+  const { second } = plan;
+  const debits = second.action === 'debit';
+  const agreed: Agreed = {
     role: 'acceptor',
     peer: from,
-    service: terms.service,
     terms,
     termsSecret: proposal.termsSecret,
-    termsCommitment: termsCommitment(proposal.termsSecret, terms),
-    user: user.id,
-    userNumber: user.number,
-    userName: user.name,
+    user,
     otherNumber: proposal.from,
     otherName: proposal.fromName === '' ? proposal.from : proposal.fromName,
     note: proposal.note,
     item: proposal.item,
-    domain,
-    operation,
-    debits,
-    record,
-    ownCommitment: operationCommitment(operationSecret(userKeyOf(work, user.id), pair, 'second'), record),
-    heldAt: work.now,
-    deadline: Number(terms.deadline) as UnixSeconds,
-    delivers: held.delivers ?? '',
-    ref: newRef(work, flow.engine.random, user.id),
+    plan: second,
+    fee: debits ? flow.analysis.fee(terms.service, moneyOfLeg(terms, 'second')) : noFee,
   };
+  const operation = operationOf(agreed);
+  const held = debits ? domain.check(work, operation, work.now) : domain.hold(work, operation, work.now);
+  if (!held.ok) return 'not-available';
+  if (original !== undefined) takeRefund(work, original, terms.secondAmount);
+  const record = recordOf(flow, work, agreed, { account: held.account, counterparty: proposal.firstSubject });
+  const ownCommitment = operationCommitment(operationSecret(userKeyOf(work, user.id), terms.pair, 'second'), record);
+  const { side } = openSide(flow, work, {
+    ...agreed,
+    operation,
+    record,
+    ownCommitment,
+    delivers: held.delivers ?? '',
+  });
+  work.put(sealedTable, sideKey(terms.pair, 'first'), { from, sealed: proposal.sealed });
+  work.emit({ type: 'held', pair: terms.pair, peer: from, service: terms.service });
+  return side;
 }
 
 export async function answerWithdraw(
@@ -484,7 +432,7 @@ export async function answerQuote(
     user: user.id,
     asset: price.asset,
     amount: price.amount,
-    fee: '0' as Operation['fee'],
+    fee: noFee,
     counterparty: from,
     item,
   };

@@ -31,6 +31,11 @@ export type Timestamp = Brand<string, 'Timestamp'>;
 export type Leg = 'first' | 'second';
 export type Role = 'initiator' | 'acceptor';
 
+/** One fact with two names: the initiator's user is in the first leg, the acceptor's in the second. */
+export const legOf = (role: Role): Leg => (role === 'initiator' ? 'first' : 'second');
+export const otherLeg = (leg: Leg): Leg => (leg === 'first' ? 'second' : 'first');
+export const otherRole = (role: Role): Role => (role === 'initiator' ? 'acceptor' : 'initiator');
+
 export const pairIdPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 export const hashPattern = /^0x[0-9a-f]{64}$/;
 export const hexPattern = /^0x(?:[0-9a-f]{2})*$/;

@@ -36,6 +36,12 @@ export interface Terms {
   readonly reverses: PairId | '';
 }
 
+/** What moves in one leg. */
+export const moneyOfLeg = (terms: Terms, leg: Leg): { readonly asset: Asset; readonly amount: Amount } =>
+  leg === 'first'
+    ? { asset: terms.firstAsset, amount: terms.firstAmount }
+    : { asset: terms.secondAsset, amount: terms.secondAmount };
+
 export type Action = 'debit' | 'credit' | 'sell' | 'issue' | 'redeem';
 
 /** `tandem/operation/1`, known to its own operator only; the other sees the commitment. */

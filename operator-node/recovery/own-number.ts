@@ -5,7 +5,7 @@
  */
 import type { FlowContext } from '../flow/context.ts';
 import { unseal } from '../flow/seal.ts';
-import type { Hash, Leg, Msisdn, OperatorId, Role } from '../model/ids.ts';
+import { legOf, type Hash, type Msisdn, type OperatorId, type Role } from '../model/ids.ts';
 import { hasKeys, userKeyOf } from '../users/keys.ts';
 import { userTable } from '../users/user.ts';
 import type { GivenBatch } from './rebuild.ts';
@@ -17,7 +17,7 @@ export async function withOwnNumbers(
   given: GivenBatch,
 ): Promise<GivenBatch> {
   const field = role === 'initiator' ? 'from' : 'to';
-  const leg: Leg = role === 'initiator' ? 'first' : 'second';
+  const leg = legOf(role);
   const nameless = given.pairs.filter((pair) => (pair[field] as string) === '' && pair.sealed !== '');
   if (nameless.length === 0) return given;
   const numbers = new Map<string, Msisdn>();

@@ -11,9 +11,7 @@ import { merkleTree } from '../commitment/merkle.ts';
 import { operationCommitment, termsCommitment } from '../commitment/record.ts';
 import { operationSecret } from '../commitment/secrets.ts';
 import { batchIdOf } from '../commitment/typed-data.ts';
-import type { Operation } from '../domains/domain.ts';
 import type { Work } from '../engine/engine.ts';
-import { newRef, refTable } from '../flow/account.ts';
 import { batchRefused, freeLane } from '../flow/anchor.ts';
 import {
   createBatch,
@@ -30,20 +28,28 @@ import {
 } from '../flow/batch.ts';
 import type { FlowContext } from '../flow/context.ts';
 import { advance } from '../flow/flow.ts';
-import { createSide, isFinal, loadSide, moveSide, sideKey, sideTable, type PairSide, type Side } from '../flow/pair.ts';
+import { openSide, operationOf, takesMoney, type Agreed } from '../flow/open-side.ts';
+import { isFinal, loadSide, moveSide, sideKey, sideTable, type PairSide, type Side } from '../flow/pair.ts';
 import { closeQuestion } from '../flow/question.ts';
 import { takeRefund } from '../flow/refund.ts';
 import { unseal } from '../flow/seal.ts';
 import { proposeQueue } from '../flow/steps.ts';
-import type { Amount, Hash, Leg, OperatorId, PairId, Role, UnixSeconds, UserId } from '../model/ids.ts';
+import {
+  legOf,
+  type Amount,
+  type Hash,
+  type Leg,
+  type OperatorId,
+  type PairId,
+  type Role,
+  type UserId,
+} from '../model/ids.ts';
 import { decisionOf, type BatchOutcome } from '../model/outcome.ts';
-import type { OperationRecord } from '../model/records.ts';
+import { moneyOfLeg, type OperationRecord } from '../model/records.ts';
 import type { View } from '../store/store.ts';
 import { hasKeys, userKeyOf } from '../users/keys.ts';
 import { userByNumber, userTable, type User } from '../users/user.ts';
 import { lostPairTable, noteLost } from './state.ts';
-
-const legOf = (role: Role): Leg => (role === 'initiator' ? 'first' : 'second');
 
 export type GivenBatch = Extract<Answer<'sealed'>, { answer: 'batch' }>;
 
@@ -110,10 +116,7 @@ function ownPart(flow: FlowContext, view: View, role: Role, peer: OperatorId, gi
     counterparty: role === 'initiator' ? given.secondSubject : content.record.counterparty,
   };
   const ownCommitment = operationCommitment(operationSecret(userKey, pair, leg), record);
-  const [asset, amount] =
-    leg === 'first'
-      ? [given.terms.firstAsset, given.terms.firstAmount]
-      : [given.terms.secondAsset, given.terms.secondAmount];
+  const { asset, amount } = moneyOfLeg(given.terms, leg);
   const fits = record.pair === pair && record.asset === asset && record.amount === amount;
   return fits && ownCommitment === (role === 'initiator' ? given.firstCommitment : given.secondCommitment)
     ? { user, content, plan, record, ownCommitment }
@@ -180,8 +183,7 @@ export function rebuildBatch(
 }
 
 function moneyIn({ terms }: SealedPair, role: Role): string {
-  const [amount, asset] =
-    role === 'initiator' ? [terms.firstAmount, terms.firstAsset] : [terms.secondAmount, terms.secondAsset];
+  const { asset, amount } = moneyOfLeg(terms, legOf(role));
   return `${terms.service}, ${amount} minor units of ${asset} of its ${legOf(role)} user`;
 }
 
@@ -282,57 +284,36 @@ function rebuildSide(
   work.put(peerCommitmentTable, `${terms.pair}!${role}`, theirCommitment(role, given));
   if (known !== undefined) {
     if (known.state.batch !== undefined) return 'this store has it in another batch';
-    return role === 'initiator' ? agreed(work, known, given) : known;
+    return role === 'initiator' ? agreedAgain(work, known, given) : known;
   }
   const own = ownPart(flow, work, role, peer, given);
   if (typeof own === 'string') return own;
   const { user, content, plan, record, ownCommitment } = own;
-  const operation: Operation = {
-    pair: terms.pair,
-    leg,
-    service: terms.service,
-    action: plan.action,
-    user: user.id,
-    asset: leg === 'first' ? terms.firstAsset : terms.secondAsset,
-    amount: leg === 'first' ? terms.firstAmount : terms.secondAmount,
-    fee: content.fee,
-    counterparty: peer,
-    ...(given.item === '' ? {} : { item: given.item }),
-  };
-  const side: Side = {
-    pair: terms.pair,
-    leg,
+  const agreed: Agreed = {
     role,
     peer,
-    service: terms.service,
     terms,
     termsSecret: given.termsSecret,
-    termsCommitment: termsCommitment(given.termsSecret, terms),
-    user: user.id,
-    userNumber: user.number,
-    userName: user.name,
+    user,
     otherNumber: role === 'initiator' ? given.to : given.from,
     otherName: role === 'initiator' ? given.toName : given.fromName,
     note: given.note,
     item: given.item,
-    domain: plan.domain,
-    operation,
-    debits: plan.action === 'debit',
+    plan,
+    fee: content.fee,
+  };
+  const { delivers } = given;
+  const made = openSide(flow, work, {
+    ...agreed,
+    operation: operationOf(agreed),
     record,
     ownCommitment,
-    heldAt: work.now,
-    deadline: Number(terms.deadline) as UnixSeconds,
-    delivers: given.delivers,
-    ref: refFor(flow, work, user.id, content.ref),
-  };
-  // What takes the second user's money is held at the yes (rule 1).
-  if (role === 'initiator' || !side.debits) holdAgain(flow, work, side);
-  if (terms.reverses !== '') takeAgain(work, side, terms.reverses);
-  const made = createSide(work, work.now, side);
-  work.put(refTable, `${user.id}!${side.ref}`, { pair: terms.pair, leg });
-  work.afterwards(() => {
-    flow.open.sideCreated(side, work.now);
+    delivers,
+    ref: content.ref,
   });
+  // What takes the second user's money is held at the yes (rule 1).
+  if (role === 'initiator' || !takesMoney(agreed)) holdAgain(flow, work, made.side);
+  if (terms.reverses !== '') takeAgain(work, made.side, terms.reverses);
   return role === 'initiator' ? moveSide(work, work.now, made, { agreed: true }) : made;
 }
 
@@ -340,7 +321,7 @@ const theirCommitment = (role: Role, { firstCommitment, secondCommitment }: Seal
   role === 'initiator' ? secondCommitment : firstCommitment;
 
 /** This operator had proposed it when the backup was made; that the peer held it was forgotten. */
-function agreed(work: Work, known: PairSide, given: SealedPair): PairSide | OwnFault {
+function agreedAgain(work: Work, known: PairSide, given: SealedPair): PairSide | OwnFault {
   const { side, state } = known;
   const user = work.get(userTable, side.user);
   if (side.record === undefined) return 'what this operator had sealed does not come with it';
@@ -367,11 +348,6 @@ function open(
   } catch {
     return undefined;
   }
-}
-
-/** The user knows the pair by it; since the backup it may have come to mean another. */
-function refFor(flow: FlowContext, work: Work, user: UserId, ref: string): string {
-  return work.get(refTable, `${user}!${ref}`) === undefined ? ref : newRef(work, flow.engine.random, user);
 }
 
 function takeAgain(work: Work, side: Side, reverses: PairId): void {

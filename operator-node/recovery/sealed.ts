@@ -12,7 +12,7 @@ import { laneBatchKey, laneBatchTable, loadBatch, peerCommitmentTable, type Batc
 import type { FlowContext } from '../flow/context.ts';
 import { ownSubjectDigest } from '../flow/order.ts';
 import { loadSide, sealedTable, sideKey, type Side } from '../flow/pair.ts';
-import type { Leg, OperatorId, PairId, Role } from '../model/ids.ts';
+import { legOf, otherLeg, otherRole, type OperatorId, type PairId } from '../model/ids.ts';
 import type { View } from '../store/store.ts';
 import { hasKeys } from '../users/keys.ts';
 import { userTable } from '../users/user.ts';
@@ -24,7 +24,7 @@ export async function answerSealed(
   { role, sequence, first }: Request<'sealed'>,
 ): Promise<Answer<'sealed'>> {
   return flow.engine.run((view): Answer<'sealed'> => {
-    const own: Role = role === 'initiator' ? 'acceptor' : 'initiator';
+    const own = otherRole(role);
     const batchId = view.get(laneBatchTable, laneBatchKey(own, from, sequence));
     const known = batchId === undefined ? undefined : loadBatch(view, batchId, own);
     if (known === undefined || known.state.state === 'refused') return { answer: 'none', sequence };
@@ -54,7 +54,7 @@ function subjectOf(view: View, side: Side): string {
 }
 
 function sealedPair(view: View, { role, batchId }: BatchRecord, pair: PairId): SealedPair {
-  const leg: Leg = role === 'initiator' ? 'first' : 'second';
+  const leg = legOf(role);
   const side = loadSide(view, pair, leg)?.side;
   const theirs = view.get(peerCommitmentTable, `${pair}!${role}`);
   const { ownCommitment: ours, record } = side ?? {};
@@ -77,6 +77,6 @@ function sealedPair(view: View, { role, batchId }: BatchRecord, pair: PairId): S
     secondSubject: initiates ? record.counterparty : subject,
     firstCommitment: initiates ? ours : theirs,
     secondCommitment: initiates ? theirs : ours,
-    sealed: view.get(sealedTable, sideKey(pair, initiates ? 'second' : 'first'))?.sealed ?? '',
+    sealed: view.get(sealedTable, sideKey(pair, otherLeg(leg)))?.sealed ?? '',
   };
 }

@@ -6,7 +6,7 @@
 import { hash } from 'node:crypto';
 import { fromHex, writePairId } from '../../commitment/bytes.ts';
 import { TandemError } from '../../errors.ts';
-import type { Asset, Hash, Leg, OperatorId, PairId, Role } from '../../model/ids.ts';
+import { legOf, type Asset, type Hash, type OperatorId, type PairId, type Role } from '../../model/ids.ts';
 import type { LaneRange, WindowContent } from '../../model/records.ts';
 import type { View } from '../../store/store.ts';
 import { laneBatchKey, laneBatchTable, loadBatch, type KnownBatch } from '../batch.ts';
@@ -41,7 +41,7 @@ export function finalPrefix(view: View, role: Role, peer: OperatorId, from: numb
 
 /** What this operator's bookings of a pair of that batch have made of the position, an asset each. */
 function movedBy(flow: FlowContext, view: View, { record }: KnownBatch, pair: PairId): Sums {
-  const leg: Leg = record.role === 'initiator' ? 'first' : 'second';
+  const leg = legOf(record.role);
   const sums: Sums = new Map();
   for (const { asset, amount } of flow.accounts.moved(view, pair, leg, record.peer)) add(sums, asset, amount);
   return sums;
@@ -88,7 +88,7 @@ const tag = Buffer.from('tandem/compare/1\0');
  * initiator to the acceptor by this ledger.
  */
 function pairDigest(flow: FlowContext, view: View, known: KnownBatch, pair: PairId, as: 'booked' | 'agreed'): Buffer {
-  const leg: Leg = known.record.role === 'initiator' ? 'first' : 'second';
+  const leg = legOf(known.record.role);
   const found = loadSide(view, pair, leg);
   if (found === undefined) throw new TandemError('internal', `Pair ${pair} of a stored batch is not in the store`);
   const { side, state } = found;
