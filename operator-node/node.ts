@@ -284,6 +284,7 @@ export async function startNode(config: Config, { configFile, log, onFatal }: No
       endpoints: () => endpoints.status,
       peers,
       unreadable: () => node.watcher.unreadable,
+      gas: flow.gas,
       channel: flow.channel,
       hello: node.hello,
       signer: addressOf(keys.signer),

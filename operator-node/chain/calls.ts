@@ -1,5 +1,5 @@
 /** Calls to the settlement contract as bytes, each with the gas that it needs (`gas-limits.ts`). */
-import type { ErrorDescription, Interface } from 'ethers';
+import type { Interface } from 'ethers';
 import { TandemError } from '../errors.ts';
 import { isHex, type BatchId, type Hash, type Hex, type OperatorId } from '../model/ids.ts';
 import type { Batch, SignedBatch } from '../model/records.ts';
@@ -266,22 +266,24 @@ export const emptyCall = (address: string): ContractCall => ({
 /** `Name(field: value, …)` of a contract's error, or of the language's; undefined for data that is none of them. */
 export function describeRevert(data: string): string | undefined {
   for (const contract of [settlementInterface, registryInterface, auditLogInterface]) {
-    const found = parseError(contract, data);
-    if (found === null) continue;
+    const described = errorOf(contract, data);
+    if (described !== undefined) return described;
+  }
+  return undefined;
+}
+
+function errorOf(contract: Interface, data: string): string | undefined {
+  try {
+    const found = contract.parseError(data);
+    if (found === null) return undefined;
+    // Reading an argument decodes it, and throws where its bytes are no encoding of its type.
     const fields = found.fragment.inputs.map(({ name }, index) => {
       const value = String(found.args[index]);
       return name === '' ? value : `${name}: ${value}`;
     });
     return `${found.name}(${fields.join(', ')})`;
-  }
-  return undefined;
-}
-
-function parseError(contract: Interface, data: string): ErrorDescription | null {
-  try {
-    return contract.parseError(data);
   } catch {
-    // Too short, or no encoding of the error that it names: an endpoint may say anything.
-    return null;
+    // Too short, or not an encoding of the error that it names: an endpoint may say anything.
+    return undefined;
   }
 }

@@ -5,13 +5,15 @@ import { devnetOf, devnetOptions, parseCommand } from './arguments.ts';
 import { operatorOf, withClient } from './devnet-file.ts';
 import { findUser, knownUsers } from './devnet-users.ts';
 import type { Output } from './output.ts';
-import { visible, visibleLine } from './visible.ts';
+import { visible, visibleIndented } from './visible.ts';
 
 const usage = `usage: tandem inbox NUMBER [--follow] [--after CURSOR] [--devnet DIR] [--json]
   --follow  stay, and print messages as they come
   --json    one JSON object a message`;
 
 const followMillis = 300;
+/** As wide as the time before a message. */
+const indent = ' '.repeat(26);
 
 export async function inbox(args: readonly string[], out: Output): Promise<number> {
   const options = {
@@ -34,7 +36,7 @@ export async function inbox(args: readonly string[], out: Output): Promise<numbe
   const show = (message: OutboundMessage): string =>
     values.json
       ? visible(JSON.stringify(message))
-      : `${message.at}  ${nameOf(message.from)}: ${visibleLine(message.text)}`;
+      : `${message.at}  ${nameOf(message.from)}: ${visibleIndented(message.text, indent)}`;
   await withClient(operatorOf(devnet, user), async (client) => {
     let after = values.after;
     for (;;) {

@@ -8,5 +8,5 @@ const escape = (sign: string): string => `\\u${(sign.codePointAt(0) ?? 0).toStri
 /** They are shown as JSON escapes them, so that JSON stays what it was. Tabs too: no text of this project has any. */
 export const visible = (text: string): string => text.replace(acting, escape);
 
-/** On one line. */
-export const visibleLine = (text: string): string => visible(text).replaceAll('\n', '\\u000a');
+/** Under a heading of its own: further lines are indented, so that none of them passes for another entry. */
+export const visibleIndented = (text: string, indent: string): string => visible(text).replace(/\r?\n/g, `\n${indent}`);

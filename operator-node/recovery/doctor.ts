@@ -58,6 +58,8 @@ export interface DoctorParts {
   readonly peers: PeerRegistry & { readonly status: RegistryStatus };
   /** What the running node has found of a block that it cannot apply. */
   readonly unreadable?: () => string | undefined;
+  /** Why the sending keys cannot bring to the chain what is begun; where the node watches them. */
+  readonly gas?: { readonly trouble: string | undefined };
   readonly channel: Channel;
   readonly hello: (peer: OperatorId) => Request<'hello'>;
   /** Lower case. */
@@ -108,6 +110,7 @@ export async function examine(parts: DoctorParts): Promise<Diagnosis> {
   await notes.look('chain', 'journal', () => anchoredJournal(parts, notes));
   await notes.look('chain', 'lanes', () => lanes(parts, notes));
   await notes.look('chain', 'outcomes', () => outcomes(parts, notes));
+  if (parts.gas?.trouble !== undefined) notes.add('chain', `No new orders are taken: ${parts.gas.trouble}`);
   for (const says of endpointFindings(parts.endpoints?.() ?? [])) notes.add('chain', says);
   await everyPeer(parts, notes);
   return { findings: notes.findings, looked: notes.looked };

@@ -219,6 +219,11 @@ describe('describeRevert', () => {
     expect(describeRevert(whole.slice(0, -2))).toBeUndefined();
   });
 
+  it('takes an argument that cannot be read for foreign data', () => {
+    const text = settlementInterface.encodeErrorResult('Error(string)', ['text']);
+    expect(describeRevert(text.replace(Buffer.from('text').toString('hex'), 'ff'.repeat(4)))).toBeUndefined();
+  });
+
   it('names the contract’s error with its fields', () => {
     const data = settlementInterface.encodeErrorResult('PairSettlementUnknownBatch', [3, batchIdOf('none')]);
     expect(describeRevert(data)).toBe(`PairSettlementUnknownBatch(entry: 3, batchId: ${batchIdOf('none')})`);

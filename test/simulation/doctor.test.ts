@@ -9,6 +9,9 @@ import { simulate } from './world.ts';
 
 const everyMillis = 400;
 
+/** What the node says of its sending keys. */
+let gasTrouble: string | undefined;
+
 const look = ({ store, reader, config }: NodeParts, node: ComposedNode): Promise<Diagnosis> => {
   const own = node.peers.get(config.operator.id);
   return examine({
@@ -19,6 +22,7 @@ const look = ({ store, reader, config }: NodeParts, node: ComposedNode): Promise
     peers: node.peers,
     channel: node.flow.channel,
     hello: node.hello,
+    gas: { trouble: gasTrouble },
     signer: own?.signers[0] ?? '',
     account: own?.accounts[0]?.toLowerCase() ?? '',
   });
@@ -63,6 +67,13 @@ describe('tandem doctor of a node at work', () => {
     expect(diagnoses.at(-1)?.looked['anchored heads']).toBeGreaterThan(0);
     const outcomes = diagnoses.map(({ looked }) => looked['outcomes on chain'] ?? 0);
     expect(Math.max(...outcomes)).toBeGreaterThan(5);
+  });
+
+  it('says that no orders are taken where its keys cannot pay for gas', { timeout: 60_000 }, async () => {
+    gasTrouble = 'its carrier has 0.0 (0 wei)';
+    const { findings } = await lookedAt(1);
+    gasTrouble = undefined;
+    expect(findings).toEqual(['No new orders are taken: its carrier has 0.0 (0 wei)']);
   });
 
   it('finds money that nobody has booked, and an end that the chain does not know', { timeout: 60_000 }, async () => {
