@@ -76,13 +76,13 @@ export class Engine {
   readonly store: Store;
   readonly clock: Clock;
   readonly random: Random;
-  private readonly parts: EngineParts;
-  private readonly queues = new Map<string, WorkQueue<object>>();
-  private readonly repeating = new Set<() => void>();
-  private stopped = false;
+  readonly #parts: EngineParts;
+  readonly #queues = new Map<string, WorkQueue<object>>();
+  readonly #repeating = new Set<() => void>();
+  #stopped = false;
 
   constructor(parts: EngineParts) {
-    this.parts = parts;
+    this.#parts = parts;
     this.store = parts.store;
     this.clock = parts.clock;
     this.random = parts.random;
@@ -95,16 +95,18 @@ export class Engine {
 
   /** Runs `body` now; resolves when all it wrote is on disk. Nothing may leave the node before. */
   async run<R>(body: (work: Work) => R): Promise<R> {
-    if (this.stopped) throw new TandemError('not-ready', 'The node is stopping.');
+    if (this.#stopped) throw new TandemError('not-ready', 'The node is stopping.');
     const after: (() => void)[] = [];
-    const result = await this.store.transact((tx) => body(this.work(tx, after)));
+    const result = await this.store.transact((tx) => body(this.#work(tx, after)));
     for (const action of after) action();
     return result;
   }
 
-  private work(tx: Tx, after: (() => void)[]): Work {
+  #work(tx: Tx, after: (() => void)[]): Work {
     const now = this.clock.now();
-    const { random, parts, queues } = this;
+    const { random } = this;
+    const parts = this.#parts;
+    const queues = this.#queues;
     const queueOf = (name: string): WorkQueue<object> => {
       const queue = queues.get(name);
       if (queue === undefined) throw new TandemError('internal', `There is no queue ${name}.`);
@@ -151,39 +153,39 @@ export class Engine {
   /** Declares a queue; all of them before `recover`. */
   queue<Item extends object>(name: string, options: QueueOptions<Item>, worker: Worker<Item>): WorkQueue<Item> {
     const queue = new WorkQueue<Item>(this.clock, options, worker, (error) => {
-      this.parts.onFailure(name, error);
+      this.#parts.onFailure(name, error);
     });
     // A queue is only ever given items of its own name, so the table's `object` is that queue's Item.
-    this.queues.set(name, queue as unknown as WorkQueue<object>);
+    this.#queues.set(name, queue as unknown as WorkQueue<object>);
     return queue;
   }
 
   /** Whether something of that queue waits in that lane. */
   hasLane(queue: string, lane: string): boolean {
-    return this.queues.get(queue)?.hasLane(lane) ?? false;
+    return this.#queues.get(queue)?.hasLane(lane) ?? false;
   }
 
   /** Since when the oldest item of that lane waits; undefined for an empty one. */
   oldestIn(queue: string, lane: string): UnixMillis | undefined {
-    return this.queues.get(queue)?.oldestIn(lane);
+    return this.#queues.get(queue)?.oldestIn(lane);
   }
 
   /** Lanes of that queue in which something waits. */
   laneNames(queue: string): Iterable<string> {
-    return this.queues.get(queue)?.laneNames() ?? [];
+    return this.#queues.get(queue)?.laneNames() ?? [];
   }
 
   depth(name: string): number {
-    return this.queues.get(name)?.depth ?? 0;
+    return this.#queues.get(name)?.depth ?? 0;
   }
 
   /** Since when the oldest item of that queue waits; undefined for an empty one. */
   oldestSince(name: string): UnixMillis | undefined {
-    return this.queues.get(name)?.oldestSince;
+    return this.#queues.get(name)?.oldestSince;
   }
 
   get queueNames(): readonly string[] {
-    return [...this.queues.keys()];
+    return [...this.#queues.keys()];
   }
 
   /** Runs `action` every `millis` until the engine stops; a run that takes longer delays the next one. */
@@ -198,13 +200,13 @@ export class Engine {
           try {
             await action();
           } catch (error) {
-            this.parts.onFailure(name, error);
+            this.#parts.onFailure(name, error);
           }
-          if (!this.stopped) next();
+          if (!this.#stopped) next();
         })();
       });
     };
-    this.repeating.add(cancelNow);
+    this.#repeating.add(cancelNow);
     next();
   }
 
@@ -213,21 +215,21 @@ export class Engine {
     for await (const [key, item] of this.store.scan(outboxTable)) {
       const cut = key.indexOf('!');
       const name = key.slice(0, cut);
-      const queue = this.queues.get(name);
+      const queue = this.#queues.get(name);
       if (queue === undefined) throw new TandemError('internal', `The outbox holds work for an unknown queue: ${key}`);
       queue.add(key.slice(cut + 1), item);
     }
   }
 
   start(): void {
-    for (const queue of this.queues.values()) queue.start();
+    for (const queue of this.#queues.values()) queue.start();
   }
 
   /** Hands out no more work, lets what is under way end, and takes no more transactions after that. */
   async stop(): Promise<void> {
-    for (const cancel of this.repeating) cancel();
-    await Promise.all([...this.queues.values()].map((queue) => queue.stop()));
-    this.stopped = true;
+    for (const cancel of this.#repeating) cancel();
+    await Promise.all([...this.#queues.values()].map((queue) => queue.stop()));
+    this.#stopped = true;
   }
 }
 

@@ -26,43 +26,43 @@ type Configured = Pick<Config, 'assets' | 'limits' | 'caps'>;
 const keyOf = (peer: OperatorId, asset: Asset): string => `${peer}/${asset}`;
 
 export class Caps {
-  private readonly config: Configured;
+  readonly #config: Configured;
   /** Set by staff; undefined inside: no bound. */
-  private readonly set = new Map<string, string | undefined>();
-  private readonly said = new Map<OperatorId, Readonly<Record<string, string>>>();
+  readonly #set = new Map<string, string | undefined>();
+  readonly #said = new Map<OperatorId, Readonly<Record<string, string>>>();
   /** The agreed ones, by `<peer>/<asset>`. */
-  private readonly agreed = new Map<string, string | undefined>();
+  readonly #agreed = new Map<string, string | undefined>();
 
   constructor(config: Configured) {
-    this.config = config;
+    this.#config = config;
   }
 
   async load(store: Pick<Store, 'scan'>): Promise<void> {
-    for await (const [key, cap] of store.scan(ownCapTable)) this.set.set(key, cap === '' ? undefined : cap);
-    for await (const [peer, caps] of store.scan(peerCapTable)) this.said.set(Number(peer) as OperatorId, caps);
-    this.agreed.clear();
+    for await (const [key, cap] of store.scan(ownCapTable)) this.#set.set(key, cap === '' ? undefined : cap);
+    for await (const [peer, caps] of store.scan(peerCapTable)) this.#said.set(Number(peer) as OperatorId, caps);
+    this.#agreed.clear();
   }
 
   /** The most that either may owe the other, in minor units; undefined: no bound. */
   of(peer: OperatorId, asset: Asset): string | undefined {
     const key = keyOf(peer, asset);
-    if (this.agreed.has(key)) return this.agreed.get(key);
-    const [own, theirs] = [this.own(peer, asset), this.said.get(peer)?.[asset]];
+    if (this.#agreed.has(key)) return this.#agreed.get(key);
+    const [own, theirs] = [this.own(peer, asset), this.#said.get(peer)?.[asset]];
     const agreed = own === undefined || (theirs !== undefined && BigInt(theirs) < BigInt(own)) ? theirs : own;
-    this.agreed.set(key, agreed);
+    this.#agreed.set(key, agreed);
     return agreed;
   }
 
   /** This operator's own idea of it. */
   own(peer: OperatorId, asset: Asset): string | undefined {
     const key = keyOf(peer, asset);
-    if (this.set.has(key)) return this.set.get(key);
-    return this.config.caps[`${peer}`]?.[asset] ?? this.config.limits.perCounterparty[asset];
+    if (this.#set.has(key)) return this.#set.get(key);
+    return this.#config.caps[`${peer}`]?.[asset] ?? this.#config.limits.perCounterparty[asset];
   }
 
   /** As `hello` says it. */
   toldTo(peer: OperatorId): { asset: Asset; cap: Amount }[] {
-    return this.config.assets.flatMap(({ asset }) => {
+    return this.#config.assets.flatMap(({ asset }) => {
       const cap = this.own(peer, asset);
       return cap === undefined ? [] : [{ asset, cap: cap as Amount }];
     });
@@ -70,15 +70,15 @@ export class Caps {
 
   /** What the peer said is new: it has to be stored with `hear`. */
   isNews(peer: OperatorId, caps: readonly { readonly asset: Asset; readonly cap: Amount }[]): boolean {
-    return JSON.stringify(this.said.get(peer) ?? {}) !== JSON.stringify(recordOf(caps));
+    return JSON.stringify(this.#said.get(peer) ?? {}) !== JSON.stringify(recordOf(caps));
   }
 
   hear(tx: Tx, peer: OperatorId, caps: readonly { readonly asset: Asset; readonly cap: Amount }[]): () => void {
     const record = recordOf(caps);
     tx.put(peerCapTable, String(peer), record);
     return () => {
-      this.said.set(peer, record);
-      this.agreed.clear();
+      this.#said.set(peer, record);
+      this.#agreed.clear();
     };
   }
 
@@ -87,14 +87,14 @@ export class Caps {
     const key = keyOf(peer, asset);
     tx.put(ownCapTable, key, cap ?? '');
     return () => {
-      this.set.set(key, cap);
-      this.agreed.clear();
+      this.#set.set(key, cap);
+      this.#agreed.clear();
     };
   }
 
   view(peer: OperatorId): readonly CapView[] {
-    return this.config.assets.map(({ asset }): CapView => {
-      const [own, theirs, agreed] = [this.own(peer, asset), this.said.get(peer)?.[asset], this.of(peer, asset)];
+    return this.#config.assets.map(({ asset }): CapView => {
+      const [own, theirs, agreed] = [this.own(peer, asset), this.#said.get(peer)?.[asset], this.of(peer, asset)];
       return {
         operator: peer,
         asset,

@@ -15,15 +15,15 @@ type Hello = Request<'hello'>;
 
 export class Greetings {
   /** The other side's exponents, by operator. Asked again after a restart. */
-  private readonly known = new Map<OperatorId, ReadonlyMap<Asset, number>>();
-  private readonly underWay = new Map<OperatorId, Promise<void>>();
-  private readonly greeting: (peer: OperatorId) => Hello;
-  private readonly own: Hello;
-  private readonly exponents: ReadonlyMap<Asset, number>;
-  private readonly channel: Channel;
-  private readonly engine: Engine;
-  private readonly caps: Caps;
-  private readonly mayRemember: (peer: OperatorId) => boolean;
+  readonly #known = new Map<OperatorId, ReadonlyMap<Asset, number>>();
+  readonly #underWay = new Map<OperatorId, Promise<void>>();
+  readonly #greeting: (peer: OperatorId) => Hello;
+  readonly #own: Hello;
+  readonly #exponents: ReadonlyMap<Asset, number>;
+  readonly #channel: Channel;
+  readonly #engine: Engine;
+  readonly #caps: Caps;
+  readonly #mayRemember: (peer: OperatorId) => boolean;
 
   /** `mayRemember`: whether something of that peer may still be written. */
   constructor(
@@ -33,62 +33,62 @@ export class Greetings {
     caps: Caps,
     mayRemember: (peer: OperatorId) => boolean,
   ) {
-    this.greeting = greeting;
-    this.mayRemember = mayRemember;
+    this.#greeting = greeting;
+    this.#mayRemember = mayRemember;
     // Of what does not depend on the peer.
-    this.own = greeting(0 as OperatorId);
-    this.channel = channel;
-    this.engine = engine;
-    this.caps = caps;
-    this.exponents = new Map(this.own.assets.map(({ asset, exponent }) => [asset, exponent]));
+    this.#own = greeting(0 as OperatorId);
+    this.#channel = channel;
+    this.#engine = engine;
+    this.#caps = caps;
+    this.#exponents = new Map(this.#own.assets.map(({ asset, exponent }) => [asset, exponent]));
   }
 
   /** @throws {TandemError} `peer-unavailable`, or `unprocessable` when the peer is on another network. */
   async ensure(peer: OperatorId): Promise<void> {
-    if (peer === this.own.operator || this.known.has(peer)) return;
-    let greeting = this.underWay.get(peer);
+    if (peer === this.#own.operator || this.#known.has(peer)) return;
+    let greeting = this.#underWay.get(peer);
     if (greeting === undefined) {
-      greeting = this.greet(peer).finally(() => this.underWay.delete(peer));
-      this.underWay.set(peer, greeting);
+      greeting = this.greet(peer).finally(() => this.#underWay.delete(peer));
+      this.#underWay.set(peer, greeting);
     }
     await greeting;
   }
 
   /** Says hello again: what this operator says of itself has changed. */
   async greet(peer: OperatorId): Promise<void> {
-    await this.take(peer, await this.channel.call(peer, 'hello', this.greeting(peer)));
+    await this.#take(peer, await this.#channel.call(peer, 'hello', this.#greeting(peer)));
   }
 
-  private async take(peer: OperatorId, hello: Hello): Promise<void> {
-    const { chainId, settlement } = this.own;
+  async #take(peer: OperatorId, hello: Hello): Promise<void> {
+    const { chainId, settlement } = this.#own;
     if (hello.operator !== peer || hello.chainId !== chainId || hello.settlement !== settlement) {
       throw new TandemError(
         'unprocessable',
         `Operator ${peer} greets as operator ${hello.operator} of contract ${hello.settlement} on chain ${hello.chainId}; expected contract ${settlement} on chain ${chainId}.`,
       );
     }
-    if (this.caps.isNews(peer, hello.caps)) {
-      if (!this.mayRemember(peer)) {
+    if (this.#caps.isNews(peer, hello.caps)) {
+      if (!this.#mayRemember(peer)) {
         throw new TandemError('too-busy', `Operator ${peer} has changed what it says of itself too often.`);
       }
-      await this.engine.run((work) => {
-        work.afterwards(this.caps.hear(work, peer, hello.caps));
+      await this.#engine.run((work) => {
+        work.afterwards(this.#caps.hear(work, peer, hello.caps));
         work.emit({ type: 'caps-heard', peer });
       });
     }
-    this.known.set(peer, new Map(hello.assets.map(({ asset, exponent }) => [asset, exponent])));
+    this.#known.set(peer, new Map(hello.assets.map(({ asset, exponent }) => [asset, exponent])));
   }
 
   async answer(from: OperatorId, hello: Hello): Promise<Answer<'hello'>> {
-    if (from !== this.own.operator) await this.take(from, hello);
-    return this.greeting(from);
+    if (from !== this.#own.operator) await this.#take(from, hello);
+    return this.#greeting(from);
   }
 
   /** True if both operators know the asset and mean the same by its minor unit. */
   agree(peer: OperatorId, asset: Asset): boolean {
-    const exponent = this.exponents.get(asset);
+    const exponent = this.#exponents.get(asset);
     if (exponent === undefined) return false;
-    return peer === this.own.operator || this.known.get(peer)?.get(asset) === exponent;
+    return peer === this.#own.operator || this.#known.get(peer)?.get(asset) === exponent;
   }
 }
 

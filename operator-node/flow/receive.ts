@@ -37,39 +37,39 @@ type Act = (work: Work) => Disposition;
 
 export class Receiver {
   /** Messages under way, by id: the same one again waits for the same result. */
-  private readonly underWay = new Map<string, { readonly content: string; readonly result: Promise<Taken> }>();
-  private readonly flow: FlowContext;
+  readonly #underWay = new Map<string, { readonly content: string; readonly result: Promise<Taken> }>();
+  readonly #flow: FlowContext;
 
   constructor(flow: FlowContext) {
-    this.flow = flow;
+    this.#flow = flow;
   }
 
   async receive(message: InboundMessage): Promise<Taken> {
-    const content = this.digest(message);
-    const now = this.underWay.get(message.id);
+    const content = this.#digest(message);
+    const now = this.#underWay.get(message.id);
     if (now !== undefined) {
       if (now.content !== content) throw conflict(message.id);
       return now.result;
     }
-    const result = this.take(message, content);
-    this.underWay.set(message.id, { content, result });
+    const result = this.#take(message, content);
+    this.#underWay.set(message.id, { content, result });
     try {
       return await result;
     } finally {
-      this.underWay.delete(message.id);
+      this.#underWay.delete(message.id);
     }
   }
 
   /** Under the sender's own key: who has only the operator's cannot try guesses against it once the sender is erased. */
-  private digest({ from, to, text }: InboundMessage): string {
-    const { newest } = this.flow.engine;
+  #digest({ from, to, text }: InboundMessage): string {
+    const { newest } = this.#flow.engine;
     const user = userByNumber(newest, from);
-    const key = user === undefined ? this.flow.operatorKey : messagesKeyOf(newest, user.id);
+    const key = user === undefined ? this.#flow.operatorKey : messagesKeyOf(newest, user.id);
     return hmac(key, hash('sha256', JSON.stringify([from, to, text]), 'buffer'));
   }
 
-  private async take(message: InboundMessage, content: string): Promise<Taken> {
-    const { flow } = this;
+  async #take(message: InboundMessage, content: string): Promise<Taken> {
+    const flow = this.#flow;
     const { id } = message;
     const known = flow.engine.newest.get(inboundTable, id);
     if (known !== undefined) {
@@ -84,7 +84,7 @@ export class Receiver {
     if (user === undefined) {
       throw new TandemError('unknown-sender', `${message.from} is no customer of this operator.`);
     }
-    const act = await this.decide(message, user);
+    const act = await this.#decide(message, user);
     return flow.engine.run((work) => {
       const disposition = act(work);
       work.put(inboundTable, id, { content, disposition });
@@ -94,10 +94,10 @@ export class Receiver {
   }
 
   /** Reads the message and asks the peer what has to be known first; changes nothing yet. */
-  private async decide(message: InboundMessage, user: User): Promise<Act> {
-    const { flow } = this;
+  async #decide(message: InboundMessage, user: User): Promise<Act> {
+    const flow = this.#flow;
     const toService = message.to === flow.serviceNumber;
-    if (!user.joined && !toService) return this.passOn(message, user);
+    if (!user.joined && !toService) return this.#passOn(message, user);
     const addressee = toService ? undefined : userByNumber(flow.engine.newest, message.to);
     const reading = flow.analysis.read(
       {
@@ -113,22 +113,22 @@ export class Receiver {
     if (mustWait(flow, reading)) assertCaughtUp(flow);
     if (!user.joined && !(reading.kind === 'command' && reading.command === 'join'))
       return say(flow, user, 'not-joined');
-    if (reading.kind === 'pass') return this.passOn(message, user);
-    if (reading.kind === 'order') return this.order(message, user, reading);
-    return this.own(message, user, reading);
+    if (reading.kind === 'pass') return this.#passOn(message, user);
+    if (reading.kind === 'order') return this.#order(message, user, reading);
+    return this.#own(message, user, reading);
   }
 
   /** To the addressee's phone, through its operator. The text is kept nowhere: the gateway has its 202 when it is there. */
-  private async passOn({ id, from, to, text }: InboundMessage, user: User): Promise<Act> {
-    const { flow } = this;
+  async #passOn({ id, from, to, text }: InboundMessage, user: User): Promise<Act> {
+    const flow = this.#flow;
     const peer = flow.directory.find(to);
     const answer =
       peer === undefined ? 'not-mine' : (await flow.channel.call(peer, 'forward', { id, from, to, text })).answer;
     return answer === 'delivered' ? () => 'forwarded' : say(flow, user, 'unknown-number', { number: to });
   }
 
-  private async order(message: InboundMessage, user: User, order: Order): Promise<Act> {
-    const { flow } = this;
+  async #order(message: InboundMessage, user: User, order: Order): Promise<Act> {
+    const flow = this.#flow;
     const peer = flow.directory.find(order.to);
     if (order.to === user.number) return say(flow, user, 'own-number');
     const nobody = peer === flow.self && userByNumber(flow.engine.newest, order.to) === undefined;
@@ -139,7 +139,7 @@ export class Receiver {
       return say(flow, user, blocking.notice, { operator: nameOf(flow, flow.self), name: '' });
     }
     const priced =
-      order.money === undefined ? await this.price(user, order, peer) : { ...order, money: order.money, peer };
+      order.money === undefined ? await this.#price(user, order, peer) : { ...order, money: order.money, peer };
     if (typeof priced === 'function') return priced;
     return (work) => {
       work.journal('order', { id: message.id, from: message.from, to: message.to, text: message.text }, user.id);
@@ -148,8 +148,8 @@ export class Receiver {
   }
 
   /** What the seller asks for it. Asked before anything is stored: without an answer there is no order. */
-  private async price(user: User, order: Order, peer: OperatorId): Promise<PricedOrder | Act> {
-    const { flow } = this;
+  async #price(user: User, order: Order, peer: OperatorId): Promise<PricedOrder | Act> {
+    const flow = this.#flow;
     let answer: Answer<'quote'>;
     try {
       answer = await flow.channel.call(peer, 'quote', { to: order.to, item: order.item });
@@ -169,8 +169,8 @@ export class Receiver {
   }
 
   /** What a user says to its own operator. */
-  private own(message: InboundMessage, user: User, reading: Exclude<Reading, Order | { kind: 'pass' }>): Act {
-    const { flow } = this;
+  #own(message: InboundMessage, user: User, reading: Exclude<Reading, Order | { kind: 'pass' }>): Act {
+    const flow = this.#flow;
     switch (reading.kind) {
       case 'refusal':
         return say(flow, user, reading.text, reading.params);
@@ -181,18 +181,18 @@ export class Receiver {
       case 'refund':
         return (work) => {
           work.journal('order', { id: message.id, from: message.from, to: message.to, text: message.text }, user.id);
-          return this.refund(work, user, reading) ? 'intercepted' : 'answered';
+          return this.#refund(work, user, reading) ? 'intercepted' : 'answered';
         };
       case 'command':
         return (work) => {
-          this.command(work, user, reading.command);
+          this.#command(work, user, reading.command);
           return 'answered';
         };
     }
   }
 
-  private command(work: Work, user: User, command: Extract<Reading, { kind: 'command' }>['command']): void {
-    const { flow } = this;
+  #command(work: Work, user: User, command: Extract<Reading, { kind: 'command' }>['command']): void {
+    const flow = this.#flow;
     if (command === 'join') join(flow, work, user);
     else if (command === 'stop') leave(flow, work, user);
     else if (command === 'balance') tellBalance(flow, work, user);
@@ -200,8 +200,8 @@ export class Receiver {
     else notify(flow, work, user, 'help');
   }
 
-  private refund(work: Work, user: User, reading: Refund): boolean {
-    const { flow } = this;
+  #refund(work: Work, user: User, reading: Refund): boolean {
+    const flow = this.#flow;
     const refuse = (notice: NoticeKey, params: TextParams = {}): false => {
       notify(flow, work, user, notice, params);
       return false;

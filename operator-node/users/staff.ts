@@ -21,32 +21,32 @@ export interface StaffParts {
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 
 export class Staff {
-  private readonly parts: StaffParts;
+  readonly #parts: StaffParts;
 
   constructor(parts: StaffParts) {
-    this.parts = parts;
+    this.#parts = parts;
   }
 
   /** A known number with the same particulars is left as it is; with any other one it is a `conflict` that names it. */
   async createUser(user: NewUser): Promise<{ readonly number: Msisdn; readonly created: boolean }> {
-    this.check(user);
-    return this.parts.engine.run((work) => {
+    this.#check(user);
+    return this.#parts.engine.run((work) => {
       const known = userByNumber(work, user.number);
       if (known !== undefined) {
-        const differences = differencesOf(work, known, user, this.parts.goods);
+        const differences = differencesOf(work, known, user, this.#parts.goods);
         if (differences.length > 0) throw otherContent(user.number, differences);
         return { number: user.number, created: false };
       }
-      this.open(work, user);
+      this.#open(work, user);
       return { number: user.number, created: true };
     });
   }
 
-  private check({ assets, goods, language }: NewUser): void {
-    const unknown = [...assets, ...goods.map(({ asset }) => asset)].find((asset) => !this.parts.assets.has(asset));
+  #check({ assets, goods, language }: NewUser): void {
+    const unknown = [...assets, ...goods.map(({ asset }) => asset)].find((asset) => !this.#parts.assets.has(asset));
     if (assets.length === 0) throw new TandemError('unprocessable', 'A user needs at least one account.');
     if (unknown !== undefined) {
-      const known = [...this.parts.assets].join(', ');
+      const known = [...this.#parts.assets].join(', ');
       throw new TandemError('unprocessable', `This operator has no asset ${unknown}; it has ${known}.`);
     }
     const [twice] = [...Map.groupBy(goods, ({ item }) => folded(item)).values()].filter(({ length }) => length > 1);
@@ -54,14 +54,14 @@ export class Staff {
       const names = twice.map(({ item }) => `"${item}"`).join(' and ');
       throw new TandemError('unprocessable', `${names} are one item to a buyer: give each item a code of its own.`);
     }
-    if (!this.parts.languages.includes(language)) {
-      const known = this.parts.languages.join(', ');
+    if (!this.#parts.languages.includes(language)) {
+      const known = this.#parts.languages.join(', ');
       throw new TandemError('unprocessable', `The catalogue has no language ${language}; it has ${known}.`);
     }
   }
 
-  private open(work: Work, { number, name, language, kind, assets, joined, autoAccept, goods }: NewUser): void {
-    const { random } = this.parts.engine;
+  #open(work: Work, { number, name, language, kind, assets, joined, autoAccept, goods }: NewUser): void {
+    const { random } = this.#parts.engine;
     const id = `u_${hex(random.bytes(12))}` as UserId;
     const user: User = {
       id,
@@ -78,10 +78,10 @@ export class Staff {
     createKeys(work, random, id);
     work.put(userTable, id, user);
     work.put(numberTable, number, id);
-    for (const asset of assets) this.parts.payments.openAccount(work, id, asset);
+    for (const asset of assets) this.#parts.payments.openAccount(work, id, asset);
     for (const { item, label, asset, price, codes } of goods) {
-      this.parts.goods.putItem(work, { user: id, item, label, asset, price });
-      if (codes.length > 0) this.parts.goods.addStock(work, { id: stockId(id, item), user: id, item, codes });
+      this.#parts.goods.putItem(work, { user: id, item, label, asset, price });
+      if (codes.length > 0) this.#parts.goods.addStock(work, { id: stockId(id, item), user: id, item, codes });
     }
     work.journal('staff', { did: 'create-user', user: id, number }, id);
   }
@@ -90,7 +90,7 @@ export class Staff {
     kind: 'deposit' | 'withdraw',
     movement: CashMovement,
   ): Promise<{ readonly asset: Asset; readonly balance: Amount }> {
-    const { engine, payments } = this.parts;
+    const { engine, payments } = this.#parts;
     return engine.run((work) => {
       const user = userByNumber(work, movement.number);
       if (user === undefined) throw new TandemError('not-found', `${movement.number} is no customer of this operator.`);

@@ -9,18 +9,18 @@ const patienceMillis = 4_000;
 
 /** Under way, or done and not asked for since; by the peer and the secret of the window. */
 export class Judging {
-  private readonly running = new Map<string, Promise<Judgement>>();
+  readonly #running = new Map<string, Promise<Judgement>>();
 
   /** Undefined: not yet. */
   async of(flow: FlowContext, peer: OperatorId, content: WindowContent): Promise<Judgement | undefined> {
     const key = `${peer}!${content.number}!${content.secret}`;
-    let judging = this.running.get(key);
+    let judging = this.#running.get(key);
     if (judging === undefined) {
       // One at a time from each peer: a new one takes the place of what it asked before.
-      for (const other of this.running.keys()) if (other.startsWith(`${peer}!`)) this.running.delete(other);
+      for (const other of this.#running.keys()) if (other.startsWith(`${peer}!`)) this.#running.delete(other);
       judging = judge(flow, peer, content);
       judging.catch(() => undefined);
-      this.running.set(key, judging);
+      this.#running.set(key, judging);
     }
     let cancel = (): void => undefined;
     const patience = new Promise<undefined>((resolve) => {
@@ -30,10 +30,10 @@ export class Judging {
     });
     try {
       const found = await Promise.race([judging, patience]);
-      if (found !== undefined) this.running.delete(key);
+      if (found !== undefined) this.#running.delete(key);
       return found;
     } catch (error) {
-      this.running.delete(key);
+      this.#running.delete(key);
       throw error;
     } finally {
       cancel();
