@@ -129,7 +129,10 @@ interface BlockEntry {
   readonly value: Uint8Array;
 }
 
-/** Entries of an index block or a data block (doc/table_format.md): a key begins like the one before it. */
+/**
+ * Entries of an index block or a data block, in which a key is stored as what differs from the key before it
+ * (https://github.com/google/leveldb/blob/main/doc/table_format.md).
+ */
 function* entriesOf(block: Uint8Array): Generator<BlockEntry> {
   const view = Buffer.from(block.buffer, block.byteOffset, block.byteLength);
   const restarts = view.readUInt32LE(view.length - 4);

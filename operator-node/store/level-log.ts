@@ -1,6 +1,7 @@
 /**
- * LevelDB's log format (doc/log_format.md), read as LevelDB itself does not: it skips what is damaged and says nothing,
- * here a damaged place is found. Used of the write-ahead log and of MANIFEST files.
+ * LevelDB's log format (https://github.com/google/leveldb/blob/main/doc/log_format.md), read more strictly than LevelDB
+ * reads it: LevelDB skips damaged records without a word, this reader reports them. The write-ahead log and MANIFEST files
+ * are in this format.
  */
 import { crc32c, masked } from './crc32c.ts';
 
