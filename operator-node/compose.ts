@@ -32,16 +32,16 @@ import { JournalAnchor, checkAnchored } from './flow/checkpoint.ts';
 import { Caps } from './flow/caps.ts';
 import type { OwnKeys } from './flow/batch.ts';
 import type { BatchSigner, ChainView, FlowContext } from './flow/context.ts';
-import { table, type Table } from './flow/flow.ts';
 import { Gas } from './flow/gas.ts';
 import { Greetings } from './flow/greet.ts';
 import { createHandlers } from './flow/handlers.ts';
 import { ForwardAllowance } from './flow/forwarding.ts';
+import { machines, type Machines } from './flow/machines.ts';
 import { OpenWork } from './flow/open.ts';
 import { backlogOf, Overload } from './flow/overload.ts';
 import { PeerTroubles } from './flow/troubles.ts';
 import { Receiver } from './flow/receive.ts';
-import { recover } from './flow/recover.ts';
+import { followStore, recover } from './flow/recover.ts';
 import { declareQueues, startClocks } from './flow/start.ts';
 import { AuditRequests } from './flow/requests/requests.ts';
 import { Submitter } from './flow/submit.ts';
@@ -101,7 +101,7 @@ export interface NodeParts extends NodeDomains {
   /** The channel to other operators; that to oneself is added. */
   readonly remote: (peers: PeerRegistry) => Channel;
   /** What each state does with each event. */
-  readonly table?: Table;
+  readonly machines?: Machines;
   readonly onEvent: (event: EngineEvent) => void;
   /** Made before the node where parts of it have something to tell before that. */
   readonly alarms?: Alarms;
@@ -335,7 +335,7 @@ export function composeNode(parts: NodeParts): ComposedNode {
     settlement,
     config,
     engine,
-    table: parts.table ?? table,
+    machines: parts.machines ?? machines,
     analysis,
     directory: parts.directory,
     domains: parts.domains,
@@ -396,6 +396,7 @@ export function composeNode(parts: NodeParts): ComposedNode {
   windows.attach(flow);
   requests.attach(flow);
   declareQueues(flow);
+  followStore(flow);
 
   const watcher = new ChainWatcher({
     reader,

@@ -94,6 +94,7 @@ async function many(range: string): Promise<void> {
   const coverage = new Map<string, number>();
   for (const report of reports) for (const met of report.coverage) coverage.set(met, (coverage.get(met) ?? 0) + 1);
   if (values.coverage) await printCoverage(coverage);
+  await printTransitions(new Set(reports.flatMap(({ transitions }) => transitions)));
   const sum = (of: (report: SeedReport) => number): number => reports.reduce((total, report) => total + of(report), 0);
   const pairs = sum((report) => report.pairs);
   const cpuSeconds = sum((report) => report.cpuMicros) / 1e6;
@@ -112,6 +113,19 @@ async function tellAgain({ seed, hash }: SeedReport): Promise<void> {
   for (const line of story.lines) console.log(line);
   console.log(`seed ${seed}: ${story.violation?.message ?? ''}`);
   console.log(`replays ${story.hash === hash ? 'exactly' : `DIFFERENTLY: ${hash}, then ${story.hash}`}`);
+}
+
+/** Every step that was taken is listed in its table; those that are listed and were never taken are named. */
+async function printTransitions(taken: ReadonlySet<string>): Promise<void> {
+  const { machines } = await import('../operator-node/flow/machines.ts');
+  const { listedIn } = await import('../test/simulation/transitions.ts');
+  const listed = listedIn(machines);
+  const never = listed.filter((transition) => !taken.has(transition));
+  for (const transition of never) console.log(`never taken: ${transition}`);
+  const unlisted = [...taken].filter((transition) => !listed.includes(transition));
+  for (const transition of unlisted) console.log(`NOT LISTED: ${transition}`);
+  if (unlisted.length > 0) process.exitCode = 1;
+  console.log(`${listed.length - never.length} of ${listed.length} listed transitions were taken`);
 }
 
 async function printCoverage(coverage: ReadonlyMap<string, number>): Promise<void> {

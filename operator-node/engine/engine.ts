@@ -9,6 +9,7 @@ import { TandemError } from '../errors.ts';
 import type { UnixMillis, UserId } from '../model/ids.ts';
 import { table, type Store, type Table, type Tx, type View } from '../store/store.ts';
 import type { Clock, Random } from './clock.ts';
+import { Followers, type Changes, type Follower } from './followers.ts';
 import { appendJournal, type JournalKind } from './journal.ts';
 import { WorkQueue, type QueueOptions, type Worker } from './queue.ts';
 
@@ -79,6 +80,7 @@ export class Engine {
   readonly #parts: EngineParts;
   readonly #queues = new Map<string, WorkQueue<object>>();
   readonly #repeating = new Set<() => void>();
+  readonly #followers = new Followers();
   #stopped = false;
 
   constructor(parts: EngineParts) {
@@ -97,16 +99,27 @@ export class Engine {
   async run<R>(body: (work: Work) => R): Promise<R> {
     if (this.#stopped) throw new TandemError('not-ready', 'The node is stopping.');
     const after: (() => void)[] = [];
-    const result = await this.store.transact((tx) => body(this.#work(tx, after)));
+    const changes: Changes = new Map();
+    const result = await this.store.transact((tx) => body(this.#work(tx, changes, after)));
+    this.#followers.tell(changes);
     for (const action of after) action();
     return result;
   }
 
-  #work(tx: Tx, after: (() => void)[]): Work {
+  /**
+   * An index of that table is kept in memory: told of each change by a step when it is on disk, before anything else that
+   * the step wants done then.
+   */
+  follow<V>(followed: Table<V>, follower: Follower<V>): void {
+    this.#followers.add(followed, follower);
+  }
+
+  #work(tx: Tx, changes: Changes, after: (() => void)[]): Work {
     const now = this.clock.now();
     const { random } = this;
     const parts = this.#parts;
     const queues = this.#queues;
+    const followers = this.#followers;
     const queueOf = (name: string): WorkQueue<object> => {
       const queue = queues.get(name);
       if (queue === undefined) throw new TandemError('internal', `There is no queue ${name}.`);
@@ -117,9 +130,11 @@ export class Engine {
       get: <V>(from: Table<V>, key: string) => tx.get(from, key),
       put: <V>(into: Table<V>, key: string, value: V) => {
         tx.put(into, key, value);
+        followers.note(changes, into, key, value);
       },
       del: <V>(from: Table<V>, key: string) => {
         tx.del(from, key);
+        followers.note(changes, from, key, undefined);
       },
       enqueue(name, key, item) {
         const queue = queueOf(name);

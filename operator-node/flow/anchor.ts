@@ -123,9 +123,6 @@ function formBatch(
   sides.forEach((found, index) => advance(flow, work, found, { type: 'batched', batch: batchId, index }));
   const item: BatchItem = { peer, batchId };
   work.enqueue(offerQueue, batchId, item);
-  work.afterwards(() => {
-    flow.open.batchOpened(record);
-  });
   work.emit({ type: 'batch-formed', batchId, peer, sequence: batch.sequence, count: batch.count });
 }
 
@@ -218,9 +215,6 @@ export function batchRefused(flow: FlowContext, work: Work, batchId: BatchId, re
     if (found !== undefined) advance(flow, work, found, { type: 'batch-refused' });
   }
   noteFault(work, 'batch-refused', { peer, batchId, refusal });
-  work.afterwards(() => {
-    flow.open.batchOver(batchId, 'initiator');
-  });
 }
 
 async function reportFault(flow: FlowContext, what: EventAlarm, facts: AlarmFacts): Promise<void> {
@@ -367,9 +361,6 @@ function signBatch(
   for (const { pair, firstCommitment } of pairs) work.put(peerCommitmentTable, `${pair}!acceptor`, firstCommitment);
   sides.forEach((found, index) => {
     if (found !== undefined) advance(flow, work, found, { type: 'batched', batch: batchId, index });
-  });
-  work.afterwards(() => {
-    flow.open.batchOpened(record);
   });
   work.emit({ type: 'batch-signed', batchId, peer: from, sequence: batch.sequence, count: batch.count });
   return signature;

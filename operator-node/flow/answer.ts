@@ -6,7 +6,7 @@ import type { FlowContext } from './context.ts';
 import { advance, advancePair } from './flow.ts';
 import { loadSide } from './pair.ts';
 import { closeQuestion, matchAnswer, type Question } from './question.ts';
-import { tooLate } from './steps.ts';
+import { tooLate } from './steps-acceptor.ts';
 import { notify } from './tell.ts';
 
 const closedNotices: Readonly<Record<NonNullable<Question['closed']>, NoticeKey>> = {

@@ -13,7 +13,6 @@ import { table } from '../store/store.ts';
 import { countersigned, freeLane, offerQueue, type BatchItem } from './anchor.ts';
 import {
   halt,
-  isOver,
   laneBatchKey,
   laneBatchTable,
   laneKey,
@@ -28,7 +27,7 @@ import { advance } from './flow.ts';
 import { isFinal, loadSide } from './pair.ts';
 import { applyRequest } from './requests/apply.ts';
 import { Evidence } from './evidence.ts';
-import type { SideEvent } from './steps.ts';
+import type { SideEvent } from './side-events.ts';
 import { applyStatement } from './windows/apply.ts';
 
 /** The last final block that is applied. Key: `chain`. */
@@ -93,7 +92,7 @@ function applyLog(flow: FlowContext, work: Work, block: Block, log: ReadableLog)
       }
       break;
     case 'BatchAttested':
-      if (log.operator === flow.self) applyOwnAttestation(flow, work, log.batchId, log.executedDigest);
+      if (log.operator === flow.self) applyOwnAttestation(work, log.batchId, log.executedDigest);
       break;
     case 'BatchReconciled':
     case 'BatchDiscrepancy':
@@ -145,7 +144,6 @@ function applyPrepared(
     });
     freeLane(work, role, known.record.peer, log.batchId);
     if (unsigned) countersigned(flow, work, next);
-    closeIfOver(flow, work, next);
     work.afterwards(() => {
       flow.submitter.prepared(log.batchId);
     });
@@ -212,32 +210,18 @@ function settle(
     if (found === undefined) return;
     const was = isFinal(found.state);
     advance(flow, work, found, event);
-    if (was) return;
-    ended += 1;
-    if (record.role === 'acceptor') {
-      work.afterwards(() => {
-        flow.submitter.decided(record.batchId, index);
-      });
-    }
+    if (!was) ended += 1;
   });
   if (ended === 0) return;
   const next = moveBatch(work, work.now, known, { remaining: known.state.remaining - ended });
   if (next.state.remaining === 0) work.emit({ type: 'batch-ended', batchId: record.batchId, role: record.role });
-  closeIfOver(flow, work, next);
 }
 
-function closeIfOver(flow: FlowContext, work: Work, { record, state }: KnownBatch): void {
-  if (!isOver(state)) return;
-  work.afterwards(() => {
-    flow.open.batchOver(record.batchId, record.role);
-  });
-}
-
-function applyOwnAttestation(flow: FlowContext, work: Work, batchId: BatchId, attested: Hash): void {
+function applyOwnAttestation(work: Work, batchId: BatchId, attested: Hash): void {
   for (const role of roles) {
     const known = loadBatch(work, batchId, role);
     if (known === undefined || known.state.attested !== undefined) continue;
-    closeIfOver(flow, work, moveBatch(work, work.now, known, { attested }));
+    moveBatch(work, work.now, known, { attested });
     work.emit({ type: 'attested', batchId, role });
   }
 }

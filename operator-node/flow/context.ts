@@ -34,9 +34,9 @@ import type { Overload } from './overload.ts';
 import type { PeerTroubles } from './troubles.ts';
 import type { Caps } from './caps.ts';
 import type { JournalAnchor } from './checkpoint.ts';
-import type { Table } from './flow.ts';
 import type { Gas } from './gas.ts';
 import type { Greetings } from './greet.ts';
+import type { Machines } from './machines.ts';
 import type { OpenWork } from './open.ts';
 import type { AuditRequests } from './requests/requests.ts';
 import type { Submitter } from './submit.ts';
@@ -99,8 +99,8 @@ export interface FlowContext {
   readonly settlement: SettlementDomain;
   readonly config: Config;
   readonly engine: Engine;
-  /** What each state does with each event: `flow.ts`. */
-  readonly table: Table;
+  /** What each state does with each event. */
+  readonly machines: Machines;
   readonly analysis: Analysis;
   readonly directory: Directory;
   readonly domains: Domains;

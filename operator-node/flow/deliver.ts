@@ -8,7 +8,7 @@ import { TandemError } from '../errors.ts';
 import type { UnixMillis, UserId } from '../model/ids.ts';
 import { table } from '../store/store.ts';
 import type { FlowContext } from './context.ts';
-import { loadSide, moveSide } from './pair.ts';
+import { loadSide, type PairSide } from './pair.ts';
 import { messageQueue, type MessageItem } from './tell.ts';
 
 /** What the gateway would not take, until staff sends it again. Key: that of the outbox. */
@@ -30,9 +30,7 @@ const apartOf = (user: UserId): string => `apart ${user}`;
 const maxRequests = 48;
 
 /** What of the flow it needs. */
-export interface DeliveryContext extends Pick<FlowContext, 'engine' | 'gateway'> {
-  readonly open: Pick<FlowContext['open'], 'sideEnded'>;
-}
+export type DeliveryContext = Pick<FlowContext, 'engine' | 'gateway'>;
 
 interface Refusal {
   /** Of refusals that counted. */
@@ -44,13 +42,16 @@ interface Refusal {
 export class Deliveries {
   readonly #flow: DeliveryContext;
   readonly #maxTries: number;
+  readonly #onTold: (work: Work, found: PairSide) => void;
   /** Messages that the gateway has taken from this process. */
   #taken = 0;
   readonly #refusals = new Map<string, Refusal>();
 
-  constructor(flow: DeliveryContext, maxTries: number) {
+  /** @param onTold its last word has reached the user of this side */
+  constructor(flow: DeliveryContext, maxTries: number, onTold: (work: Work, found: PairSide) => void) {
     this.#flow = flow;
     this.#maxTries = maxTries;
+    this.#onTold = onTold;
   }
 
   /** Of one lane. @throws {TandemError} `gateway-unavailable`: what is not done with is tried again */
@@ -156,13 +157,8 @@ export class Deliveries {
 
   #endSide(work: Work, { ends }: MessageItem): void {
     if (ends === undefined) return;
-    const side = loadSide(work, ends.pair, ends.leg);
-    if (side === undefined || side.state.told) return;
-    moveSide(work, work.now, side, { told: true });
-    work.afterwards(() => {
-      this.#flow.open.sideEnded(side.side);
-    });
-    work.emit({ type: 'told', pair: ends.pair, leg: ends.leg, state: side.state.state, role: side.side.role });
+    const found = loadSide(work, ends.pair, ends.leg);
+    if (found !== undefined && !found.state.told) this.#onTold(work, found);
   }
 }
 

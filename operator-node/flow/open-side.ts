@@ -88,9 +88,6 @@ export const recordOf = (
 export function openSide(flow: FlowContext, work: Work, opening: Opening): PairSide {
   const side = sideOf(flow, work, opening);
   work.put(refTable, `${side.user}!${side.ref}`, { pair: side.pair, leg: side.leg });
-  work.afterwards(() => {
-    flow.open.sideCreated(side, work.now);
-  });
   return createSide(work, work.now, side);
 }
 

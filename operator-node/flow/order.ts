@@ -17,7 +17,7 @@ import { noFee, openSide, operationOf, recordOf, type Agreed } from './open-side
 import type { Side } from './pair.ts';
 import { refundable, takeRefund } from './refund.ts';
 import { holdNotices, limitIn } from './refusal.ts';
-import { proposeQueue, type PairItem } from './steps.ts';
+import { proposeQueue, type PairItem } from './side-events.ts';
 import { nameOf, notify } from './tell.ts';
 
 /** An order whose price is known and whose addressee has an operator. */

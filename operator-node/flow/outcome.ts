@@ -4,44 +4,21 @@
  * says is believed for that one text and nothing else: the hold is released before, and stays so. Where it does not say,
  * the user hears what is known here, and nothing of the other's answer.
  */
-import type { ServiceTextKey } from '../analysis/analysis.ts';
 import type { Answer, OutcomeWord, Request } from '../channel/messages.ts';
 import { hasPassed } from '../engine/clock.ts';
-import type { Work } from '../engine/engine.ts';
 import type { OperatorId, PairId } from '../model/ids.ts';
 import type { FlowContext } from './context.ts';
-import { loadSide, moveSide, type PairSide } from './pair.ts';
-import { tellSide } from './tell.ts';
-
-export const outcomeQueue = 'outcome';
-
-export interface OutcomeItem {
-  readonly peer: OperatorId;
-  readonly pair: PairId;
-}
+import { advance } from './flow.ts';
+import { loadSide, type PairSide } from './pair.ts';
+import { outcomeQueue, type PairItem } from './side-events.ts';
 
 /** For so long the acceptor is asked; then the user is told without it. */
 const askMillis = 20_000;
 
-/** Instead of the last word to the first user: its text waits for what the acceptor says. */
-export function askForOutcome(work: Work, { side: { peer, pair } }: PairSide): void {
-  const item: OutcomeItem = { peer, pair };
-  work.enqueue(outcomeQueue, pair, item);
-}
-
-const texts: Readonly<Record<Exclude<OutcomeWord, 'later'>, ServiceTextKey>> = {
-  unanswered: 'first-expired',
-  late: 'first-late',
-  no: 'first-declined',
-  cancelled: 'first-cancelled',
-  'not-asked': 'first-unsettled',
-  'unknown-pair': 'first-unsettled',
-};
-
 /** Worker of the outcome queue. */
 export async function learnOutcomes(
   flow: FlowContext,
-  group: readonly (readonly [key: string, item: OutcomeItem])[],
+  group: readonly (readonly [key: string, item: PairItem])[],
 ): Promise<void> {
   const peer = group[0]?.[1].peer;
   if (peer === undefined) return;
@@ -60,18 +37,10 @@ export async function learnOutcomes(
       const over = found?.state.state !== 'aborted' || found.state.told;
       if (!over && word === 'later' && !hasPassed(flow.engine.clock, found.state.since, askMillis)) continue;
       work.done(outcomeQueue, key);
-      if (!over) tellOutcome(flow, work, found, word);
+      if (!over) advance(flow, work, found, { type: 'heard', word });
     }
   });
   if (failure !== undefined) throw failure.error;
-}
-
-function tellOutcome(flow: FlowContext, work: Work, found: PairSide, word: OutcomeWord): void {
-  // Nobody else says that this user has taken something back.
-  const believed = word === 'later' || (word === 'cancelled' && !found.state.cancelAsked) ? undefined : word;
-  if (believed !== undefined) moveSide(work, work.now, found, { heard: believed });
-  const key = believed === undefined ? 'first-unsettled' : texts[believed];
-  tellSide(flow, work, found.side, { key, journal: 'confirmation', ends: true });
 }
 
 // ---- acceptor ----

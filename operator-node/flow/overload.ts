@@ -10,7 +10,7 @@ import type { Engine } from '../engine/engine.ts';
 import type { OperatorId, UnixMillis } from '../model/ids.ts';
 import type { ChainView } from './context.ts';
 import type { OpenWork } from './open.ts';
-import { proposeQueue } from './steps.ts';
+import { proposeQueue } from './side-events.ts';
 import type { Submitter } from './submit.ts';
 
 /** Since when the oldest of each waits; undefined where nothing does. */

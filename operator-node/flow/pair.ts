@@ -145,21 +145,7 @@ export const isOpen = (state: SideState): boolean => !state.told;
 
 export const isFinal = (state: SideState): boolean => state.state === 'committed' || state.state === 'aborted';
 
-/** Writes a side's next state; what is not named stays as it was. */
-export function moveSide(tx: Tx, now: UnixMillis, { side, state }: PairSide, change: Partial<SideState>): PairSide {
-  const next: SideState = { ...state, ...change, since: now };
-  const key = sideKey(side.pair, side.leg);
-  tx.put(sideStateTable, key, next);
-  if (next.told) tx.del(openSideTable, key);
-  return { side, state: next };
-}
-
-/** A side that was over stands in a batch after all: it is looked after again until that is final. */
-export function reopenSide(tx: Tx, now: UnixMillis, found: PairSide, change: Partial<SideState>): PairSide {
-  tx.put(openSideTable, sideKey(found.side.pair, found.side.leg), found.side.deadline);
-  return moveSide(tx, now, found, { ...change, reopened: true, told: false });
-}
-
+/** Opens it (`open-side.ts`); from then on its table moves it (`flow.ts`). */
 export function createSide(tx: Tx, now: UnixMillis, side: Side): PairSide {
   const state: SideState = { state: 'held', agreed: false, cancelAsked: false, asked: false, told: false, since: now };
   const key = sideKey(side.pair, side.leg);

@@ -23,7 +23,7 @@ import { loadSide, sealedTable, sideKey, withdrawnTable, type Side } from './pai
 import { refundFits, takeRefund } from './refund.ts';
 import { seal } from './seal.ts';
 import { speaksFor } from './speaks.ts';
-import { cancelQueue, proposeQueue, withdrawQueue, type PairItem } from './steps.ts';
+import { cancelQueue, proposeQueue, withdrawQueue, type PairItem } from './side-events.ts';
 import { notify } from './tell.ts';
 
 const originalLooks = 20;

@@ -1,13 +1,20 @@
 /** The way back in: everything a node does next follows from what it has stored (protocol §3, rule 5). */
 import type { FlowContext } from './context.ts';
+import { sideStateTable, sideTable } from './pair.ts';
+
+/** What is kept in memory is an index of the store: from now on it hears of every committed write. */
+export function followStore(flow: FlowContext): void {
+  const { engine, open, submitter } = flow;
+  open.follow(engine);
+  engine.follow(sideStateTable, (key, state) => {
+    const side = engine.newest.get(sideTable, key);
+    if (side !== undefined && state !== undefined) submitter.sideFound(side, state);
+  });
+}
 
 /** Rebuilds what is under way from the store, before anything comes in or goes out. */
 export async function recover(flow: FlowContext): Promise<void> {
   await flow.open.load(flow.engine.store, (side, state) => {
-    if (side.role === 'initiator' && state.state === 'held' && state.agreed) {
-      flow.open.sideLeftHeld(side.pair, side.leg);
-      flow.open.waits(side.peer, side.deadline, side.pair);
-    }
     flow.submitter.sideFound(side, state);
   });
   await flow.submitter.load(flow);

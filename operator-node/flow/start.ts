@@ -3,11 +3,12 @@ import { erasedQueue, tellErased, type ErasedItem } from '../erasure/notice.ts';
 import { watchConditions } from './conditions.ts';
 import type { FlowContext } from './context.ts';
 import { Deliveries, laneOf } from './deliver.ts';
+import { advance } from './flow.ts';
 import { countersignQueue, formBatches, handOver, offerBatches, offerQueue, type BatchItem } from './anchor.ts';
 import { greetAgain, greetQueue, type GreetItem } from './greet.ts';
-import { learnOutcomes, outcomeQueue, type OutcomeItem } from './outcome.ts';
+import { learnOutcomes } from './outcome.ts';
 import { cancel, propose, withdraw } from './propose.ts';
-import { cancelQueue, proposeQueue, withdrawQueue, type PairItem } from './steps.ts';
+import { cancelQueue, outcomeQueue, proposeQueue, withdrawQueue, type PairItem } from './side-events.ts';
 import { lapseProposals } from './sweep.ts';
 import { messageQueue, type MessageItem } from './tell.ts';
 import { closeByClock } from './windows/schedule.ts';
@@ -40,7 +41,9 @@ const perPeer = ({ peer }: { readonly peer: number }): string => String(peer);
 /** Declares the queues; before `recover`, which fills them. */
 export function declareQueues(flow: FlowContext): void {
   const { engine, config } = flow;
-  const deliveries = new Deliveries(flow, config.gateway.tries);
+  const deliveries = new Deliveries(flow, config.gateway.tries, (work, found) => {
+    advance(flow, work, found, { type: 'told' });
+  });
   const peerQueue = { lane: perPeer, gatherMillis: 0, retryMillis };
   engine.queue<PairItem>(
     proposeQueue,
@@ -49,7 +52,7 @@ export function declareQueues(flow: FlowContext): void {
   );
   engine.queue<PairItem>(withdrawQueue, { ...peerQueue, maxGroup: proposalsAtOnce }, (group) => withdraw(flow, group));
   engine.queue<PairItem>(cancelQueue, { ...peerQueue, maxGroup: 1 }, (group) => cancel(flow, group));
-  engine.queue<OutcomeItem>(outcomeQueue, { ...peerQueue, maxGroup: outcomesAtOnce }, (group) =>
+  engine.queue<PairItem>(outcomeQueue, { ...peerQueue, maxGroup: outcomesAtOnce }, (group) =>
     learnOutcomes(flow, group),
   );
   engine.queue<BatchItem>(offerQueue, { ...peerQueue, maxGroup: offersAtOnce }, (group) => offerBatches(flow, group));

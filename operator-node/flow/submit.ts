@@ -72,22 +72,20 @@ export class Submitter {
     for await (const [tag, submission] of flow.engine.store.scan(submissionTable)) this.mark(tag, submission);
   }
 
-  /** A side whose decision is stored and not final. */
-  sideFound(side: Side, state: SideState): void {
-    if (side.role !== 'acceptor' || state.batch === undefined || state.index === undefined) return;
-    if (state.state === 'accepted' || state.state === 'declined')
-      this.decide(state.batch, state.index, state.state === 'accepted', state.since);
+  /** As a side is on disk: its decision is to be sent from when it is stored until the chain has ended the pair. */
+  sideFound({ role }: Side, { state, batch, index, since }: SideState): void {
+    if (role !== 'acceptor' || batch === undefined || index === undefined) return;
+    if (state === 'accepted' || state === 'declined') this.#decide(batch, index, state === 'accepted', since);
+    else if (state === 'committed' || state === 'aborted') this.#decided(batch, index);
   }
 
-  /** The decision is durable. */
-  decide(batchId: BatchId, index: number, commit: boolean, since: UnixMillis = this.now): void {
+  #decide(batchId: BatchId, index: number, commit: boolean, since: UnixMillis): void {
     let ofBatch = this.decisions.get(batchId);
     if (ofBatch === undefined) this.decisions.set(batchId, (ofBatch = new Map<number, Pending>()));
     if (!ofBatch.has(index)) ofBatch.set(index, { commit, since, tag: undefined });
   }
 
-  /** The pair is final: nothing to send any more. */
-  decided(batchId: BatchId, index: number): void {
+  #decided(batchId: BatchId, index: number): void {
     const ofBatch = this.decisions.get(batchId);
     ofBatch?.delete(index);
     if (ofBatch?.size === 0) this.decisions.delete(batchId);

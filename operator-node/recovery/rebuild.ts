@@ -29,11 +29,11 @@ import {
 import type { FlowContext } from '../flow/context.ts';
 import { advance } from '../flow/flow.ts';
 import { openSide, operationOf, takesMoney, type Agreed } from '../flow/open-side.ts';
-import { isFinal, loadSide, moveSide, sideKey, sideTable, type PairSide, type Side } from '../flow/pair.ts';
-import { closeQuestion } from '../flow/question.ts';
+import { isFinal, loadSide, type PairSide, type Side } from '../flow/pair.ts';
 import { takeRefund } from '../flow/refund.ts';
 import { unseal } from '../flow/seal.ts';
-import { proposeQueue } from '../flow/steps.ts';
+import type { SideEvent } from '../flow/side-events.ts';
+import { holdAgain } from '../flow/steps-acceptor.ts';
 import {
   legOf,
   type Amount,
@@ -177,9 +177,6 @@ export function rebuildBatch(
   const lane = readLane(work, role, peer);
   const next = Math.max(lane.next, batch.sequence + (outcome === undefined ? 0 : 1));
   work.put(laneTable, laneKey(role, peer), outcome === undefined ? { next, waitsFor: batchId } : { next });
-  work.afterwards(() => {
-    flow.open.batchOpened(record);
-  });
 }
 
 function moneyIn({ terms }: SealedPair, role: Role): string {
@@ -222,34 +219,24 @@ function enterRebuilt(
   index: number,
   outcome: BatchOutcome | undefined,
 ): PairSide {
-  const { pair, leg, role } = found.side;
-  // Given up before the backup: it stands in a batch all the same, and stays over unless the chain commits it (rule 4).
-  if (role === 'initiator' && isFinal(found.state)) return moveSide(work, work.now, found, { batch, index });
-  advance(flow, work, found, { type: 'batched', batch, index });
-  const entered = loadSide(work, pair, leg) ?? found;
+  const entered = advanced(flow, work, found, { type: 'recovered-batched', batch, index });
   return outcome === undefined ? entered : followChain(flow, work, entered, index, outcome);
 }
 
 /** As far as the pair had come when the chain was read; what follows comes with the blocks. */
 function followChain(flow: FlowContext, work: Work, found: PairSide, index: number, outcome: BatchOutcome): PairSide {
-  const { pair, leg, role } = found.side;
   if (isFinal(found.state)) return found;
   const decision = decisionOf(outcome, index);
-  const committed = decision === 'committed';
-  if (role === 'acceptor' && decision !== 'undecided') {
-    // Decided by this operator before it forgot: the second user is not asked again.
-    closeQuestion(work, found.side.user, pair, 'over');
-    if (committed) holdAgain(flow, work, found.side);
-    else flow.domains.get(found.side.domain).release(work, pair, leg, work.now);
-    return moveSide(
-      work,
-      work.now,
-      found,
-      committed ? { state: 'accepted' } : { state: 'declined', reason: 'declined' },
-    );
+  if (found.side.role === 'initiator' || decision === 'undecided') {
+    return advanced(flow, work, found, { type: 'countersigned' });
   }
-  advance(flow, work, found, { type: 'countersigned' });
-  return loadSide(work, pair, leg) ?? found;
+  return advanced(flow, work, found, { type: `recovered-${decision}` });
+}
+
+/** As it is after that. */
+function advanced(flow: FlowContext, work: Work, found: PairSide, event: SideEvent): PairSide {
+  advance(flow, work, found, event);
+  return loadSide(work, found.side.pair, found.side.leg) ?? found;
 }
 
 /** A batch that the store has and the chain too: what the chain knows more of it. */
@@ -261,13 +248,6 @@ export function followBatch(flow: FlowContext, work: Work, known: KnownBatch, ou
     const found = loadSide(work, pair, legOf(record.role));
     if (found !== undefined) followChain(flow, work, found, index, outcome);
   });
-}
-
-/** What cannot be held is executed all the same if the chain says so, below zero if need be (rule 4). */
-function holdAgain(flow: FlowContext, work: Work, { pair, leg, domain, operation, delivers }: Side): void {
-  const told = delivers === '' ? {} : { delivers };
-  const held = flow.domains.get(domain).hold(work, { ...operation, ...told }, work.now);
-  if (!held.ok) work.journal('fault', { what: 'rebuilt without its hold', pair, leg, why: held.code });
 }
 
 /** The side that the store has already, or a new one; or why there is none. */
@@ -284,7 +264,7 @@ function rebuildSide(
   work.put(peerCommitmentTable, `${terms.pair}!${role}`, theirCommitment(role, given));
   if (known !== undefined) {
     if (known.state.batch !== undefined) return 'this store has it in another batch';
-    return role === 'initiator' ? agreedAgain(work, known, given) : known;
+    return role === 'initiator' ? agreedAgain(flow, work, known, given) : known;
   }
   const own = ownPart(flow, work, role, peer, given);
   if (typeof own === 'string') return own;
@@ -314,15 +294,15 @@ function rebuildSide(
   // What takes the second user's money is held at the yes (rule 1).
   if (role === 'initiator' || !takesMoney(agreed)) holdAgain(flow, work, made.side);
   if (terms.reverses !== '') takeAgain(work, made.side, terms.reverses);
-  return role === 'initiator' ? moveSide(work, work.now, made, { agreed: true }) : made;
+  return role === 'initiator' ? advanced(flow, work, made, { type: 'recovered-agreed' }) : made;
 }
 
 const theirCommitment = (role: Role, { firstCommitment, secondCommitment }: SealedPair): Hash =>
   role === 'initiator' ? secondCommitment : firstCommitment;
 
 /** This operator had proposed it when the backup was made; that the peer held it was forgotten. */
-function agreedAgain(work: Work, known: PairSide, given: SealedPair): PairSide | OwnFault {
-  const { side, state } = known;
+function agreedAgain(flow: FlowContext, work: Work, known: PairSide, given: SealedPair): PairSide | OwnFault {
+  const { side } = known;
   const user = work.get(userTable, side.user);
   if (side.record === undefined) return 'what this operator had sealed does not come with it';
   const record = { ...side.record, counterparty: given.secondSubject };
@@ -332,10 +312,9 @@ function agreedAgain(work: Work, known: PairSide, given: SealedPair): PairSide |
       ? given.firstCommitment
       : operationCommitment(operationSecret(userKeyOf(work, user.id), side.pair, 'first'), record);
   if (ownCommitment !== given.firstCommitment) return 'what this operator had sealed does not come with it';
-  const next: Side = { ...side, otherName: given.toName, delivers: given.delivers, record, ownCommitment };
-  work.put(sideTable, sideKey(side.pair, 'first'), next);
-  work.done(proposeQueue, side.pair);
-  return moveSide(work, work.now, { side: next, state }, { agreed: true });
+  const { toName: otherName, delivers } = given;
+  const remembered: Side = { ...side, otherName, delivers, record, ownCommitment };
+  return advanced(flow, work, known, { type: 'recovered-agreed', side: remembered });
 }
 
 function open(

@@ -25,7 +25,7 @@ import { cursorTable } from '../../operator-node/flow/blocks.ts';
 import { checkpointTable } from '../../operator-node/flow/checkpoint.ts';
 import type { FlowContext } from '../../operator-node/flow/context.ts';
 import { loadRequest, putRequest, textsOf } from '../../operator-node/flow/requests/request.ts';
-import { createSide, moveSide, type Side } from '../../operator-node/flow/pair.ts';
+import { createSide, type Side } from '../../operator-node/flow/pair.ts';
 import {
   toTimestamp,
   type BatchId,
@@ -41,6 +41,7 @@ import { parseConfig } from '../../operator-node/config.ts';
 import { configOf } from '../simulation/setting.ts';
 import { asAuditor, asStaff, auditor as known, fakeServices, post, refusal, serve } from './api.fixture.ts';
 import { ada, amount, later, makeWorld, now, operation, own, pairId, sek, type World } from './domains.fixture.ts';
+import { putSideState } from './sides.fixture.ts';
 
 const token = 'a-token-of-a-supervisor';
 const auditor = (changes: Partial<Auditor> = {}): Auditor => ({
@@ -213,7 +214,7 @@ async function build(scope: Partial<Auditor>): Promise<void> {
       const peer = id as OperatorId;
       const side = sideOf(index, role, peer);
       const batchId = digest(1000 + index) as string as BatchId;
-      moveSide(tx, now, createSide(tx, now, side), { batch: batchId });
+      putSideState(tx, createSide(tx, now, side), { batch: batchId });
       tx.put(peerCommitmentTable, `${side.pair}!${role}`, digest(300 + index));
       const batch = {
         initiator: role === 'initiator' ? own : peer,

@@ -51,9 +51,9 @@ async function open(disk: SimulatedDisk, clock: ManualClock, gateway: Gateway) {
         },
         close: () => Promise.resolve(),
       },
-      open: { sideEnded: () => undefined },
     },
     maxTries,
+    () => undefined,
   );
   engine.queue<MessageItem>(
     messageQueue,

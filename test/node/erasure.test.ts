@@ -14,7 +14,7 @@ import { noShelf, type WrittenOut } from '../../operator-node/erasure/tombstones
 import { createBatch, peerCommitmentTable } from '../../operator-node/flow/batch.ts';
 import type { FlowContext } from '../../operator-node/flow/context.ts';
 import { OpenWork } from '../../operator-node/flow/open.ts';
-import { createSide, loadSide, moveSide, sealedTable, sideKey, type Side } from '../../operator-node/flow/pair.ts';
+import { createSide, loadSide, sealedTable, sideKey, type PairSide, type Side } from '../../operator-node/flow/pair.ts';
 import { seal } from '../../operator-node/flow/seal.ts';
 import { messageQueue } from '../../operator-node/flow/tell.ts';
 import type {
@@ -39,6 +39,7 @@ import type { Store } from '../../operator-node/store/store.ts';
 import { createKeys, hasKeys, userKeyOf } from '../../operator-node/users/keys.ts';
 import { numberTable, userByNumber, userTable } from '../../operator-node/users/user.ts';
 import { configOf } from '../simulation/setting.ts';
+import { putSideState } from './sides.fixture.ts';
 
 const ada = 'u_ada000000000000000000000' as UserId;
 const number = '+46701234567' as Msisdn;
@@ -174,8 +175,14 @@ async function withAda(store: Store, leg: Side['leg'] = 'first'): Promise<void> 
     payments.openAccount(tx, ada, sek);
     const found = createSide(tx, begin as UnixMillis, sideOf(leg));
     tx.put(sealedTable, sideKey(pair, leg === 'first' ? 'second' : 'first'), { from: peer, sealed: 'c2VhbGVk' });
-    moveSide(tx, begin as UnixMillis, found, { state: 'committed', told: true });
+    putSideState(tx, found, { state: 'committed', told: true });
   });
+}
+
+function onlySide(store: Store, leg: Side['leg']): PairSide {
+  const found = loadSide(store.newest, pair, leg);
+  if (found === undefined) throw new Error('there is no side');
+  return found;
 }
 
 const refused = (why: RegExp) => ({ code: 'unprocessable', message: expect.stringMatching(why) as string });
@@ -189,9 +196,10 @@ describe('Eraser', () => {
   it('refuses while a pair is open, and while a message waits; nothing has changed then', async () => {
     const { store, engine, flow, eraser } = processOn({ disk: new SimulatedDisk() });
     await withAda(store);
-    flow.open.sideCreated(sideOf('first'), begin as UnixMillis);
+    const { side, state } = onlySide(store, 'first');
+    flow.open.sideIs(side, { ...state, told: false });
     await expect(eraser.erase(ada, 'all')).rejects.toMatchObject(refused(/1 pair not over/));
-    flow.open.sideEnded(sideOf('first'));
+    flow.open.sideIs(side, state);
     await engine.run((work) => {
       work.enqueue(messageQueue, '1', { user: ada });
     });
@@ -303,7 +311,7 @@ describe('answerErased', () => {
     expect(loadSide(store.newest, pair, 'second')?.side.otherName).toBe('Bo Ek');
     const found = loadSide(store.newest, pair, 'second');
     await store.transact((tx) => {
-      if (found !== undefined) moveSide(tx, begin as UnixMillis, found, { told: false });
+      if (found !== undefined) putSideState(tx, found, { told: false });
     });
     expect(await answerErased(flow, peer, request)).toEqual({ answer: 'later' });
   });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { table } from '../../operator-node/flow/flow.ts';
+import { sideMachine } from '../../operator-node/flow/flow.ts';
 import { sideStates } from '../../operator-node/flow/pair.ts';
+import { execute, release } from '../../operator-node/flow/steps.ts';
 
 const events = [
   'agreed',
@@ -15,20 +16,26 @@ const events = [
   'no',
   'committed',
   'aborted',
+  'heard',
+  'told',
+  'recovered-agreed',
+  'recovered-batched',
+  'recovered-committed',
+  'recovered-aborted',
 ] as const;
 
 const cells = (['initiator', 'acceptor'] as const).flatMap((role) =>
-  sideStates.flatMap((state) => events.map((event) => ({ role, state, event, cell: table[role][state][event] }))),
+  sideStates.flatMap((state) => events.map((event) => ({ role, state, event, cell: sideMachine[role][state][event] }))),
 );
 
 const kindOf = (cell: (typeof cells)[number]['cell']): 'step' | 'ignore' | 'fault' =>
-  typeof cell === 'function' ? 'step' : 'ignore' in cell ? 'ignore' : 'fault';
+  'does' in cell ? 'step' : 'ignore' in cell ? 'ignore' : 'fault';
 
 describe('the table of a side’s life', () => {
   it('has a cell for each role, state and event, and every cell that is no step says why', () => {
-    expect(cells).toHaveLength(2 * 7 * 12);
+    expect(cells).toHaveLength(2 * 7 * 18);
     for (const { cell } of cells) {
-      if (typeof cell !== 'function') expect(Object.values(cell)[0]).toMatch(/\w{4}/);
+      if (!('does' in cell)) expect(Object.values(cell)[0]).toMatch(/\w{4}/);
     }
   });
 
@@ -37,9 +44,9 @@ describe('the table of a side’s life', () => {
     for (const { cell } of cells) count[kindOf(cell)] += 1;
     expect(count).toMatchInlineSnapshot(`
       {
-        "fault": 78,
-        "ignore": 57,
-        "step": 33,
+        "fault": 116,
+        "ignore": 83,
+        "step": 53,
       }
     `);
   });
@@ -59,24 +66,33 @@ describe('the table of a side’s life', () => {
         (role === 'acceptor' && ['accepted', 'declined'].includes(state)),
     );
     for (const { event, cell } of inBatch) {
-      if (event === 'committed') expect(cell).toHaveProperty('name', 'execute');
-      if (event === 'aborted') expect(cell).toHaveProperty('name', 'release');
+      if (event === 'committed') expect(cell).toMatchObject({ to: ['committed'], does: execute });
+      if (event === 'aborted') expect(cell).toMatchObject({ to: ['aborted'], does: release });
     }
   });
 
   it('takes a yes only from an acceptor that is asked, and never twice', () => {
-    const steps = cells.filter(({ event, cell }) => event === 'yes' && typeof cell === 'function');
+    const steps = cells.filter(({ event, cell }) => event === 'yes' && 'does' in cell);
     expect(steps.map(({ role, state }) => `${role} ${state}`)).toEqual(['acceptor countersigned']);
   });
 
-  it('changes nothing of a side that is over, but to stand declined in a late batch, or to book what the chain committed', () => {
+  it('moves no side that is over, but to stand declined in a late batch, or to book what the chain committed', () => {
     const steps = cells.filter(
-      ({ state, cell }) => (state === 'committed' || state === 'aborted') && typeof cell === 'function',
+      ({ state, cell }) => 'does' in cell && (state === 'committed' || state === 'aborted') && !cell.to.includes(state),
     );
     expect(steps.map(({ role, state, event }) => `${role} ${state} ${event}`)).toEqual([
       'initiator aborted committed',
       'acceptor aborted batched',
       'acceptor aborted committed',
+      'acceptor aborted recovered-batched',
     ]);
+  });
+
+  it('sends a decision from where a side is accepted or declined in a batch, and from nowhere else', () => {
+    for (const { role, state, event, cell } of cells) {
+      if (!('does' in cell)) continue;
+      const decides = cell.to.some((to) => to === 'accepted' || to === 'declined');
+      expect({ role, state, event, decides: cell.emits.includes('decision') }).toEqual({ role, state, event, decides });
+    }
   });
 });

@@ -13,10 +13,12 @@ import type { Work } from '../../operator-node/engine/engine.ts';
 import { TandemError } from '../../operator-node/errors.ts';
 import { haltTable, laneTable, loadBatch, type Lane } from '../../operator-node/flow/batch.ts';
 import { cursorTable } from '../../operator-node/flow/blocks.ts';
-import { advance, table as shippedTable, type Table } from '../../operator-node/flow/flow.ts';
-import { loadSide, moveSide, withdrawnTable } from '../../operator-node/flow/pair.ts';
+import { advance, sideMachine, type SideMachine } from '../../operator-node/flow/flow.ts';
+import { machines } from '../../operator-node/flow/machines.ts';
+import { loadSide, withdrawnTable } from '../../operator-node/flow/pair.ts';
 import { refusedTable } from '../../operator-node/flow/propose.ts';
-import * as steps from '../../operator-node/flow/steps.ts';
+import { enterBatch } from '../../operator-node/flow/steps.ts';
+import { cancelHeld } from '../../operator-node/flow/steps-initiator.ts';
 import { toUnixSeconds, type Hash, type Leg, type OperatorId, type PairId } from '../../operator-node/model/ids.ts';
 import type { Store, Table as StoreTable, Tx } from '../../operator-node/store/store.ts';
 import type { AnyFault } from './reachable.ts';
@@ -135,10 +137,12 @@ const wrapCalls =
   (parts) => ({ ...parts, calls: { ...parts.calls, ...wrap(parts.calls, parts) } });
 
 const withTable =
-  (table: Table): NonNullable<Plant['parts']> =>
-  (parts) => ({ ...parts, table });
+  (side: SideMachine): NonNullable<Plant['parts']> =>
+  (parts) => ({ ...parts, machines: { ...machines, ...parts.machines, side } });
 
-type InitiatorRow = Table['initiator']['held'];
+type InitiatorRow = SideMachine['initiator']['held'];
+
+const giveUp: InitiatorRow['cancel'] = { to: ['aborted'], does: cancelHeld, emits: ['message', 'withdraw'] };
 
 /** Every second, something for each side that is not over. */
 const everySecond =
@@ -353,19 +357,18 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'a pair put into another batch',
     plant: {
       parts: withTable({
-        ...shippedTable,
+        ...sideMachine,
         initiator: {
-          ...shippedTable.initiator,
+          ...sideMachine.initiator,
           held: {
-            ...shippedTable.initiator.held,
-            batched: (flow, work, found, event) => {
-              steps.enterBatch(flow, work, found, event);
-              const { side } = found;
-              moveSide(work, work.now, found, { state: 'held' });
-              work.afterwards(() => {
-                flow.open.waits(side.peer, side.deadline, side.pair);
-              });
-              return 'done';
+            ...sideMachine.initiator.held,
+            batched: {
+              to: ['held'],
+              does: (flow, work, found, event) => {
+                enterBatch(flow, work, found, event);
+                return { state: 'held' };
+              },
+              emits: [],
             },
           } satisfies InitiatorRow,
         },
@@ -395,11 +398,11 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'a give-up after the batch has left',
     plant: {
       parts: withTable({
-        ...shippedTable,
+        ...sideMachine,
         initiator: {
-          ...shippedTable.initiator,
-          signed: { ...shippedTable.initiator.signed, cancel: steps.cancelHeld },
-          countersigned: { ...shippedTable.initiator.countersigned, cancel: steps.cancelHeld },
+          ...sideMachine.initiator,
+          signed: { ...sideMachine.initiator.signed, cancel: giveUp },
+          countersigned: { ...sideMachine.initiator.countersigned, cancel: giveUp },
         },
       }),
     },

@@ -13,6 +13,7 @@ export interface SeedReport {
   /** Simulated. */
   readonly seconds: number;
   readonly coverage: readonly string[];
+  readonly transitions: readonly string[];
   /** Of the processor, by this process since its last report; the first has its start in it. */
   readonly cpuMicros: number;
 }
@@ -25,7 +26,10 @@ export interface Job {
 }
 
 export async function report({ seed, hostile }: Job): Promise<SeedReport> {
-  const { violation, hash, pairs, committed, events, seconds, coverage } = await simulate({ seed, hostile });
+  const { violation, hash, pairs, committed, events, seconds, coverage, transitions } = await simulate({
+    seed,
+    hostile,
+  });
   const { user, system } = process.cpuUsage();
   const cpuMicros = user + system - reported;
   reported = user + system;
@@ -38,6 +42,7 @@ export async function report({ seed, hostile }: Job): Promise<SeedReport> {
     events,
     seconds,
     coverage: [...coverage],
+    transitions: [...transitions],
     cpuMicros,
   };
 }

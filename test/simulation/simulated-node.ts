@@ -12,12 +12,14 @@ import type { OutboundMessage } from '../../operator-node/messaging/gateway.ts';
 import type { OperatorId, UnixMillis } from '../../operator-node/model/ids.ts';
 import { GroupCommitStore } from '../../operator-node/store/group-commit.ts';
 import { SimulatedDisk } from '../../operator-node/store/memory.ts';
+import { machines } from '../../operator-node/flow/machines.ts';
 import { auditLogDomain } from './chain/audit-log.ts';
 import { ChainPort, noTrouble, type ChainTrouble } from './chain/chain-port.ts';
 import { processDisk, type WriteFate } from './disk.ts';
 import type { Station } from './network.ts';
 import type { Chance } from './random.ts';
 import { analysis, configOf, directory } from './setting.ts';
+import { recorded } from './transitions.ts';
 import type { World } from './world.ts';
 
 /** What a planted bug replaces or adds. */
@@ -251,7 +253,11 @@ export class SimulatedNode {
         if (isAlive()) this.#fatal(error instanceof Error ? error.message : String(error));
       },
     };
-    const node = composeNode(this.#world.plant?.parts?.(parts, this.#world, this.operator) ?? parts);
+    const planted = this.#world.plant?.parts?.(parts, this.#world, this.operator) ?? parts;
+    const node = composeNode({
+      ...planted,
+      machines: recorded(planted.machines ?? machines, (transition) => this.#world.transitions.add(transition)),
+    });
     const process: Process = {
       number,
       operator: this.operator,

@@ -84,6 +84,8 @@ export interface RunResult {
   readonly seconds: number;
   /** `<fault>|<role>|<state>`. */
   readonly coverage: ReadonlySet<string>;
+  /** Steps that were taken: `<thing> <role> <state> <event> → <state>`. */
+  readonly transitions: ReadonlySet<string>;
   readonly writes: ReadonlyMap<OperatorId, number>;
   readonly sends: ReadonlyMap<OperatorId, number>;
   /** How each pair ended, by its order of beginning. */
@@ -138,6 +140,7 @@ export class World {
   readonly #poor = new Set<OperatorId>();
   #feesAreRaised = false;
   readonly #coverage = new Set<string>();
+  readonly transitions = new Set<string>();
   readonly #ends = new Map<number, () => void>();
   readonly #nextWrite = new Map<OperatorId, WriteFate>();
   readonly #nextSend = new Map<OperatorId, SendFate>();
@@ -340,6 +343,7 @@ export class World {
       events: this.time.events,
       seconds: (this.time.now - beginning) / 1000,
       coverage: this.#coverage,
+      transitions: this.transitions,
       writes: new Map([...this.#counted].map(([operator, { writes }]) => [operator, writes])),
       sends: new Map([...this.#counted].map(([operator, { sends }]) => [operator, sends])),
       outcomes: this.operators.flatMap(sidesOf),
