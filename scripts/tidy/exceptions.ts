@@ -79,8 +79,6 @@ export const longFunctions: Exceptions = {
   'operator-node/audit/contracts.ts contractsAt': { lines: 122, because: 'not split yet' },
   'operator-node/audit/report/tables.ts tablesOf': { lines: 109, because: 'not split yet' },
   'operator-node/audit/rpc-audit-chain.ts rpcAuditChain': { lines: 96, because: 'not split yet' },
-  'operator-node/audit/scan/check-batch.ts checkBatch': { lines: 172, because: 'not split yet' },
-  'operator-node/audit/scan/postings.ts checkPostings': { lines: 86, because: 'not split yet' },
   'operator-node/audit/scan/scan.ts scan': { lines: 139, because: 'not split yet' },
   'operator-node/audit/scan/windows.ts checkWindows': { lines: 73, because: 'not split yet' },
   'operator-node/audit/verify-many.ts verifyMany': { lines: 92, because: 'not split yet' },
