@@ -118,17 +118,11 @@ function signerEvent(block: number, name: string, args: Result): SignerEvent[] {
   }
 }
 
-export function contractsAt(
-  chain: AuditChain,
-  addresses: { readonly PairSettlement: string; readonly OperatorRegistry: string },
-): Contracts {
-  async function view(
-    abi: Interface,
-    to: string,
-    name: string,
-    args: readonly unknown[],
-    at: Hash,
-  ): Promise<Result | undefined> {
+/** Calls of one contract's views as of a block; undefined where it does not answer, or answers something else. */
+type ViewCall = (name: string, args: readonly unknown[], at: Hash) => Promise<Result | undefined>;
+
+function viewsOf(chain: AuditChain, abi: Interface, to: string): ViewCall {
+  return async (name, args, at) => {
     const answer = await chain.call(to, abi.encodeFunctionData(name, args) as Hex, at);
     if (answer === undefined) return undefined;
     try {
@@ -136,14 +130,13 @@ export function contractsAt(
     } catch {
       return undefined;
     }
-  }
-  async function entryFields(operator: number, at: Hash): Promise<Fields | undefined> {
-    const entry = valueIn(await view(registry, addresses.OperatorRegistry, 'operator', [operator], at));
-    return entry === undefined ? undefined : new Fields(entry as Result);
-  }
-  const ask = (name: string, args: readonly unknown[], at: Hash) =>
-    view(settlement, addresses.PairSettlement, name, args, at);
+  };
+}
 
+type SettlementReads = 'registryOf' | 'batchOutcome' | 'pairStatus' | 'verifyPair' | 'events';
+
+function settlementReads(chain: AuditChain, address: string): Pick<Contracts, SettlementReads> {
+  const ask = viewsOf(chain, settlement, address);
   return {
     async registryOf(at) {
       const address = valueIn(await ask('REGISTRY', [], at));
@@ -179,6 +172,23 @@ export function contractsAt(
       return typeof answer === 'boolean' ? answer : undefined;
     },
 
+    async events(at) {
+      const logs: readonly AuditLog[] = await chain.logs(address, at);
+      return logs.flatMap(({ topics, data, transactionHash }) => {
+        const event = eventIn(settlement, { topics, data });
+        return event === undefined ? [] : [{ name: event.name, args: event.args, transactionHash }];
+      });
+    },
+  };
+}
+
+function registryReads(chain: AuditChain, address: string): Omit<Contracts, SettlementReads | 'signerAccepts'> {
+  const ask = viewsOf(chain, registry, address);
+  async function entryFields(operator: number, at: Hash): Promise<Fields | undefined> {
+    const entry = valueIn(await ask('operator', [operator], at));
+    return entry === undefined ? undefined : new Fields(entry as Result);
+  }
+  return {
     async signerOf(operator, at) {
       const entry = await entryFields(operator, at);
       // Only these: whatever else the operator has written there has nothing to do with who signed.
@@ -207,7 +217,7 @@ export function contractsAt(
     },
 
     async signerEvents(operator, from, to) {
-      const logs = await chain.history(addresses.OperatorRegistry, operatorTopic(operator), from, to);
+      const logs = await chain.history(address, operatorTopic(operator), from, to);
       return logs.flatMap(({ topics, data, blockNumber }) => {
         const event = eventIn(registry, { topics, data });
         return event === undefined ? [] : signerEvent(blockNumber, event.name, event.args);
@@ -215,11 +225,21 @@ export function contractsAt(
     },
 
     async finality(at) {
-      const answer = valueIn(await view(registry, addresses.OperatorRegistry, 'finality', [], at));
+      const answer = valueIn(await ask('finality', [], at));
       if (answer === undefined) return undefined;
       const { mode, depth } = (answer as Result).toObject() as { mode: bigint; depth: bigint };
       return mode === 1n ? { mode: 'finalized' } : { mode: 'depth', depth: Number(depth) };
     },
+  };
+}
+
+export function contractsAt(
+  chain: AuditChain,
+  addresses: { readonly PairSettlement: string; readonly OperatorRegistry: string },
+): Contracts {
+  return {
+    ...settlementReads(chain, addresses.PairSettlement),
+    ...registryReads(chain, addresses.OperatorRegistry),
 
     async signerAccepts(signer, digest, signature, at, now) {
       const to = signer.slice(0, 42);
@@ -227,16 +247,8 @@ export function contractsAt(
       const key = `0x${signer.slice(42)}`;
       const [name, args] =
         key === '0x' ? ['isValidSignature', [digest, signature]] : ['verify', [key, digest, signature]];
-      const magic = valueIn(await view(walletInterface, to, name, args, at));
+      const magic = valueIn(await viewsOf(chain, walletInterface, to)(name, args, at));
       return magic === walletInterface.getFunction(name)?.selector;
-    },
-
-    async events(at) {
-      const logs: readonly AuditLog[] = await chain.logs(addresses.PairSettlement, at);
-      return logs.flatMap(({ topics, data, transactionHash }) => {
-        const event = eventIn(settlement, { topics, data });
-        return event === undefined ? [] : [{ name: event.name, args: event.args, transactionHash }];
-      });
     },
   };
 }

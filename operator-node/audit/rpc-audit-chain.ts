@@ -46,89 +46,104 @@ const isMissingState = (message: string): boolean =>
 /** The endpoint answered, with an error. */
 class RefusedCall extends TandemError {}
 
-/** `url` is http or https; messages name its host only, since the rest may hold a secret. */
-export function rpcAuditChain(url: string, fetchOver: typeof fetch = fetch): RangeChain {
-  const address = new RpcAddress(url);
-  const options = { address, clock: systemClock, timeoutMillis: requestTimeoutMillis, fetchOver };
-  /** Blocks that logs are asked of at once: halved where the endpoint refuses so many, and kept for what is asked next. */
-  let blocksAtOnce = Infinity;
+type Logs = readonly z.output<typeof logSchema>[];
 
-  const unavailable = (what: string, cause?: unknown): TandemError =>
-    new TandemError('chain-unavailable', `RPC endpoint ${address.name}: ${what}`, { cause });
+/** Calls of one endpoint; what it refuses and what it does not answer is thrown in its name. */
+class Caller {
+  readonly #address: RpcAddress;
+  readonly #options: Parameters<typeof exchange>[0];
+
+  constructor(address: RpcAddress, fetchOver: typeof fetch) {
+    this.#address = address;
+    this.#options = { address, clock: systemClock, timeoutMillis: requestTimeoutMillis, fetchOver };
+  }
+
+  unavailable(what: string, cause?: unknown): TandemError {
+    return new TandemError('chain-unavailable', `RPC endpoint ${this.#address.name}: ${what}`, { cause });
+  }
+
+  /** With what helps, where that is known. */
+  refused(method: string, message: string): TandemError {
+    const help = isMissingState(message) ? '; old state needs an archive endpoint' : '';
+    const text = `RPC endpoint ${this.#address.name}: ${method} was answered with "${message}"${help}`;
+    return new RefusedCall('chain-unavailable', text);
+  }
 
   /** @throws {EndpointFault} */
-  async function ask(method: string, params: readonly unknown[]): Promise<Answer> {
-    // Each has a connection's answer of its own: one id does for all.
+  async ask(method: string, params: readonly unknown[]): Promise<Answer> {
+    // Each request has an answer of its own: one id does for all.
     const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method, params });
-    const answer = await patiently(systemClock, () => exchange(options, body, bounds));
-    const reply = readAnswers(address, answer.text, [1]).replies.get(1);
-    if (reply === undefined) throw new EndpointFault(address.name, `no answer to ${method} in what came`);
+    const answer = await patiently(systemClock, () => exchange(this.#options, body, bounds));
+    const reply = readAnswers(this.#address, answer.text, [1]).replies.get(1);
+    if (reply === undefined) throw new EndpointFault(this.#address.name, `no answer to ${method} in what came`);
     if (reply.ok) {
-      if (!answer.ok) throw refusal(options, answer, answer.text);
+      if (!answer.ok) throw refusal(this.#options, answer, answer.text);
       return { result: reply.result };
     }
-    if (saysRateLimit(reply)) throw unavailable(`${method} was answered with "${reply.message}"; ask again later`);
+    if (saysRateLimit(reply)) throw this.unavailable(`${method} was answered with "${reply.message}"; ask again later`);
     return { error: { code: reply.code ?? 0, message: reply.message } };
   }
 
-  /** What it says, and what helps where that is known. */
-  const refused = (method: string, message: string): TandemError =>
-    new RefusedCall(
-      'chain-unavailable',
-      `RPC endpoint ${address.name}: ${method} was answered with "${message}"${isMissingState(message) ? '; old state needs an archive endpoint' : ''}`,
-    );
-
-  async function read<T>(method: string, params: readonly unknown[], schema: z.ZodType<T>): Promise<T> {
-    const answer = await ask(method, params);
-    if ('error' in answer) throw refused(method, answer.error.message);
+  async read<T>(method: string, params: readonly unknown[], schema: z.ZodType<T>): Promise<T> {
+    const answer = await this.ask(method, params);
+    if ('error' in answer) throw this.refused(method, answer.error.message);
     const result = schema.safeParse(answer.result);
-    if (!result.success) throw unavailable(`the answer to ${method} has another form than expected`);
+    if (!result.success) throw this.unavailable(`the answer to ${method} has another form than expected`);
     return result.data;
   }
 
-  /** In ranges that the endpoint takes: it may refuse many blocks, or many logs, in whatever words. */
-  async function readRange(filter: object, from: number, to: number): Promise<readonly z.output<typeof logSchema>[]> {
+  async logs(filter: object): Promise<Logs> {
+    const logs = await this.read('eth_getLogs', [filter], z.array(logSchema));
+    return logs
+      .filter(({ removed }) => removed !== true)
+      .sort((a, b) => a.blockNumber - b.blockNumber || a.logIndex - b.logIndex);
+  }
+}
+
+/** Logs of many blocks, in ranges that the endpoint takes: it may refuse many blocks, or many logs, in whatever words. */
+function rangeReader(caller: Caller): (filter: object, from: number, to: number) => Promise<Logs> {
+  /** Halved where the endpoint refuses so many, and kept for what is asked next. */
+  let blocksAtOnce = Infinity;
+  return async function readRange(filter, from, to): Promise<Logs> {
     const until = Math.min(to, from + blocksAtOnce - 1);
     const range = { ...filter, fromBlock: toQuantity(from), toBlock: toQuantity(until) };
-    const first = await readLogs(range).catch((fault: unknown) => {
+    const first: Logs = await caller.logs(range).catch((fault: unknown) => {
       if (until === from || !helpsToHalve(fault)) throw fault;
       blocksAtOnce = Math.min(blocksAtOnce, Math.ceil((until - from + 1) / 2));
       return readRange(filter, from, until);
     });
     return until === to ? first : [...first, ...(await readRange(filter, until + 1, to))];
-  }
+  };
+}
 
-  async function readLogs(filter: object): Promise<readonly z.output<typeof logSchema>[]> {
-    const logs = await read('eth_getLogs', [filter], z.array(logSchema));
-    return logs
-      .filter(({ removed }) => removed !== true)
-      .sort((a, b) => a.blockNumber - b.blockNumber || a.logIndex - b.logIndex);
-  }
-
+/** `url` is http or https; messages name its host only, since the rest may hold a secret. */
+export function rpcAuditChain(url: string, fetchOver: typeof fetch = fetch): RangeChain {
+  const caller = new Caller(new RpcAddress(url), fetchOver);
+  const readRange = rangeReader(caller);
   return {
-    chainId: () => read('eth_chainId', [], quantity.transform(BigInt)),
+    chainId: () => caller.read('eth_chainId', [], quantity.transform(BigInt)),
 
     async block(at): Promise<AuditBlock | undefined> {
       const tag = typeof at === 'number' ? toQuantity(at) : at;
-      const block = await read('eth_getBlockByNumber', [tag, false], blockSchema.nullable());
+      const block = await caller.read('eth_getBlockByNumber', [tag, false], blockSchema.nullable());
       return block ?? undefined;
     },
 
-    code: (address, blockHash) => read('eth_getCode', [address, { blockHash }], hex),
+    code: (address, blockHash) => caller.read('eth_getCode', [address, { blockHash }], hex),
 
     async call(to, data, blockHash) {
-      const answer = await ask('eth_call', [{ to, data }, { blockHash }]);
+      const answer = await caller.ask('eth_call', [{ to, data }, { blockHash }]);
       if ('error' in answer) {
         if (isRevert(answer.error)) return undefined;
-        throw refused('eth_call', answer.error.message);
+        throw caller.refused('eth_call', answer.error.message);
       }
       const result = hex.safeParse(answer.result);
-      if (!result.success) throw unavailable('the answer to eth_call has another form than expected');
+      if (!result.success) throw caller.unavailable('the answer to eth_call has another form than expected');
       return result.data;
     },
 
     async logs(address, blockHash): Promise<readonly AuditLog[]> {
-      const logs = await readLogs({ address, blockHash });
+      const logs = await caller.logs({ address, blockHash });
       return logs.filter((log) => log.blockHash === blockHash && log.address === address);
     },
 

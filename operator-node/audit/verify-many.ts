@@ -149,9 +149,15 @@ function compare(
 /** A JWT's header begins with a brace and a quotation mark; no bundle begins so in base64url. */
 const sdJwtStart = 'eyJ';
 
+/** Which chain is asked, and as which network. */
+interface Pinned {
+  readonly network: AuditNetwork;
+  readonly chain: AuditChain;
+}
+
 /** The key that signed an SD-JWT was a pin of that operator at the batch's block. @throws {TandemError} `chain-unavailable` */
 async function pinFaultOf(
-  { network, chain }: { readonly network: AuditNetwork; readonly chain: AuditChain },
+  { network, chain }: Pinned,
   text: string,
   { pin, operator }: { readonly pin: Hash; readonly operator: number },
 ): Promise<string | undefined> {
@@ -167,99 +173,130 @@ async function pinFaultOf(
     : `it is signed by the key ${pin}; the registry had ${pins.join(', ')} for operator ${operator}`;
 }
 
-/**
- * One file after another; what is wrong with one is a finding about it.
- * @throws {TandemError} `chain-unavailable` where the endpoint does not even say which block is the newest
- */
-export async function verifyMany(
-  files: AsyncIterable<string>,
-  pinned: { readonly network: AuditNetwork; readonly chain: AuditChain } | undefined,
-  findings: Findings,
-  onProgress?: (done: number) => void,
-): Promise<ManyResult> {
-  const seen = new Seen(1024);
-  const names: string[] = [];
-  const counts = { PASS: 0, FAIL: 0, UNPINNED: 0 };
-  const chain = pinned === undefined ? undefined : { network: pinned.network, chain: steady(pinned.chain) };
-  await chain?.chain.block('latest');
-  let unchecked = 0;
-  let done = 0;
-  /** The bundle's text: of an SD-JWT, the one that it was made of. Undefined where it is refused. */
-  const unwrapped = async (
-    file: string,
-    given?: string,
-  ): Promise<{ text: string; sealed?: { pin: Hash; operator: number } } | undefined> => {
-    const text = given ?? decode(await readFile(file));
-    if (!text.startsWith(sdJwtStart)) return { text };
-    const opened = openSdJwt(text.trimEnd());
-    if (opened.ok) return { text: opened.bundle, sealed: opened };
-    findings.add('bundle-invalid', `${file}: SD-JWT: ${opened.fault}: ${opened.found}`, { file, check: opened.fault });
-    return undefined;
-  };
-  const one = async (file: string): Promise<void> => {
+interface Unwrapped {
+  /** The bundle's text: of an SD-JWT, the one that it was made of. */
+  readonly text: string;
+  readonly sealed?: { readonly pin: Hash; readonly operator: number };
+}
+
+class ManyFiles {
+  readonly #chain: Pinned | undefined;
+  readonly #findings: Findings;
+  readonly #onProgress: ((done: number) => void) | undefined;
+  readonly #seen = new Seen(1024);
+  /** Of the files whose pairs were seen, in the order of seeing. */
+  readonly #names: string[] = [];
+  readonly #counts = { PASS: 0, FAIL: 0, UNPINNED: 0 };
+  #unchecked = 0;
+  #done = 0;
+
+  constructor(chain: Pinned | undefined, findings: Findings, onProgress: ((done: number) => void) | undefined) {
+    this.#chain = chain;
+    this.#findings = findings;
+    this.#onProgress = onProgress;
+  }
+
+  /** What is wrong with one is a finding about it. */
+  async check(files: AsyncIterator<string>): Promise<void> {
+    for (let next = await files.next(); next.done !== true; next = await files.next()) {
+      const file = next.value;
+      try {
+        await this.#checkOne(file);
+      } catch (error) {
+        this.#unchecked += 1;
+        this.#findings.add('not-checked', `${file}: ${(error as Error).message}`, { file });
+      }
+    }
+  }
+
+  async #checkOne(file: string): Promise<void> {
     const { size } = await stat(file);
     if (size > maxExcerptBytes) {
-      counts.FAIL += 1;
-      findings.add('bundle-invalid', `${file}: form: it has ${size} bytes; nothing that is checked here has as many`, {
-        file,
-        check: 'form',
-      });
+      this.#counts.FAIL += 1;
+      const sentence = `${file}: form: it has ${size} bytes; nothing that is checked here has as many`;
+      this.#findings.add('bundle-invalid', sentence, { file, check: 'form' });
       return;
     }
     const given = decode(await readFile(file));
     if (saysExcerpt(given)) {
-      const verification = await verifyExcerpt(given, chain);
-      counts[verification.verdict] += 1;
-      noteExcerpt(file, verification, findings);
-      done += 1;
-      onProgress?.(done);
+      const verification = await verifyExcerpt(given, this.#chain);
+      this.#counts[verification.verdict] += 1;
+      noteExcerpt(file, verification, this.#findings);
+      this.#progress();
       return;
     }
-    const found = await unwrapped(file, given);
-    done += 1;
-    onProgress?.(done);
-    if (found === undefined) {
-      counts.FAIL += 1;
-      return;
-    }
-    const { text, sealed } = found;
-    const verification = await verifyBundle(text, chain);
+    const found = this.#unwrap(file, given);
+    this.#progress();
+    if (found === undefined) this.#counts.FAIL += 1;
+    else await this.#checkBundle(file, found);
+  }
+
+  async #checkBundle(file: string, { text, sealed }: Unwrapped): Promise<void> {
+    const verification = await verifyBundle(text, this.#chain);
     const pinFault =
-      sealed === undefined || chain === undefined || verification.verdict !== 'PASS'
+      sealed === undefined || this.#chain === undefined || verification.verdict !== 'PASS'
         ? undefined
-        : await pinFaultOf(chain, text, sealed);
-    if (pinFault !== undefined)
-      findings.add('bundle-invalid', `${file}: SD-JWT: pin: ${pinFault}`, { file, check: 'pin' });
-    counts[pinFault === undefined ? verification.verdict : 'FAIL'] += 1;
-    note(file, verification, findings);
+        : await pinFaultOf(this.#chain, text, sealed);
+    if (pinFault !== undefined) {
+      this.#findings.add('bundle-invalid', `${file}: SD-JWT: pin: ${pinFault}`, { file, check: 'pin' });
+    }
+    this.#counts[pinFault === undefined ? verification.verdict : 'FAIL'] += 1;
+    note(file, verification, this.#findings);
     const parsed = parseBundle(text);
-    if (parsed.ok) {
-      const before = seen.firstOf(...pairKey(parsed.bundle.leaf.pair), names.length);
-      const other = before === undefined ? undefined : names[before];
-      if (other === undefined) names.push(file);
-      else {
-        const known = parseBundle((await unwrapped(other))?.text ?? '');
-        if (known.ok) compare(file, parsed.bundle, other, known.bundle, findings);
-      }
+    if (parsed.ok) await this.#compareWithEarlier(file, parsed.bundle);
+  }
+
+  /** Two bundles of one pair must say the same. */
+  async #compareWithEarlier(file: string, bundle: EvidenceBundle): Promise<void> {
+    const before = this.#seen.firstOf(...pairKey(bundle.leaf.pair), this.#names.length);
+    const other = before === undefined ? undefined : this.#names[before];
+    if (other === undefined) {
+      this.#names.push(file);
+      return;
     }
-  };
+    const known = parseBundle(this.#unwrap(other, decode(await readFile(other)))?.text ?? '');
+    if (known.ok) compare(file, bundle, other, known.bundle, this.#findings);
+  }
+
+  /** Undefined where an SD-JWT is refused. */
+  #unwrap(file: string, text: string): Unwrapped | undefined {
+    if (!text.startsWith(sdJwtStart)) return { text };
+    const opened = openSdJwt(text.trimEnd());
+    if (opened.ok) return { text: opened.bundle, sealed: opened };
+    const sentence = `${file}: SD-JWT: ${opened.fault}: ${opened.found}`;
+    this.#findings.add('bundle-invalid', sentence, { file, check: opened.fault });
+    return undefined;
+  }
+
+  #progress(): void {
+    this.#done += 1;
+    this.#onProgress?.(this.#done);
+  }
+
+  get result(): ManyResult {
+    return {
+      passed: this.#counts.PASS,
+      failed: this.#counts.FAIL,
+      unpinned: this.#counts.UNPINNED,
+      ...(this.#unchecked === 0 ? {} : { unchecked: this.#unchecked }),
+    };
+  }
+}
+
+/**
+ * Several files at once; what is wrong with one is a finding about it.
+ * @throws {TandemError} `chain-unavailable` where the endpoint does not even say which block is the newest
+ */
+export async function verifyMany(
+  files: AsyncIterable<string>,
+  pinned: Pinned | undefined,
+  findings: Findings,
+  onProgress?: (done: number) => void,
+): Promise<ManyResult> {
+  const chain = pinned === undefined ? undefined : { network: pinned.network, chain: steady(pinned.chain) };
+  await chain?.chain.block('latest');
+  const many = new ManyFiles(chain, findings, onProgress);
   const iterator = files[Symbol.asyncIterator]();
-  const run = async (): Promise<void> => {
-    for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) {
-      const file = next.value;
-      try {
-        await one(file);
-      } catch (error) {
-        unchecked += 1;
-        findings.add('not-checked', `${file}: ${(error as Error).message}`, { file });
-      }
-    }
-  };
-  await Promise.all(Array.from({ length: atOnce }, run));
-  return {
-    passed: counts.PASS,
-    failed: counts.FAIL,
-    unpinned: counts.UNPINNED,
-    ...(unchecked === 0 ? {} : { unchecked }),
-  };
+  await Promise.all(Array.from({ length: atOnce }, () => many.check(iterator)));
+  return many.result;
 }

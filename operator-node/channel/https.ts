@@ -4,9 +4,11 @@
  * registry. What is asked and answered: `link.ts` (client) and `receive.ts` (server).
  */
 import { constants } from 'node:crypto';
-import { createServer } from 'node:https';
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, type Server, type ServerOptions } from 'node:https';
 import { Socket, type AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
 import type { PeerRegistry } from '../chain/chain.ts';
 import { sharedAddresses } from '../connections/address.ts';
 import { Connections, remoteOf, type ConnectionBounds, type Cut } from '../connections/connections.ts';
@@ -14,13 +16,13 @@ import { TandemError } from '../errors.ts';
 import type { Hash, OperatorId, UnixMillis } from '../model/ids.ts';
 import type { Channel, PeerHandlers } from './channel.ts';
 import { channelLimits, type ChannelLimits } from './limits.ts';
-import { Link } from './link.ts';
+import { Links, type LinksOptions } from './links.ts';
 import type { Answer, Method, Request } from './messages.ts';
 import { OwnCertificate } from './own-certificate.ts';
-import { createReceiver, threadCpuMillis, type ChannelEvent } from './receive.ts';
+import { createReceiver, threadCpuMillis, type ChannelEvent, type Receive } from './receive.ts';
 import { errorSize, sizes } from './sizes.ts';
 import { assertJsonSize } from '../json-size.ts';
-import { mayConnect, maySpeak, presented } from './trust.ts';
+import { mayConnect, presented } from './trust.ts';
 import {
   checkAnswer,
   checkRequest,
@@ -34,63 +36,14 @@ import {
   refusalOf,
 } from './wire.ts';
 
-export interface HttpsChannelOptions {
+export interface HttpsChannelOptions extends LinksOptions {
   /** This node's own operator. */
   readonly operator: OperatorId;
-  /** PEM. */
-  readonly key: string;
-  /** PEM. */
-  readonly cert: string;
-  /** In place of both, where they can be replaced while the channel is open. */
-  readonly certificate?: OwnCertificate;
-  readonly peers: PeerRegistry;
-  readonly now: () => UnixMillis;
-  readonly limits?: Partial<ChannelLimits>;
 }
 
 /** @throws {TandemError} `config-invalid` when key and certificate do not fit, or are out of date. */
 export function createHttpsChannel(options: HttpsChannelOptions): Channel {
-  const { operator, peers, now } = options;
-  const limits = { ...channelLimits, ...options.limits };
-  const own = options.certificate ?? new OwnCertificate(options, now());
-  const links = new Map<OperatorId, Link>();
-  let closed = false;
-
-  /** The registry says where a peer is; a link to where it was is cut. */
-  function linkTo(peer: OperatorId): Link {
-    const entry = peers.get(peer);
-    if (closed) throw new TandemError('peer-unavailable', 'This node’s channel is closed');
-    if (entry === undefined || (entry.status !== 'active' && entry.status !== 'suspended')) {
-      const found = entry === undefined ? 'unknown' : entry.status;
-      throw new TandemError('peer-unavailable', `Operator ${peer} is ${found} in the registry`, { facts: { peer } });
-    }
-    const known = links.get(peer);
-    if (known?.endpoint === entry.endpoint) return known;
-    known?.close();
-    links.delete(peer);
-    if (!isEndpoint(entry.endpoint)) {
-      throw new TandemError(
-        'peer-unavailable',
-        `The endpoint of operator ${peer} in the registry is "${entry.endpoint}", not https://host:port`,
-        { facts: { peer } },
-      );
-    }
-    const trusts = (pin: Hash): boolean => maySpeak(peers, peer, pin);
-    const link = new Link({ peer, endpoint: entry.endpoint, secureContext: () => own.context, trusts, now, limits });
-    links.set(peer, link);
-    return link;
-  }
-
-  peers.onChange(() => {
-    for (const [peer, link] of links) {
-      if (peers.get(peer)?.endpoint === link.endpoint) link.recheck();
-      else {
-        link.close();
-        links.delete(peer);
-      }
-    }
-  });
-
+  const links = new Links(options);
   return {
     async call<M extends Method>(peer: OperatorId, method: M, request: Request<M>): Promise<Answer<M>> {
       const body = Buffer.from(JSON.stringify(request));
@@ -98,13 +51,13 @@ export function createHttpsChannel(options: HttpsChannelOptions): Channel {
       if (body.length > most) {
         throw new TandemError('too-large', `A ${method} of ${body.length} bytes; at most ${most} can be sent`);
       }
-      const reply = await linkTo(peer).post(
+      const reply = await links.to(peer).post(
         `${pathPrefix}${method}`,
         {
           'content-type': jsonType,
           'content-length': body.length,
           [headers.version]: protocolVersion,
-          [headers.from]: String(operator),
+          [headers.from]: String(options.operator),
           [headers.to]: String(peer),
         },
         body,
@@ -126,9 +79,7 @@ export function createHttpsChannel(options: HttpsChannelOptions): Channel {
     },
 
     async close(): Promise<void> {
-      closed = true;
-      for (const link of links.values()) link.close();
-      links.clear();
+      links.close();
     },
   };
 }
@@ -140,13 +91,6 @@ function parseAnswer(peer: OperatorId, method: Method, body: Buffer): unknown {
   } catch (cause) {
     throw new TandemError('unprocessable', `Operator ${peer}: ${(cause as Error).message}`, { cause });
   }
-}
-
-/** `https://host:port`, nothing behind it. */
-function isEndpoint(endpoint: string): boolean {
-  if (!URL.canParse(endpoint)) return false;
-  const { protocol, pathname, search, hash, username, password } = new URL(endpoint);
-  return protocol === 'https:' && pathname === '/' && `${search}${hash}${username}${password}` === '';
 }
 
 const context = {
@@ -198,136 +142,186 @@ const boundsOf = (limits: ChannelLimits): ConnectionBounds => ({
   rememberMillis: limits.rememberMillis,
 });
 
-/**
- * @throws {TandemError} `config-invalid` when key and certificate do not fit, are out of date, or the port cannot be
- *   listened on.
- */
-export async function startChannelServer(options: ChannelServerOptions): Promise<ChannelServer> {
-  const { peers, now } = options;
-  const limits = { ...channelLimits, ...options.limits };
-  const observe = options.observe ?? (() => undefined);
-  const own = options.certificate ?? new OwnCertificate(options, now());
+/** What Node's server needs for mutual TLS without an authority, and the bounds that it keeps itself. */
+function serverOptions(own: OwnCertificate, limits: ChannelLimits): ServerOptions {
+  return {
+    ...own.pem,
+    ...context,
+    requestCert: true,
+    // No authority is asked: the key is compared with the registry in 'secureConnection'.
+    rejectUnauthorized: false,
+    handshakeTimeout: limits.handshakeMillis,
+    maxHeaderSize: limits.headerBytes,
+    headersTimeout: limits.headerMillis,
+    requestTimeout: limits.requestMillis,
+    connectionsCheckingInterval: limits.checkMillis,
+    keepAliveTimeout: limits.keepAliveMillis,
+    noDelay: true,
+  };
+}
 
+class PeerServer {
+  readonly #options: ChannelServerOptions;
+  readonly #limits: ChannelLimits;
+  readonly #observe: (event: ChannelEvent) => void;
+  readonly #receive: Receive;
+  readonly #server: Server;
+  readonly connections: Connections;
   /** Connections whose key was found in the registry. */
-  const trusted = new Map<Socket, Hash>();
+  readonly #trusted = new Map<Socket, Hash>();
   /** What is being answered on a connection. */
-  const answering = new WeakMap<Socket, ServerResponse>();
-  const connections = new Connections({
-    bounds: boundsOf(limits),
-    shared: sharedAddresses(options.sharedAddresses ?? []),
-    now,
-    proofExpected: true,
-    onCut: options.onCut ?? (() => undefined),
-  });
-  const receive = createReceiver({ ...options, limits, observe, cpuMillis: options.cpuMillis ?? threadCpuMillis });
-  let closing = false;
+  readonly #answering = new WeakMap<Socket, ServerResponse>();
+  #closing = false;
 
-  const server = createServer(
-    {
-      ...own.pem,
-      ...context,
-      requestCert: true,
-      // No authority is asked: the key is compared with the registry in 'secureConnection'.
-      rejectUnauthorized: false,
-      handshakeTimeout: limits.handshakeMillis,
-      maxHeaderSize: limits.headerBytes,
-      headersTimeout: limits.headerMillis,
-      requestTimeout: limits.requestMillis,
-      connectionsCheckingInterval: limits.checkMillis,
-      keepAliveTimeout: limits.keepAliveMillis,
-      noDelay: true,
-    },
-    (request, response) => {
-      const pin = trusted.get(request.socket);
-      if (pin === undefined) {
-        request.socket.destroy();
-        return;
-      }
-      answering.set(request.socket, response);
-      const end = connections.begin(request.socket);
-      response.once('close', () => {
-        end();
-        if (closing) server.closeIdleConnections();
-      });
-      void receive(request, response, pin);
-    },
-  );
-  own.onReplace((pem) => {
-    server.setSecureContext({ ...pem, ...context });
-  });
-  connections.guard(server);
-  server.timeout = limits.idleMillis;
+  constructor(options: ChannelServerOptions) {
+    const limits = { ...channelLimits, ...options.limits };
+    const observe = options.observe ?? (() => undefined);
+    const own = options.certificate ?? new OwnCertificate(options, options.now());
+    this.#options = options;
+    this.#limits = limits;
+    this.#observe = observe;
+    this.#receive = createReceiver({ ...options, limits, observe, cpuMillis: options.cpuMillis ?? threadCpuMillis });
+    this.connections = new Connections({
+      bounds: boundsOf(limits),
+      shared: sharedAddresses(options.sharedAddresses ?? []),
+      now: options.now,
+      proofExpected: true,
+      onCut: options.onCut ?? (() => undefined),
+    });
+    this.#server = createServer(serverOptions(own, limits), (request, response) => {
+      this.#answer(request, response);
+    });
+    own.onReplace((pem) => {
+      this.#server.setSecureContext({ ...pem, ...context });
+    });
+    this.connections.guard(this.#server);
+    this.#server.timeout = limits.idleMillis;
+    this.#watch();
+  }
 
-  // Before the HTTP server's own listener: a refused connection never gets a parser with anything in it.
-  server.prependListener('secureConnection', (socket) => {
+  #watch(): void {
+    const server = this.#server;
+    // Before the HTTP server's own listener: a refused connection never gets a parser with anything in it.
+    server.prependListener('secureConnection', (socket: TLSSocket) => {
+      this.#admit(socket);
+    });
+    server.on('tlsClientError', (error, socket) => {
+      this.#observe({ type: 'connection-refused', remote: remoteOf(socket), reason: error.message });
+    });
+    server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+      this.#refuse(error, socket);
+    });
+    this.#options.peers.onChange(() => {
+      this.#recheck();
+    });
+  }
+
+  #answer(request: IncomingMessage, response: ServerResponse): void {
+    const pin = this.#trusted.get(request.socket);
+    if (pin === undefined) {
+      request.socket.destroy();
+      return;
+    }
+    this.#answering.set(request.socket, response);
+    const end = this.connections.begin(request.socket);
+    response.once('close', () => {
+      end();
+      if (this.#closing) this.#server.closeIdleConnections();
+    });
+    void this.#receive(request, response, pin);
+  }
+
+  #admit(socket: TLSSocket): void {
+    const { peers, now } = this.#options;
     const remote = remoteOf(socket);
     const proof = presented(socket, now(), (pin) => mayConnect(peers, pin));
     if (!proof.ok) {
       socket.destroy();
-      observe({ type: 'connection-refused', remote, reason: proof.reason, ...(proof.pin ? { pin: proof.pin } : {}) });
+      const key = proof.pin ? { pin: proof.pin } : {};
+      this.#observe({ type: 'connection-refused', remote, reason: proof.reason, ...key });
       return;
     }
-    if (!connections.prove(socket, proof.pin)) {
+    if (!this.connections.prove(socket, proof.pin)) {
       socket.destroy();
       return;
     }
-    trusted.set(socket, proof.pin);
-    socket.once('close', () => trusted.delete(socket));
-  });
-  server.on('tlsClientError', (error, socket) => {
-    observe({ type: 'connection-refused', remote: remoteOf(socket), reason: error.message });
-  });
-  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    this.#trusted.set(socket, proof.pin);
+    socket.once('close', () => this.#trusted.delete(socket));
+  }
+
+  /** What is no HTTP, or takes too long. */
+  #refuse(error: NodeJS.ErrnoException, socket: Duplex): void {
     // Also emitted for what was reported as 'tlsClientError'; no HTTP is spoken then.
-    const answered = socket instanceof Socket && answering.get(socket)?.headersSent === true;
-    if (!(socket instanceof Socket) || !trusted.has(socket) || !socket.writable || answered) {
+    const answered = socket instanceof Socket && this.#answering.get(socket)?.headersSent === true;
+    if (!(socket instanceof Socket) || !this.#trusted.has(socket) || !socket.writable || answered) {
       socket.destroy();
       return;
     }
     const slow = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
     const reason = slow
-      ? `The request was not complete within ${limits.requestMillis} ms`
+      ? `The request was not complete within ${this.#limits.requestMillis} ms`
       : `Not HTTP/1.1: ${error.message}`;
-    observe({ type: 'request-refused', path: '', code: 'bad-request', reason });
+    this.#observe({ type: 'request-refused', path: '', code: 'bad-request', reason });
     socket.end(rawRefusal(slow ? '408 Request Timeout' : '400 Bad Request', errorBody('bad-request', reason)));
-  });
-  peers.onChange(() => {
-    for (const [socket, pin] of trusted) {
-      if (mayConnect(peers, pin)) continue;
+  }
+
+  /** At a change of the registry. */
+  #recheck(): void {
+    for (const [socket, pin] of this.#trusted) {
+      if (mayConnect(this.#options.peers, pin)) continue;
       socket.destroy();
-      observe({ type: 'connection-cut', remote: remoteOf(socket), pin });
+      this.#observe({ type: 'connection-cut', remote: remoteOf(socket), pin });
     }
-  });
+  }
 
-  await new Promise<void>((resolve, reject) => {
-    const failed = (cause: Error): void => {
-      const where = `${options.host}:${options.port}`;
-      reject(new TandemError('config-invalid', `Cannot listen to peers on ${where}: ${cause.message}`, { cause }));
-    };
-    server.once('error', failed);
-    server.listen(options.port, options.host, () => {
-      server.off('error', failed);
-      resolve();
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  async listen(): Promise<void> {
+    const { host, port } = this.#options;
+    await new Promise<void>((resolve, reject) => {
+      const failed = (cause: Error): void => {
+        const text = `Cannot listen to peers on ${host}:${port}: ${cause.message}`;
+        reject(new TandemError('config-invalid', text, { cause }));
+      };
+      this.#server.once('error', failed);
+      this.#server.listen(port, host, () => {
+        this.#server.off('error', failed);
+        resolve();
+      });
     });
-  });
+  }
 
+  async close(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#closing = true;
+      const timer = setTimeout(() => {
+        for (const socket of this.connections.sockets()) socket.destroy();
+      }, this.#limits.closeMillis);
+      this.#server.close(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+      this.#server.closeIdleConnections();
+    });
+  }
+}
+
+/**
+ * @throws {TandemError} `config-invalid` when key and certificate do not fit, are out of date, or the port cannot be
+ *   listened on.
+ */
+export async function startChannelServer(options: ChannelServerOptions): Promise<ChannelServer> {
+  const server = new PeerServer(options);
+  await server.listen();
+  const { port } = server;
   return {
-    port: (server.address() as AddressInfo).port,
+    port,
     get connections() {
-      return connections.counts;
+      return server.connections.counts;
     },
-    close: () =>
-      new Promise((resolve) => {
-        closing = true;
-        const timer = setTimeout(() => {
-          for (const socket of connections.sockets()) socket.destroy();
-        }, limits.closeMillis);
-        server.close(() => {
-          clearTimeout(timer);
-          resolve();
-        });
-        server.closeIdleConnections();
-      }),
+    close: () => server.close(),
   };
 }
 

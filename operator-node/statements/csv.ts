@@ -1,5 +1,6 @@
 /** The same statement as CSV (RFC 4180), of any asset: one row an entry, with the balance after it. */
 import { decimalOf } from '../model/money.ts';
+import { csvField } from '../model/quoting.ts';
 import { uetrOf } from './ids.ts';
 import { accountOf, instant, lastInstant, type Statement } from './statement.ts';
 
@@ -18,14 +19,12 @@ export const csvColumns = [
   'uetr',
 ] as const;
 
-const cell = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
-
 /** Amounts are signed decimals: a credit of the owner is above zero. */
 export function* csv(statement: Statement): Generator<string> {
   const { asset, exponent, from, opening, entries, closing } = statement;
   const account = accountOf(statement);
   const row = (cells: Readonly<Partial<Record<(typeof csvColumns)[number], string>>>): string =>
-    `${csvColumns.map((column) => cell(cells[column] ?? '')).join(',')}\r\n`;
+    `${csvColumns.map((column) => csvField(cells[column] ?? '')).join(',')}\r\n`;
   const balanceRow = (type: string, booked: string, balance: bigint): string =>
     row({ type, account, asset, booked, balance: decimalOf(balance, exponent) });
   let running = opening;

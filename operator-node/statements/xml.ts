@@ -2,19 +2,7 @@
  * XML 1.0 as ISO 20022 messages need it: elements, text, attributes, one default namespace. By hand, since a document
  * of 100,000 entries is written as text at once, and a tree of it would be some gigabytes.
  */
-
-/** What XML 1.0 cannot hold at all, escaped or not (its production `Char`). */
-const impossible = /[^\x09\x0a\x0d\x20-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu;
-
-const escapes: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
-
-const plain = /^[\x20!#-%'-;=?-~]*$/;
-
-/** Characters that there is no way to write become U+FFFD. */
-export const escapeXml = (text: string): string =>
-  plain.test(text)
-    ? text
-    : text.replaceAll(impossible, '\ufffd').replaceAll(/[&<>"]/g, (found) => escapes[found] ?? found);
+import { escapeXml } from '../model/quoting.ts';
 
 /** A finished piece of XML; undefined is nothing, so that an absent element needs no word. */
 export type Xml = { readonly xml: string } | undefined;

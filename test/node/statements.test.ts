@@ -11,7 +11,8 @@ import { decimalOf } from '../../operator-node/model/money.ts';
 import { isoAmount } from '../../operator-node/statements/money.ts';
 import { pacs009 as pacs009Pieces } from '../../operator-node/statements/pacs009.ts';
 import type { Statement } from '../../operator-node/statements/statement.ts';
-import { document, escapeXml, leaf } from '../../operator-node/statements/xml.ts';
+import { document, leaf } from '../../operator-node/statements/xml.ts';
+import { escapeXml } from '../../operator-node/model/quoting.ts';
 import { ada, amount, later, makeWorld, now, operation, own, pairId, peer, sek, shop } from './domains.fixture.ts';
 import { arithmeticFaults, schemaFaults, texts } from './statements.fixture.ts';
 

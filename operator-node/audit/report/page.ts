@@ -1,11 +1,9 @@
 /** The report as one HTML file that needs nothing else: no script, no font, no address outside. */
+import { escapeXml } from '../../model/quoting.ts';
 import { exitCodeOf, severityOf } from '../scan/findings.ts';
 import type { ScanResult } from '../scan/scan.ts';
 import { utc } from '../settled.ts';
 import { tablesOf, type Table } from './tables.ts';
-
-const escaped = (text: string): string =>
-  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
 
 const style = `
 body{font:15px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#1b1f24;background:#fff}
@@ -26,16 +24,16 @@ svg text{font:12px system-ui,sans-serif;fill:#1b1f24}
 `;
 
 function tableHtml({ title, columns, rows, names = [] }: Table): string {
-  if (rows.length === 0) return `<h2>${escaped(title)}</h2><p>None.</p>`;
+  if (rows.length === 0) return `<h2>${escapeXml(title)}</h2><p>None.</p>`;
   const numeric = columns.map(
     (column, at) => !names.includes(column) && rows.every((row) => /^-?[0-9.]*$/.test(`${row[at] ?? ''}`)),
   );
   const cell = (tag: string, text: string, at: number): string =>
-    `<${tag}${numeric[at] === true ? ' class="n"' : ''}>${escaped(text)}</${tag}>`;
+    `<${tag}${numeric[at] === true ? ' class="n"' : ''}>${escapeXml(text)}</${tag}>`;
   const head = columns.map((column, at) => cell('th', column, at)).join('');
   const body = rows.map((row) => `<tr>${row.map((value, at) => cell('td', `${value}`, at)).join('')}</tr>`).join('\n');
   const table = `<table><thead><tr>${head}</tr></thead><tbody>${body}</tbody></table>`;
-  return `<h2>${escaped(title)}</h2><div class="wide">${table}</div>`;
+  return `<h2>${escapeXml(title)}</h2><div class="wide">${table}</div>`;
 }
 
 /** Sentences to read, each with where to look. */
@@ -44,10 +42,10 @@ function findingsHtml({ findings }: ScanResult): string {
   if (counted === 0) return '';
   const items = findings.list.map(({ code, sentence, evidence }) => {
     const places = Object.entries(evidence)
-      .map(([name, value]) => `${escaped(name)} ${escaped(`${value}`)}`)
+      .map(([name, value]) => `${escapeXml(name)} ${escapeXml(`${value}`)}`)
       .join(' · ');
     const severity = severityOf(code);
-    return `<div class="finding ${severity}"><b>${code}</b> (${severity}): ${escaped(sentence)}<p>${places}</p></div>`;
+    return `<div class="finding ${severity}"><b>${code}</b> (${severity}): ${escapeXml(sentence)}<p>${places}</p></div>`;
   });
   const more = counted - items.length;
   const rest = more > 0 ? `<p>${more} more are counted above and not kept.</p>` : '';
@@ -82,12 +80,12 @@ function chart(
       return rect;
     });
     const y = at * rowHeight + 16;
-    return `<text x="0" y="${y}">${escaped(label)}</text>${rects.join('')}<text x="${(x + 6).toFixed(1)}" y="${y}">${escaped(told)}</text>`;
+    return `<text x="0" y="${y}">${escapeXml(label)}</text>${rects.join('')}<text x="${(x + 6).toFixed(1)}" y="${y}">${escapeXml(told)}</text>`;
   });
   const height = bars.length * rowHeight;
   const width = labelWidth + barWidth + 200;
-  const legend = key.map(([colour, what]) => `<i style="background:${colour}"></i>${escaped(what)}`).join('');
-  return `<h2>${escaped(title)}</h2>${legend === '' ? '' : `<p class="key">${legend}</p>`}<svg viewBox="0 0 ${width} ${height}" width="100%" role="img" aria-label="${escaped(title)}">${rows.join('')}</svg>`;
+  const legend = key.map(([colour, what]) => `<i style="background:${colour}"></i>${escapeXml(what)}`).join('');
+  return `<h2>${escapeXml(title)}</h2>${legend === '' ? '' : `<p class="key">${legend}</p>`}<svg viewBox="0 0 ${width} ${height}" width="100%" role="img" aria-label="${escapeXml(title)}">${rows.join('')}</svg>`;
 }
 
 const colours = { committed: '#2f7d4f', other: '#b9c0c8', seconds: '#4a6fa5' } as const;
@@ -140,7 +138,7 @@ export function pageOf(result: ScanResult): string {
       .join('\n');
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Tandem audit, blocks ${from} to ${to}</title><style>${style}</style></head>
-<body><h1>Audit of blocks ${from} to ${to}</h1><p>${escaped(facts)}</p><p class="verdict ${kind}">${escaped(verdict)}</p>
+<body><h1>Audit of blocks ${from} to ${to}</h1><p>${escapeXml(facts)}</p><p class="verdict ${kind}">${escapeXml(verdict)}</p>
 ${shown('totals', 'summary')}
 ${findingsHtml(result)}
 ${shown('positions', ...(result.windows.length > 0 ? ['windows'] : []), 'operators', 'lanes', 'services')}

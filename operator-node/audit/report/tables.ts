@@ -1,4 +1,5 @@
 /** What a scan found as tables: the same ones in the page, in JSON and in CSV. */
+import { csvField } from '../../model/quoting.ts';
 import { severityOf, type FindingCode } from '../scan/findings.ts';
 import type { ScanResult } from '../scan/scan.ts';
 
@@ -14,115 +15,129 @@ export interface Table {
 /** Columns of operators: their ids are names, not numbers. */
 const ids = ['operator', 'counterparty', 'initiator', 'acceptor'];
 
-export function tablesOf(result: ScanResult): readonly Table[] {
-  const { totals, services, lanes, operators, positions, windows, findings } = result;
-  return [
-    {
-      name: 'totals',
-      title: 'What was anchored',
-      columns: ['batches', 'pairs', 'committed', 'aborted', 'open'],
-      rows: [[totals.batches, totals.pairs, totals.committed, totals.aborted, totals.open]],
-    },
-    {
-      name: 'summary',
-      title: 'Findings by code',
-      columns: ['code', 'severity', 'count'],
-      rows: Object.entries(findings.counts).map(([code, count]) => [code, severityOf(code as FindingCode), count]),
-    },
-    {
-      name: 'lanes',
-      title: 'Lanes',
-      columns: ['initiator', 'acceptor', 'last sequence', 'batches', 'pairs', 'committed'],
-      names: ids,
-      rows: lanes.map(({ initiator, acceptor, sequence, batches, pairs, committed }) => [
-        initiator,
-        acceptor,
-        sequence,
-        batches,
-        pairs,
-        committed,
-      ]),
-    },
-    {
-      name: 'operators',
-      title: 'Operators: what they disclosed, and how late they were (seconds)',
-      columns: [
-        'operator',
-        'handle',
-        'batches',
-        'disclosed',
-        'attested',
-        'postings',
-        'posted after, mean',
-        'posted after, most',
-        'attested after, mean',
-        'attested after, most',
-      ],
-      names: ids,
-      rows: operators.map((each) => [
-        each.operator,
-        each.handle,
-        each.batches,
-        each.disclosed,
-        each.attested,
-        each.posted,
-        each.postSecondsMean,
-        each.postSecondsMost,
-        each.attestSecondsMean,
-        each.attestSecondsMost,
-      ]),
-    },
-    {
-      name: 'positions',
-      title: 'Net positions in minor units: above zero, the operator owes',
-      columns: ['operator', 'counterparty', 'asset', 'by signed terms', 'by its postings', 'as it states'],
-      names: ids,
-      rows: positions.map(({ operator, counterparty, asset, signed, posted, stated }) => [
-        operator,
-        counterparty,
-        asset,
-        signed,
-        posted,
-        stated ?? '',
-      ]),
-    },
-    {
-      name: 'windows',
-      title: 'Settlement windows in minor units: above zero, operator A owes B',
-      columns: ['A', 'B', 'window', 'asset', 'both signed', 'pairs add up to', 'anchored', 'discharged'],
-      names: ids,
-      rows: windows.map(
-        ({ operatorA, operatorB, number, asset, signed, recomputed, anchoredBlock, dischargedBlock }) => [
-          operatorA,
-          operatorB,
-          number,
-          asset,
-          signed,
-          recomputed ?? '',
-          anchoredBlock ?? '',
-          dischargedBlock ?? '',
-        ],
-      ),
-    },
-    {
-      name: 'services',
-      title: 'Committed pairs by service',
-      columns: ['service', 'pairs'],
-      rows: Object.entries(services).sort(([a], [b]) => (a < b ? -1 : 1)),
-    },
-    {
-      name: 'findings',
-      title: 'Findings',
-      columns: ['code', 'severity', 'sentence', 'evidence'],
-      rows: findings.list.map(({ code, sentence, evidence }) => [
-        code,
-        severityOf(code),
-        sentence,
-        JSON.stringify(evidence),
-      ]),
-    },
-  ];
-}
+const totalsTable = ({ totals }: ScanResult): Table => ({
+  name: 'totals',
+  title: 'What was anchored',
+  columns: ['batches', 'pairs', 'committed', 'aborted', 'open'],
+  rows: [[totals.batches, totals.pairs, totals.committed, totals.aborted, totals.open]],
+});
+
+const summaryTable = ({ findings }: ScanResult): Table => ({
+  name: 'summary',
+  title: 'Findings by code',
+  columns: ['code', 'severity', 'count'],
+  rows: Object.entries(findings.counts).map(([code, count]) => [code, severityOf(code as FindingCode), count]),
+});
+
+const lanesTable = ({ lanes }: ScanResult): Table => ({
+  name: 'lanes',
+  title: 'Lanes',
+  columns: ['initiator', 'acceptor', 'last sequence', 'batches', 'pairs', 'committed'],
+  names: ids,
+  rows: lanes.map(({ initiator, acceptor, sequence, batches, pairs, committed }) => [
+    initiator,
+    acceptor,
+    sequence,
+    batches,
+    pairs,
+    committed,
+  ]),
+});
+
+const operatorsTable = ({ operators }: ScanResult): Table => ({
+  name: 'operators',
+  title: 'Operators: what they disclosed, and how late they were (seconds)',
+  columns: [
+    'operator',
+    'handle',
+    'batches',
+    'disclosed',
+    'attested',
+    'postings',
+    'posted after, mean',
+    'posted after, most',
+    'attested after, mean',
+    'attested after, most',
+  ],
+  names: ids,
+  rows: operators.map((each) => [
+    each.operator,
+    each.handle,
+    each.batches,
+    each.disclosed,
+    each.attested,
+    each.posted,
+    each.postSecondsMean,
+    each.postSecondsMost,
+    each.attestSecondsMean,
+    each.attestSecondsMost,
+  ]),
+});
+
+const positionsTable = ({ positions }: ScanResult): Table => ({
+  name: 'positions',
+  title: 'Net positions in minor units: above zero, the operator owes',
+  columns: ['operator', 'counterparty', 'asset', 'by signed terms', 'by its postings', 'as it states'],
+  names: ids,
+  rows: positions.map(({ operator, counterparty, asset, signed, posted, stated }) => [
+    operator,
+    counterparty,
+    asset,
+    signed,
+    posted,
+    stated ?? '',
+  ]),
+});
+
+const windowsTable = ({ windows }: ScanResult): Table => ({
+  name: 'windows',
+  title: 'Settlement windows in minor units: above zero, operator A owes B',
+  columns: ['A', 'B', 'window', 'asset', 'both signed', 'pairs add up to', 'anchored', 'discharged'],
+  names: ids,
+  rows: windows.map(({ operatorA, operatorB, number, asset, signed, recomputed, anchoredBlock, dischargedBlock }) => [
+    operatorA,
+    operatorB,
+    number,
+    asset,
+    signed,
+    recomputed ?? '',
+    anchoredBlock ?? '',
+    dischargedBlock ?? '',
+  ]),
+});
+
+const servicesTable = ({ services }: ScanResult): Table => ({
+  name: 'services',
+  title: 'Committed pairs by service',
+  columns: ['service', 'pairs'],
+  rows: Object.entries(services).sort(([a], [b]) => (a < b ? -1 : 1)),
+});
+
+const findingsTable = ({ findings }: ScanResult): Table => ({
+  name: 'findings',
+  title: 'Findings',
+  columns: ['code', 'severity', 'sentence', 'evidence'],
+  rows: findings.list.map(({ code, sentence, evidence }) => [
+    code,
+    severityOf(code),
+    sentence,
+    JSON.stringify(evidence),
+  ]),
+});
+
+/** In the order in which they are shown. */
+const tables = [
+  totalsTable,
+  summaryTable,
+  lanesTable,
+  operatorsTable,
+  positionsTable,
+  windowsTable,
+  servicesTable,
+  findingsTable,
+];
+
+export const tablesOf = (result: ScanResult): readonly Table[] => tables.map((table) => table(result));
 
 /** What a spreadsheet takes for a formula: not only `=`, and what it strips before it looks. A number is none. */
 const formula = /^[\s\p{Cf}]*[=+@\-＝＋＠－]/u;
@@ -133,7 +148,7 @@ export function csvOf({ columns, rows }: Table): string {
   const field = (value: string | number): string => {
     const text =
       typeof value === 'string' && formula.test(value) && !plainNumber.test(value) ? `'${value}` : `${value}`;
-    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+    return csvField(text);
   };
   return [columns, ...rows].map((row) => `${row.map(field).join(',')}\r\n`).join('');
 }

@@ -3,8 +3,8 @@
  * network file, endpoints and the operators' files, and nothing of a node.
  */
 import { TandemError } from '../../errors.ts';
-import type { Hash, OperatorId } from '../../model/ids.ts';
-import type { RangeChain } from '../audit-chain.ts';
+import type { Hash } from '../../model/ids.ts';
+import type { AuditBlock, RangeChain } from '../audit-chain.ts';
 import { contractsAt, type Contracts } from '../contracts.ts';
 import type { DisclosureIndex, Section } from '../disclosures/read.ts';
 import type { AuditNetwork } from '../network.ts';
@@ -17,6 +17,7 @@ import { Findings, type FindingCode } from './findings.ts';
 import { Pool } from './pool.ts';
 import { readChain, type LaneHead } from './read-chain.ts';
 import { Refunds } from './refunds.ts';
+import { ScanTotals, type LaneTotals, type OperatorTotals, type PairTotals } from './scan-totals.ts';
 import type { ScanState } from './state.ts';
 import { checkedBatch, indexed, sectionKey, sectionsOf } from './given.ts';
 import { checkHeads } from './heads.ts';
@@ -43,40 +44,15 @@ export interface ScanRequest {
   readonly onProgress?: (done: number, all: number) => void;
 }
 
-export interface OperatorTotals {
-  readonly operator: number;
-  /** As the registry calls it at the final block. */
-  readonly handle: string;
-  readonly batches: number;
-  /** Of these, how many its files have. */
-  readonly disclosed: number;
-  readonly attested: number;
-  readonly posted: number;
-  readonly postSecondsMean: number;
-  readonly postSecondsMost: number;
-  readonly attestSecondsMean: number;
-  readonly attestSecondsMost: number;
-}
-
 export interface ScanResult {
   readonly chainId: string;
   readonly contract: string;
   readonly from: number;
   readonly to: number;
   readonly final: { readonly number: number; readonly hash: string; readonly time: number };
-  readonly totals: {
-    readonly batches: number;
-    readonly pairs: number;
-    readonly committed: number;
-    readonly aborted: number;
-    readonly open: number;
-  };
+  readonly totals: PairTotals;
   readonly services: Readonly<Record<string, number>>;
-  readonly lanes: readonly (LaneHead & {
-    readonly batches: number;
-    readonly pairs: number;
-    readonly committed: number;
-  })[];
+  readonly lanes: readonly LaneTotals[];
   readonly operators: readonly OperatorTotals[];
   readonly positions: readonly NetPosition[];
   /** Of the files of windows, where there are any. */
@@ -88,17 +64,6 @@ export interface ScanResult {
 
 /** Findings after which a scan leaves no state. */
 const doubts = ['history-rewritten', 'endpoints-disagree', 'wrong-network'] as const satisfies FindingCode[];
-
-interface Tally {
-  batches: number;
-  disclosed: number;
-  attested: number;
-  posted: number;
-  postSum: number;
-  postMost: number;
-  attestSum: number;
-  attestMost: number;
-}
 
 async function rangeOf(
   { from, to, state, network }: ScanRequest,
@@ -184,30 +149,6 @@ function noteAbsent(
   }
 }
 
-function tallyOf(tallies: Map<number, Tally>, operator: number): Tally {
-  let tally = tallies.get(operator);
-  if (tally === undefined) {
-    tally = { batches: 0, disclosed: 0, attested: 0, posted: 0, postSum: 0, postMost: 0, attestSum: 0, attestMost: 0 };
-    tallies.set(operator, tally);
-  }
-  return tally;
-}
-
-function addLateness(tallies: Map<number, Tally>, { lateness }: BatchResult): void {
-  for (const { operator, posted, postSecondsSum, postSecondsMost, attestSeconds } of lateness) {
-    const tally = tallyOf(tallies, operator);
-    tally.posted += posted;
-    tally.postSum += postSecondsSum;
-    tally.postMost = Math.max(tally.postMost, postSecondsMost);
-    if (attestSeconds === undefined) continue;
-    tally.attested += 1;
-    tally.attestSum += attestSeconds;
-    tally.attestMost = Math.max(tally.attestMost, attestSeconds);
-  }
-}
-
-const mean = (sum: number, count: number): number => (count === 0 ? 0 : Math.round((10 * sum) / count) / 10);
-
 function stateAfter(
   { network }: ScanRequest,
   batches: readonly ChainBatch[],
@@ -255,22 +196,27 @@ async function handlesOf(
   return handles;
 }
 
-/** @throws {TandemError} `chain-unavailable`, `config-invalid`, `not-found`, `unprocessable`: then nothing is known. */
-export async function scan(request: ScanRequest): Promise<ScanResult> {
-  const { network, threads, tolerance = defaultTolerance, onProgress } = request;
-  const findings = new Findings();
+/** What the chain and the files have of the range, before any batch is checked. */
+interface Material {
+  readonly chain: RangeChain;
+  readonly final: AuditBlock;
+  readonly range: { readonly from: number; readonly to: number };
+  readonly files: readonly DisclosureIndex[];
+  readonly sections: ReadonlyMap<string, Section>;
+  readonly batches: readonly ChainBatch[];
+  readonly lanes: readonly LaneHead[];
+  readonly handles: ReadonlyMap<number, string>;
+}
+
+async function materialOf(request: ScanRequest, findings: Findings): Promise<Material> {
+  const { network } = request;
   const chain = agreeing(request.endpoints, findings);
   const contracts = contractsAt(chain, network.contracts);
   const final = await finalBlock(chain, contracts, network);
   if (final === undefined)
     throw new TandemError('chain-unavailable', 'The endpoints have no block that is final by the network’s rule.');
-  const identity = await checkNetwork(
-    chain,
-    contracts,
-    network,
-    { chainId: network.chainId, contract: network.contracts.PairSettlement },
-    final,
-  );
+  const expected = { chainId: network.chainId, contract: network.contracts.PairSettlement };
+  const identity = await checkNetwork(chain, contracts, network, expected, final);
   if (!identity.ok) findings.add('wrong-network', identity.found);
   const range = await rangeOf(request, chain, final, findings);
   const paths = typeof request.files === 'function' ? await request.files(range, findings) : request.files;
@@ -283,85 +229,106 @@ export async function scan(request: ScanRequest): Promise<ScanResult> {
   noteAbsent(request, files, batches, sections, range, findings);
   const anchoring = await checkHeads(chain, network, range, findings);
   const handles = await handlesOf(contracts, lanes, anchoring, final, findings);
+  return { chain, final, range, files, sections, batches, lanes, handles };
+}
+
+/** Checks every batch, several at once, and adds up what they show. */
+class BatchChecks {
+  readonly totals: ScanTotals;
+  readonly across: Across;
+  readonly nets = new BatchNets();
+  /** Places of the sections that were read. */
+  readonly checked = new Set<string>();
+  readonly #refunds = new Refunds();
+  /** Sections that no check comes to the end of. */
+  readonly #unusable = new Set<Section>();
+  readonly #material: Material;
+  readonly #request: ScanRequest;
+  readonly #earlier: EarlierScans | undefined;
+  readonly #findings: Findings;
+  #done = 0;
+
+  constructor(material: Material, request: ScanRequest, earlier: EarlierScans | undefined, findings: Findings) {
+    this.#material = material;
+    this.#request = request;
+    this.#earlier = earlier;
+    this.#findings = findings;
+    this.totals = new ScanTotals(material.batches.length);
+    this.across = new Across(material.batches, findings);
+  }
+
+  async run(): Promise<void> {
+    await using pool = new Pool(this.#request.threads);
+    const running: Promise<void>[] = [];
+    for (const batch of this.#material.batches) {
+      this.totals.begin(batch);
+      const job = this.#jobOf(batch);
+      for (const { operator, file, offset } of job.sections) {
+        this.totals.disclosed(operator);
+        this.checked.add(`${file}@${offset}`);
+      }
+      await pool.room();
+      const checking = this.#check(pool, batch, job);
+      // Told below, where all are awaited.
+      checking.catch(() => undefined);
+      running.push(checking);
+    }
+    await Promise.all(running);
+    await this.#refunds.check(this.across, pool, (batch) => this.#jobOf(batch), this.#earlier, this.#findings);
+  }
+
+  #jobOf(batch: ChainBatch): BatchJob {
+    const { final, sections } = this.#material;
+    return {
+      batch,
+      final: { number: final.number, time: final.timestamp },
+      sections: [...new Set([batch.initiator, batch.acceptor])]
+        .flatMap((operator) => sections.get(sectionKey(operator, batch.batchId)) ?? [])
+        .filter((section) => !this.#unusable.has(section)),
+      tolerance: this.#request.tolerance ?? defaultTolerance,
+      ...(this.#earlier === undefined ? {} : { moved: true }),
+    };
+  }
+
+  async #check(pool: Pool, batch: ChainBatch, job: BatchJob): Promise<void> {
+    const result = await checkedBatch(pool, job, this.#unusable, this.#findings);
+    this.#take(batch, result);
+    const earlier = this.#earlier;
+    if (earlier === undefined) return;
+    this.across.addEarlier(batch, 'pair-twice', await earlier.pairsElsewhere(batch, result));
+    this.across.addEarlier(batch, 'posting-shared', await earlier.postingsElsewhere(batch, result));
+    await earlier.remember(batch, result);
+  }
+
+  #take(batch: ChainBatch, result: BatchResult): void {
+    for (const finding of result.findings) this.#findings.take(finding);
+    for (const [code, more] of Object.entries(result.more)) this.#findings.count(code as FindingCode, more);
+    this.across.add(result);
+    this.nets.add(batch, result.positions);
+    this.#refunds.add(result.refunds);
+    this.totals.add(batch, result);
+    this.#done += 1;
+    this.#request.onProgress?.(this.#done, this.#material.batches.length);
+  }
+}
+
+/** @throws {TandemError} `chain-unavailable`, `config-invalid`, `not-found`, `unprocessable`: then nothing is known. */
+export async function scan(request: ScanRequest): Promise<ScanResult> {
+  const { network } = request;
+  const findings = new Findings();
+  const material = await materialOf(request, findings);
+  const { chain, final, range, batches, lanes } = material;
   const last = range.to === final.number ? final : await chain.block(range.to);
   // What was seen before is not written over with what nobody can stand for.
   const doubtful = doubts.some((code) => code in findings.counts);
   const earlier = doubtful ? undefined : request.earlier;
-
-  const checked = new Set<string>();
-  /** Sections that no check comes to the end of. */
-  const unusable = new Set<Section>();
-  const jobOf = (batch: ChainBatch): BatchJob => ({
-    batch,
-    final: { number: final.number, time: final.timestamp },
-    sections: [...new Set([batch.initiator, batch.acceptor])]
-      .flatMap((operator) => sections.get(sectionKey(operator, batch.batchId)) ?? [])
-      .filter((section) => !unusable.has(section)),
-    tolerance,
-    ...(earlier === undefined ? {} : { moved: true }),
-  });
-  const across = new Across(batches, findings);
-  const refunds = new Refunds();
-  const totals = { batches: batches.length, pairs: 0, committed: 0, aborted: 0, open: 0 };
-  const services: Record<string, number> = {};
-  const tallies = new Map<number, Tally>();
-  const laneTotals = new Map<string, { batches: number; pairs: number; committed: number }>();
-  const stillOpen = new Set<number>();
-  let done = 0;
-  const nets = new BatchNets();
-  const take = (batch: ChainBatch, result: BatchResult): void => {
-    for (const finding of result.findings) findings.take(finding);
-    for (const [code, more] of Object.entries(result.more)) findings.count(code as FindingCode, more);
-    across.add(result);
-    nets.add(batch, result.positions);
-    refunds.add(result.refunds);
-    totals.pairs += result.pairs;
-    totals.committed += result.committed;
-    totals.aborted += result.aborted;
-    totals.open += result.open;
-    const attestations = batch.initiator === batch.acceptor ? 1 : 2;
-    if (result.open > 0 || result.stale.length > 0 || batch.attestations.length < attestations)
-      stillOpen.add(batch.ordinal);
-    for (const [service, count] of Object.entries(result.services))
-      services[service] = (services[service] ?? 0) + count;
-    addLateness(tallies, result);
-    const key = `${batch.initiator}/${batch.acceptor}`;
-    const lane = laneTotals.get(key) ?? { batches: 0, pairs: 0, committed: 0 };
-    laneTotals.set(key, {
-      batches: lane.batches + 1,
-      pairs: lane.pairs + result.pairs,
-      committed: lane.committed + result.committed,
-    });
-    done += 1;
-    onProgress?.(done, batches.length);
-  };
-
-  await using pool = new Pool(threads);
-  const running: Promise<void>[] = [];
-  for (const batch of batches) {
-    for (const operator of new Set([batch.initiator, batch.acceptor])) tallyOf(tallies, operator).batches += 1;
-    const job = jobOf(batch);
-    for (const { operator, file, offset } of job.sections) {
-      tallyOf(tallies, operator).disclosed += 1;
-      checked.add(`${file}@${offset}`);
-    }
-    await pool.room();
-    const checking = checkedBatch(pool, job, unusable, findings).then(async (result) => {
-      take(batch, result);
-      if (earlier === undefined) return;
-      across.addEarlier(batch, 'pair-twice', await earlier.pairsElsewhere(batch, result));
-      across.addEarlier(batch, 'posting-shared', await earlier.postingsElsewhere(batch, result));
-      await earlier.remember(batch, result);
-    });
-    // Told below, where all are awaited.
-    checking.catch(() => undefined);
-    running.push(checking);
-  }
-  await Promise.all(running);
-  await refunds.check(across, pool, jobOf, earlier, findings);
-  const positions = across.positions(files, checked);
-  const windows = await checkWindows(request.windows ?? [], chain, network, final, nets, findings);
-  const state = doubtful || last === undefined ? undefined : stateAfter(request, batches, stillOpen, lanes, last);
+  const checks = new BatchChecks(material, request, earlier, findings);
+  await checks.run();
+  const { totals } = checks;
+  const positions = checks.across.positions(material.files, checks.checked);
+  const windows = await checkWindows(request.windows ?? [], chain, network, final, checks.nets, findings);
+  const state =
+    doubtful || last === undefined ? undefined : stateAfter(request, batches, totals.stillOpen, lanes, last);
   if (state !== undefined) await earlier?.finish(state.last);
   return {
     chainId: network.chainId,
@@ -369,26 +336,10 @@ export async function scan(request: ScanRequest): Promise<ScanResult> {
     from: range.from,
     to: range.to,
     final: { number: final.number, hash: final.hash, time: final.timestamp },
-    totals,
-    services,
-    lanes: lanes.map((lane) => ({
-      ...lane,
-      ...(laneTotals.get(`${lane.initiator}/${lane.acceptor}`) ?? { batches: 0, pairs: 0, committed: 0 }),
-    })),
-    operators: [...tallies]
-      .sort(([a], [b]) => a - b)
-      .map(([operator, tally]) => ({
-        operator: operator as OperatorId,
-        handle: handles.get(operator) ?? '',
-        batches: tally.batches,
-        disclosed: tally.disclosed,
-        attested: tally.attested,
-        posted: tally.posted,
-        postSecondsMean: mean(tally.postSum, tally.posted),
-        postSecondsMost: tally.postMost,
-        attestSecondsMean: mean(tally.attestSum, tally.attested),
-        attestSecondsMost: tally.attestMost,
-      })),
+    totals: totals.pairs,
+    services: totals.services,
+    lanes: totals.lanes(lanes),
+    operators: totals.operators(material.handles),
     positions,
     windows,
     findings,

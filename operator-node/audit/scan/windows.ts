@@ -67,7 +67,7 @@ export class BatchNets {
   }
 
   /** Undefined where a batch of the window was not scanned. */
-  of({ operatorA, operatorB, aToB, bToA }: DisclosedWindow['window']): ReadonlyMap<string, bigint> | undefined {
+  of({ operatorA, operatorB, aToB, bToA }: Window): ReadonlyMap<string, bigint> | undefined {
     const sums = new Map<string, bigint>();
     for (const [initiator, acceptor, { from, to }] of [
       [operatorA, operatorB, aToB],
@@ -136,8 +136,64 @@ async function statementsOf(
   return statements;
 }
 
-const nameOf = ({ operatorA, operatorB, number }: DisclosedWindow['window']): string =>
+const nameOf = ({ operatorA, operatorB, number }: Window): string =>
   `window ${number} of operators ${operatorA} and ${operatorB}`;
+
+type Window = DisclosedWindow['window'];
+
+/** Each statement of a window against what is anchored of it. */
+function auditWindow(
+  { window, references }: DisclosedWindow,
+  domain: Parameters<typeof statementDigest>[0],
+  statements: ReadonlyMap<Hash, Anchored>,
+  recomputed: ReadonlyMap<string, bigint> | undefined,
+  findings: Findings,
+): { readonly digest: Hash; readonly net: AuditedNet }[] {
+  const { operatorA, operatorB, number } = window;
+  return window.nets.map(({ asset, net }) => {
+    const digest = statementDigest(domain, window, asset);
+    const anchored = statements.get(digest);
+    const evidence = { operatorA, operatorB, window: number, asset, statement: digest };
+    const fits = anchored?.operatorA === operatorA && anchored.operatorB === operatorB;
+    if (!fits) {
+      const sentence = `${nameOf(window)}: no statement of ${asset} is anchored that both signed`;
+      findings.add('window-unanchored', sentence, evidence);
+    }
+    const given = references.find((each) => each.asset === asset);
+    const discharge = fits ? anchored.discharge : undefined;
+    if (given !== undefined && discharge?.reference !== referenceDigest(given.salt, given.reference)) {
+      const sentence = `${nameOf(window)}: the reference of the payment in ${asset} is not the one that is anchored`;
+      findings.add('reference-differs', sentence, evidence);
+    }
+    const audited = {
+      operatorA,
+      operatorB,
+      number,
+      asset,
+      signed: net,
+      ...(recomputed === undefined ? {} : { recomputed: `${recomputed.get(asset) ?? 0n}` }),
+      ...(fits ? { anchoredBlock: anchored.block } : {}),
+      ...(discharge === undefined ? {} : { dischargedBlock: discharge.block }),
+    };
+    return { digest, net: audited };
+  });
+}
+
+/** What is anchored, and opened by no file. */
+function reportUnexplained(
+  statements: ReadonlyMap<Hash, Anchored>,
+  opened: ReadonlySet<Hash>,
+  findings: Findings,
+): void {
+  for (const [statement, { operatorA, operatorB, block }] of statements) {
+    if (opened.has(statement)) continue;
+    const sentence = `a statement of operators ${operatorA} and ${operatorB} in block ${block} is in no file`;
+    findings.add('statement-unexplained', sentence, { operatorA, operatorB, statement, block });
+  }
+}
+
+const inOrder = (a: AuditedNet, b: AuditedNet): number =>
+  a.operatorA - b.operatorA || a.operatorB - b.operatorB || a.number - b.number || (a.asset < b.asset ? -1 : 1);
 
 /** @throws {TandemError} `not-found` for a file that is not there, `config-invalid` for a network without an AuditLog */
 export async function checkWindows(
@@ -156,69 +212,26 @@ export async function checkWindows(
   const opened = new Set<Hash>();
   const audited = new Map<string, AuditedNet>();
   /** By the two operators and number: the first that was seen, and all that differ from it. */
-  const contents = new Map<string, DisclosedWindow['window'][]>();
-  for (const { window, references } of files.flatMap((file) => readWindows(file, findings))) {
-    const { operatorA, operatorB, number } = window;
-    const key = `${operatorA}/${operatorB}/${number}`;
+  const contents = new Map<string, Window[]>();
+  for (const disclosed of files.flatMap((file) => readWindows(file, findings))) {
+    const { window } = disclosed;
+    const key = `${window.operatorA}/${window.operatorB}/${window.number}`;
     const seen = contents.get(key) ?? [];
     contents.set(key, seen);
     if (!seen.some((other) => JSON.stringify(other) === JSON.stringify(window))) seen.push(window);
     const recomputed = nets.of(window);
-    for (const { asset, net } of window.nets) {
-      const digest = statementDigest(domain, window, asset);
+    for (const { digest, net } of auditWindow(disclosed, domain, statements, recomputed, findings)) {
       opened.add(digest);
-      const anchored = statements.get(digest);
-      const evidence = { operatorA, operatorB, window: number, asset, statement: digest };
-      const fits = anchored?.operatorA === operatorA && anchored.operatorB === operatorB;
-      if (!fits) {
-        findings.add(
-          'window-unanchored',
-          `${nameOf(window)}: no statement of ${asset} is anchored that both signed`,
-          evidence,
-        );
-      }
-      const given = references.find((each) => each.asset === asset);
-      const discharge = fits ? anchored.discharge : undefined;
-      if (given !== undefined && discharge?.reference !== referenceDigest(given.salt, given.reference)) {
-        findings.add(
-          'reference-differs',
-          `${nameOf(window)}: the reference of the payment in ${asset} is not the one that is anchored`,
-          evidence,
-        );
-      }
-      audited.set(`${key}/${asset}`, {
-        operatorA,
-        operatorB,
-        number,
-        asset,
-        signed: net,
-        ...(recomputed === undefined ? {} : { recomputed: `${recomputed.get(asset) ?? 0n}` }),
-        ...(fits ? { anchoredBlock: anchored.block } : {}),
-        ...(discharge === undefined ? {} : { dischargedBlock: discharge.block }),
-      });
+      audited.set(`${key}/${net.asset}`, net);
     }
     compare(window, recomputed, findings);
   }
   checkOrder(contents, findings);
-  for (const [statement, { operatorA, operatorB, block }] of statements) {
-    if (opened.has(statement)) continue;
-    findings.add(
-      'statement-unexplained',
-      `a statement of operators ${operatorA} and ${operatorB} in block ${block} is in no file`,
-      { operatorA, operatorB, statement, block },
-    );
-  }
-  return [...audited.values()].sort(
-    (a, b) =>
-      a.operatorA - b.operatorA || a.operatorB - b.operatorB || a.number - b.number || (a.asset < b.asset ? -1 : 1),
-  );
+  reportUnexplained(statements, opened, findings);
+  return [...audited.values()].sort(inOrder);
 }
 
-function compare(
-  window: DisclosedWindow['window'],
-  recomputed: ReadonlyMap<string, bigint> | undefined,
-  findings: Findings,
-): void {
+function compare(window: Window, recomputed: ReadonlyMap<string, bigint> | undefined, findings: Findings): void {
   const evidence = { operatorA: window.operatorA, operatorB: window.operatorB, window: window.number };
   if (recomputed === undefined) {
     findings.add('window-unchecked', `${nameOf(window)} covers batches that this scan has not`, evidence);
@@ -237,8 +250,8 @@ function compare(
   }
 }
 
-function checkOrder(contents: ReadonlyMap<string, readonly DisclosedWindow['window'][]>, findings: Findings): void {
-  const gap = (window: DisclosedWindow['window'], how: string): void => {
+function checkOrder(contents: ReadonlyMap<string, readonly Window[]>, findings: Findings): void {
+  const gap = (window: Window, how: string): void => {
     const { operatorA, operatorB, number } = window;
     findings.add('window-gap', `${nameOf(window)} ${how}`, { operatorA, operatorB, window: number });
   };
