@@ -144,8 +144,8 @@ export const oneAlarm: AlarmView = {
   last: '2026-11-23T02:10:00Z' as Timestamp,
   count: 1,
   facts: { batchId: digest('ab') },
-  text: 'The two operators attested a batch differently: their books are not the same.',
-  remedy: 'tandem discrepancies --batch ID names the pairs; settle it with the counterparty.',
+  text: 'The two operators attested different results for a batch: their books differ.',
+  remedy: 'Find the pairs with tandem discrepancies --batch ID, then resolve them with the counterparty.',
 };
 
 export const openingText = '{"format":"tandem/answer/1"}';

@@ -11,167 +11,173 @@ interface Entry {
 }
 
 export const findingCatalogue = {
-  'endpoints-disagree': { severity: 'breach', means: 'RPC endpoints tell different things of the same final block.' },
+  'endpoints-disagree': {
+    severity: 'breach',
+    means: 'RPC endpoints contradict each other about the same final block.',
+  },
   'wrong-network': {
     severity: 'breach',
     means: 'An endpoint serves another chain or other contracts than the network file names.',
   },
   'history-rewritten': {
     severity: 'breach',
-    means: 'A block that an earlier scan saw as final is not in the chain any more.',
+    means: 'A block that was final in an earlier scan is no longer in the chain.',
   },
   'sequence-gap': {
     severity: 'breach',
-    means: 'A lane’s batches on chain do not have the numbers that follow one another.',
+    means: 'The sequence numbers of a lane’s batches on the chain are not consecutive.',
   },
   'chain-inconsistent': {
     severity: 'breach',
-    means: 'The contract’s events and its state at the final block differ, or its batchId is not that of the batch.',
+    means:
+      'The contract’s events contradict its state at the final block, or a batchId is not the one computed from the batch.',
   },
   'operator-unreadable': {
     severity: 'breach',
-    means: 'What an operator has written into the registry, or has had put on chain, cannot be read.',
+    means: 'Something that an operator wrote into the registry, or put on the chain, cannot be read.',
   },
   'journal-head-implausible': {
     severity: 'breach',
-    means:
-      'An operator has anchored a head of its journal whose entry does not follow the one before within the bound.',
+    means: 'An operator anchored a journal head that is implausibly far from the one before.',
   },
   'not-checked': {
     severity: 'incomplete',
-    means: 'A file, or a part of one, could not be checked, or a node gave none; all else was.',
+    means: 'A file or part of one could not be checked, or a node provided none; everything else was checked.',
   },
-  'foreign-file': { severity: 'breach', means: 'A disclosure file is of another chain or another contract.' },
-  'file-malformed': { severity: 'breach', means: 'A disclosure file or a line of it has not the form of the format.' },
-  'batch-withheld': { severity: 'breach', means: 'A batch is on chain and an operator’s files do not have it.' },
+  'foreign-file': { severity: 'breach', means: 'A disclosure file belongs to another chain or another contract.' },
+  'file-malformed': { severity: 'breach', means: 'A disclosure file, or one of its lines, is malformed.' },
+  'batch-withheld': { severity: 'breach', means: 'A batch is on the chain but missing from an operator’s files.' },
   'batch-not-on-chain': {
     severity: 'breach',
-    means: 'A file has a batch that the contract did not prepare in these blocks.',
+    means: 'A file contains a batch that the contract did not prepare in these blocks.',
   },
-  'batch-differs': { severity: 'breach', means: 'A file describes a batch otherwise than the chain.' },
-  'disclosures-missing': { severity: 'incomplete', means: 'There is no file at all of an operator that has batches.' },
+  'batch-differs': { severity: 'breach', means: 'A file describes a batch differently than the chain does.' },
+  'disclosures-missing': { severity: 'incomplete', means: 'An operator that has batches provided no file at all.' },
   'disclosure-stale': {
     severity: 'incomplete',
-    means: 'A section was written before the last decision of its batch was final: it has to be disclosed again.',
+    means: 'A section was written before the last decision of its batch was final; it must be disclosed again.',
   },
-  'pair-missing': { severity: 'breach', means: 'An operator’s section of a batch lacks a pair of it.' },
+  'pair-missing': { severity: 'breach', means: 'An operator’s section of a batch lacks one of its pairs.' },
   'pair-surplus': {
     severity: 'breach',
-    means: 'An operator’s section has a pair more than once, or one that the batch has no place for.',
+    means: 'An operator’s section contains a pair twice, or a pair outside of the batch.',
   },
   'leaf-differs': { severity: 'breach', means: 'An operator’s leaves do not lead to the root that both signed.' },
-  'disclosure-misplaced': { severity: 'breach', means: 'A disclosure stands in another field’s place.' },
+  'disclosure-misplaced': { severity: 'breach', means: 'A disclosure is in the place of another field.' },
   'disclosure-malformed': {
     severity: 'breach',
-    means: 'A disclosure is not exact, or its value has not its field’s format.',
+    means: 'A disclosure is malformed, or its value does not have the format of its field.',
   },
-  'disclosure-hidden': { severity: 'breach', means: 'A field is hidden that must be disclosed.' },
+  'disclosure-hidden': { severity: 'breach', means: 'A field that must be disclosed is hidden.' },
   'commitment-unopenable': {
     severity: 'breach',
     means: 'What an operator discloses does not open the commitment that was anchored.',
   },
-  'pair-twice': { severity: 'breach', means: 'One pairId stands in two places of the chain of batches.' },
-  'commitment-twice': { severity: 'breach', means: 'One operation commitment stands under two pairs.' },
-  'leg-swapped': { severity: 'breach', means: 'A record is of the other leg, or of the other operator.' },
-  'action-contradicts': { severity: 'breach', means: 'The actions of the two legs are not those of the service.' },
-  'amount-differs': { severity: 'breach', means: 'An operation’s amount or asset is not that of the terms.' },
-  'terms-contradict': { severity: 'breach', means: 'Terms, records, leaf and batch do not say the same of a pair.' },
-  'field-undisclosed': { severity: 'incomplete', means: 'A check needs a field that the policy of the file hides.' },
+  'pair-twice': { severity: 'breach', means: 'One pairId appears twice in the anchored batches.' },
+  'commitment-twice': { severity: 'breach', means: 'Two pairs have the same operation commitment.' },
+  'leg-swapped': { severity: 'breach', means: 'A record belongs to the other leg or the other operator.' },
+  'action-contradicts': { severity: 'breach', means: 'The actions of the two legs do not match the service.' },
+  'amount-differs': { severity: 'breach', means: 'An operation’s amount or asset differs from the terms.' },
+  'terms-contradict': {
+    severity: 'breach',
+    means: 'Terms, records, leaf and batch contradict each other about a pair.',
+  },
+  'field-undisclosed': { severity: 'incomplete', means: 'A check needs a field that the file’s policy hides.' },
   'executed-against-decision': { severity: 'breach', means: 'An aborted pair has a posting.' },
   'executed-though-expired': {
     severity: 'breach',
-    means: 'A pair that the deadline aborted has a posting, or was decided after its deadline.',
+    means: 'A pair that was aborted by its deadline has a posting, or a pair was decided after its deadline.',
   },
   'posting-missing': { severity: 'breach', means: 'A committed pair has no posting in an operator’s ledger.' },
   'posting-doubled': {
     severity: 'breach',
-    means: 'A pair has more than one posting of a leg in an operator’s ledger.',
+    means: 'A pair has more than one posting for a leg in an operator’s ledger.',
   },
-  'posting-shared': { severity: 'breach', means: 'One posting stands under two pairs.' },
+  'posting-shared': { severity: 'breach', means: 'Two pairs share one posting.' },
   'posting-differs': {
     severity: 'breach',
-    means: 'A posting’s amount, asset, sign or leg is not that of the operation.',
+    means: 'A posting’s amount, asset, sign or leg differs from the operation.',
   },
   'posted-early': { severity: 'breach', means: 'A pair was posted before it was decided.' },
-  'posted-late': { severity: 'late', means: 'A pair was posted later after its decision than allowed.' },
+  'posted-late': { severity: 'late', means: 'A pair was posted too long after its decision.' },
   'attestation-missing': {
     severity: 'late',
-    means: 'A batch has ended for longer than allowed and an operator has not attested it.',
+    means: 'A batch ended longer ago than allowed, and an operator has not attested it.',
   },
-  'attested-late': { severity: 'late', means: 'An operator attested a batch later after its end than allowed.' },
+  'attested-late': { severity: 'late', means: 'An operator attested a batch too long after its end.' },
   'attestation-mismatch': {
     severity: 'breach',
-    means: 'What an operator attested is not what its disclosed postings give.',
+    means: 'An operator’s attestation does not match its disclosed postings.',
   },
   'attestations-differ': {
     severity: 'breach',
-    means: 'The two operators attested different things: the chain has a discrepancy.',
+    means: 'The two operators’ attestations differ: the chain records a discrepancy.',
   },
-  'secret-differs': { severity: 'breach', means: 'The two operators disclose different secrets of one batch.' },
-  'refund-exceeds': { severity: 'breach', means: 'The committed refunds of a pair are more than it moved.' },
+  'secret-differs': { severity: 'breach', means: 'The two operators disclose different secrets for one batch.' },
+  'refund-exceeds': { severity: 'breach', means: 'The committed refunds of a pair exceed what the pair moved.' },
   'refund-unfounded': {
     severity: 'breach',
-    means: 'A refund is of a pair that was not committed, of other operators, or in another asset.',
+    means: 'A refund refers to a pair that was not committed, belongs to other operators, or is in another asset.',
   },
   'refund-original-unseen': {
     severity: 'incomplete',
-    means: 'The original of a refund is not in what this scan and those before it read.',
+    means: 'The original pair of a refund is in neither this scan nor earlier ones.',
   },
   'window-unanchored': {
     severity: 'breach',
-    means: 'No statement that both operators signed is anchored for a window that is handed over.',
+    means: 'A window was handed over for which no statement signed by both operators is anchored.',
   },
   'window-differs': {
     severity: 'breach',
-    means: 'What both signed for a window is not what the pairs of its batches add up to.',
+    means: 'What both operators signed for a window is not the sum of its pairs.',
   },
   'window-gap': {
     severity: 'breach',
-    means: 'Windows of two operators overlap, leave batches out, or are handed over with two contents.',
+    means: 'Windows of two operators overlap, leave batches out, or were handed over in two versions.',
   },
   'reference-differs': {
     severity: 'breach',
-    means: 'The reference of a payment is not the one that its payee anchored.',
+    means: 'A payment’s reference is not the one that the payee anchored.',
   },
   'window-unchecked': { severity: 'incomplete', means: 'A window covers batches that are not in this scan.' },
   'statement-unexplained': {
     severity: 'incomplete',
-    means: 'A statement of two operators is on chain and in none of the files of windows.',
+    means: 'A statement of two operators is on the chain but in none of the window files.',
   },
   'position-differs': {
     severity: 'breach',
-    means: 'A position by an operator’s postings or statement is not the one by the signed terms.',
+    means:
+      'A position according to an operator’s postings or statement differs from the one according to the signed terms.',
   },
-  'bundle-invalid': { severity: 'breach', means: 'An evidence bundle fails a check; the sentence names it.' },
-  'bundle-foreign': { severity: 'breach', means: 'An evidence bundle is of another chain or of another contract.' },
+  'bundle-invalid': { severity: 'breach', means: 'An evidence bundle fails a check, which the sentence names.' },
+  'bundle-foreign': { severity: 'breach', means: 'An evidence bundle belongs to another chain or another contract.' },
   'bundles-contradict': {
     severity: 'breach',
     means: 'Two bundles show different values for one field of one pair, or put it in different places.',
   },
-  'journal-invalid': { severity: 'breach', means: 'An excerpt of a journal fails a check; the sentence names it.' },
+  'journal-invalid': { severity: 'breach', means: 'A journal excerpt fails a check, which the sentence names.' },
   'journal-unanchored': {
     severity: 'breach',
-    means: 'The path of an excerpt does not end in a head that its operator anchored.',
+    means: 'A journal excerpt does not lead to a head that its operator anchored.',
   },
   'journal-misdated': {
     severity: 'breach',
     means:
-      'An entry of a journal may be written later than it says: it was anchored later than allowed, or earlier than its time.',
+      'A journal entry may have been written later than it says: it was anchored too late, or before its own time.',
   },
   'answer-differs': {
     severity: 'breach',
-    means: 'The opening of an answer is not of the answer that its operator has on chain.',
+    means: 'The opening of an answer does not match the answer on the chain.',
   },
   'answer-late': {
     severity: 'late',
-    means: 'A request for disclosure was answered after its due time, or not at all.',
+    means: 'A request for disclosure was answered late, or not at all.',
   },
   'answer-unchecked': {
     severity: 'incomplete',
-    means:
-      'What an answer names was not given to be checked, or what was given is not named, text by text, by the answer.',
+    means: 'What an answer names was not provided to be checked, or what was provided is not named by the answer.',
   },
-  'bundle-unpinned': { severity: 'incomplete', means: 'No network file said which chain and contract to ask.' },
+  'bundle-unpinned': { severity: 'incomplete', means: 'No network file says which chain and contract to query.' },
 } as const satisfies Readonly<Record<string, Entry>>;
 
 export type FindingCode = keyof typeof findingCatalogue;
