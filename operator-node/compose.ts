@@ -4,9 +4,9 @@
  */
 import { Alarms } from './alarms/alarms.ts';
 import type { Analysis } from './analysis/analysis.ts';
-import type { AuditLogCalls, SettlementCalls } from './chain/calls.ts';
-import type { StatementCalls } from './chain/audit-log.ts';
 import type { ChainReader, ChainWriter, Head, PeerRegistry, SendingKey } from './chain/chain.ts';
+import { cursorTable } from './chain/cursor.ts';
+import { Duties } from './chain/duties.ts';
 import { watchChain } from './chain/conditions.ts';
 import { shelfOf } from './chain/kept-registry.ts';
 import { ChainPeers, maxRegistryAgeMillis } from './chain/peers.ts';
@@ -27,7 +27,7 @@ import { Eraser } from './erasure/erase.ts';
 import { noShelf, type TombstoneShelf } from './erasure/tombstones.ts';
 import { TandemError } from './errors.ts';
 import { PeerAllowance } from './flow/allowance.ts';
-import { applyBlocks, cursorTable } from './flow/blocks.ts';
+import { applyBlocks } from './flow/blocks.ts';
 import { JournalAnchor, checkAnchored } from './flow/checkpoint.ts';
 import { Caps } from './flow/caps.ts';
 import type { OwnKeys } from './flow/batch.ts';
@@ -42,9 +42,10 @@ import { backlogOf, Overload } from './flow/overload.ts';
 import { PeerTroubles } from './flow/troubles.ts';
 import { Receiver } from './flow/receive.ts';
 import { followStore, recover } from './flow/recover.ts';
+import { dutiesOf, type ContractCalls } from './flow/own-duties.ts';
 import { declareQueues, startClocks } from './flow/start.ts';
 import { AuditRequests } from './flow/requests/requests.ts';
-import { Submitter } from './flow/submit.ts';
+import { Decisions } from './flow/submit.ts';
 import { Windows } from './flow/windows/windows.ts';
 import type { MessageGateway } from './messaging/gateway.ts';
 import { counted } from './model/counted.ts';
@@ -54,7 +55,7 @@ import { forgetOldAccounts } from './recovery/old-accounts.ts';
 import { signAgain } from './recovery/resign.ts';
 import { RecoveryRun } from './recovery/run.ts';
 import { Readiness } from './readiness.ts';
-import { isForgottenPast } from './recovery/state.ts';
+import { isForgottenPast, recoveryOf } from './recovery/state.ts';
 import { Room, type FreeBytes } from './store/room.ts';
 import type { Store } from './store/store.ts';
 import { Staff } from './users/staff.ts';
@@ -66,7 +67,7 @@ export interface NodeDomains {
   readonly caps: Caps;
 }
 
-export interface NodeParts extends NodeDomains {
+export interface NodeParts extends NodeDomains, ContractCalls {
   readonly config: Config;
   /** 32 bytes. */
   readonly operatorKey: Uint8Array;
@@ -86,11 +87,6 @@ export interface NodeParts extends NodeDomains {
   readonly random: Random;
   readonly reader: ChainReader;
   readonly writer: ChainWriter;
-  readonly calls: SettlementCalls;
-  /** Absent where the network has no AuditLog. */
-  readonly auditLog?: AuditLogCalls | undefined;
-  /** Undefined where the network has no AuditLog: then no window can be settled. */
-  readonly statements: { readonly domain: SettlementDomain; readonly calls: StatementCalls } | undefined;
   readonly signer: BatchSigner;
   /** Addresses of signer and account, for a recovery; lower case. */
   readonly ownKeys?: OwnKeys;
@@ -267,13 +263,8 @@ export function composeNode(parts: NodeParts): ComposedNode {
     clock,
     chainId: settlement.chainId,
     signers: parts.transactionSigners,
-    onOutcome: (tx, outcome) => {
-      submitter.onOutcome(tx, outcome);
-      anchor.onOutcome(tx, outcome, clock.now());
-      windows.onOutcome(tx, outcome);
-      requests.onOutcome(tx, outcome);
-    },
-    enlarge: (tx, tag, call) => submitter.enlarge(tx, tag, call),
+    onOutcome: (tx, outcome) => duties.onOutcome(tx, outcome),
+    enlarge: (tx, tag, call) => duties.enlarge(tx, tag, call),
     feeCap: BigInt(config.gas.feeCapGwei) * gwei,
     isForgotten: (block) => isForgottenPast(store.newest, block),
     onPrices: () => {
@@ -287,10 +278,13 @@ export function composeNode(parts: NodeParts): ComposedNode {
     },
   });
   const gas = new Gas(sender, config.gas);
-  const submitter = new Submitter(parts.calls, sender);
-  const anchor = new JournalAnchor(parts.auditLog, sender, config.journal);
-  const windows = new Windows(parts.statements?.calls, sender);
-  const requests = new AuditRequests(parts.auditLog, sender);
+  const decisions = new Decisions();
+  const duties = new Duties({
+    engine,
+    sender,
+    // A store that may be behind says nothing on the chain (rule 11).
+    maySend: () => head.caughtUp && recoveryOf(store.newest) === undefined,
+  });
 
   const remote = parts.remote(peers);
   /** Set below: the loopback answers with the flow that uses it. */
@@ -321,7 +315,7 @@ export function composeNode(parts: NodeParts): ComposedNode {
   const open = new OpenWork();
   const overload = new Overload(
     config.overload,
-    backlogOf(engine, open, submitter, head),
+    backlogOf(engine, open, decisions, head),
     clock,
     (active, facts, subject) => {
       alarms.set('overloaded', active, facts, subject);
@@ -352,15 +346,17 @@ export function composeNode(parts: NodeParts): ComposedNode {
     greetings: new Greetings(hello, channel, engine, parts.caps, (peer) => allowance.take(peer)),
     caps: parts.caps,
     auditLog: parts.statements?.domain,
-    windows,
-    requests,
+    windows: new Windows(engine, duties),
+    requests: new AuditRequests(engine, duties),
     gateway: parts.gateway,
     chain: reader,
     chainView: head,
     signer: parts.signer,
     open,
-    submitter,
-    anchor,
+    decisions,
+    duties,
+    sender,
+    anchor: new JournalAnchor({ ...config.journal, enabled: parts.auditLog !== undefined }),
     readiness: new Readiness(() => ({
       self: operator.id,
       recovering: recovery.needed,
@@ -392,9 +388,7 @@ export function composeNode(parts: NodeParts): ComposedNode {
   const recovery = new RecoveryRun(flow, parts.ownKeys ?? { signer: '', account: '' }, onFailure);
   const handlers = gated(createHandlers(flow), () => recovery.needed);
   everyone = withLoopback(operator.id, createLoopback(operator.id, handlers), remote);
-  submitter.attach(flow);
-  windows.attach(flow);
-  requests.attach(flow);
+  for (const each of dutiesOf(flow, parts)) duties.add(each);
   declareQueues(flow);
   followStore(flow);
 

@@ -206,7 +206,7 @@ export async function startNode(config: Config, { configFile, log, onFatal }: No
       metrics.setOutboxLag(name, Math.max(0, now - (engine.oldestSince(name) ?? now)) / 1000);
     }
     const seconds = toUnixSeconds(now);
-    const requests = flow.requests.counts();
+    const requests = flow.requests.counts(flow);
     metrics.setWatch({
       holdsNearDeadline: holdsBefore(flow, (seconds + nearSeconds) as UnixSeconds),
       holdsPastDeadline: holdsBefore(flow, seconds),
@@ -220,7 +220,7 @@ export async function startNode(config: Config, { configFile, log, onFatal }: No
       setAside: (await listSetAside(engine)).length,
       recovering: recoveryOf(engine.newest) !== undefined,
       openWindows: [...flow.windows.open()].length,
-      overdueWindows: flow.windows.overdue(now),
+      overdueWindows: flow.windows.overdue(flow, now),
       oldestWindowSeconds: flow.windows.oldestSeconds(now),
       gas: flow.gas.keys,
       gasShort: flow.gas.trouble !== undefined,

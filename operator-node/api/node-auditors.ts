@@ -5,7 +5,7 @@
 import type { FiledRequest } from '../chain/chain.ts';
 import type { PaymentsDomain } from '../domains/payments/payments.ts';
 import { TandemError } from '../errors.ts';
-import { cursorTable } from '../flow/blocks.ts';
+import { cursorTable } from '../chain/cursor.ts';
 import type { FlowContext } from '../flow/context.ts';
 import { loadBatch } from '../flow/batch.ts';
 import { sidesOf, type PairSide } from '../flow/pair.ts';

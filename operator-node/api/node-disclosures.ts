@@ -17,7 +17,7 @@ import type { PaymentsDomain } from '../domains/payments/payments.ts';
 import { digestOfEntry, entriesOf } from '../erasure/records.ts';
 import { TandemError } from '../errors.ts';
 import { laneBatchTable, loadBatch, peerCommitmentTable, type KnownBatch } from '../flow/batch.ts';
-import { cursorTable } from '../flow/blocks.ts';
+import { cursorTable } from '../chain/cursor.ts';
 import type { FlowContext } from '../flow/context.ts';
 import { loadSide, type Side } from '../flow/pair.ts';
 import { leafHashes } from '../flow/propose.ts';

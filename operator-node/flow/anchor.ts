@@ -236,7 +236,7 @@ export function countersigned(flow: FlowContext, work: Work, { record }: KnownBa
   }
   work.emit({ type: 'countersigned', batchId: record.batchId, role: record.role, count: record.batch.count });
   work.afterwards(() => {
-    flow.submitter.wake();
+    flow.duties.wake();
   });
 }
 

@@ -4,12 +4,12 @@
  * at the hash of one final block past the deadline, never from missing events (rule 3).
  */
 import type { Block, ChainLog, FinalBlock } from '../chain/chain.ts';
+import { cursorTable } from '../chain/cursor.ts';
 import type { Work } from '../engine/engine.ts';
 import { TandemError } from '../errors.ts';
 import { legOf, type BatchId, type Hash, type Role } from '../model/ids.ts';
 import { decisionIn, decisionOf, wordOf, type BatchOutcome } from '../model/outcome.ts';
 import { lostTable } from '../recovery/state.ts';
-import { table } from '../store/store.ts';
 import { countersigned, freeLane, offerQueue, type BatchItem } from './anchor.ts';
 import {
   halt,
@@ -30,9 +30,6 @@ import { Evidence } from './evidence.ts';
 import type { SideEvent } from './side-events.ts';
 import { applyStatement } from './windows/apply.ts';
 
-/** The last final block that is applied. Key: `chain`. */
-export const cursorTable = table<Pick<Block, 'number' | 'hash' | 'timestamp'>>('cursor');
-
 const roles: readonly Role[] = ['initiator', 'acceptor'];
 
 /**
@@ -47,13 +44,16 @@ export async function applyBlocks(flow: FlowContext, blocks: readonly FinalBlock
       const evidence = new Evidence(flow, work, block);
       for (const log of logs) {
         if (log.type === 'Unreadable') evidence.take(log);
-        else attributed(block, log, () => applyLog(flow, work, block, log));
+        else {
+          attributed(block, log, () => {
+            applyLog(flow, work, block, log);
+            flow.duties.ended(work, log);
+          });
+        }
       }
     }
     work.put(cursorTable, 'chain', { number: last.number, hash: last.hash, timestamp: last.timestamp });
-    work.afterwards(() => {
-      flow.submitter.applied(last.number);
-    });
+    flow.duties.applied(work, last.number);
     work.emit({ type: 'block', number: last.number });
   });
   // While catching up: the state at an old block may be gone, and the newest final one says more.
@@ -144,9 +144,6 @@ function applyPrepared(
     });
     freeLane(work, role, known.record.peer, log.batchId);
     if (unsigned) countersigned(flow, work, next);
-    work.afterwards(() => {
-      flow.submitter.prepared(log.batchId);
-    });
     work.emit({
       type: 'prepared',
       batchId: log.batchId,

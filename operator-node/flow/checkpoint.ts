@@ -1,21 +1,21 @@
 /**
  * The heads of this node's journal, on the chain at least once an interval and at most so many entries apart (protocol §7).
  * What to send follows from what is stored: a journal that has gone on since its newest checkpoint, and no checkpoint under
- * way. What counts as anchored is the event in a final block, as for everything else (rule 2); a receipt only frees the way
- * for another attempt.
+ * way (`chain/duties.ts`). What counts as anchored is the event in a final block, as for everything else (rule 2).
  *
  * The chain may have heads that this journal does not: somebody else had the account's key, or the end of the store was
  * lost. Those say from where on the chain takes the next one, and vouch for nothing: what is anchored is what is *held*.
  */
 import type { AuditLogCalls, JournalCheckpoint } from '../chain/calls.ts';
-import type { Block, ChainLog, PeerRegistry, TransactionOutcome, TransactionSender } from '../chain/chain.ts';
+import type { Block, ChainLog, PeerRegistry } from '../chain/chain.ts';
+import { duty, type Duty } from '../chain/duties.ts';
 import { hasPassed } from '../engine/clock.ts';
 import type { Work } from '../engine/engine.ts';
 import { journalEntry, journalHead } from '../engine/journal.ts';
 import { TandemError } from '../errors.ts';
 import type { Hash, UnixMillis, UnixSeconds } from '../model/ids.ts';
 import { isForgottenPast, recoveryOf } from '../recovery/state.ts';
-import { table, type Store, type Tx, type View } from '../store/store.ts';
+import { table, type Store, type View } from '../store/store.ts';
 import { halt, type OwnKeys } from './batch.ts';
 import type { ChainView, FlowContext } from './context.ts';
 
@@ -46,12 +46,8 @@ const checkpointKey = (entry: number): string => String(entry).padStart(12, '0')
 interface CheckpointState extends Counting {
   /** Where the chain is: it takes the head of a later entry next. */
   readonly last?: number;
-  /** When the last transaction for a checkpoint was stored. */
-  readonly sentAt?: UnixMillis;
-  /** Under way. */
-  readonly sent?: { readonly tag: string; readonly entry: number };
-  /** A transaction failed: no other before. */
-  readonly notBefore?: UnixMillis;
+  /** When the newest head that the journal holds was anchored: the next one is an interval later. */
+  readonly anchoredAt?: UnixMillis;
 }
 
 /** Key: `now`. */
@@ -126,7 +122,6 @@ export function headsBetween(last: number, sequence: number): readonly number[] 
 
 /** So long after it was due, by the time of blocks, somebody has to look: an own clock that jumps is no reason. */
 const graceSeconds = 600;
-const retryMillis = 60_000;
 
 /** What of the flow it needs. */
 export interface AnchorContext extends Pick<FlowContext, 'self' | 'engine' | 'alarms'> {
@@ -136,76 +131,40 @@ export interface AnchorContext extends Pick<FlowContext, 'self' | 'engine' | 'al
 }
 
 export class JournalAnchor {
-  readonly #calls: Pick<AuditLogCalls, 'checkpoint'> | undefined;
-  readonly #sender: Pick<TransactionSender, 'send'>;
   readonly #intervalMillis: number;
   /** Time of the newest block when the journal was first seen to wait for longer than an interval. */
   #lateSince: UnixSeconds | undefined;
+  /** The network has an AuditLog: without it nothing is sent, and nothing is late. */
+  readonly enabled: boolean;
 
-  /** Without `calls` the network has no AuditLog, and nothing is sent. */
-  constructor(
-    calls: Pick<AuditLogCalls, 'checkpoint'> | undefined,
-    sender: Pick<TransactionSender, 'send'>,
-    { anchorSeconds }: { readonly anchorSeconds: number },
-  ) {
-    this.#calls = calls;
-    this.#sender = sender;
+  constructor({ anchorSeconds, enabled }: { readonly anchorSeconds: number; readonly enabled: boolean }) {
     this.#intervalMillis = anchorSeconds * 1000;
-  }
-
-  get enabled(): boolean {
-    return this.#calls !== undefined;
+    this.enabled = enabled;
   }
 
   /** Called by the clock. */
-  async round(flow: AnchorContext): Promise<void> {
-    const { engine } = flow;
-    if (this.#calls === undefined) return;
-    const now = engine.clock.now();
-    const { waitingMillis } = anchorStatus(engine.newest, now);
+  look(flow: AnchorContext): void {
+    if (!this.enabled) return;
+    const { waitingMillis } = anchorStatus(flow.engine.newest, flow.engine.clock.now());
     const waitingSeconds = Math.round(waitingMillis / 1000);
-    // The chain takes no head of a retired operator, which is an alarm of its own.
-    const retired = flow.peers.get(flow.self)?.status === 'retired';
-    flow.alarms.set('journal-anchor-overdue', !retired && this.#isLate(flow, waitingMillis), { waitingSeconds });
-    if (retired || !this.#isDue(flow, engine.newest)) return;
-    await engine.run((work) => {
-      if (this.#isDue(flow, work)) this.#send(flow, work);
-    });
+    const late = !isRetired(flow) && this.#isLate(flow, waitingMillis);
+    flow.alarms.set('journal-anchor-overdue', late, { waitingSeconds });
+  }
+
+  /** The journal has gone on since its newest head, and an interval is over, or it has gone on too far. */
+  isDue({ engine: { clock } }: Pick<AnchorContext, 'engine'>, view: View): boolean {
+    const { last = 0, held = 0, anchoredAt } = stateOf(view);
+    const { sequence } = journalHead(view);
+    if (sequence <= last) return false;
+    if (sequence - last >= maxEntriesApart) return true;
+    const since = anchoredAt ?? journalEntry(view, held + 1)?.at;
+    return since === undefined || hasPassed(clock, since, this.#intervalMillis);
   }
 
   #isLate({ chainView: { headTime } }: AnchorContext, waitingMillis: number): boolean {
     if (waitingMillis <= this.#intervalMillis) this.#lateSince = undefined;
     else this.#lateSince ??= headTime;
     return this.#lateSince !== undefined && (headTime ?? 0) - this.#lateSince > graceSeconds;
-  }
-
-  #isDue({ engine: { clock } }: AnchorContext, view: View): boolean {
-    const { last = 0, held = 0, sent, sentAt, notBefore } = stateOf(view);
-    const { sequence } = journalHead(view);
-    // Rule 11: a store that may be behind says nothing on the chain.
-    if (sent !== undefined || recoveryOf(view) !== undefined || sequence <= last) return false;
-    if (notBefore !== undefined && !hasPassed(clock, notBefore - retryMillis, retryMillis)) return false;
-    if (sequence - last >= maxEntriesApart) return true;
-    const since = sentAt ?? journalEntry(view, held + 1)?.at;
-    return since === undefined || hasPassed(clock, since, this.#intervalMillis);
-  }
-
-  #send({ self }: AnchorContext, work: Work): void {
-    if (this.#calls === undefined) return;
-    const { notBefore: _, ...state } = stateOf(work);
-    const heads = headsBetween(state.last ?? 0, journalHead(work).sequence).map((entry) => headAt(work, entry));
-    const newest = heads.at(-1);
-    if (newest === undefined) return;
-    const tag = `checkpoint!${newest.entry}!${work.now}`;
-    this.#sender.send(work, 'account', this.#calls.checkpoint(self, heads), tag);
-    work.put(checkpointStateTable, 'now', { ...state, sentAt: work.now, sent: { tag, entry: newest.entry } });
-  }
-
-  /** In the sender's own write. A transaction that failed makes way for another; one that is in waits for its event. */
-  onOutcome(tx: Tx, { tag, status, final }: TransactionOutcome, now: UnixMillis): void {
-    const { sent, sentAt: _, ...state } = stateOf(tx);
-    if (!final || status === 'included' || sent?.tag !== tag) return;
-    tx.put(checkpointStateTable, 'now', { ...state, notBefore: (now + retryMillis) as UnixMillis });
   }
 
   /** A head of this operator is in a final block. */
@@ -215,7 +174,7 @@ export class JournalAnchor {
     { number, hash, timestamp }: Block,
     { entry, head }: Pick<Extract<ChainLog, { type: 'JournalCheckpoint' }>, 'entry' | 'head'>,
   ): void {
-    const { sent, last, newest, held, ...state } = stateOf(work);
+    const { last, newest, held, anchoredAt } = stateOf(work);
     if (last !== undefined && last >= entry) return;
     const found = journalEntry(work, entry);
     const isHeld = found !== undefined && headOf(found.hash) === head;
@@ -227,10 +186,9 @@ export class JournalAnchor {
       held: isHeld,
       before,
     });
-    const underWay = sent !== undefined && sent.entry > entry ? { sent } : {};
+    const seenAt = isHeld ? (Math.min(work.now, timestamp * 1000) as UnixMillis) : anchoredAt;
     work.put(checkpointStateTable, 'now', {
-      ...state,
-      ...underWay,
+      ...(seenAt === undefined ? {} : { anchoredAt: seenAt }),
       last: entry,
       ...counting(entry, isHeld ? entry : held),
     });
@@ -245,7 +203,7 @@ export class JournalAnchor {
     { number }: Pick<Block, 'number'>,
     { last, entry }: Pick<Extract<ChainLog, { type: 'JournalHeadsDisowned' }>, 'last' | 'entry'>,
   ): void {
-    const { newest: before, held: heldBefore, sentAt: _, ...state } = stateOf(work);
+    const { newest: before, held: heldBefore } = stateOf(work);
     let [newest, held] = [before, heldBefore];
     while (newest !== undefined && newest > entry) {
       const anchored = anchoredAt(work, newest);
@@ -253,7 +211,7 @@ export class JournalAnchor {
       work.put(checkpointTable, checkpointKey(newest), { ...anchored, disowned: number });
       ({ newest, held } = anchored.before ?? {});
     }
-    work.put(checkpointStateTable, 'now', { ...state, last: entry, ...counting(newest, held) });
+    work.put(checkpointStateTable, 'now', { last: entry, ...counting(newest, held) });
     work.journal('fault', { what: 'anchored journal heads that were disowned', last, entry, block: number });
     work.emit({ type: 'journal-heads-disowned', last, entry, block: number });
     // It was meant for heads that are not of this journal.
@@ -275,10 +233,38 @@ function headAt(view: View, entry: number): JournalCheckpoint {
   return { entry, head: headOf(found.hash) };
 }
 
-/** Its transaction is of an account that counts no more: another one is sent. */
-export function forgetCheckpoint(tx: Tx, tag: string): void {
-  const { sent, sentAt: _, ...state } = stateOf(tx);
-  if (sent?.tag === tag) tx.put(checkpointStateTable, 'now', state);
+/** The chain takes no head of a retired operator, which is an alarm of its own. */
+const isRetired = ({ peers, self }: Pick<AnchorContext, 'peers' | 'self'>): boolean =>
+  peers.get(self)?.status === 'retired';
+
+interface CheckpointItem {
+  /** The head is that after this entry. */
+  readonly entry: number;
+}
+
+/** The journal's head goes to the chain, one transaction at a time. */
+export function checkpointDuty(
+  flow: Pick<AnchorContext, 'self' | 'engine' | 'peers'>,
+  anchor: Pick<JournalAnchor, 'isDue'>,
+  calls: Pick<AuditLogCalls, 'checkpoint'>,
+): Duty {
+  const { self } = flow;
+  return duty<CheckpointItem>({
+    name: 'checkpoint',
+    key: 'account',
+    due: (view, gate) => gate.idle && !gate.waits('head') && !isRetired(flow) && anchor.isDue(flow, view),
+    *orders(work) {
+      const heads = headsBetween(stateOf(work).last ?? 0, journalHead(work).sequence).map((at) => headAt(work, at));
+      const newest = heads.at(-1);
+      if (newest !== undefined) yield { item: { entry: newest.entry }, call: calls.checkpoint(self, heads) };
+    },
+    subjects: ({ entry }) => ['head', String(entry)],
+    // One of somebody else's below it leaves it under way.
+    over: (log, subjects) =>
+      log.type === 'JournalCheckpoint' && log.operator === self && subjects.every((each) => !(Number(each) > log.entry))
+        ? subjects
+        : [],
+  });
 }
 
 /**

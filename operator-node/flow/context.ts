@@ -1,7 +1,8 @@
 /** What every step of the flow can reach: ports, rules and the few facts about now. Built once, in `node.ts`. */
 import type { Alarms } from '../alarms/alarms.ts';
 import type { Analysis } from '../analysis/analysis.ts';
-import type { ChainReader, PeerRegistry } from '../chain/chain.ts';
+import type { ChainReader, PeerRegistry, TransactionSender } from '../chain/chain.ts';
+import type { Duties } from '../chain/duties.ts';
 import type { Channel } from '../channel/channel.ts';
 import type { Config } from '../config.ts';
 import type { Directory } from '../directory/directory.ts';
@@ -39,7 +40,7 @@ import type { Greetings } from './greet.ts';
 import type { Machines } from './machines.ts';
 import type { OpenWork } from './open.ts';
 import type { AuditRequests } from './requests/requests.ts';
-import type { Submitter } from './submit.ts';
+import type { Decisions } from './submit.ts';
 import type { Windows } from './windows/windows.ts';
 
 /** Signs and checks digests of batches and of windows' statements. A port: the simulator may sign cheaply. */
@@ -113,7 +114,11 @@ export interface FlowContext {
   readonly chainView: ChainView;
   readonly signer: BatchSigner;
   readonly open: OpenWork;
-  readonly submitter: Submitter;
+  /** What is stored and not final of this operator's decisions. */
+  readonly decisions: Decisions;
+  /** What has to reach the chain. */
+  readonly duties: Duties;
+  readonly sender: Pick<TransactionSender, 'poke'>;
   /** Whether anything new is begun. */
   readonly readiness: Pick<Readiness, 'blocking' | 'notSettling' | 'recovering' | 'troubled'>;
   /** Conditions that begin and end; what has happened is emitted by the step. */

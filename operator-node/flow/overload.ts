@@ -11,7 +11,7 @@ import type { OperatorId, UnixMillis } from '../model/ids.ts';
 import type { ChainView } from './context.ts';
 import type { OpenWork } from './open.ts';
 import { proposeQueue } from './side-events.ts';
-import type { Submitter } from './submit.ts';
+import { oldestUnanchored, type Decisions } from './submit.ts';
 
 /** Since when the oldest of each waits; undefined where nothing does. */
 export interface Backlog {
@@ -25,13 +25,13 @@ export interface Backlog {
   readonly finalitySeconds: () => number;
 }
 
-export const backlogOf = (engine: Engine, open: OpenWork, submitter: Submitter, chain: ChainView): Backlog => ({
+export const backlogOf = (engine: Engine, open: OpenWork, decisions: Decisions, chain: ChainView): Backlog => ({
   peers: () =>
     new Set([...engine.laneNames(proposeQueue)].map((name) => Number(name) as OperatorId)).union(
       new Set(open.waitingPeers()),
     ),
   unproposedSince: (peer) => earlier(engine.oldestIn(proposeQueue, String(peer)), open.oldestWaiting(peer)),
-  unanchoredSince: () => submitter.oldestSince,
+  unanchoredSince: () => oldestUnanchored(engine.newest, open, decisions),
   finalitySeconds: () => chain.finalitySeconds,
 });
 

@@ -4,22 +4,22 @@ import { sideStateTable, sideTable } from './pair.ts';
 
 /** What is kept in memory is an index of the store: from now on it hears of every committed write. */
 export function followStore(flow: FlowContext): void {
-  const { engine, open, submitter } = flow;
+  const { engine, open, decisions } = flow;
   open.follow(engine);
   engine.follow(sideStateTable, (key, state) => {
     const side = engine.newest.get(sideTable, key);
-    if (side !== undefined && state !== undefined) submitter.sideFound(side, state);
+    if (side !== undefined && state !== undefined) decisions.sideFound(side, state);
   });
 }
 
 /** Rebuilds what is under way from the store, before anything comes in or goes out. */
 export async function recover(flow: FlowContext): Promise<void> {
   await flow.open.load(flow.engine.store, (side, state) => {
-    flow.submitter.sideFound(side, state);
+    flow.decisions.sideFound(side, state);
   });
-  await flow.submitter.load(flow);
+  await flow.duties.load();
   await flow.caps.load(flow.engine.store);
-  await flow.windows.load(flow);
-  await flow.requests.load(flow);
+  await flow.windows.load();
+  await flow.requests.load();
   await flow.engine.recover();
 }

@@ -25,10 +25,10 @@ const sweepMillis = 500;
 const pokeMillis = 1_000;
 const roomMillis = 1_000;
 
-/** How often it is asked whether the journal's head is to be anchored. */
+/** How often it is asked whether the journal's head is anchored late. */
 const anchorMillis = 1_000;
-/** How often it is asked whether an auditor's request is overdue, or an answer is to be sent. */
-const answerMillis = 1_000;
+/** How often it is asked whether an auditor's request is overdue. */
+const requestsMillis = 1_000;
 /** How often it is asked whether a window is to be closed by the clock. */
 const scheduleMillis = 1_000;
 const proposalsAtOnce = 128;
@@ -74,18 +74,21 @@ export function declareQueues(flow: FlowContext): void {
 export function startClocks(flow: FlowContext): void {
   const { engine, config } = flow;
   engine.every(config.timing.batchMillis, 'batches', () => formBatches(flow));
-  engine.every(config.timing.decideMillis, 'submit', () => flow.submitter.round());
-  engine.every(config.timing.decideMillis, 'windows', () => flow.windows.round());
+  engine.every(config.timing.decideMillis, 'duties', () => flow.duties.round());
   if (Object.keys(config.settlement.everySeconds).length > 0) {
     engine.every(scheduleMillis, 'window schedule', () => closeByClock(flow));
   }
-  engine.every(answerMillis, 'answers', () => flow.requests.round());
+  engine.every(requestsMillis, 'requests', () => {
+    flow.requests.look(flow);
+  });
   engine.every(sweepMillis, 'proposals', () => {
     flow.overload.look();
     flow.troubles.round();
     return lapseProposals(flow);
   });
-  engine.every(anchorMillis, 'journal anchor', () => flow.anchor.round(flow));
+  engine.every(anchorMillis, 'journal anchor', () => {
+    flow.anchor.look(flow);
+  });
   engine.every(roomMillis, 'conditions', async () => {
     await flow.room.look();
     watchConditions(flow);
@@ -95,7 +98,7 @@ export function startClocks(flow: FlowContext): void {
     const age = flow.chainView.ageMillis;
     if (age === undefined || age <= flow.chainView.maxGapMillis / 2) return;
     await engine.run((work) => {
-      flow.submitter.poke(work);
+      flow.sender.poke(work, 'carrier');
     });
   });
 }

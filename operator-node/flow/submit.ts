@@ -1,38 +1,21 @@
 /**
- * What has to reach the chain, until it is final there: batches, decisions, attestations. All of it follows from what is
- * stored: a countersigned batch that is not prepared is carried, a stored decision without a final bit is sent, an ended
- * batch without attestation is attested. A transaction only takes its entries out of the next round; a receipt ends
- * nothing (rule 2), a revert puts them back.
+ * What of batches has to reach the chain: a countersigned batch that is not prepared is carried, a stored decision without
+ * a final bit is sent, an ended batch without attestation is attested. How that comes about is `chain/duties.ts`.
  */
 import { maxEntriesACall, type Decision, type SettlementCalls } from '../chain/calls.ts';
+import { duty, type Duty, type Gate, type Order } from '../chain/duties.ts';
 import type { Care } from '../chain/gas-limits.ts';
-import type { ContractCall, SendingKey, TransactionOutcome, TransactionSender } from '../chain/chain.ts';
 import { wordHex } from '../commitment/executed.ts';
 import { hasPassed } from '../engine/clock.ts';
-import type { Work } from '../engine/engine.ts';
 import { toUnixSeconds, type BatchId, type Hex, type Role, type UnixMillis } from '../model/ids.ts';
 import { bitOf, hasBit, wordOf } from '../model/outcome.ts';
 import type { SignedBatch } from '../model/records.ts';
-import { table, type Tx } from '../store/store.ts';
+import type { View } from '../store/store.ts';
 import { executedOf } from './attest.ts';
-import { batchKey, batchStateTable, loadBatch, type BatchState, type KnownBatch } from './batch.ts';
+import { batchKey, batchStateTable, laneKey, loadBatch, type BatchState, type KnownBatch } from './batch.ts';
 import type { FlowContext } from './context.ts';
-import type { OpenBatch } from './open.ts';
+import type { OpenBatch, OpenWork } from './open.ts';
 import type { Side, SideState } from './pair.ts';
-import { Reverts } from './reverts.ts';
-
-type Submission =
-  | { readonly kind: 'carry'; readonly batchId: BatchId; readonly role: Role; readonly key: SendingKey }
-  | {
-      readonly kind: 'decide';
-      readonly entries: readonly { readonly batchId: BatchId; readonly word: number; readonly mask: Hex }[];
-      /** The batch that this call also prepares. */
-      readonly settles?: BatchId;
-    }
-  | { readonly kind: 'attest'; readonly batches: readonly BatchId[] };
-
-/** What a transaction under way is for. Key: its tag. */
-export const submissionTable = table<Submission>('submission');
 
 interface Pending {
   readonly commit: boolean;
@@ -41,36 +24,9 @@ interface Pending {
   tag: string | undefined;
 }
 
-export class Submitter {
-  private readonly decisions = new Map<BatchId, Map<number, Pending>>();
-  /** What is under way for a batch: `carry`, `carry-account`, `attest`, by tag. */
-  private readonly underWay = new Map<string, string>();
-  /** Transactions in a final block that the watcher has not come to yet. */
-  private readonly landed: { readonly tag: string; readonly blockNumber: number }[] = [];
-  private readonly calls: SettlementCalls;
-  private readonly sender: TransactionSender;
-  private flow: FlowContext | undefined;
-  private counter = 0;
-  /** By kind and batch: what has reverted goes alone. */
-  private readonly reverted = new Reverts<string>();
-  /** Batches that a call of this round prepares from the account. */
-  private readonly carriedNow = new Set<BatchId>();
-  private running = false;
-  private uncarriedSince: UnixMillis | undefined;
-
-  constructor(calls: SettlementCalls, sender: TransactionSender) {
-    this.calls = calls;
-    this.sender = sender;
-  }
-
-  attach(flow: FlowContext): void {
-    this.flow = flow;
-  }
-
-  /** At start: what the stored decisions and the transactions under way say. */
-  async load(flow: FlowContext): Promise<void> {
-    for await (const [tag, submission] of flow.engine.store.scan(submissionTable)) this.mark(tag, submission);
-  }
+/** Decisions that are stored and not final, in memory: an index of the store. */
+export class Decisions {
+  readonly #byBatch = new Map<BatchId, Map<number, Pending>>();
 
   /** As a side is on disk: its decision is to be sent from when it is stored until the chain has ended the pair. */
   sideFound({ role }: Side, { state, batch, index, since }: SideState): void {
@@ -80,24 +36,21 @@ export class Submitter {
   }
 
   #decide(batchId: BatchId, index: number, commit: boolean, since: UnixMillis): void {
-    let ofBatch = this.decisions.get(batchId);
-    if (ofBatch === undefined) this.decisions.set(batchId, (ofBatch = new Map<number, Pending>()));
+    let ofBatch = this.#byBatch.get(batchId);
+    if (ofBatch === undefined) this.#byBatch.set(batchId, (ofBatch = new Map<number, Pending>()));
     if (!ofBatch.has(index)) ofBatch.set(index, { commit, since, tag: undefined });
   }
 
   #decided(batchId: BatchId, index: number): void {
-    const ofBatch = this.decisions.get(batchId);
+    const ofBatch = this.#byBatch.get(batchId);
     ofBatch?.delete(index);
-    if (ofBatch?.size === 0) this.decisions.delete(batchId);
+    if (ofBatch?.size === 0) this.#byBatch.delete(batchId);
   }
 
-  /**
-   * Since when the oldest waits of what has to be on the chain in time: a batch that both have signed, a decision. As of the
-   * last look at the batches.
-   */
+  /** Since when the oldest of them waits. */
   get oldestSince(): UnixMillis | undefined {
-    let oldest = this.uncarriedSince;
-    for (const ofBatch of this.decisions.values()) {
+    let oldest: UnixMillis | undefined;
+    for (const ofBatch of this.#byBatch.values()) {
       // In the order in which they were made.
       const [first] = ofBatch.values();
       if (first !== undefined && (oldest === undefined || first.since < oldest)) oldest = first.since;
@@ -107,311 +60,60 @@ export class Submitter {
 
   get pending(): number {
     let count = 0;
-    for (const ofBatch of this.decisions.values()) count += ofBatch.size;
+    for (const ofBatch of this.#byBatch.values()) count += ofBatch.size;
     return count;
   }
 
-  /** Something new is there to send: looks at once. What fails is looked at again by the clock. */
-  wake(): void {
-    this.round().catch(() => undefined);
+  has(batchId: BatchId): boolean {
+    return this.#byBatch.has(batchId);
   }
 
-  /** One empty transaction, so that the chain makes a block (rule 3). */
-  poke(work: Work): void {
-    this.sender.poke(work, 'carrier');
+  /** By the pair's place in the batch. */
+  of(batchId: BatchId): Iterable<readonly [index: number, pending: Readonly<Pending>]> {
+    return this.#byBatch.get(batchId) ?? [];
   }
 
-  /** One look at everything that has to reach the chain; called by the clock, and when something new is there. */
-  async round(): Promise<void> {
-    const { flow } = this;
-    if (flow === undefined || this.running) return;
-    this.running = true;
-    this.carriedNow.clear();
-    try {
-      const due = this.due(flow);
-      if (!due.decide && due.carry.length + due.attest.length === 0) return;
-      await flow.engine.run((work) => {
-        this.carry(work, due.carry);
-        if (due.decide) this.sendDecisions(flow, work);
-        this.attest(flow, work, due.attest);
-      });
-    } finally {
-      this.running = false;
-    }
-  }
-
-  /** One look at each open batch, of its state alone: there may be many that wait for blocks. */
-  private due(flow: FlowContext): { readonly decide: boolean } & Record<'carry' | 'attest', OpenBatch[]> {
-    const carry: OpenBatch[] = [];
-    const attest: OpenBatch[] = [];
-    this.uncarriedSince = undefined;
-    for (const open of flow.open.allBatches()) {
-      const state = flow.engine.newest.get(batchStateTable, batchKey(open.batchId, open.role));
-      if (state?.state === 'countersigned' && state.prepared === undefined) {
-        const { uncarriedSince } = this;
-        if (uncarriedSince === undefined || state.since < uncarriedSince) this.uncarriedSince = state.since;
-      }
-      if (this.carryDue(flow, open, state)) carry.push(open);
-      if (this.attestDue(open, state)) attest.push(open);
-    }
-    return { decide: this.undecided(), carry: carry.sort(bySequence), attest: attest.sort(bySequence) };
-  }
-
-  /** Whether a decision is under way in no transaction. */
-  private undecided(): boolean {
-    for (const ofBatch of this.decisions.values()) {
+  /** Whether one of them is under way in no transaction. */
+  get anyToSend(): boolean {
+    for (const ofBatch of this.#byBatch.values()) {
       for (const { tag } of ofBatch.values()) if (tag === undefined) return true;
     }
     return false;
   }
 
-  private carryDue(flow: FlowContext, { batchId, role, peer }: OpenBatch, state: BatchState | undefined): boolean {
-    if (state?.state !== 'countersigned' || state.prepared !== undefined) return false;
-    if (state.initiatorSignature === undefined || state.acceptorSignature === undefined) return false;
-    if (state.othersVoid === true || state.ownVoid === true) return false;
-    if (this.underWay.has(`carry!${batchId}`) || this.waits('carry', batchId)) return false;
-    // On us the initiator's record carries it.
-    if (role === 'acceptor' && peer === flow.self) return false;
-    return role === 'initiator' || hasPassed(flow.engine.clock, state.since, flow.config.timing.carrySeconds * 1000);
-  }
-
-  private attestDue({ batchId, role, peer }: OpenBatch, state: BatchState | undefined): boolean {
-    if (role === 'acceptor' && peer === this.flow?.self) return false;
-    return (
-      state?.remaining === 0 &&
-      state.prepared !== undefined &&
-      state.attested === undefined &&
-      !this.underWay.has(`attest!${batchId}`) &&
-      !this.waits('attest', batchId)
-    );
-  }
-
-  private submit(work: Work, submission: Submission, key: SendingKey, call: ContractCall): void {
-    this.counter += 1;
-    const tag = `${submission.kind}!${work.now}!${this.counter}`;
-    this.sender.send(work, key, call, tag);
-    work.put(submissionTable, tag, submission);
-    work.afterwards(() => {
-      this.mark(tag, submission);
-    });
-  }
-
-  private mark(tag: string, submission: Submission): void {
-    if (submission.kind === 'carry')
-      this.underWay.set(`${submission.key === 'account' ? 'carry-account' : 'carry'}!${submission.batchId}`, tag);
-    else if (submission.kind === 'attest')
-      for (const batchId of submission.batches) this.underWay.set(`attest!${batchId}`, tag);
-    else {
-      if (submission.settles !== undefined) this.underWay.set(`carry-account!${submission.settles}`, tag);
-      for (const { batchId, word, mask } of submission.entries) {
-        const bits = BigInt(mask);
-        for (const [index, pending] of this.decisions.get(batchId) ?? []) {
-          if (wordOf(index) === word && hasBit(bits, index)) pending.tag = tag;
-        }
+  taken({ entries }: DecideItem, tag: string): void {
+    for (const { batchId, word, mask } of entries) {
+      const bits = BigInt(mask);
+      for (const [index, pending] of this.#byBatch.get(batchId) ?? []) {
+        if (wordOf(index) === word && hasBit(bits, index)) pending.tag = tag;
       }
     }
   }
 
-  /** Its transaction is none any more: what it was for is sent again. */
-  unmark(tag: string): void {
-    for (const [name, owner] of this.underWay) if (owner === tag) this.underWay.delete(name);
-    for (const ofBatch of this.decisions.values()) {
+  freed(tag: string): void {
+    for (const ofBatch of this.#byBatch.values()) {
       for (const pending of ofBatch.values()) if (pending.tag === tag) pending.tag = undefined;
     }
   }
-
-  private carry(work: Work, due: readonly OpenBatch[]): void {
-    // In order of sequence: whoever carries n carries those before it too.
-    for (const open of due) {
-      const signed = signedBatch(loadBatch(work, open.batchId, open.role));
-      if (signed === undefined) continue;
-      this.submit(
-        work,
-        { kind: 'carry', batchId: open.batchId, role: open.role, key: 'carrier' },
-        'carrier',
-        this.calls.prepare(signed, this.care('carry', signed)),
-      );
-    }
-  }
-
-  private sendDecisions(flow: FlowContext, work: Work): void {
-    const batches = [...flow.open.allBatches()].sort(bySequence);
-    const headTime = flow.chainView.headTime ?? toUnixSeconds(work.now);
-    const anchored: Decision[] = [];
-    for (const open of batches) {
-      if (open.role !== 'acceptor' || open.deadline < headTime || !this.decisions.has(open.batchId)) continue;
-      const found = loadBatch(work, open.batchId, 'acceptor');
-      if (found === undefined) continue;
-      const entries = this.entriesOf(open.batchId, found.record.batch.count);
-      if (entries.length === 0 || this.waits('decide', open.batchId)) continue;
-      if (found.state.prepared !== undefined) {
-        anchored.push(...entries);
-        continue;
-      }
-      const signed = signedBatch(found);
-      if (signed === undefined) continue;
-      for (const before of batches) {
-        if (before.role === 'acceptor' && before.peer === open.peer && before.sequence < open.sequence)
-          this.carryFirst(work, before);
-      }
-      this.carriedNow.add(open.batchId);
-      this.submit(
-        work,
-        { ...decideSubmission(entries), settles: open.batchId },
-        'account',
-        this.calls.settle(signed, entries, this.care('decide', signed)),
-      );
-    }
-    for (const entries of this.grouped('decide', anchored, ({ batchId }) => batchId)) {
-      for (const call of this.calls.decide(entries)) this.submit(work, decideSubmission(entries), 'account', call);
-    }
-  }
-
-  private care(kind: Submission['kind'], { batchId, batch: { initiator, acceptor } }: SignedBatch): Care {
-    const rotating = [initiator, acceptor].some((id) => (this.flow?.peers.get(id)?.signers.length ?? 0) > 1);
-    return { careful: rotating || this.reverted.has(`${kind}!${batchId}`) };
-  }
-
-  /** From the account that the settle goes from, so that it lands first. */
-  private carryFirst(work: Work, before: OpenBatch): void {
-    const found = loadBatch(work, before.batchId, 'acceptor');
-    if (
-      found === undefined ||
-      found.state.prepared !== undefined ||
-      this.underWay.has(`carry-account!${before.batchId}`) ||
-      this.carriedNow.has(before.batchId)
-    )
-      return;
-    const signed = signedBatch(found);
-    if (signed === undefined) return;
-    this.carriedNow.add(before.batchId);
-    this.submit(
-      work,
-      { kind: 'carry', batchId: before.batchId, role: 'acceptor', key: 'account' },
-      'account',
-      this.calls.prepare(signed, this.care('carry', signed)),
-    );
-  }
-
-  /**
-   * For a transaction that others wait behind: what it decides, and all else that is decided and not final, also what goes
-   * in those behind it, which then say it once more and change nothing. Its bits are as they were stored, so a commit stays
-   * one. Only of batches that are prepared, and whose deadline is no earlier than its own: no entry makes it fail sooner.
-   */
-  enlarge(tx: Tx, tag: string, call: ContractCall): ContractCall | undefined {
-    const { flow } = this;
-    const submission = tx.get(submissionTable, tag);
-    if (flow === undefined || submission?.kind !== 'decide') return undefined;
-    const own = new Set(submission.entries.map(({ batchId }) => batchId));
-    const acceptors = [...flow.open.allBatches()].filter(({ role }) => role === 'acceptor');
-    const earliest = Math.min(...acceptors.flatMap(({ batchId, deadline }) => (own.has(batchId) ? [deadline] : [])));
-    const more = acceptors.flatMap(({ batchId, deadline }) => {
-      if (deadline < earliest || this.reverted.has(`decide!${batchId}`)) return [];
-      const found = loadBatch(flow.engine.newest, batchId, 'acceptor');
-      if (found === undefined || (found.state.prepared === undefined && batchId !== submission.settles)) return [];
-      return this.entriesOf(batchId, found.record.batch.count, true);
-    });
-    return this.calls.enlarged(call, more);
-  }
-
-  private entriesOf(batchId: BatchId, count: number, underWayToo = false): Decision[] {
-    const masks = new Map<number, { commitMask: bigint; abortMask: bigint }>();
-    for (const [index, { commit, tag }] of this.decisions.get(batchId) ?? []) {
-      if ((tag !== undefined && !underWayToo) || index >= count) continue;
-      const word = wordOf(index);
-      const mask = masks.get(word) ?? { commitMask: 0n, abortMask: 0n };
-      if (commit) mask.commitMask |= bitOf(index);
-      else mask.abortMask |= bitOf(index);
-      masks.set(word, mask);
-    }
-    // What comes again after a revert, or beside what is under way, may meet a word that is decided in part.
-    const isFresh = !underWayToo && !this.reverted.has(`decide!${batchId}`);
-    return [...masks].map(([word, mask]) => ({
-      ...{ batchId, word, ...mask },
-      ...(isFresh ? { pairs: Math.min(count - 256 * word, 256) } : {}),
-    }));
-  }
-
-  private attest(flow: FlowContext, work: Work, due: readonly OpenBatch[]): void {
-    const batches = due.flatMap((open) => loadBatch(work, open.batchId, open.role) ?? []);
-    for (const group of this.grouped('attest', batches, ({ record }) => record.batchId)) {
-      const attestations = group.map((found) => ({
-        batchId: found.record.batchId,
-        executedDigest: executedOf(flow, work, found),
-      }));
-      const submission: Submission = { kind: 'attest', batches: attestations.map(({ batchId }) => batchId) };
-      for (const call of this.calls.attest(flow.self, attestations)) this.submit(work, submission, 'account', call);
-    }
-  }
-
-  /**
-   * What the sender tells of a transaction, in the sender's own write. When it is in a final block, what it was for is
-   * looked at again: at once if it failed, otherwise when the watcher has come to that block.
-   */
-  onOutcome(tx: Tx, outcome: TransactionOutcome): void {
-    const { tag, status, block } = outcome;
-    const submission = tx.get(submissionTable, tag);
-    if (!outcome.final || submission === undefined) return;
-    tx.del(submissionTable, tag);
-    if (status === 'included' && block !== undefined) {
-      for (const name of namesOf(submission)) this.reverted.forget(name);
-      this.landed.push({ tag, blockNumber: block.number });
-      return;
-    }
-    for (const name of namesOf(submission)) this.reverted.again(name, this.now);
-    this.unmark(tag);
-  }
-
-  private get now(): UnixMillis {
-    return this.flow?.engine.clock.now() ?? (0 as UnixMillis);
-  }
-
-  private waits(kind: Submission['kind'], batchId: BatchId): boolean {
-    return this.reverted.waits(`${kind}!${batchId}`, this.now);
-  }
-
-  /** One faulty entry reverts a whole call: what has reverted before goes alone, the rest together. */
-  private *grouped<T>(
-    kind: Submission['kind'],
-    items: readonly T[],
-    batchOf: (item: T) => BatchId,
-  ): Iterable<readonly T[]> {
-    const alone = items.filter((item) => this.reverted.has(`${kind}!${batchOf(item)}`));
-    const together = items.filter((item) => !alone.includes(item));
-    for (const item of alone) yield [item];
-    for (let start = 0; start < together.length; start += maxEntriesACall) {
-      yield together.slice(start, start + maxEntriesACall);
-    }
-  }
-
-  /** The watcher has applied the final block of that number and all before it. */
-  applied(blockNumber: number): void {
-    while (this.landed[0] !== undefined && this.landed[0].blockNumber <= blockNumber) {
-      const landed = this.landed.shift();
-      if (landed !== undefined) this.unmark(landed.tag);
-    }
-  }
-
-  /** The batch is prepared in a final block, so nothing of the way there is under way any more. */
-  prepared(batchId: BatchId): void {
-    this.underWay.delete(`carry-account!${batchId}`);
-  }
 }
 
-const namesOf = (submission: Submission): readonly string[] => {
-  if (submission.kind === 'carry') return [`carry!${submission.batchId}`];
-  const batches = submission.kind === 'attest' ? submission.batches : submission.entries.map(({ batchId }) => batchId);
-  return batches.map((batchId) => `${submission.kind}!${batchId}`);
-};
+/** Since when the oldest waits of what has to be on the chain in time: a batch that both have signed, a decision. */
+export function oldestUnanchored(view: View, open: OpenWork, decisions: Decisions): UnixMillis | undefined {
+  let oldest = decisions.oldestSince;
+  for (const { batchId, role } of open.allBatches()) {
+    const state = stateOf(view, batchId, role);
+    if (!isUnprepared(state)) continue;
+    if (oldest === undefined || state.since < oldest) oldest = state.since;
+  }
+  return oldest;
+}
 
-const decideSubmission = (entries: readonly Decision[]): Extract<Submission, { kind: 'decide' }> => ({
-  kind: 'decide',
-  entries: entries.map(({ batchId, word, commitMask, abortMask }) => ({
-    batchId,
-    word,
-    mask: wordHex(commitMask | abortMask),
-  })),
-});
+const stateOf = (view: View, batchId: BatchId, role: Role): BatchState | undefined =>
+  view.get(batchStateTable, batchKey(batchId, role));
+
+/** Both have signed it, and no final block has it. */
+const isUnprepared = (state: BatchState | undefined): state is BatchState =>
+  state?.state === 'countersigned' && state.prepared === undefined;
 
 const bySequence = (a: OpenBatch, b: OpenBatch): number => a.sequence - b.sequence;
 
@@ -422,4 +124,258 @@ function signedBatch(found: KnownBatch | undefined): SignedBatch | undefined {
   if (initiatorSignature === undefined || acceptorSignature === undefined) return undefined;
   if (othersVoid === true || ownVoid === true) return undefined;
   return { batchId: record.batchId, batch: record.batch, initiatorSignature, acceptorSignature };
+}
+
+function careOf({ peers }: Pick<FlowContext, 'peers'>, gate: Gate, { batchId, batch }: SignedBatch): Care {
+  const rotating = [batch.initiator, batch.acceptor].some((id) => (peers.get(id)?.signers.length ?? 0) > 1);
+  return { careful: rotating || gate.reverted(batchId) };
+}
+
+/** One faulty entry reverts a whole call: what has reverted before goes alone, the rest together. */
+function* grouped<T>(gate: Gate, items: readonly T[], batchOf: (item: T) => BatchId): Iterable<readonly T[]> {
+  const alone = items.filter((item) => gate.reverted(batchOf(item)));
+  const together = items.filter((item) => !alone.includes(item));
+  for (const item of alone) yield [item];
+  for (let start = 0; start < together.length; start += maxEntriesACall) {
+    yield together.slice(start, start + maxEntriesACall);
+  }
+}
+
+type Needs = Pick<FlowContext, 'self' | 'engine' | 'open' | 'peers' | 'config' | 'chainView' | 'settlement'>;
+
+interface CarryItem {
+  readonly batchId: BatchId;
+}
+
+/**
+ * In order of sequence: whoever carries n carries those before it too. What has reverted is tried alone, and those behind it
+ * in its lane wait for it: the chain would take none of them, and each would cost the gas of another revert.
+ */
+export function carryDuty(flow: Needs, calls: SettlementCalls): Duty {
+  const isDue = ({ batchId, role, peer }: OpenBatch, state: BatchState | undefined, gate: Gate): boolean => {
+    if (!isUnprepared(state) || !gate.free(batchId)) return false;
+    if (state.initiatorSignature === undefined || state.acceptorSignature === undefined) return false;
+    if (state.othersVoid === true || state.ownVoid === true) return false;
+    // On us the initiator's record carries it.
+    if (role === 'acceptor' && peer === flow.self) return false;
+    return role === 'initiator' || hasPassed(flow.engine.clock, state.since, flow.config.timing.carrySeconds * 1000);
+  };
+  const due = (view: View, gate: Gate): readonly OpenBatch[] => {
+    const failed = failing(view, gate, flow.open);
+    return [...flow.open.allBatches()].filter(
+      (open) =>
+        isDue(open, stateOf(view, open.batchId, open.role), gate) &&
+        open.sequence <= (failed.get(laneOf(open))?.sequence ?? open.sequence),
+    );
+  };
+  return duty<CarryItem>({
+    name: 'carry',
+    key: 'carrier',
+    due: (view, gate) => due(view, gate).length > 0,
+    *orders(work, gate) {
+      for (const open of due(work, gate).toSorted(bySequence)) {
+        const signed = signedBatch(loadBatch(work, open.batchId, open.role));
+        if (signed === undefined) continue;
+        yield { item: { batchId: open.batchId }, call: calls.prepare(signed, careOf(flow, gate, signed)) };
+      }
+    },
+    subjects: ({ batchId }) => [batchId],
+    over: (log) => (log.type === 'BatchPrepared' ? [log.batchId] : []),
+  });
+}
+
+/** By lane: the number of the first batch that has reverted and is not on the chain. */
+function failing(view: View, gate: Gate, open: OpenWork): ReadonlyMap<string, OpenBatch> {
+  const found = new Map<string, OpenBatch>();
+  for (const batch of open.allBatches()) {
+    if (!gate.reverted(batch.batchId) || !isUnprepared(stateOf(view, batch.batchId, batch.role))) continue;
+    const first = found.get(laneOf(batch));
+    if (first === undefined || batch.sequence < first.sequence) found.set(laneOf(batch), batch);
+  }
+  return found;
+}
+
+const laneOf = ({ role, peer }: OpenBatch): string => laneKey(role, peer);
+
+interface DecideItem {
+  readonly entries: readonly { readonly batchId: BatchId; readonly word: number; readonly mask: Hex }[];
+  /** The batch that this call also prepares, or only prepares. */
+  readonly prepares?: BatchId;
+}
+
+/**
+ * Of a batch that is not on the chain yet the decision also prepares it, after those before it in its lane, which go from the
+ * same account, so that they land first. Pairs are marked one by one: what is decided later goes in another transaction.
+ */
+export function decideDuty(flow: Needs, calls: SettlementCalls, decisions: Decisions): Duty {
+  /** By batch: the transaction that prepares it from the account. */
+  const preparing = new Map<BatchId, string>();
+  return duty<DecideItem>({
+    name: 'decide',
+    key: 'account',
+    due: () => decisions.anyToSend,
+    orders: (work, gate) => decideOrders({ ...flow, calls, decisions, preparing }, work, gate),
+    subjects: ({ entries, prepares }) => [
+      ...new Set([...entries.map(({ batchId }) => batchId), ...(prepares === undefined ? [] : [prepares])]),
+    ],
+    enlarge: (item, call, gate) =>
+      item.entries.length === 0 ? undefined : calls.enlarged(call, moreDecisions(flow, decisions, item, gate)),
+    taken(item, tag) {
+      if (item.prepares !== undefined) preparing.set(item.prepares, tag);
+      decisions.taken(item, tag);
+    },
+    freed(tag) {
+      for (const [batchId, owner] of preparing) if (owner === tag) preparing.delete(batchId);
+      decisions.freed(tag);
+    },
+  });
+}
+
+interface Deciding extends Needs {
+  readonly calls: SettlementCalls;
+  readonly decisions: Decisions;
+  readonly preparing: ReadonlyMap<BatchId, string>;
+}
+
+function* decideOrders(deciding: Deciding, work: View, gate: Gate): Iterable<Order<DecideItem>> {
+  const { open, chainView, engine, calls, decisions } = deciding;
+  const batches = [...open.allBatches()].filter(({ role }) => role === 'acceptor').sort(bySequence);
+  const headTime = chainView.headTime ?? toUnixSeconds(engine.clock.now());
+  const failed = failing(work, gate, open);
+  const anchored: Decision[] = [];
+  const prepared = new Set<BatchId>();
+  for (const batch of batches) {
+    const { batchId, deadline } = batch;
+    if (deadline < headTime || !decisions.has(batchId) || gate.waits(batchId)) continue;
+    const found = loadBatch(work, batchId, 'acceptor');
+    if (found === undefined) continue;
+    const entries = entriesOf(decisions, batchId, found.record.batch.count, !gate.reverted(batchId));
+    if (entries.length === 0) continue;
+    if (found.state.prepared !== undefined) {
+      anchored.push(...entries);
+      continue;
+    }
+    const signed = signedBatch(found);
+    if (signed === undefined) continue;
+    const first = failed.get(laneOf(batch));
+    const behind = first !== undefined && first.sequence < batch.sequence;
+    const before = behind ? [first] : batches.filter((each) => isBefore(each, batch));
+    yield* preparations(deciding, work, gate, before, prepared);
+    if (behind) continue;
+    prepared.add(batchId);
+    yield {
+      item: { entries: masksOf(entries), prepares: batchId },
+      call: calls.settle(signed, entries, careOf(deciding, gate, signed)),
+    };
+  }
+  for (const entries of grouped(gate, anchored, ({ batchId }) => batchId)) {
+    for (const call of calls.decide(entries)) yield { item: { entries: masksOf(entries) }, call };
+  }
+}
+
+const isBefore = (one: OpenBatch, other: OpenBatch): boolean =>
+  one.peer === other.peer && one.sequence < other.sequence;
+
+/** `prepared`: what a call of this round prepares. */
+function* preparations(
+  deciding: Deciding,
+  work: View,
+  gate: Gate,
+  batches: readonly OpenBatch[],
+  prepared: Set<BatchId>,
+): Iterable<Order<DecideItem>> {
+  for (const { batchId } of batches) {
+    const found = loadBatch(work, batchId, 'acceptor');
+    if (found === undefined || found.state.prepared !== undefined || gate.waits(batchId)) continue;
+    if (deciding.preparing.has(batchId) || prepared.has(batchId)) continue;
+    const signed = signedBatch(found);
+    if (signed === undefined) continue;
+    prepared.add(batchId);
+    yield {
+      item: { entries: [], prepares: batchId },
+      call: deciding.calls.prepare(signed, careOf(deciding, gate, signed)),
+    };
+  }
+}
+
+/**
+ * For a transaction that others wait behind: all else that is decided and not final, also what goes in those behind it, which
+ * then say it once more and change nothing. Its bits are as they were stored, so a commit stays one. Only of batches that are
+ * prepared, and whose deadline is no earlier than its own: no entry makes it fail sooner.
+ */
+function moreDecisions(
+  { open, engine }: Needs,
+  decisions: Decisions,
+  { entries, prepares }: DecideItem,
+  gate: Gate,
+): Decision[] {
+  const own = new Set(entries.map(({ batchId }) => batchId));
+  const acceptors = [...open.allBatches()].filter(({ role }) => role === 'acceptor');
+  const earliest = Math.min(...acceptors.flatMap(({ batchId, deadline }) => (own.has(batchId) ? [deadline] : [])));
+  return acceptors.flatMap(({ batchId, deadline }) => {
+    if (deadline < earliest || gate.reverted(batchId)) return [];
+    const found = loadBatch(engine.newest, batchId, 'acceptor');
+    if (found === undefined || (found.state.prepared === undefined && batchId !== prepares)) return [];
+    return entriesOf(decisions, batchId, found.record.batch.count, false, true);
+  });
+}
+
+/** `isFresh`: no word of it can be decided in part, as one may be after a revert, or beside what is under way. */
+function entriesOf(
+  decisions: Decisions,
+  batchId: BatchId,
+  count: number,
+  isFresh: boolean,
+  underWayToo = false,
+): Decision[] {
+  const masks = new Map<number, { commitMask: bigint; abortMask: bigint }>();
+  for (const [index, { commit, tag }] of decisions.of(batchId)) {
+    if ((tag !== undefined && !underWayToo) || index >= count) continue;
+    const word = wordOf(index);
+    const mask = masks.get(word) ?? { commitMask: 0n, abortMask: 0n };
+    if (commit) mask.commitMask |= bitOf(index);
+    else mask.abortMask |= bitOf(index);
+    masks.set(word, mask);
+  }
+  return [...masks].map(([word, mask]) => ({
+    ...{ batchId, word, ...mask },
+    ...(isFresh ? { pairs: Math.min(count - 256 * word, 256) } : {}),
+  }));
+}
+
+const masksOf = (entries: readonly Decision[]): DecideItem['entries'] =>
+  entries.map(({ batchId, word, commitMask, abortMask }) => ({ batchId, word, mask: wordHex(commitMask | abortMask) }));
+
+interface AttestItem {
+  readonly batches: readonly BatchId[];
+}
+
+export function attestDuty(flow: FlowContext, calls: SettlementCalls): Duty {
+  const due = (view: View, gate: Gate): readonly OpenBatch[] =>
+    [...flow.open.allBatches()].filter(({ batchId, role, peer }) => {
+      if (role === 'acceptor' && peer === flow.self) return false;
+      const state = stateOf(view, batchId, role);
+      if (state?.remaining !== 0 || state.prepared === undefined || state.attested !== undefined) return false;
+      return gate.free(batchId);
+    });
+  return duty<AttestItem>({
+    name: 'attest',
+    key: 'account',
+    due: (view, gate) => due(view, gate).length > 0,
+    *orders(work, gate) {
+      const batches = due(work, gate)
+        .toSorted(bySequence)
+        .flatMap((open) => loadBatch(work, open.batchId, open.role) ?? []);
+      for (const group of grouped(gate, batches, ({ record }) => record.batchId)) {
+        const attestations = group.map((found) => ({
+          batchId: found.record.batchId,
+          executedDigest: executedOf(flow, work, found),
+        }));
+        const item = { batches: attestations.map(({ batchId }) => batchId) };
+        for (const call of calls.attest(flow.self, attestations)) yield { item, call };
+      }
+    },
+    subjects: ({ batches }) => batches,
+    over: (log) => (log.type === 'BatchAttested' && log.operator === flow.self ? [log.batchId] : []),
+  });
 }

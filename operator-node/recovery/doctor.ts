@@ -21,7 +21,7 @@ import {
   readLane,
   type BatchRecord,
 } from '../flow/batch.ts';
-import { cursorTable } from '../flow/blocks.ts';
+import { cursorTable } from '../chain/cursor.ts';
 import { anchoredAt, checkpointTable, newestAnchored } from '../flow/checkpoint.ts';
 import { isFinal, loadSide, openSideTable, sideStateTable, sideTable } from '../flow/pair.ts';
 import { owedBy, windowTable } from '../flow/windows/window.ts';

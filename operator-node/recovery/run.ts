@@ -16,7 +16,7 @@ import {
   readLane,
   type OwnKeys,
 } from '../flow/batch.ts';
-import { cursorTable } from '../flow/blocks.ts';
+import { cursorTable } from '../chain/cursor.ts';
 import type { FlowContext } from '../flow/context.ts';
 import type { BatchId, OperatorId, Role } from '../model/ids.ts';
 import { askForBatch } from './forgotten.ts';

@@ -1,11 +1,14 @@
 /**
- * Which build's records a store holds. Before the first release an older store is not brought forward: it held what is
- * personal in the clear, and a copy that was brought forward would leave that behind on the disk.
+ * Which build's records a store holds. Before the first release an older store is not brought forward, and is left as it is:
+ * the build that reads it is named.
  */
 import { TandemError } from '../errors.ts';
 import { table, type Store } from './store.ts';
 
-const current = 2;
+const current = 3;
+
+/** The last commit that reads a store of each earlier format. */
+const readers: Readonly<Record<number, string>> = { 2: '1618945' };
 
 /** Key: `store`. */
 export const formatTable = table<number>('format');
@@ -18,6 +21,13 @@ async function isNew(store: Store): Promise<boolean> {
     for await (const _ of store.scan({ name }, { limit: 1 })) return false;
   }
   return true;
+}
+
+function wayOut(found: number): string {
+  const reader = readers[found];
+  return reader === undefined
+    ? 'A later build made it: start that one.'
+    : `The build that reads it is Tandem at commit ${reader}: let that one finish what is open, then begin with an empty folder (on a devnet: npm start -- --fresh). Nothing in the folder was changed.`;
 }
 
 /** Marks a new store, and refuses one of another build. @throws {TandemError} `store-failed` */
@@ -34,7 +44,7 @@ export async function checkFormat(store: Store): Promise<void> {
     'store-failed',
     found === undefined
       ? 'This store was made by a build that kept names, numbers and texts in the clear. There is no release with such stores, and no way forward from one: begin with an empty folder (on a devnet: npm start -- --fresh).'
-      : `This store is of format ${found}, and this build reads format ${current}: start the build that made it.`,
+      : `This store is of format ${found}, and this build reads format ${current}. ${wayOut(found)}`,
     { facts: { found, current } },
   );
 }

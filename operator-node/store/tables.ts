@@ -56,7 +56,7 @@ export const tables: Readonly<Record<string, TableEntry>> = {
     owner: 'flow/deliver.ts',
     holds: 'a message that the gateway would not take',
   },
-  submission: { key: '<tag>', owner: 'flow/submit.ts', holds: 'what a transaction under way is for' },
+  duty: { key: '<tag>', owner: 'chain/duties.ts', holds: 'what a transaction under way is for' },
   'gas-spending': {
     key: '<address>',
     owner: 'chain/spending.ts',
@@ -67,7 +67,7 @@ export const tables: Readonly<Record<string, TableEntry>> = {
     owner: 'chain/kept-registry.ts',
     holds: 'the operators as the chain last said, for a start without it',
   },
-  cursor: { key: 'chain', owner: 'flow/blocks.ts', holds: 'the last final block that is applied' },
+  cursor: { key: 'chain', owner: 'chain/cursor.ts', holds: 'the last final block that is applied' },
   'peer-cap': { key: '<peer>', owner: 'flow/caps.ts', holds: 'what a peer has said last of what the two may owe' },
   'own-cap': {
     key: '<peer>/<asset>',
@@ -79,11 +79,6 @@ export const tables: Readonly<Record<string, TableEntry>> = {
   'window-head': { key: '<peer>', owner: window, holds: 'the number of the last window with an operator' },
   statement: { key: '<statement digest>', owner: window, holds: 'the window and asset that a statement is of' },
   'statement-seen': { key: '<statement digest>', owner: window, holds: 'what the chain has of an unknown statement' },
-  'window-submission': {
-    key: '<tag>',
-    owner: 'flow/windows/windows.ts',
-    holds: 'what a transaction under way is for',
-  },
   'window-schedule': {
     key: '<peer>',
     owner: 'flow/windows/schedule.ts',
@@ -101,11 +96,6 @@ export const tables: Readonly<Record<string, TableEntry>> = {
     owner: request,
     holds: 'the hash of what an auditor has fetched under a request',
   },
-  'answer-submission': {
-    key: '<tag>',
-    owner: 'flow/requests/requests.ts',
-    holds: 'the request that a transaction under way answers',
-  },
   inbound: { key: '<gateway’s message id>', owner: 'flow/receive.ts', holds: 'that a message was taken, and as what' },
   question: { key: '<userId>', owner: 'flow/question.ts', holds: 'open questions and the last closed ones' },
   counter: { key: 'message', owner: 'flow/tell.ts', holds: 'the number of messages that have left' },
@@ -117,7 +107,7 @@ export const tables: Readonly<Record<string, TableEntry>> = {
   sent: { key: '<address>!<nonce, 12 digits>', owner: sent, holds: 'a signed transaction that is not final yet' },
 
   checkpoint: { key: '<entry, 12 digits>', owner: checkpoint, holds: 'a head of the journal that the chain has' },
-  'checkpoint-state': { key: 'now', owner: checkpoint, holds: 'the newest of them, and what is under way' },
+  'checkpoint-state': { key: 'now', owner: checkpoint, holds: 'the newest of them, and how far the chain is' },
 
   alarm: {
     key: '<code>!<subject>',

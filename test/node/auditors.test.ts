@@ -21,7 +21,7 @@ import { Engine } from '../../operator-node/engine/engine.ts';
 import { journalHead, journalTable } from '../../operator-node/engine/journal.ts';
 import { TandemError } from '../../operator-node/errors.ts';
 import { createBatch, peerCommitmentTable } from '../../operator-node/flow/batch.ts';
-import { cursorTable } from '../../operator-node/flow/blocks.ts';
+import { cursorTable } from '../../operator-node/chain/cursor.ts';
 import { checkpointTable } from '../../operator-node/flow/checkpoint.ts';
 import type { FlowContext } from '../../operator-node/flow/context.ts';
 import { loadRequest, putRequest, textsOf } from '../../operator-node/flow/requests/request.ts';

@@ -10,12 +10,13 @@ import { answerDigest } from '../../operator-node/commitment/answer.ts';
 import { systemRandom } from '../../operator-node/engine/clock.ts';
 import { Engine, type EngineEvent } from '../../operator-node/engine/engine.ts';
 import { journalTable } from '../../operator-node/engine/journal.ts';
-import { cursorTable } from '../../operator-node/flow/blocks.ts';
+import { cursorTable } from '../../operator-node/chain/cursor.ts';
+import { Duties } from '../../operator-node/chain/duties.ts';
 import type { FlowContext } from '../../operator-node/flow/context.ts';
 import { answerRequest } from '../../operator-node/flow/requests/answer.ts';
 import { applyRequest } from '../../operator-node/flow/requests/apply.ts';
 import { handOver, loadRequest } from '../../operator-node/flow/requests/request.ts';
-import { AuditRequests } from '../../operator-node/flow/requests/requests.ts';
+import { answerDuty, AuditRequests } from '../../operator-node/flow/requests/requests.ts';
 import type { Hash, Hex, OperatorId, UnixMillis, UnixSeconds } from '../../operator-node/model/ids.ts';
 import type { SettlementDomain } from '../../operator-node/model/records.ts';
 import { SimulatedDisk, openMemoryStore } from '../../operator-node/store/memory.ts';
@@ -46,6 +47,28 @@ interface Sent {
   readonly tag: string;
 }
 
+const calls = {
+  answer: (operator: OperatorId, request: number, answer: Hash): ContractCall => {
+    expect(operator).toBe(self);
+    return { to: 'AuditLog', data: JSON.stringify([request, answer]) as Hex, gasLimit: 1n };
+  },
+};
+
+const dutiesOn = (engine: Engine, sent: Sent[], maySend: () => boolean): Duties =>
+  new Duties({
+    engine,
+    sender: {
+      send: (_, key, { data }, tag) => {
+        // Only the operator's account may answer.
+        expect(key).toBe('account');
+        const [request, answer] = JSON.parse(data) as [number, Hash];
+        sent.push({ request, answer, tag });
+        return digestOf('0');
+      },
+    },
+    maySend,
+  });
+
 /** One process on that disk; `onChain` is what the AuditLog has of requests that the store may not know. */
 async function open(disk: SimulatedDisk, onChain: readonly FiledRequest[] = []) {
   let now = begins * 1000;
@@ -61,23 +84,8 @@ async function open(disk: SimulatedDisk, onChain: readonly FiledRequest[] = []) 
       throw error;
     },
   });
-  const requests = new AuditRequests(
-    {
-      answer: (operator, request, answer): ContractCall => {
-        expect(operator).toBe(self);
-        return { to: 'AuditLog', data: JSON.stringify([request, answer]) as Hex, gasLimit: 1n };
-      },
-    },
-    {
-      send: (_, key, { data }, tag) => {
-        // Only the operator's account may answer.
-        expect(key).toBe('account');
-        const [request, answer] = JSON.parse(data) as [number, Hash];
-        sent.push({ request, answer, tag });
-        return digestOf('0');
-      },
-    },
-  );
+  const duties = dutiesOn(engine, sent, () => chainView.caughtUp);
+  const requests = new AuditRequests(engine, duties);
   const alarms = new Alarms();
   alarms.attach(engine);
   const chainView = { headTime: begins as UnixSeconds, caughtUp: true };
@@ -89,16 +97,24 @@ async function open(disk: SimulatedDisk, onChain: readonly FiledRequest[] = []) 
       disclosureRequest: (request: number) => Promise.resolve(onChain.find((each) => each.request === request)),
     },
   } as unknown as FlowContext;
-  requests.attach(flow);
-  await requests.load(flow);
+  duties.add(answerDuty(flow, calls));
+  await requests.load();
+  await duties.load();
+  const round = async (): Promise<void> => {
+    requests.look(flow);
+    await duties.round();
+  };
   const apply = (log: Record<string, unknown>, number = 40) =>
     engine.run((work) => {
       const block = { number, hash: digestOf('b'), parentHash: digestOf('a'), timestamp: chainView.headTime } as Block;
-      applyRequest(flow, work, block, { transactionHash: digestOf('c'), logIndex: 0, ...log } as never);
+      const whole = { transactionHash: digestOf('c'), logIndex: 0, ...log } as never;
+      applyRequest(flow, work, block, whole);
+      duties.ended(work, whole);
       work.put(cursorTable, 'chain', block);
+      duties.applied(work, number);
     });
   return {
-    ...{ disk, store, engine, requests, flow, chainView, sent, events },
+    ...{ disk, store, engine, requests, round, flow, chainView, sent, events },
     later(seconds: number) {
       now += seconds * 1000;
       chainView.headTime = (chainView.headTime + seconds) as UnixSeconds;
@@ -110,7 +126,8 @@ async function open(disk: SimulatedDisk, onChain: readonly FiledRequest[] = []) 
     answer: (files: readonly string[] = [file], request = 17) => answerRequest(flow, { request, files }),
     outcome: (tag: string, status: TransactionOutcome['status'], final = true) =>
       store.transact((tx) => {
-        requests.onOutcome(tx, { key: 'account', tag, hash: digestOf('e'), status, final });
+        const block = { number: 50, hash: digestOf('b') };
+        duties.onOutcome(tx, { key: 'account', tag, hash: digestOf('e'), status, final, block });
       }),
     async journal() {
       const found: unknown[] = [];
@@ -142,7 +159,7 @@ describe('applyRequest', () => {
     await node.fileOne({ request: 18, operator: 2 as OperatorId });
     expect(await requestsOf(node.flow)).toMatchObject([{ request: 17, auditor: 3, state: 'open', late: false }]);
     expect(await node.journal()).toMatchObject([{ kind: 'disclosure', what: 'request filed', request: 17 }]);
-    expect(node.requests.counts()).toEqual({ open: 1, overdue: 0 });
+    expect(node.requests.counts(node.flow)).toEqual({ open: 1, overdue: 0 });
   });
 
   it('keeps so many open ones of an auditor, names it when it files more, and lists what others ask', async () => {
@@ -156,7 +173,7 @@ describe('applyRequest', () => {
       [3, 3],
       [14, 4],
     ]);
-    expect(node.requests.counts()).toEqual({ open: 4, overdue: 0 });
+    expect(node.requests.counts(node.flow)).toEqual({ open: 4, overdue: 0 });
     // At the first and at the tenth that was passed over, not at each.
     const told = node.events.flatMap((event) => (event['what'] === 'too-many-requests' ? [event] : []));
     expect(told).toMatchObject([
@@ -220,7 +237,7 @@ describe('answerRequest', () => {
       message: expect.stringContaining('operator 2') as string,
     });
     await expect(node.answer([])).rejects.toMatchObject({ code: 'unprocessable' });
-    await node.requests.round();
+    await node.round();
     expect(node.sent).toEqual([]);
   });
 
@@ -229,16 +246,16 @@ describe('answerRequest', () => {
     await node.fileOne();
     expect(await node.hand()).toBe(true);
     const { order } = await node.answer();
-    await node.requests.round();
-    await node.requests.round();
+    await node.round();
+    await node.round();
     expect(node.sent).toMatchObject([{ request: 17, answer: order?.digest }]);
     await node.outcome(node.sent[0]?.tag ?? '', 'included');
-    await node.requests.round();
+    await node.round();
     expect(node.sent).toHaveLength(1);
     expect(await requestsOf(node.flow)).toMatchObject([{ state: 'ordered', fetched: 1 }]);
     await node.answered(order?.digest ?? digestOf('0'));
     expect(node.alarms()).toEqual([]);
-    expect(node.requests.counts()).toEqual({ open: 0, overdue: 0 });
+    expect(node.requests.counts(node.flow)).toEqual({ open: 0, overdue: 0 });
     expect(await requestsOf(node.flow)).toMatchObject([{ state: 'answered', late: false, answer: order?.digest }]);
   });
 
@@ -267,7 +284,7 @@ describe('answerRequest', () => {
     ]);
     await node.fileOne();
     await node.answer([file], 4);
-    await node.requests.round();
+    await node.round();
     expect(node.sent).toMatchObject([{ request: 4 }]);
     await expect(node.answer([file], 5)).rejects.toMatchObject({ code: 'conflict' });
   });
@@ -277,20 +294,20 @@ describe('answerRequest', () => {
     const before = await open(disk);
     await before.fileOne();
     await before.answer();
-    await before.requests.round();
+    await before.round();
     disk.crash();
     const node = await open(disk);
-    await node.requests.round();
+    await node.round();
     expect(node.sent).toEqual([]);
     const [first] = before.sent;
     await node.outcome(first?.tag ?? '', 'reverted', false);
-    await node.requests.round();
+    await node.round();
     expect(node.sent).toEqual([]);
     await node.outcome(first?.tag ?? '', 'reverted');
-    await node.requests.round();
+    await node.round();
     expect(node.sent).toEqual([]);
     node.later(2);
-    await node.requests.round();
+    await node.round();
     expect(node.sent).toMatchObject([{ request: 17, answer: first?.answer }]);
   });
 
@@ -299,7 +316,7 @@ describe('answerRequest', () => {
     node.chainView.caughtUp = false;
     await node.fileOne();
     await node.answer();
-    await node.requests.round();
+    await node.round();
     expect(node.sent).toEqual([]);
   });
 });
@@ -341,18 +358,18 @@ describe('an overdue request', () => {
     const node = await fresh();
     await node.fileOne();
     node.later(3_600);
-    await node.requests.round();
+    await node.round();
     expect(node.alarms()).toEqual([]);
     node.later(1);
-    await node.requests.round();
-    await node.requests.round();
+    await node.round();
+    await node.round();
     await node.engine.run(() => undefined);
     expect(node.alarms()).toEqual(['request-overdue']);
-    expect(node.requests.counts()).toEqual({ open: 1, overdue: 1 });
+    expect(node.requests.counts(node.flow)).toEqual({ open: 1, overdue: 1 });
     const { order } = await node.answer();
     expect(await requestsOf(node.flow)).toMatchObject([{ state: 'ordered', late: true }]);
     await node.answered(order?.digest ?? digestOf('0'));
-    expect(node.requests.counts()).toEqual({ open: 0, overdue: 0 });
+    expect(node.requests.counts(node.flow)).toEqual({ open: 0, overdue: 0 });
     await node.engine.run(() => undefined);
     expect(node.events).toContainEqual({ type: 'alarm-over', what: 'request-overdue', subject: '17' });
     expect(await requestsOf(node.flow)).toMatchObject([{ state: 'answered', late: true }]);

@@ -12,7 +12,7 @@ import { createDomains } from '../../operator-node/domains/registry.ts';
 import type { Work } from '../../operator-node/engine/engine.ts';
 import { TandemError } from '../../operator-node/errors.ts';
 import { haltTable, laneTable, loadBatch, type Lane } from '../../operator-node/flow/batch.ts';
-import { cursorTable } from '../../operator-node/flow/blocks.ts';
+import { cursorTable } from '../../operator-node/chain/cursor.ts';
 import { advance, sideMachine, type SideMachine } from '../../operator-node/flow/flow.ts';
 import { machines } from '../../operator-node/flow/machines.ts';
 import { loadSide, withdrawnTable } from '../../operator-node/flow/pair.ts';
@@ -516,11 +516,11 @@ export const plantedBugs: readonly PlantedBug[] = [
           if (included.length === 0) return;
           await node.engine.run((work) => {
             for (const { tag } of included) {
-              const submission = work.get<{ entries?: readonly { batchId: string; mask: string }[] }>(
-                { name: 'submission' },
+              const sent = work.get<{ item: { entries?: readonly { batchId: string; mask: string }[] } }>(
+                { name: 'duty' },
                 tag,
               );
-              for (const { batchId } of submission?.entries ?? []) {
+              for (const { batchId } of sent?.item.entries ?? []) {
                 const batch = work.get<{ pairs: readonly PairId[] }>({ name: 'batch' }, `${batchId}!acceptor`);
                 for (const pair of batch?.pairs ?? []) {
                   const found = loadSide(work, pair, 'second');

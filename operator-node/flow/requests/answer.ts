@@ -5,7 +5,7 @@
 import { answerDigest } from '../../commitment/answer.ts';
 import { TandemError } from '../../errors.ts';
 import type { SettlementDomain } from '../../model/records.ts';
-import { cursorTable } from '../blocks.ts';
+import { cursorTable } from '../../chain/cursor.ts';
 import type { FlowContext } from '../context.ts';
 import { loadRequest, putRequest, textsOf, type RequestRecord } from './request.ts';
 
@@ -67,7 +67,7 @@ export async function answerRequest(flow: FlowContext, { request, files }: Answe
     });
     work.emit({ type: 'answer-ordered', request });
     work.afterwards(() => {
-      flow.requests.moved(record);
+      flow.requests.moved(flow, record);
     });
     return record;
   });

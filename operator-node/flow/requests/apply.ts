@@ -36,7 +36,7 @@ export function applyRequest(flow: FlowContext, work: Work, block: Block, log: R
     work.journal('disclosure', { what: 'request filed', request, auditor, digest, due, block: block.number });
     work.emit({ type: 'disclosure-requested', request, auditor, due });
     work.afterwards(() => {
-      flow.requests.moved(record);
+      flow.requests.moved(flow, record);
     });
     return;
   }
@@ -51,6 +51,6 @@ export function applyRequest(flow: FlowContext, work: Work, block: Block, log: R
   if (known === undefined) return;
   const record = putRequest(work, { ...known, answered: { at: block.timestamp, answer } });
   work.afterwards(() => {
-    flow.requests.moved(record);
+    flow.requests.moved(flow, record);
   });
 }

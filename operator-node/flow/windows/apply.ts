@@ -35,9 +35,6 @@ export function applyStatement(flow: FlowContext, work: Work, block: Block, log:
     work.emit({ type: 'alarm', what: 'unknown-statement-on-chain', statement });
     return;
   }
-  work.afterwards(() => {
-    flow.windows.landed(log.type === 'StatementAnchored' ? 'statement' : 'discharge', statement);
-  });
   const lines = window.lines.map((line) =>
     line.statement === statement ? changed(flow, work, window, line, seenIn(block, log)) : line,
   );

@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { loadRequest } from '../../../operator-node/flow/requests/request.ts';
 import { requestsOf } from '../../../operator-node/api/node-requests.ts';
 import { requests as requestsSchema } from '../../../operator-node/api/schemas.ts';
-import { cursorTable } from '../../../operator-node/flow/blocks.ts';
+import { cursorTable } from '../../../operator-node/chain/cursor.ts';
 import { contracts, interfaceOf, TestChain, beginning, type RawLog } from './chain.ts';
 import { startNode, type TestNode } from './node.ts';
 import { encodeFields, extremesOf, fieldsOf, hexOf, plainOf, type Extreme, type Field } from './values.ts';

@@ -1,0 +1,6 @@
+/** How far the chain is applied to the store; written in the same write as what its blocks did. */
+import { table } from '../store/store.ts';
+import type { Block } from './chain.ts';
+
+/** The last final block that is applied. Key: `chain`. */
+export const cursorTable = table<Pick<Block, 'number' | 'hash' | 'timestamp'>>('cursor');
