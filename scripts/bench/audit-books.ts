@@ -71,140 +71,184 @@ const keys = { operator: Buffer.alloc(32, 1), first: Buffer.alloc(32, 2), second
 const subject = Buffer.alloc(32, 9).toString('base64url');
 
 function write(request: BooksRequest, made: (batch: MadeBatch) => void): void {
-  const domain = { chainId: BigInt(request.chainId), contract: request.contract };
   const files = { 1: openSync(request.files[1] ?? '', 'w'), 2: openSync(request.files[2] ?? '', 'w') } as const;
   const totals = { 1: 0n, 2: 0n };
-  for (const operator of [1, 2] as const) {
-    const { chainId, contract, firstBlock, lastBlock } = request;
-    const header = {
-      type: 'header',
-      format: disclosureFormat,
-      chainId,
-      contract,
-      operator: operator as OperatorId,
-      from: firstBlock,
-      to: lastBlock,
-      policy: 'regulator-minimum',
-    } as const;
-    writeSync(files[operator], encodeLine(header));
-  }
-  const booked = toTimestamp(request.bookedAt * 1000);
+  for (const operator of both) writeSync(files[operator], headerOf(request, operator));
   for (let number = request.first; number <= request.last; number += 1) {
-    const initiator = (number % 2 === 0 ? 1 : 2) as OperatorId;
-    const acceptor = (3 - initiator) as OperatorId;
-    const lines: Record<1 | 2, string[]> = { 1: [], 2: [] };
-    const leaves: Buffer[] = [];
-    const secrets: Hash[] = [];
-    let total = 0n;
-    for (let index = 0; index < request.pairs; index += 1) {
-      const serial = number * request.pairs + index;
-      const pair =
-        `019ab2f4-${(serial >>> 16).toString(16).padStart(4, '0')}-7000-8${(serial & 0xfff).toString(16).padStart(3, '0')}-${(serial * 2654435761).toString(16).padStart(12, '0').slice(-12)}` as PairId;
-      const amount = `${100 + (serial % 90_000)}`;
-      const secret = termsSecret(keys.operator, pair);
-      const terms = {
-        pair,
-        service: 'pay',
-        firstAsset: 'SEK',
-        firstAmount: amount,
-        secondAsset: 'SEK',
-        secondAmount: amount,
-        initiator: `${initiator}`,
-        acceptor: `${acceptor}`,
-        created: booked,
-        deadline: `${request.deadline}`,
-        reverses: '',
-      } as Terms;
-      const disclosedTerms = discloseTerms(secret, terms);
-      const record = (leg: Leg): { entries: string[]; commitment: Hash } => {
-        const operation = {
-          pair,
-          leg,
-          operator: `${leg === 'first' ? initiator : acceptor}`,
-          domain: 'payments',
-          action: leg === 'first' ? 'debit' : 'credit',
-          account: `usr_${serial}/SEK`,
-          subject: `+4670${serial}`,
-          asset: 'SEK',
-          amount,
-          counterparty: subject,
-          detail: 'lunch',
-          heldAt: booked,
-        } as OperationRecord;
-        const all = discloseOperation(operationSecret(keys[leg], pair, leg), operation);
-        const digests = all.map(disclosureDigest);
-        return {
-          entries: all.map((disclosure, at) =>
-            minimum.has(operationFields[at] ?? '') ? disclosure : (digests[at] ?? ''),
-          ),
-          commitment: operationCommitmentOf(digests),
-        };
-      };
-      const [first, second] = [record('first'), record('second')];
-      const leaf = { pair, terms: termsCommitment(secret, terms), first: first.commitment, second: second.commitment };
-      leaves.push(encodeLeaf(leaf));
-      secrets.push(secret);
-      const committed = isCommitted(index);
-      if (committed) total += BigInt(amount);
-      const line = (leg: Leg, entries: string[]): string =>
-        encodeLine({
-          type: 'pair',
-          index,
-          leaf,
-          terms: disclosedTerms,
-          [leg]: entries,
-          postings: committed
-            ? [{ leg, id: `${pair}/${leg}/1`, booked, asset: 'SEK', amount: leg === 'first' ? `-${amount}` : amount }]
-            : [],
-        } satisfies Omit<PairLine, 'first' | 'second'>);
-      lines[initiator === 1 ? 1 : 2].push(line('first', first.entries));
-      lines[acceptor === 1 ? 1 : 2].push(line('second', second.entries));
+    const batch = makeBatch(request, number);
+    for (const operator of both) {
+      totals[operator] += operator === batch.made.initiator ? batch.total : -batch.total;
+      writeSync(files[operator], batch.texts[operator]);
     }
-    const batch = {
-      initiator,
-      acceptor,
-      sequence: Math.floor(number / 2) + 1,
-      deadline: request.deadline as UnixSeconds,
-      count: request.pairs,
-      root: toHash(merkleTree(leaves).root),
-    };
-    const batchId = batchIdOf(domain, batch);
-    const secret = batchSecret(secrets);
-    for (const operator of [1, 2] as const) {
-      totals[operator] += operator === initiator ? total : -total;
-      const body = lines[operator].join('');
-      const head = encodeLine({
-        type: 'batch',
-        batchId,
-        batch: { ...batch, sequence: `${batch.sequence}` },
-        prepared: request.firstBlock + number,
-        secret,
-        asOf: { number: request.lastBlock, hash: secret },
-        bytes: Buffer.byteLength(body),
-        pairs: request.pairs,
-      });
-      writeSync(files[operator], head + body);
-    }
-    const executed = [
-      { leg: 'first', asset: 'SEK', amount: total },
-      { leg: 'second', asset: 'SEK', amount: total },
-    ] as const;
-    made({
-      ...batch,
-      batchId,
-      initiatorSignature: signDigest(request.signers[initiator] ?? '', batchId),
-      acceptorSignature: signDigest(request.signers[acceptor] ?? '', batchId),
-      digest: executedDigest(secret, batchId, executedBitmap(request.pairs, isCommitted), totalsText(executed)),
-    });
+    made(batch.made);
   }
   const batches = request.last - request.first + 1;
-  for (const operator of [1, 2] as const) {
+  for (const operator of both) {
     const positions = [
       { operator: (3 - operator) as OperatorId, asset: 'SEK' as Asset, amount: `${totals[operator]}` },
     ];
     writeSync(files[operator], encodeLine({ type: 'end', batches, pairs: batches * request.pairs, positions }));
     closeSync(files[operator]);
   }
+}
+
+const both = [1, 2] as const;
+
+const headerOf = ({ chainId, contract, firstBlock, lastBlock }: BooksRequest, operator: 1 | 2): string =>
+  encodeLine({
+    type: 'header',
+    format: disclosureFormat,
+    chainId,
+    contract,
+    operator: operator as OperatorId,
+    from: firstBlock,
+    to: lastBlock,
+    policy: 'regulator-minimum',
+  });
+
+/** Who is in a batch, in which the operators take turns, and when everything in it was booked. */
+interface Place {
+  readonly initiator: OperatorId;
+  readonly acceptor: OperatorId;
+  readonly deadline: number;
+  readonly booked: string;
+}
+
+interface MadePair {
+  readonly leaf: Buffer;
+  readonly secret: Hash;
+  /** 0 where it is not committed. */
+  readonly amount: bigint;
+  /** What the operator of each leg says of it. */
+  readonly lines: Readonly<Record<Leg, string>>;
+}
+
+const pairIdOf = (serial: number): PairId =>
+  `019ab2f4-${(serial >>> 16).toString(16).padStart(4, '0')}-7000-8${(serial & 0xfff).toString(16).padStart(3, '0')}-${(serial * 2654435761).toString(16).padStart(12, '0').slice(-12)}` as PairId;
+
+function makePair(serial: number, index: number, place: Place): MadePair {
+  const { booked, deadline, initiator, acceptor } = place;
+  const pair = pairIdOf(serial);
+  const amount = `${100 + (serial % 90_000)}`;
+  const secret = termsSecret(keys.operator, pair);
+  const terms = {
+    pair,
+    service: 'pay',
+    firstAsset: 'SEK',
+    firstAmount: amount,
+    secondAsset: 'SEK',
+    secondAmount: amount,
+    initiator: `${initiator}`,
+    acceptor: `${acceptor}`,
+    created: booked,
+    deadline: `${deadline}`,
+    reverses: '',
+  } as Terms;
+  const disclosedTerms = discloseTerms(secret, terms);
+  const [first, second] = (['first', 'second'] as const).map((leg) => makeRecord(leg, serial, amount, place));
+  if (first === undefined || second === undefined) throw new Error('a leg is missing');
+  const leaf = { pair, terms: termsCommitment(secret, terms), first: first.commitment, second: second.commitment };
+  const committed = isCommitted(index);
+  const line = (leg: Leg, entries: readonly string[]): string =>
+    encodeLine({
+      type: 'pair',
+      index,
+      leaf,
+      terms: disclosedTerms,
+      [leg]: entries,
+      postings: committed
+        ? [{ leg, id: `${pair}/${leg}/1`, booked, asset: 'SEK', amount: leg === 'first' ? `-${amount}` : amount }]
+        : [],
+    } satisfies Omit<PairLine, 'first' | 'second'>);
+  return {
+    leaf: encodeLeaf(leaf),
+    secret,
+    amount: committed ? BigInt(amount) : 0n,
+    lines: { first: line('first', first.entries), second: line('second', second.entries) },
+  };
+}
+
+function makeRecord(
+  leg: Leg,
+  serial: number,
+  amount: string,
+  { initiator, acceptor, booked }: Place,
+): { readonly entries: readonly string[]; readonly commitment: Hash } {
+  const pair = pairIdOf(serial);
+  const operation = {
+    pair,
+    leg,
+    operator: `${leg === 'first' ? initiator : acceptor}`,
+    domain: 'payments',
+    action: leg === 'first' ? 'debit' : 'credit',
+    account: `usr_${serial}/SEK`,
+    subject: `+4670${serial}`,
+    asset: 'SEK',
+    amount,
+    counterparty: subject,
+    detail: 'lunch',
+    heldAt: booked,
+  } as OperationRecord;
+  const all = discloseOperation(operationSecret(keys[leg], pair, leg), operation);
+  const digests = all.map(disclosureDigest);
+  const entries = all.map((disclosure, at) =>
+    minimum.has(operationFields[at] ?? '') ? disclosure : (digests[at] ?? ''),
+  );
+  return { entries, commitment: operationCommitmentOf(digests) };
+}
+
+/** One batch as it goes on the chain, what each operator's file says of it, and what its pairs come to. */
+function makeBatch(
+  request: BooksRequest,
+  number: number,
+): { readonly made: MadeBatch; readonly texts: Readonly<Record<1 | 2, string>>; readonly total: bigint } {
+  const { pairs: count, deadline, lastBlock } = request;
+  const domain = { chainId: BigInt(request.chainId), contract: request.contract };
+  const initiator = (number % 2 === 0 ? 1 : 2) as OperatorId;
+  const place: Place = {
+    initiator,
+    acceptor: (3 - initiator) as OperatorId,
+    deadline,
+    booked: toTimestamp(request.bookedAt * 1000),
+  };
+  const pairs = Array.from({ length: count }, (_, index) => makePair(number * count + index, index, place));
+  const total = pairs.reduce((sum, { amount }) => sum + amount, 0n);
+  const batch = {
+    initiator,
+    acceptor: place.acceptor,
+    sequence: Math.floor(number / 2) + 1,
+    deadline: deadline as UnixSeconds,
+    count,
+    root: toHash(merkleTree(pairs.map(({ leaf }) => leaf)).root),
+  };
+  const batchId = batchIdOf(domain, batch);
+  const secret = batchSecret(pairs.map((pair) => pair.secret));
+  const textOf = (operator: 1 | 2): string => {
+    const body = pairs.map(({ lines }) => lines[operator === initiator ? 'first' : 'second']).join('');
+    const head = encodeLine({
+      type: 'batch',
+      batchId,
+      batch: { ...batch, sequence: `${batch.sequence}` },
+      prepared: request.firstBlock + number,
+      secret,
+      asOf: { number: lastBlock, hash: secret },
+      bytes: Buffer.byteLength(body),
+      pairs: count,
+    });
+    return head + body;
+  };
+  const executed = [
+    { leg: 'first', asset: 'SEK', amount: total },
+    { leg: 'second', asset: 'SEK', amount: total },
+  ] as const;
+  const made = {
+    ...batch,
+    batchId,
+    initiatorSignature: signDigest(request.signers[initiator] ?? '', batchId),
+    acceptorSignature: signDigest(request.signers[place.acceptor] ?? '', batchId),
+    digest: executedDigest(secret, batchId, executedBitmap(count, isCommitted), totalsText(executed)),
+  };
+  return { made, texts: { 1: textOf(1), 2: textOf(2) }, total };
 }
 
 if (parentPort !== null) {

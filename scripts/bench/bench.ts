@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { NodeClient } from '../../operator-node/cli/client.ts';
+import type { DevnetFile } from '../../operator-node/cli/devnet-file.ts';
 import { defaultFile, maxOperators, minOperators, readDescription } from '../devnet/description.ts';
 import { Devnet } from '../devnet/devnet.ts';
 import { endingOf } from '../devnet/last-words.ts';
@@ -85,6 +86,15 @@ function options() {
   }
 }
 
+function membersOf({ operators, users }: DevnetFile, clients: ReadonlyMap<string, NodeClient>): readonly Member[] {
+  return users.map(({ operator, number }) => {
+    const client = clients.get(operator);
+    const serviceNumber = operators.find(({ handle }) => handle === operator)?.serviceNumber;
+    if (client === undefined || serviceNumber === undefined) throw new Error(`no operator ${operator}`);
+    return { number, operator, client, serviceNumber };
+  });
+}
+
 async function main(): Promise<number> {
   const { rate, pairs, warmUpPairs, users, operators, maxOpen, keep, profile, json } = options();
   const say = (text: string): void => void process.stderr.write(`· ${text}\n`);
@@ -125,12 +135,7 @@ async function main(): Promise<number> {
     const senders = new Map(
       file.operators.map((operator) => [operator.handle, new NodeClient(operator, { maxSockets: 64 })]),
     );
-    const parties = file.users.map<Member>((user) => {
-      const client = senders.get(user.operator);
-      const serviceNumber = file.operators.find(({ handle }) => handle === user.operator)?.serviceNumber;
-      if (client === undefined || serviceNumber === undefined) throw new Error(`no operator ${user.operator}`);
-      return { number: user.number, operator: user.operator, client, serviceNumber };
-    });
+    const parties = membersOf(file, senders);
     const sides = file.operators.map(({ handle }) => parties.filter(({ operator }) => operator === handle));
     const turns = partiesOf(sides);
     load = new Load({

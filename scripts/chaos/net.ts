@@ -111,8 +111,69 @@ async function startLinks({ operators, chainPort, rpcUrl }: Layout, endpointCoun
   };
 }
 
+/** One node's configuration: every link that it has goes through its proxy. */
+function overridesOf(
+  { gateway, endpoints, timing }: NetOptions,
+  { operators }: Layout,
+  { urlOf }: Links,
+  handle: string,
+): Readonly<Record<string, unknown>> {
+  return {
+    gateway: { webhook: gateway.webhook(handle) },
+    channel: {
+      port: operators.find((each) => each.handle === handle)?.channelPort,
+      certFile: 'tls-cert.pem',
+      keyFile: 'tls-key.pem',
+      // A peer has one endpoint in the registry, and here a link of its own with each other one.
+      routes: Object.fromEntries(
+        operators
+          .filter((peer) => peer.handle !== handle)
+          .map((peer) => [peer.id, urlOf(`${handle} to ${peer.handle}`).replace('http:', 'https:')]),
+      ),
+    },
+    chain: {
+      networkFile: '../network.json',
+      rpcUrls: chainLinksOf(handle, endpoints).map(urlOf),
+      keysFile: 'keys.json',
+    },
+    timing,
+    journal: { anchorSeconds },
+    // The small disk has 384.
+    disk: { minFreeMebibytes: 64 },
+  };
+}
+
+/** Puts the store of the second operator's node on a disk that can be filled. */
+async function withSmallDisk(devnet: Devnet, { operators }: Layout): Promise<Pick<ChaosNet, 'disk' | 'noDisk'>> {
+  const [, { handle: node, dataDir }] = operators;
+  await devnet.stopNode(node);
+  const small = SmallDisk.mount(dataDir);
+  devnet.startNode(node);
+  await devnet.waitForNode(node);
+  return typeof small === 'string' ? { disk: undefined, noDisk: small } : { disk: { node, small }, noDisk: undefined };
+}
+
+function partiesOf(
+  { operators, users }: DevnetFile,
+  handles: readonly string[],
+  description: Description,
+  clients: ChaosNet['clients'],
+): readonly Party[] {
+  return users.map((user): Party => {
+    const client = clients.get(user.operator);
+    const serviceNumber = operators.find(({ handle }) => handle === user.operator)?.serviceNumber;
+    if (client === undefined || serviceNumber === undefined) throw new Error(`no operator ${user.operator}`);
+    const others = description.operators.filter(({ handle }) => handle !== user.operator);
+    // The one after it, so that every operator is asked for somebody it does not have.
+    const other = others[handles.indexOf(user.operator) % others.length];
+    if (other === undefined) throw new Error('there is one operator alone');
+    const machine = user.kind === 'machine';
+    return { operator: user.operator, number: user.number, client, serviceNumber, machine, nobody: nobodyAt(other) };
+  });
+}
+
 export async function startNet(options: NetOptions): Promise<ChaosNet> {
-  const { dir, description, users, gateway, supervisor, story, timing, signal } = options;
+  const { dir, description, users, supervisor, story, signal } = options;
   const handles = description.operators.map(({ handle }) => handle);
   const portBase = await freePortBase(handles.length);
   const place = layout({ dir, portBase, operators: description.operators });
@@ -127,29 +188,7 @@ export async function startNet(options: NetOptions): Promise<ChaosNet> {
       users,
       keepChain: false,
       finalityDepth,
-      overrides: (handle) => ({
-        gateway: { webhook: gateway.webhook(handle) },
-        channel: {
-          port: place.operators.find((each) => each.handle === handle)?.channelPort,
-          certFile: 'tls-cert.pem',
-          keyFile: 'tls-key.pem',
-          // A peer has one endpoint in the registry, and here a link of its own with each other one.
-          routes: Object.fromEntries(
-            place.operators
-              .filter((peer) => peer.handle !== handle)
-              .map((peer) => [peer.id, links.urlOf(`${handle} to ${peer.handle}`).replace('http:', 'https:')]),
-          ),
-        },
-        chain: {
-          networkFile: '../network.json',
-          rpcUrls: chainLinksOf(handle, options.endpoints).map(links.urlOf),
-          keysFile: 'keys.json',
-        },
-        timing,
-        journal: { anchorSeconds },
-        // The small disk has 384.
-        disk: { minFreeMebibytes: 64 },
-      }),
+      overrides: (handle) => overridesOf(options, place, links, handle),
       signal,
       say: (text) => story.say(text),
       onDeath: (part, exit, logFile) => supervisor.onDeath(part, exit, logFile),
@@ -159,17 +198,8 @@ export async function startNet(options: NetOptions): Promise<ChaosNet> {
     throw error;
   }
   supervisor.attach(devnet);
-  let disk: ChaosNet['disk'];
-  let noDisk: string | undefined;
-  if (options.smallDisk) {
-    const [, { handle: node, dataDir }] = place.operators;
-    await devnet.stopNode(node);
-    const small = SmallDisk.mount(dataDir);
-    if (typeof small === 'string') noDisk = small;
-    else disk = { node, small };
-    devnet.startNode(node);
-    await devnet.waitForNode(node);
-  }
+  const none = { disk: undefined, noDisk: undefined };
+  const { disk, noDisk } = options.smallDisk ? await withSmallDisk(devnet, place) : none;
   const file = await devnet.describe();
   const clients = new Map(
     file.operators.map((operator) => [
@@ -180,23 +210,12 @@ export async function startNet(options: NetOptions): Promise<ChaosNet> {
       ),
     ]),
   );
-  const parties = file.users.map((user): Party => {
-    const client = clients.get(user.operator);
-    const serviceNumber = file.operators.find(({ handle }) => handle === user.operator)?.serviceNumber;
-    if (client === undefined || serviceNumber === undefined) throw new Error(`no operator ${user.operator}`);
-    const others = description.operators.filter(({ handle }) => handle !== user.operator);
-    // The one after it, so that every operator is asked for somebody it does not have.
-    const other = others[handles.indexOf(user.operator) % others.length];
-    if (other === undefined) throw new Error('there is one operator alone');
-    const machine = user.kind === 'machine';
-    return { operator: user.operator, number: user.number, client, serviceNumber, machine, nobody: nobodyAt(other) };
-  });
   return {
     devnet,
     file,
     links: links.proxies,
     endpoints: links.endpoints,
-    parties,
+    parties: partiesOf(file, handles, description, clients),
     handles: handles.filter((handle) => handle !== options.hostile),
     clients,
     disk,

@@ -60,79 +60,112 @@ const roles = {
 };
 
 /** @returns every check, in order. @throws when the endpoint does not answer. */
-export async function verifyDeployment(request: VerifyRequest): Promise<readonly Finding[]> {
-  const { deployment, parameters } = request;
-  const { contracts } = deployment;
-  const provider = providerOf(request.rpcUrl, undefined, { staticNetwork: true });
-  const findings: Finding[] = [];
-  const check = (name: string, expected: unknown, found: unknown): void => {
-    const [wanted, got] = [String(expected), String(found)];
-    findings.push({ check: name, ok: wanted.toLowerCase() === got.toLowerCase(), expected: wanted, found: got });
-  };
+export async function verifyDeployment({ rpcUrl, deployment, parameters }: VerifyRequest): Promise<readonly Finding[]> {
+  const provider = providerOf(rpcUrl, undefined, { staticNetwork: true });
+  const found = new Findings();
   try {
-    const { number, hash } = deployment.pinnedBlock;
-    const [{ chainId }, pinned] = await Promise.all([provider.getNetwork(), provider.getBlock(number)]);
-    check('chain id', deployment.chainId, chainId);
-    check(number === 0 ? 'genesis block' : `block ${number}`, hash, pinned?.hash ?? 'none');
-    if (findings.some(({ ok }) => !ok)) return findings;
-
-    for (const name of contractNames) {
-      const code = await provider.getCode(contracts[name]);
-      check(`code hash of ${name}`, deployment.codeHashes[name], keccak256(code));
-      const { deployedBytecode, immutableReferences } = await readArtifact(name);
-      const holes = Object.values(immutableReferences ?? {}).flat();
-      check(
-        `code of ${name}, as compiled here`,
-        keccak256(without(holes, deployedBytecode)),
-        keccak256(without(holes, code)),
-      );
-    }
-    if (findings.some(({ ok }) => !ok)) return findings;
-
-    const at = (name: ContractName): ((view: string) => Promise<unknown>) => {
-      const contract = new Contract(contracts[name], abis[name], provider);
-      return (view) => contract.getFunction(view)() as Promise<unknown>;
-    };
-    const [registry, governor, timelock] = [at('OperatorRegistry'), at('ConsortiumGovernor'), at('ConsortiumTimelock')];
-    check('registry of PairSettlement', contracts.OperatorRegistry, await at('PairSettlement')('REGISTRY'));
-    check('registry of AuditLog', contracts.OperatorRegistry, await at('AuditLog')('REGISTRY'));
-    check('registry of ConsortiumGovernor', contracts.OperatorRegistry, await governor('REGISTRY'));
-    check('timelock of ConsortiumGovernor', contracts.ConsortiumTimelock, await governor('timelock'));
-
-    check('authority over the registry', contracts.ConsortiumTimelock, await registry('owner'));
-    check('authority that is on offer', ZeroAddress, await registry('pendingOwner'));
-    check('guardian of the registry', contracts.ConsortiumGovernor, await registry('guardian'));
-    const holders = await roleHolders(provider, contracts.ConsortiumTimelock, deployment.firstBlock);
-    const wanted = {
-      DEFAULT_ADMIN_ROLE: contracts.ConsortiumTimelock,
-      PROPOSER_ROLE: contracts.ConsortiumGovernor,
-      EXECUTOR_ROLE: ZeroAddress,
-      CANCELLER_ROLE: contracts.ConsortiumGovernor,
-    };
-    for (const [role, hash] of Object.entries(roles)) {
-      check(`holders of ${role}`, wanted[role as keyof typeof roles], holders.get(hash)?.join(', ') ?? 'none');
-      holders.delete(hash);
-    }
-    check('holders of other roles', 'none', [...holders.values()].flat().join(', ') || 'none');
-    check('an operator who can decide', true, Number(await registry('operatorCount')) > 0);
-
-    if (parameters !== undefined) {
-      const { governance, maxWindowSeconds, finality } = parameters;
-      check('maxWindow', maxWindowSeconds, await registry('maxWindow'));
-      const { mode, depth } = encodeFinality(finality);
-      check('finality', `${mode},${depth}`, await registry('finality'));
-      check('voting delay', governance.votingDelaySeconds, await governor('votingDelay'));
-      check('voting period', governance.votingPeriodSeconds, await governor('votingPeriod'));
-      check('delay of the timelock', governance.timelockSeconds, await timelock('getMinDelay'));
-      check('length of an emergency', governance.emergencySeconds, await governor('EMERGENCY_SECONDS'));
-      const entries = new Contract(contracts.OperatorRegistry, operatorRegistryAbi, provider);
-      for (const { handle } of parameters.founders) {
-        check(`founder ${handle}`, true, (await entries.getFunction('operatorByHandle')(handle)) !== 0n);
-      }
-    }
-    return findings;
+    await checkChain(found, provider, deployment);
+    if (found.ok) await checkCode(found, provider, deployment);
+    if (!found.ok) return found.all;
+    const views = viewsOf(provider, deployment);
+    await checkAuthority(found, provider, deployment, views);
+    if (parameters !== undefined) await checkParameters(found, parameters, views);
+    return found.all;
   } finally {
     provider.destroy();
+  }
+}
+
+class Findings {
+  readonly all: Finding[] = [];
+
+  get ok(): boolean {
+    return this.all.every(({ ok }) => ok);
+  }
+
+  check(check: string, wanted: unknown, got: unknown): void {
+    const [expected, found] = [String(wanted), String(got)];
+    this.all.push({ check, ok: expected.toLowerCase() === found.toLowerCase(), expected, found });
+  }
+}
+
+/** A view of a contract, by their names. */
+type Views = (name: ContractName, view: string, ...args: readonly unknown[]) => Promise<unknown>;
+
+const viewsOf =
+  (provider: JsonRpcProvider, { contracts }: Deployment): Views =>
+  (name, view, ...args) =>
+    new Contract(contracts[name], abis[name], provider).getFunction(view)(...args) as Promise<unknown>;
+
+async function checkChain(found: Findings, provider: JsonRpcProvider, deployment: Deployment): Promise<void> {
+  const { number, hash } = deployment.pinnedBlock;
+  const [{ chainId }, pinned] = await Promise.all([provider.getNetwork(), provider.getBlock(number)]);
+  found.check('chain id', deployment.chainId, chainId);
+  found.check(number === 0 ? 'genesis block' : `block ${number}`, hash, pinned?.hash ?? 'none');
+}
+
+async function checkCode(
+  found: Findings,
+  provider: JsonRpcProvider,
+  { contracts, codeHashes }: Deployment,
+): Promise<void> {
+  for (const name of contractNames) {
+    const code = await provider.getCode(contracts[name]);
+    found.check(`code hash of ${name}`, codeHashes[name], keccak256(code));
+    const { deployedBytecode, immutableReferences } = await readArtifact(name);
+    const holes = Object.values(immutableReferences ?? {}).flat();
+    const [compiled, deployed] = [deployedBytecode, code].map((bytes) => keccak256(without(holes, bytes)));
+    found.check(`code of ${name}, as compiled here`, compiled, deployed);
+  }
+}
+
+/** Who may change what, and that somebody can. */
+async function checkAuthority(
+  found: Findings,
+  provider: JsonRpcProvider,
+  { contracts, firstBlock }: Deployment,
+  views: Views,
+): Promise<void> {
+  const { OperatorRegistry, ConsortiumGovernor, ConsortiumTimelock } = contracts;
+  for (const name of ['PairSettlement', 'AuditLog', 'ConsortiumGovernor'] as const) {
+    found.check(`registry of ${name}`, OperatorRegistry, await views(name, 'REGISTRY'));
+  }
+  found.check('timelock of ConsortiumGovernor', ConsortiumTimelock, await views('ConsortiumGovernor', 'timelock'));
+  found.check('authority over the registry', ConsortiumTimelock, await views('OperatorRegistry', 'owner'));
+  found.check('authority that is on offer', ZeroAddress, await views('OperatorRegistry', 'pendingOwner'));
+  found.check('guardian of the registry', ConsortiumGovernor, await views('OperatorRegistry', 'guardian'));
+  const holders = await roleHolders(provider, ConsortiumTimelock, firstBlock);
+  const wanted = {
+    DEFAULT_ADMIN_ROLE: ConsortiumTimelock,
+    PROPOSER_ROLE: ConsortiumGovernor,
+    EXECUTOR_ROLE: ZeroAddress,
+    CANCELLER_ROLE: ConsortiumGovernor,
+  };
+  for (const [role, hash] of Object.entries(roles)) {
+    found.check(`holders of ${role}`, wanted[role as keyof typeof roles], holders.get(hash)?.join(', ') ?? 'none');
+    holders.delete(hash);
+  }
+  found.check('holders of other roles', 'none', [...holders.values()].flat().join(', ') || 'none');
+  const operators = Number(await views('OperatorRegistry', 'operatorCount'));
+  found.check('an operator who can decide', true, operators > 0);
+}
+
+async function checkParameters(
+  found: Findings,
+  { governance, maxWindowSeconds, finality, founders }: Parameters,
+  views: Views,
+): Promise<void> {
+  const { mode, depth } = encodeFinality(finality);
+  found.check('maxWindow', maxWindowSeconds, await views('OperatorRegistry', 'maxWindow'));
+  found.check('finality', `${mode},${depth}`, await views('OperatorRegistry', 'finality'));
+  found.check('voting delay', governance.votingDelaySeconds, await views('ConsortiumGovernor', 'votingDelay'));
+  found.check('voting period', governance.votingPeriodSeconds, await views('ConsortiumGovernor', 'votingPeriod'));
+  found.check('delay of the timelock', governance.timelockSeconds, await views('ConsortiumTimelock', 'getMinDelay'));
+  const emergency = await views('ConsortiumGovernor', 'EMERGENCY_SECONDS');
+  found.check('length of an emergency', governance.emergencySeconds, emergency);
+  for (const { handle } of founders) {
+    const id = await views('OperatorRegistry', 'operatorByHandle', handle);
+    found.check(`founder ${handle}`, true, id !== 0n);
   }
 }
 

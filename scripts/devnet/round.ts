@@ -77,81 +77,111 @@ export async function playRound(
   const without = all
     .filter(({ from, to }) => !payments.some((each) => each.from === from && each.to === to))
     .map(({ from, to }) => `${from} to ${to}`);
-  const faults: string[] = [];
   screen.scene('A payment from each operator to each other one, all at once');
-  const said = words();
-  const nameOf = (number: string): string =>
-    file.users.find((user) => user.number === number)?.name.split(' ')[0] ??
-    file.operators.find(({ serviceNumber }) => serviceNumber === number)?.handle ??
-    number;
-  const send = async ({ operator, number }: DevnetUser, to: string | undefined, text: string): Promise<void> => {
-    const service = file.operators.find(({ handle }) => handle === operator)?.serviceNumber ?? '';
+  const people = new People(devnet, file, screen, payments);
+  await people.pay();
+  for (const fault of people.faults) screen.problem(`  ${fault}`);
+  const pairs = new Set(payments.flatMap(({ pair }) => pair ?? []));
+  return { messages: payments.length, faults: people.faults, pairs, lanes: payments, without };
+}
+
+/** Those who pay and are paid: they order, say yes to what they are asked, and hear how it ends. */
+class People {
+  readonly #devnet: Devnet;
+  readonly #file: DevnetFile;
+  readonly #screen: Screen;
+  readonly #payments: readonly Payment[];
+  readonly #words = words();
+  readonly #answers: Promise<void>[] = [];
+  readonly faults: string[] = [];
+
+  constructor(devnet: Devnet, file: DevnetFile, screen: Screen, payments: readonly Payment[]) {
+    this.#devnet = devnet;
+    this.#file = file;
+    this.#screen = screen;
+    this.#payments = payments;
+  }
+
+  /** All at once, until each has settled or something went wrong. */
+  async pay(): Promise<void> {
+    const watch = new PhoneWatch(this.#phones(), (message) => this.#hear(message));
+    await watch.skip();
+    watch.start();
+    try {
+      await Promise.all(this.#payments.map((payment) => this.#order(payment)));
+      await this.#untilSettled().catch((error: unknown) => void this.faults.push((error as Error).message));
+      await Promise.all(this.#answers);
+      // The last words to both users of the last payment.
+      await watch.read();
+    } finally {
+      watch.stop();
+    }
+  }
+
+  #phones() {
+    const users = this.#payments.flatMap(({ payer, payee }) => [payer, payee]);
+    const operators = new Map(users.map(({ number, operator }) => [number, operator] as const));
+    return [...operators].map(([number, operator]) => ({ number, client: this.#devnet.operator(operator) }));
+  }
+
+  #nameOf(number: string): string {
+    const { users, operators } = this.#file;
+    const user = users.find((each) => each.number === number)?.name.split(' ')[0];
+    return user ?? operators.find(({ serviceNumber }) => serviceNumber === number)?.handle ?? number;
+  }
+
+  async #send({ operator, number }: DevnetUser, to: string | undefined, text: string): Promise<void> {
+    const service = this.#file.operators.find(({ handle }) => handle === operator)?.serviceNumber ?? '';
     const message = { id: randomUUID(), from: number, to: to ?? service, text };
-    const { disposition } = await devnet.operator(operator).send(message);
-    screen.sent(nameOf(number), nameOf(message.to), text, disposition);
-    if (disposition !== 'intercepted') throw new Error(`"${text}" of ${nameOf(number)} was ${disposition}`);
-  };
-  const answers: Promise<void>[] = [];
-  const hear = (message: OutboundMessage): void => {
-    screen.received(nameOf(message.from), nameOf(message.to), message.text);
-    const payment = payments.find(
+    const { disposition } = await this.#devnet.operator(operator).send(message);
+    this.#screen.sent(this.#nameOf(number), this.#nameOf(message.to), text, disposition);
+    if (disposition !== 'intercepted') throw new Error(`"${text}" of ${this.#nameOf(number)} was ${disposition}`);
+  }
+
+  #sendOrNote(user: DevnetUser, to: string | undefined, text: string): Promise<void> {
+    return this.#send(user, to, text).catch((error: unknown) => {
+      this.faults.push((error as Error).message);
+    });
+  }
+
+  #order({ payer, payee, asset, note }: Payment): Promise<void> {
+    return this.#sendOrNote(payer, payee.number, `${this.#words.pay(payer.language)} 1 ${asset} ${note}`);
+  }
+
+  #hear(message: OutboundMessage): void {
+    this.#screen.received(this.#nameOf(message.from), this.#nameOf(message.to), message.text);
+    const payment = this.#payments.find(
       ({ note, payee }) => payee.number === message.to && message.text.includes(`"${note}"`),
     );
     if (payment === undefined || payment.pair !== undefined || message.pair === undefined) return;
     payment.pair = message.pair;
-    const yes = said.yes(payment.payee.language);
+    const yes = this.#words.yes(payment.payee.language);
     const [, code] = new RegExp(`${RegExp.escape(yes)} (\\d+)`, 'u').exec(message.text) ?? [];
     // One who accepts by itself is told the end at once, and asked nothing.
-    if (code === undefined) return;
-    answers.push(
-      send(payment.payee, undefined, `${yes} ${code}`).catch((error: unknown) => {
-        faults.push((error as Error).message);
-      }),
-    );
-  };
-  const phones = new Map(
-    payments.flatMap(({ payer, payee }) => [payer, payee]).map(({ number, operator }) => [number, operator] as const),
-  );
-  const watch = new PhoneWatch(
-    [...phones].map(([number, operator]) => ({ number, client: devnet.operator(operator) })),
-    hear,
-  );
-  await watch.skip();
-  watch.start();
-  try {
-    const order = ({ payer, payee, asset, note }: Payment): Promise<void> =>
-      send(payer, payee.number, `${said.pay(payer.language)} 1 ${asset} ${note}`).catch((error: unknown) => {
-        faults.push((error as Error).message);
-      });
-    await Promise.all(payments.map(order));
+    if (code !== undefined) this.#answers.push(this.#sendOrNote(payment.payee, undefined, `${yes} ${code}`));
+  }
+
+  async #untilSettled(): Promise<void> {
     const settled = new Set<Payment>();
     await until(
       async () => {
-        for (const payment of payments) {
+        for (const payment of this.#payments) {
           if (settled.has(payment) || payment.pair === undefined) continue;
-          const clients = [payment.from, payment.to].map((handle) => devnet.operator(handle));
+          const clients = [payment.from, payment.to].map((handle) => this.#devnet.operator(handle));
           if (await settledOn(clients, payment.pair)) settled.add(payment);
         }
-        return settled.size === payments.length || faults.length > 0 ? true : undefined;
+        return settled.size === this.#payments.length || this.faults.length > 0 ? true : undefined;
       },
       {
         timeoutMillis: settledMillis,
         everyMillis: 200,
         failure: () => {
-          const open = payments.filter((payment) => !settled.has(payment)).map(({ note }) => note);
+          const open = this.#payments.filter((payment) => !settled.has(payment)).map(({ note }) => note);
           return `after ${settledMillis / 1000} s these payments have not settled: ${open.join(', ')}`;
         },
       },
-    ).catch((error: unknown) => void faults.push((error as Error).message));
-    await Promise.all(answers);
-    // The last words to both users of the last payment.
-    await watch.read();
-  } finally {
-    watch.stop();
+    );
   }
-  for (const fault of faults) screen.problem(`  ${fault}`);
-  const pairs = new Set(payments.flatMap(({ pair }) => pair ?? []));
-  return { messages: payments.length, faults, pairs, lanes: payments, without };
 }
 
 /** Committed on both nodes, and both users told. */
