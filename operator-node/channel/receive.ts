@@ -66,14 +66,54 @@ interface Named {
 }
 
 export function createReceiver(options: ReceiverOptions): Receive {
-  const { operator, peers, handlers, limits, now, cpuMillis, observe } = options;
-  const inProgress = new Map<OperatorId, number>();
-  const budgets = new PeerBudgets(limits, now);
-  const turns = new Turns();
+  const receiver = new Receiver(options);
+  return (request, response, pin) => receiver.receive(request, response, pin);
+}
 
-  /** What is known of it goes into `named` as soon as it is. @throws {TandemError} for whatever the headers already show. */
-  function admit(request: IncomingMessage, pin: Hash, named: Named): Required<Named> {
-    budgets.assertRefusals(pin);
+class Receiver {
+  readonly #options: ReceiverOptions;
+  readonly #inProgress = new Map<OperatorId, number>();
+  readonly #budgets: PeerBudgets;
+  readonly #turns = new Turns();
+
+  constructor(options: ReceiverOptions) {
+    this.#options = options;
+    this.#budgets = new PeerBudgets(options.limits, options.now);
+  }
+
+  async receive(request: IncomingMessage, response: ServerResponse, pin: Hash): Promise<void> {
+    const named: Named = {};
+    try {
+      const { from, method } = this.#admit(request, pin, named);
+      const answer = Buffer.from(JSON.stringify(await this.#work(from, method, request)));
+      this.#budgets.moved(from, answer.length);
+      send(response, 200, answer);
+    } catch (error) {
+      this.#refuse(request, response, pin, named, error);
+    }
+  }
+
+  #refuse(request: IncomingMessage, response: ServerResponse, pin: Hash, named: Named, error: unknown): void {
+    const { limits, observe } = this.#options;
+    const code = error instanceof TandemError ? error.code : 'internal';
+    const reason = error instanceof Error ? error.message : String(error);
+    const { status } = errorCatalogue[code];
+    if (status < 500 && status !== 429) this.#budgets.refused(named.from ?? pin, named.method);
+    const spent = error instanceof OverBudget ? { spent: error.spent } : {};
+    observe({ type: 'request-refused', path: (request.url ?? '').slice(0, 200), code, reason, ...named, ...spent });
+    const text = errorBody(code, code === 'internal' ? errorCatalogue.internal.remedy : reason);
+    const retrySeconds = status === 429 ? retryOf(error) : undefined;
+    sendRefusal(request, response, status, Buffer.from(text), {
+      ...(retrySeconds === undefined ? {} : { retrySeconds }),
+      close: error instanceof OverBudget,
+      lingerMillis: limits.lingerMillis,
+      mayDrain: (bytes, sofar) => sofar <= limits.drainBytes || this.#budgets.drops(named.from, bytes),
+    });
+  }
+
+  /** Puts what is known of the request into `named` as soon as it is known. @throws {TandemError} for whatever the headers already show. */
+  #admit(request: IncomingMessage, pin: Hash, named: Named): Required<Named> {
+    this.#budgets.assertRefusals(pin);
     const version = request.headers[headers.version];
     if (version !== protocolVersion) {
       const found =
@@ -81,14 +121,15 @@ export function createReceiver(options: ReceiverOptions): Receive {
       throw new TandemError('bad-request', `${found}; this operator speaks version ${protocolVersion}`);
     }
     const from = operatorIn(request, headers.from);
-    if (!maySpeak(peers, from, pin)) {
+    if (!maySpeak(this.#options.peers, from, pin)) {
       throw new TandemError(
         'forbidden',
         `The key of this connection, ${pin}, is no pin of operator ${from} in the registry`,
       );
     }
     named.from = from;
-    budgets.assertRefusals(from);
+    this.#budgets.assertRefusals(from);
+    const { operator } = this.#options;
     const to = operatorIn(request, headers.to);
     if (to !== operator)
       throw new TandemError('forbidden', `A request for operator ${to}; this is operator ${operator}`);
@@ -97,7 +138,7 @@ export function createReceiver(options: ReceiverOptions): Receive {
     if (!isMethod(method))
       throw new TandemError('not-found', `No method at ${path}; methods are at ${pathPrefix}<method>`);
     named.method = method;
-    budgets.admit(from, method);
+    this.#budgets.admit(from, method);
     if (request.method !== 'POST')
       throw new TandemError('bad-request', `${request.method} ${path}; methods are POSTed`);
     if (!isJsonType(request.headers['content-type'])) {
@@ -108,80 +149,55 @@ export function createReceiver(options: ReceiverOptions): Receive {
     return { from, method };
   }
 
-  async function work<M extends Method>(from: OperatorId, method: M, request: IncomingMessage): Promise<Answer<M>> {
-    const busy = inProgress.get(from) ?? 0;
-    if (busy >= limits.requestsPerPeer) {
+  async #work<M extends Method>(from: OperatorId, method: M, request: IncomingMessage): Promise<Answer<M>> {
+    const busy = this.#inProgress.get(from) ?? 0;
+    if (busy >= this.#options.limits.requestsPerPeer) {
       throw new TandemError('too-busy', `${busy} requests of operator ${from} are in progress; at most ${busy} may be`);
     }
-    inProgress.set(from, busy + 1);
+    this.#inProgress.set(from, busy + 1);
     try {
-      const checked = await read(from, method, request);
-      return await attributed(from, method, () => handlers[method](from, checked));
+      const checked = await this.#read(from, method, request);
+      return await this.#attributed(from, method, () => this.#options.handlers[method](from, checked));
     } finally {
-      const left = (inProgress.get(from) ?? 1) - 1;
-      if (left === 0) inProgress.delete(from);
-      else inProgress.set(from, left);
+      const left = (this.#inProgress.get(from) ?? 1) - 1;
+      if (left === 0) this.#inProgress.delete(from);
+      else this.#inProgress.set(from, left);
     }
   }
 
-  async function read<M extends Method>(from: OperatorId, method: M, request: IncomingMessage): Promise<Request<M>> {
+  async #read<M extends Method>(from: OperatorId, method: M, request: IncomingMessage): Promise<Request<M>> {
     let kept = 0;
     try {
       const body = await readBody(request, method, (bytes) => {
-        budgets.moved(from, bytes);
-        budgets.keep(from, bytes);
+        this.#budgets.moved(from, bytes);
+        this.#budgets.keep(from, bytes);
         kept += bytes;
       });
-      if (body.length > limits.largeBytes) await turns.next(from);
-      const begun = cpuMillis();
+      if (body.length > this.#options.limits.largeBytes) await this.#turns.next(from);
+      const begun = this.#options.cpuMillis();
       try {
         assertJsonSize(body, sizes[method].request, `request of ${method}`);
         return checkRequest(method, parseBody(body));
       } finally {
-        budgets.parsed(from, cpuMillis() - begun);
+        this.#budgets.parsed(from, this.#options.cpuMillis() - begun);
       }
     } finally {
-      budgets.release(from, kept);
+      this.#budgets.release(from, kept);
     }
   }
 
   /** What a handler throws is this node's fault, unless it says that it is the request's. */
-  async function attributed<R>(from: OperatorId, method: Method, handle: () => Promise<R>): Promise<R> {
+  async #attributed<R>(from: OperatorId, method: Method, handle: () => Promise<R>): Promise<R> {
     try {
       return await handle();
     } catch (error) {
       if (error instanceof TandemError && error.status < 500) throw error;
-      observe({ type: 'handler-failed', from, method, error });
+      this.#options.observe({ type: 'handler-failed', from, method, error });
       // The peer learns the kind of fault, and nothing of this node's insides.
       const code = error instanceof TandemError ? error.code : 'internal';
       throw new TandemError(code, `The operator could not answer: ${errorCatalogue[code].remedy}`, { cause: error });
     }
   }
-
-  return async (request, response, pin) => {
-    const named: Named = {};
-    try {
-      const { from, method } = admit(request, pin, named);
-      const answer = Buffer.from(JSON.stringify(await work(from, method, request)));
-      budgets.moved(from, answer.length);
-      send(response, 200, answer);
-    } catch (error) {
-      const code = error instanceof TandemError ? error.code : 'internal';
-      const reason = error instanceof Error ? error.message : String(error);
-      const { status } = errorCatalogue[code];
-      if (status < 500 && status !== 429) budgets.refused(named.from ?? pin, named.method);
-      const spent = error instanceof OverBudget ? { spent: error.spent } : {};
-      observe({ type: 'request-refused', path: (request.url ?? '').slice(0, 200), code, reason, ...named, ...spent });
-      const text = errorBody(code, code === 'internal' ? errorCatalogue.internal.remedy : reason);
-      const retrySeconds = status === 429 ? retryOf(error) : undefined;
-      sendRefusal(request, response, status, Buffer.from(text), {
-        ...(retrySeconds === undefined ? {} : { retrySeconds }),
-        close: error instanceof OverBudget,
-        lingerMillis: limits.lingerMillis,
-        mayDrain: (bytes, sofar) => sofar <= limits.drainBytes || budgets.drops(named.from, bytes),
-      });
-    }
-  };
 }
 
 /** What a handler refuses for want of an allowance says when there is more. */

@@ -44,9 +44,20 @@ export interface Restored {
   readonly why: string;
 }
 
+/** @throws {TandemError} `unprocessable` for the backup of another operator, contract or chain */
+function checkOwner(
+  { operator, settlement, chainId }: SnapshotReading['header'],
+  { config, from, network }: Pick<RestoreOptions, 'config' | 'from' | 'network'>,
+): void {
+  const found = `operator ${operator} of contract ${settlement} on chain ${chainId}`;
+  const expected = `operator ${config.operator.id} of contract ${network.settlement} on chain ${network.chainId}`;
+  if (found === expected) return;
+  throw new TandemError('unprocessable', `${from} is a backup of ${found}; the configuration is of ${expected}`);
+}
+
 /** @throws {TandemError} `store-failed` while the store is in use, `store-damaged` or `unprocessable` for the backup */
 export async function restore({ config, from, keys, now, network, oldKeys }: RestoreOptions): Promise<Restored> {
-  const { dataDir, operator } = config;
+  const { dataDir } = config;
   if (await isInUse(dataDir)) {
     throw new TandemError('store-failed', `${dataDir} is in use by another process: stop the node first`);
   }
@@ -78,11 +89,7 @@ export async function restore({ config, from, keys, now, network, oldKeys }: Res
   };
   const finish = (): { readonly mark: Mark; readonly more: readonly DiskOp[] } => {
     const { header, mark } = read();
-    const found = `operator ${header.operator} of contract ${header.settlement} on chain ${header.chainId}`;
-    const expected = `operator ${operator.id} of contract ${network.settlement} on chain ${network.chainId}`;
-    if (found !== expected) {
-      throw new TandemError('unprocessable', `${from} is a backup of ${found}; the configuration is of ${expected}`);
-    }
+    checkOwner(header, { config, from, network });
     completeness = completenessOf(config, folder, from, mark, known);
     const recovery: Recovery = { why: 'restored', at: now, oldKeys };
     const more: DiskOp[] = completeness.complete

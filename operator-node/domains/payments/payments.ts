@@ -80,6 +80,33 @@ export interface PaymentsDomain extends PrivateDomain {
   payment(view: View, pair: PairId, leg: Leg): PaymentRecord | undefined;
 }
 
+/** What the bookings of that leg have made of the position with `operator`, by asset. */
+function movedOf(view: View, pair: PairId, leg: Leg, operator: OperatorId): ReturnType<PaymentsDomain['moved']> {
+  const record = paymentOf(view, pair, leg);
+  if (record === undefined) return [];
+  const account = `position:${operator}`;
+  return record.entries
+    .filter(({ kind }) => kind === 'commit')
+    .flatMap(({ lines }) => lines.filter(([name]) => name === account))
+    .map(([, amount]) => ({ asset: record.content.asset, amount: BigInt(amount) }));
+}
+
+/** Every position with another operator, by its asset. */
+const othersOf = (view: View, self: OperatorId): (readonly [operator: OperatorId, asset: Asset])[] =>
+  (view.get(positionListTable, 'all') ?? []).filter(([operator]) => operator !== self);
+
+/** What the position becomes at most, either way, when everything on hold is booked. */
+function exposureOf(view: View, operator: OperatorId, asset: Asset): ReturnType<PaymentsDomain['exposures']>[number] {
+  const { balance, debits, credits } = positionOf(view, operator, asset);
+  const atLeastNothing = (amount: bigint): bigint => (amount > 0n ? amount : 0n);
+  return {
+    operator,
+    asset,
+    owes: atLeastNothing(BigInt(balance) + BigInt(debits)),
+    owed: atLeastNothing(BigInt(credits) - BigInt(balance)),
+  };
+}
+
 export function createPayments(config: PaymentsConfig): PaymentsDomain {
   return {
     ...paymentsKind,
@@ -111,31 +138,9 @@ export function createPayments(config: PaymentsConfig): PaymentsDomain {
 
     posting: (view, pair, leg) => postingOf(pair, leg, paymentOf(view, pair, leg)),
     payment: paymentOf,
-    moved: (view, pair, leg, operator) => {
-      const record = paymentOf(view, pair, leg);
-      const account = `position:${operator}`;
-      return (record?.entries ?? []).flatMap(({ kind, lines }) =>
-        kind !== 'commit' || record === undefined
-          ? []
-          : lines.flatMap(([name, amount]) =>
-              name === account ? [{ asset: record.content.asset, amount: BigInt(amount) }] : [],
-            ),
-      );
-    },
+    moved: movedOf,
     discharge: bookDischarge,
-    exposures: (view) =>
-      (view.get(positionListTable, 'all') ?? [])
-        .filter(([operator]) => operator !== config.operator)
-        .map(([operator, asset]) => {
-          const { balance, debits, credits } = positionOf(view, operator, asset);
-          const atLeastNothing = (amount: bigint): bigint => (amount > 0n ? amount : 0n);
-          return {
-            operator,
-            asset,
-            owes: atLeastNothing(BigInt(balance) + BigInt(debits)),
-            owed: atLeastNothing(BigInt(credits) - BigInt(balance)),
-          };
-        }),
+    exposures: (view) => othersOf(view, config.operator).map(([operator, asset]) => exposureOf(view, operator, asset)),
 
     openAccount: (tx, user, asset) => void openAccount(tx, user, asset),
     closeAccount: (tx, user, asset) => {
@@ -153,9 +158,11 @@ export function createPayments(config: PaymentsConfig): PaymentsDomain {
         return account === undefined ? [] : [{ asset, balance: account.balance, held: account.held }];
       }),
     positions: (view) =>
-      (view.get(positionListTable, 'all') ?? [])
-        .filter(([operator]) => operator !== config.operator)
-        .map(([operator, asset]) => ({ operator, asset, balance: positionOf(view, operator, asset).balance })),
+      othersOf(view, config.operator).map(([operator, asset]) => ({
+        operator,
+        asset,
+        balance: positionOf(view, operator, asset).balance,
+      })),
   };
 }
 
