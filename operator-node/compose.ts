@@ -32,25 +32,30 @@ import { JournalAnchor, checkAnchored } from './flow/checkpoint.ts';
 import { Caps } from './flow/caps.ts';
 import type { OwnKeys } from './flow/batch.ts';
 import type { BatchSigner, ChainView, FlowContext } from './flow/context.ts';
+import { flowPart } from './flow/flow-part.ts';
 import { Gas } from './flow/gas.ts';
+import { journalPart } from './flow/journal-part.ts';
 import { Greetings } from './flow/greet.ts';
-import { createHandlers } from './flow/handlers.ts';
 import { ForwardAllowance } from './flow/forwarding.ts';
 import { machines, type Machines } from './flow/machines.ts';
 import { OpenWork } from './flow/open.ts';
 import { backlogOf, Overload } from './flow/overload.ts';
 import { PeerTroubles } from './flow/troubles.ts';
 import { Receiver } from './flow/receive.ts';
-import { followStore, recover } from './flow/recover.ts';
-import { dutiesOf, type ContractCalls } from './flow/own-duties.ts';
-import { declareQueues, startClocks } from './flow/start.ts';
+import type { ContractCalls } from './flow/own-calls.ts';
 import { AuditRequests } from './flow/requests/requests.ts';
 import { Decisions } from './flow/submit.ts';
+import { requestsPart } from './flow/requests/requests-part.ts';
+import { windowsPart } from './flow/windows/windows-part.ts';
 import { Windows } from './flow/windows/windows.ts';
 import type { MessageGateway } from './messaging/gateway.ts';
 import { counted } from './model/counted.ts';
 import type { Amount, OperatorId } from './model/ids.ts';
 import type { SettlementDomain } from './model/records.ts';
+import { declareParts, handlersOf, loadParts, logHandlersOf, startClocks } from './parts/assemble.ts';
+import { checkParts, type Part } from './parts/part.ts';
+import { erasurePart } from './erasure/erasure-part.ts';
+import { recoveryPart } from './recovery/recovery-part.ts';
 import { forgetOldAccounts } from './recovery/old-accounts.ts';
 import { signAgain } from './recovery/resign.ts';
 import { RecoveryRun } from './recovery/run.ts';
@@ -98,6 +103,8 @@ export interface NodeParts extends NodeDomains, ContractCalls {
   readonly remote: (peers: PeerRegistry) => Channel;
   /** What each state does with each event. */
   readonly machines?: Machines;
+  /** Parts beside those that every node has. */
+  readonly more?: readonly ((flow: FlowContext) => Part)[];
   readonly onEvent: (event: EngineEvent) => void;
   /** Made before the node where parts of it have something to tell before that. */
   readonly alarms?: Alarms;
@@ -229,6 +236,17 @@ export const helloOf =
     assets: [...assets],
     caps: caps.toldTo(peer),
   });
+
+/** What a node is made of, in the order in which it is loaded and started. */
+const partsOf = (flow: FlowContext, parts: NodeParts): readonly Part[] => [
+  flowPart(flow, parts.calls),
+  windowsPart(flow, parts),
+  requestsPart(flow, parts),
+  journalPart(flow, parts),
+  recoveryPart(flow),
+  erasurePart(flow),
+  ...(parts.more ?? []).map((make) => make(flow)),
+];
 
 /** Builds everything and starts nothing. */
 export function composeNode(parts: NodeParts): ComposedNode {
@@ -386,11 +404,12 @@ export function composeNode(parts: NodeParts): ComposedNode {
   };
   flow.open.keys = parts.ownKeys;
   const recovery = new RecoveryRun(flow, parts.ownKeys ?? { signer: '', account: '' }, onFailure);
-  const handlers = gated(createHandlers(flow), () => recovery.needed);
+  const own = partsOf(flow, parts);
+  checkParts(own);
+  const handlers = handlersOf(own, () => recovery.needed);
   everyone = withLoopback(operator.id, createLoopback(operator.id, handlers), remote);
-  for (const each of dutiesOf(flow, parts)) duties.add(each);
-  declareQueues(flow);
-  followStore(flow);
+  declareParts(own, engine, duties);
+  const logHandlers = logHandlersOf(own);
 
   const watcher = new ChainWatcher({
     reader,
@@ -399,7 +418,7 @@ export function composeNode(parts: NodeParts): ComposedNode {
     firstBlock: parts.firstBlock,
     onBlocks: async (blocks) => {
       peers.onBlocks(blocks);
-      await applyBlocks(flow, blocks);
+      await applyBlocks(flow, logHandlers, blocks);
       const last = blocks.at(-1);
       if (last !== undefined) head.applied(last.block.number);
     },
@@ -439,13 +458,13 @@ export function composeNode(parts: NodeParts): ComposedNode {
     alarms.set('recovering', false);
     // A registry that was never read says nothing of old accounts.
     if (peers.asOf !== undefined) await lookAtOwnEntry();
-    await recover(flow);
+    await loadParts(own, engine, duties);
     checkOpenServices(analysis.services);
     await signAgain(flow);
     sender.start();
     watcher.start(store.newest.get(cursorTable, 'chain'));
     engine.start();
-    startClocks(flow);
+    startClocks(own, engine);
     engine.every(chainMillis, 'chain', async () => {
       // An own clock that has jumped makes it old at once: read now, and not when it would be its turn.
       if (peers.status.ageMillis > maxRegistryAgeMillis) await peers.refresh().catch(() => undefined);
@@ -515,28 +534,6 @@ export function composeNode(parts: NodeParts): ComposedNode {
       await peers.stop();
       await channel.close();
     },
-  };
-}
-
-/** A node in recovery takes nothing (rule 11): it says who it is, and gives back what others have sealed. */
-function gated(handlers: PeerHandlers, recovering: () => boolean): PeerHandlers {
-  const refuse = async (): Promise<never> => {
-    throw new TandemError('not-ready', 'This node is in recovery: ask again later.');
-  };
-  return {
-    hello: handlers.hello,
-    sealed: handlers.sealed,
-    quote: (from, request) => (recovering() ? refuse() : handlers.quote(from, request)),
-    propose: (from, request) => (recovering() ? refuse() : handlers.propose(from, request)),
-    offer: (from, request) => (recovering() ? refuse() : handlers.offer(from, request)),
-    countersign: (from, request) => (recovering() ? refuse() : handlers.countersign(from, request)),
-    withdraw: (from, request) => (recovering() ? refuse() : handlers.withdraw(from, request)),
-    cancel: (from, request) => (recovering() ? refuse() : handlers.cancel(from, request)),
-    outcome: (from, request) => (recovering() ? refuse() : handlers.outcome(from, request)),
-    window: (from, request) => (recovering() ? refuse() : handlers.window(from, request)),
-    compare: (from, request) => (recovering() ? refuse() : handlers.compare(from, request)),
-    erased: (from, request) => (recovering() ? refuse() : handlers.erased(from, request)),
-    forward: (from, request) => (recovering() ? refuse() : handlers.forward(from, request)),
   };
 }
 

@@ -9,6 +9,7 @@ import type { Work } from '../engine/engine.ts';
 import { TandemError } from '../errors.ts';
 import { legOf, type BatchId, type Hash, type Role } from '../model/ids.ts';
 import { decisionIn, decisionOf, wordOf, type BatchOutcome } from '../model/outcome.ts';
+import { logs, type PartLog, type ReadableLog } from '../parts/part.ts';
 import { lostTable } from '../recovery/state.ts';
 import { countersigned, freeLane, offerQueue, type BatchItem } from './anchor.ts';
 import {
@@ -25,10 +26,8 @@ import {
 import type { FlowContext } from './context.ts';
 import { advance } from './flow.ts';
 import { isFinal, loadSide } from './pair.ts';
-import { applyRequest } from './requests/apply.ts';
 import { Evidence } from './evidence.ts';
 import type { SideEvent } from './side-events.ts';
-import { applyStatement } from './windows/apply.ts';
 
 const roles: readonly Role[] = ['initiator', 'acceptor'];
 
@@ -36,7 +35,11 @@ const roles: readonly Role[] = ['initiator', 'acceptor'];
  * All of these blocks in one write, or none of them.
  * @throws {TandemError} `chain-unreadable`, with the number of the block in its facts, where a log cannot be applied
  */
-export async function applyBlocks(flow: FlowContext, blocks: readonly FinalBlock[]): Promise<void> {
+export async function applyBlocks(
+  flow: FlowContext,
+  handlers: ReadonlyMap<string, PartLog>,
+  blocks: readonly FinalBlock[],
+): Promise<void> {
   const last = blocks.at(-1)?.block;
   if (last === undefined) return;
   await flow.engine.run((work) => {
@@ -46,7 +49,7 @@ export async function applyBlocks(flow: FlowContext, blocks: readonly FinalBlock
         if (log.type === 'Unreadable') evidence.take(log);
         else {
           attributed(block, log, () => {
-            applyLog(flow, work, block, log);
+            handlers.get(log.type)?.apply(work, block, log);
             flow.duties.ended(work, log);
           });
         }
@@ -59,8 +62,6 @@ export async function applyBlocks(flow: FlowContext, blocks: readonly FinalBlock
   // While catching up: the state at an old block may be gone, and the newest final one says more.
   if (last.number >= (flow.chainView.finalNumber ?? 0)) await expireBatches(flow, last);
 }
-
-type ReadableLog = Exclude<ChainLog, { type: 'Unreadable' }>;
 
 /** Of this node and not of what it reads. */
 const ownFaults: ReadonlySet<string> = new Set(['store-failed', 'store-damaged', 'not-ready']);
@@ -80,46 +81,28 @@ function attributed(block: Block, log: ReadableLog, apply: () => void): void {
   }
 }
 
-function applyLog(flow: FlowContext, work: Work, block: Block, log: ReadableLog): void {
-  switch (log.type) {
-    case 'BatchPrepared':
-      if (log.initiator === flow.self || log.acceptor === flow.self) applyPrepared(flow, work, block, log);
-      break;
-    case 'PairsDecided':
-      for (const role of roles) {
-        const known = loadBatch(work, log.batchId, role);
-        if (known !== undefined) applyDecision(flow, work, block, known, log);
-      }
-      break;
-    case 'BatchAttested':
-      if (log.operator === flow.self) applyOwnAttestation(work, log.batchId, log.executedDigest);
-      break;
-    case 'BatchReconciled':
-    case 'BatchDiscrepancy':
-      applyReconciliation(work, log);
-      break;
-    case 'DecisionTooLate':
-      if (loadBatch(work, log.batchId, 'acceptor') !== undefined)
-        work.emit({ type: 'decision-too-late', batchId: log.batchId, word: log.word });
-      break;
-    case 'JournalCheckpoint':
-      if (log.operator === flow.self) flow.anchor.applied(flow, work, block, log);
-      break;
-    case 'JournalHeadsDisowned':
-      if (log.operator === flow.self) flow.anchor.disowned(work, block, log);
-      break;
-    case 'StatementAnchored':
-    case 'StatementDischarged':
-      applyStatement(flow, work, block, log);
-      break;
-    case 'DisclosureRequested':
-    case 'DisclosureAnswered':
-      applyRequest(flow, work, block, log);
-      break;
-    case 'OperatorChanged':
-      break;
-  }
-}
+/** What the logs of batches do. */
+export const batchLogs = (flow: FlowContext): readonly PartLog[] => [
+  ...logs(['BatchPrepared'], (work, block, log) => {
+    if (log.initiator === flow.self || log.acceptor === flow.self) applyPrepared(flow, work, block, log);
+  }),
+  ...logs(['PairsDecided'], (work, block, log) => {
+    for (const role of roles) {
+      const known = loadBatch(work, log.batchId, role);
+      if (known !== undefined) applyDecision(flow, work, block, known, log);
+    }
+  }),
+  ...logs(['BatchAttested'], (work, _block, log) => {
+    if (log.operator === flow.self) applyOwnAttestation(work, log.batchId, log.executedDigest);
+  }),
+  ...logs(['BatchReconciled', 'BatchDiscrepancy'], (work, _block, log) => {
+    applyReconciliation(work, log);
+  }),
+  ...logs(['DecisionTooLate'], (work, _block, log) => {
+    if (loadBatch(work, log.batchId, 'acceptor') !== undefined)
+      work.emit({ type: 'decision-too-late', batchId: log.batchId, word: log.word });
+  }),
+];
 
 function applyPrepared(
   flow: FlowContext,

@@ -1,0 +1,43 @@
+/** Settlement windows: agreed with the peer, anchored, discharged (docs/settlement.md). */
+import { logs, peerMethod, queue, type Part } from '../../parts/part.ts';
+import type { FlowContext } from '../context.ts';
+import { peerQueue } from '../flow-part.ts';
+import type { ContractCalls } from '../own-calls.ts';
+import { answerWindow } from './answer.ts';
+import { applyStatement } from './apply.ts';
+import { askForSignatures, windowQueue, type WindowItem } from './close.ts';
+import { answerCompare, locateForStaff, locateQueue, type LocateItem } from './locate.ts';
+import { dischargeDuty, statementDuty } from './on-chain.ts';
+import { closeByClock, windowScheduleTable } from './schedule.ts';
+import { openWindowTable, statementSeenTable, statementTable, windowHeadTable, windowTable } from './window.ts';
+
+/** How often it is asked whether a window is to be closed by the clock. */
+const scheduleMillis = 1_000;
+
+export const windowsPart = (flow: FlowContext, { statements }: Pick<ContractCalls, 'statements'>): Part => ({
+  name: 'windows',
+  tables: [windowTable, openWindowTable, windowHeadTable, statementTable, statementSeenTable, windowScheduleTable],
+  queues: [
+    queue<WindowItem>(windowQueue, { ...peerQueue, maxGroup: 1 }, (group) => askForSignatures(flow, group)),
+    queue<LocateItem>(locateQueue, { ...peerQueue, maxGroup: 1 }, (group) => locateForStaff(flow, group)),
+  ],
+  clocks:
+    Object.keys(flow.config.settlement.everySeconds).length === 0
+      ? []
+      : [{ name: 'window schedule', millis: scheduleMillis, action: () => closeByClock(flow) }],
+  peerMethods: [
+    peerMethod('window', (from, request) => answerWindow(flow, from, request)),
+    peerMethod('compare', (from, request) => answerCompare(flow, from, request)),
+  ],
+  logs: logs(['StatementAnchored', 'StatementDischarged'], (work, block, log) => {
+    applyStatement(flow, work, block, log);
+  }),
+  duties:
+    statements === undefined
+      ? []
+      : [
+          statementDuty(flow, statements.domain, statements.calls),
+          dischargeDuty(flow, statements.domain, statements.calls),
+        ],
+  load: () => flow.windows.load(),
+});
