@@ -118,10 +118,16 @@ export type NoticeKey =
   | 'missing-addressee'
   | 'several-numbers'
   | 'unknown-number'
+  /** The only number can be a date. */
+  | 'number-or-date'
   | 'own-number'
   | 'bad-amount'
   | 'ambiguous-amount'
   | 'zero-amount'
+  /** What follows the money could change it. */
+  | 'unclear-rest'
+  /** What follows the money says when, and an order is done at once. */
+  | 'not-later'
   | 'unknown-currency'
   | 'no-account'
   | 'insufficient-funds'

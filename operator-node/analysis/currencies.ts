@@ -1,5 +1,8 @@
 /** The operator's assets by the words that people use for them. */
 import { TandemError } from '../errors.ts';
+import { plainForm } from './digits.ts';
+import { core } from './words.ts';
+import { normaliseKeyword } from './vocabulary.ts';
 import type { Asset } from '../model/ids.ts';
 
 export interface AssetInfo {
@@ -19,8 +22,17 @@ export interface CurrencyRules {
 export type CurrencyReading =
   { readonly kind: 'asset'; readonly asset: Asset } | { readonly kind: 'unknown' } | { readonly kind: 'none' };
 
+/** `unclear`: a currency with something at it that may change what is meant (`EUR?`, `EUR/person`, `EUR,lunch`). */
+export type WrittenCurrency = CurrencyReading | { readonly kind: 'unclear' };
+
 const none: CurrencyReading = { kind: 'none' };
 const unknown: CurrencyReading = { kind: 'unknown' };
+
+/** A sign of any currency, alone or with letters: `₹`, `US$`, `R$`. */
+const signed = /^[\p{L}.]*\p{Sc}+[\p{L}.]*$/u;
+const leading = /^(?:[\p{L}\p{M}]+|\p{Sc}+)/u;
+/** Marks at a currency that say more than that it ends there. */
+const telling = /[?\u00bf\u037e\u061f*/%+=~\\^<>|#&-]/;
 
 export class Currencies {
   readonly #exponents: ReadonlyMap<string, number>;
@@ -43,16 +55,30 @@ export class Currencies {
       if (isUnique(asset)) words.set(bare(asset), { kind: 'asset', asset });
     }
     for (const [alias, target] of Object.entries(rules.aliases)) {
-      words.set(alias.toUpperCase(), words.get(target) ?? unknown);
+      words.set(normaliseKeyword(alias), words.get(target) ?? unknown);
     }
     this.#words = words;
     this.#alsoWords = new Set(rules.words.map((word) => word.toUpperCase()));
   }
 
+  /** A word that is a currency and nothing more. */
   read(word: string): CurrencyReading {
-    const upper = word.toUpperCase();
-    const reading = this.#words.get(upper) ?? none;
-    return reading.kind === 'unknown' && word !== upper && this.#alsoWords.has(upper) ? none : reading;
+    const key = normaliseKeyword(word);
+    const reading = this.#words.get(key) ?? (signed.test(word) ? unknown : none);
+    return reading.kind === 'unknown' && word !== word.toUpperCase() && this.#alsoWords.has(key) ? none : reading;
+  }
+
+  /** A word as it stands in a message, with what people leave around a currency: `(EUR)`, `"EUR"`, `kr.`, `EUR👍`. */
+  readWritten(written: string): WrittenCurrency {
+    const word = plainForm(written);
+    const bare = core(word);
+    if (bare === '') return none;
+    const exact = this.read(bare);
+    if (exact.kind !== 'none')
+      return bare !== word && telling.test(word.replace(bare, '')) ? { kind: 'unclear' } : exact;
+    const lead = leading.exec(bare)?.[0] ?? '';
+    const isCurrency = (lead !== '' && lead !== bare && this.read(lead).kind !== 'none') || /\p{Sc}/u.test(bare);
+    return isCurrency ? { kind: 'unclear' } : none;
   }
 
   isKnown(asset: Asset): boolean {

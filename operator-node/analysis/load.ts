@@ -5,6 +5,7 @@ import type { Analysis, Money, ServicePlan } from './analysis.ts';
 import type { CatalogueDomain } from './check.ts';
 import { readCatalogue, serviceOf, type Catalogue } from './catalogue.ts';
 import { Currencies, type AssetInfo } from './currencies.ts';
+import { Lexicon } from './lexicon.ts';
 import { Reader } from './read.ts';
 import { Renderer } from './render.ts';
 import { textSizes, type TextSize } from './sizes.ts';
@@ -47,7 +48,7 @@ export function loadCatalogue(file: string, options: AnalysisOptions): LoadedAna
 function build(yaml: LocatedYaml, { assets, domains }: AnalysisOptions): LoadedAnalysis {
   const catalogue = readCatalogue(yaml, domains);
   const currencies = new Currencies(assets, catalogue.currencies);
-  const reader = new Reader(catalogue, currencies);
+  const reader = new Reader(catalogue, currencies, new Lexicon(catalogue.amountWords));
   const renderer = new Renderer(catalogue, currencies);
   const plans = new Map(Object.entries(catalogue.services).map(([name, service]) => [name, planOf(name, service)]));
   const analysis: LoadedAnalysis = {

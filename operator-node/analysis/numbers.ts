@@ -1,23 +1,32 @@
-/** Phone numbers within an order at the service number, as people write them. */
+/** Phone numbers within an order at the service number, as people write, paste and print them. */
 import { parsePhoneNumberFromString, type CountryCode } from 'libphonenumber-js/max';
 import { isMsisdn, type Msisdn } from '../model/ids.ts';
+import { plainForm } from './digits.ts';
 
 export type NumberReading =
   | { readonly kind: 'none' }
   /** `words`: how many words of the text the number takes. */
   | { readonly kind: 'number'; readonly number: Msisdn; readonly words: number }
+  /** Could be a number, and could be a date: nobody's. */
+  | { readonly kind: 'date'; readonly written: string; readonly words: number }
   /** Begins as a number does, but is none, or could end in two places. */
   | { readonly kind: 'bad'; readonly written: string };
 
-/** `+46…`, `0046…`, `070…`, `(070)…`: a plus sign or a zero in front; seven digits or more with what follows. */
-const opening = /^(?:\+|\(?0)[0-9()/-]*[0-9)]$/;
+/** `+46…`, `0046…`, `070…`, `(070)…`, `(+46)…`: a plus sign or a zero in front; seven digits or more with what follows. */
+const opening = /^\(?(?:\+|0)[0-9()/-]*[0-9)]$/;
+/** The same with points, which an amount has too: at least two of them, or a plus sign (`+46.70.174.06.51`). */
+const openingWithPoints = /^(?:\(?\+[0-9()/.-]*[0-9]|0[0-9]+(?:\.[0-9]{2,}){2,})$/;
 const continued = /^[0-9()/-]+$/;
+const continuedWithPoints = /^[0-9()/.-]*[0-9)]$/;
 const endMarks = /[.,;:!]+$/;
+/** What addresses of numbers begin with where they are copied from a page or a card. */
+const scheme = /^(?:tel|sms|callto|phone|mobile|mob)[:.]+/i;
+const groupSpaces = /[\u00a0\u2007\u2009\u202f]/g;
 const maxWords = 7;
 /** ITU-T E.164: 15 digits; and an international prefix written as `00`. */
 const maxDigits = 17;
 
-const digitsIn = (text: string): number => text.replace(/[^0-9]/g, '').length;
+const digitsIn = (text: string): string => text.replace(/[^0-9]/g, '');
 
 export interface NumberPlan {
   readonly country?: CountryCode;
@@ -31,43 +40,89 @@ export function planOf(number: Msisdn): NumberPlan {
   return { ...(parsed.country && { country: parsed.country }), callingCode: parsed.countryCallingCode };
 }
 
-function parse(text: string, plan: NumberPlan): Msisdn | undefined {
-  const compact = text.replace(/[^0-9+]/g, '');
-  if (compact.startsWith('+')) return isMsisdn(compact) ? compact : undefined;
-  const { country, callingCode } = plan;
-  const options = country ? { defaultCountry: country } : callingCode ? { defaultCallingCode: callingCode } : undefined;
-  const number = options && parsePhoneNumberFromString(compact, { ...options, extract: false });
-  return number?.isPossible() === true && isMsisdn(number.number) ? number.number : undefined;
+/** `isValid`: of a range that is in use. */
+interface Parsed {
+  readonly number: Msisdn;
+  readonly isValid: boolean;
 }
 
-const isValid = (number: Msisdn): boolean => parsePhoneNumberFromString(number)?.isValid() === true;
+/** With a plus sign as it is, unless it is in use in another form: without the zero of calls within the country. */
+function parseCompact(text: string, plan: NumberPlan): Parsed | undefined {
+  const compact = text.replace(/[^0-9+]/g, '');
+  const { country, callingCode } = plan;
+  if (compact.startsWith('+')) {
+    if (!isMsisdn(compact)) return undefined;
+    const known = parsePhoneNumberFromString(compact);
+    if (known === undefined || !known.isValid() || !isMsisdn(known.number)) return { number: compact, isValid: false };
+    return { number: known.number, isValid: true };
+  }
+  const options = country ? { defaultCountry: country } : callingCode ? { defaultCallingCode: callingCode } : undefined;
+  const number = options && parsePhoneNumberFromString(compact, { ...options, extract: false });
+  if (number?.isPossible() !== true || !isMsisdn(number.number)) return undefined;
+  return { number: number.number, isValid: number.isValid() };
+}
+
+/** `+46 (0)70`: the zero of calls within the country, which is dialled from abroad in a few countries only. */
+function parse(text: string, plan: NumberPlan): Parsed | undefined {
+  if (!/^\(?(?:\+|00).*\(0\)/.test(text)) return parseCompact(text, plan);
+  const [without, withZero] = [text.replace('(0)', ''), text].map((each) => parseCompact(each, plan));
+  if (without?.number === withZero?.number || withZero?.isValid !== true) return without;
+  return without?.isValid === true ? undefined : withZero;
+}
+
+const isDayAndMonth = (first: number, second: number): boolean =>
+  first >= 1 && second >= 1 && Math.min(first, second) <= 12 && Math.max(first, second) <= 31;
+/** Of the calendars in use, the Persian and Islamic ones and the Buddhist one among them. */
+const isYear = (year: number): boolean => year >= 1300 && year <= 2699;
+
+/** `08-122026`, `08/12/2026`, `08 12 20 26`, `8-12-26`: day, month and year in this or the American order. */
+function canBeDate(written: string): boolean {
+  const [, day, , month, year] = /^\(?([0-9]{1,2})([-/.])([0-9]{1,2})\2([0-9]{2}|[0-9]{4})\)?$/.exec(written) ?? [];
+  if (year !== undefined)
+    return isDayAndMonth(Number(day), Number(month)) && (year.length === 2 || isYear(Number(year)));
+  const digits = digitsIn(written);
+  if (digits.length !== 8 || !/^[^0-9]*(?:[0-9]{2}[^0-9]*){4}$/.test(written)) return false;
+  return isDayAndMonth(Number(digits.slice(0, 2)), Number(digits.slice(2, 4))) && isYear(Number(digits.slice(4)));
+}
+
+const plainNumber = (word: string): string => plainForm(word).replace(scheme, '').replace(groupSpaces, '');
 
 /**
  * The number that begins at `words[at]`. Over several words (`070-123 45 67`) it must be a valid number, and the only one
  * that could be meant. In one word with a plus sign it need not be of a range that is in use: the directory knows best.
  */
 export function readNumber(words: readonly string[], at: number, plan: NumberPlan): NumberReading {
+  const begin = plainNumber(words[at] ?? '');
+  if (!/^\(?[+0]/.test(begin)) return { kind: 'none' };
+  const hasPoints = begin.replace(endMarks, '').includes('.');
+  const isContinued = (word: string): boolean => (hasPoints ? continuedWithPoints : continued).test(word);
   const found: { readonly number: Msisdn; readonly words: number }[] = [];
   let inOneWord: Msisdn | undefined;
   let joined = '';
   for (let count = 1; count <= maxWords; count += 1) {
-    const written = words[at + count - 1];
+    const written = words[at + count - 1] === undefined ? undefined : plainNumber(words[at + count - 1] ?? '');
     const word = written?.replace(endMarks, '');
-    if (word === undefined || !(count === 1 ? opening : continued).test(word)) break;
-    joined += word;
-    const digits = digitsIn(joined);
+    if (word === undefined || !(count === 1 ? opening.test(word) || openingWithPoints.test(word) : isContinued(word))) {
+      break;
+    }
+    joined = joined === '' ? word : `${joined} ${word}`;
+    if (canBeDate(joined)) return { kind: 'date', written: joined, words: count };
+    const digits = digitsIn(joined).length;
     if (digits > maxDigits) break;
-    const number = digits < 7 ? undefined : parse(joined, plan);
-    const isLast = word !== written || !continued.test((words[at + count] ?? '').replace(endMarks, ''));
-    if (number !== undefined) {
-      if (count === 1 && word.startsWith('+') && digits >= 10) inOneWord = number;
+    const parsed = digits < 7 ? undefined : parse(joined.replaceAll(' ', ''), plan);
+    const isLast = word !== written || !isContinued(plainNumber(words[at + count] ?? '').replace(endMarks, ''));
+    if (parsed !== undefined) {
+      if (count === 1 && word.startsWith('+') && digits >= 10) inOneWord = parsed.number;
       if (inOneWord !== undefined && isLast && count === 1) break;
-      if (isValid(number)) found.push({ number, words: count });
+      if (parsed.isValid) found.push({ number: parsed.number, words: count });
     }
     if (isLast) break;
   }
   const [only, other] = found;
   if (only !== undefined && (other === undefined || only.words === 1)) return { kind: 'number', ...only };
   if (other === undefined && inOneWord !== undefined) return { kind: 'number', number: inOneWord, words: 1 };
-  return joined.startsWith('+') || digitsIn(joined) >= 7 ? { kind: 'bad', written: joined } : { kind: 'none' };
+  const compact = joined.replaceAll(' ', '');
+  return compact.startsWith('+') || digitsIn(compact).length >= 7
+    ? { kind: 'bad', written: compact }
+    : { kind: 'none' };
 }

@@ -2,8 +2,10 @@
 import type { Money } from './analysis.ts';
 import { clean } from './clean.ts';
 import type { Grammar } from './grammar.ts';
+import { plainForm } from './digits.ts';
 import { maxCharacters } from './placeholders.ts';
-import { refusal, takeMoney, type Habits, type Refusal } from './take-money.ts';
+import { problemOfRest } from './rest.ts';
+import { beginsWithMoney, refusal, refusalOfRest, takeMoney, type Habits, type Refusal } from './take-money.ts';
 import { withoutEndMarks } from './words.ts';
 
 export interface OrderBody {
@@ -14,7 +16,6 @@ export interface OrderBody {
   readonly note: string;
 }
 
-const beginsWithDigit = /^[0-9]/;
 /** Four characters that begin with a letter, so never an amount; without 0, O, 1, I and L. */
 export const refPattern = /^[A-HJKMNP-Z][A-HJKMNP-Z2-9]{3}$/;
 
@@ -25,8 +26,9 @@ export function readOrder(grammar: Grammar, words: readonly string[], habits: Ha
   let item = '';
   let code: string | undefined;
   let note = '';
+  let hasCurrency = false;
   const takeRef = (): string | undefined => {
-    const ref = withoutEndMarks(words[at] ?? '').toUpperCase();
+    const ref = plainForm(withoutEndMarks(words[at] ?? '')).toUpperCase();
     if (!refPattern.test(ref)) return undefined;
     at += 1;
     return ref;
@@ -38,10 +40,10 @@ export function readOrder(grammar: Grammar, words: readonly string[], habits: Ha
         code = takeRef();
         break;
       case 'amount': {
-        if (optional && !beginsWithDigit.test(word)) break;
+        if (optional && !beginsWithMoney(words.slice(at), habits)) break;
         const taken = takeMoney(words.slice(at), grammar[index + 1]?.kind === 'currency', habits);
         if (taken.kind === 'refusal') return taken;
-        money = taken.money;
+        ({ money, hasCurrency } = taken);
         at += taken.words;
         break;
       }
@@ -59,11 +61,15 @@ export function readOrder(grammar: Grammar, words: readonly string[], habits: Ha
         at += takesRest ? words.length - at : 1;
         break;
       }
-      case 'note':
+      case 'note': {
         if (words.length > at && at === 0) return refusal('not-understood');
+        const { currencies, lexicon } = habits;
+        const problem = problemOfRest(words.slice(at), { currencies, lexicon, hasCurrency });
+        if (problem !== undefined) return refusalOfRest(problem, money, habits);
         note = clean(words.slice(at).join(' '), maxCharacters.note);
         at = words.length;
         break;
+      }
     }
   }
   if (at < words.length) return refusal('not-understood');

@@ -31,6 +31,7 @@ export const valueKinds = {
   /** As the user wrote it. */
   amount: 'item',
   currency: 'item',
+  rest: 'item',
   /** A right amount to show how, as `12.50`. */
   example: 'word',
   /** The two ways to read an ambiguous amount. */
@@ -79,10 +80,13 @@ export const noticePlaceholders: Readonly<Record<NoticeKey, Allowed>> = {
   'missing-addressee': [],
   'several-numbers': [],
   'unknown-number': ['number'],
+  'number-or-date': ['number'],
   'own-number': [],
   'bad-amount': ['amount?', 'example'],
   'ambiguous-amount': ['amount', 'whole', 'decimal?'],
   'zero-amount': [],
+  'unclear-rest': ['rest', 'example'],
+  'not-later': ['rest', 'example'],
   'unknown-currency': ['currency'],
   'no-account': ['currency'],
   'insufficient-funds': ['money?'],

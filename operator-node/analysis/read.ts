@@ -7,25 +7,32 @@ import type { Message, Reading } from './analysis.ts';
 import { decimalSignOf, type Catalogue } from './catalogue.ts';
 import { clean } from './clean.ts';
 import type { Currencies } from './currencies.ts';
+import { asciiDigits, plainForm } from './digits.ts';
+import type { Lexicon } from './lexicon.ts';
 import { planOf, readNumber, type NumberPlan } from './numbers.ts';
 import { readOrder, refPattern } from './order.ts';
 import { maxCharacters } from './placeholders.ts';
-import { refusal, type Habits, type Refusal } from './take-money.ts';
-import { bareText, leadingLetters, splitWords } from './words.ts';
+import { beginsWithMoney, refusal, type Habits, type Refusal } from './take-money.ts';
+import { bareText, core, leadingLetters, splitWords } from './words.ts';
 import { normaliseKeyword, type Meaning } from './vocabulary.ts';
 
 const notUnderstood = refusal('not-understood');
+/** A keyword ends at a space or a colon, of any keyboard. */
+const isKeywordEnd = (tail: string): boolean => tail === '' || tail === ':' || tail === '\uff1a';
+
 const codePattern = /^[0-9]{1,8}$/;
 
 export class Reader {
   readonly #catalogue: Catalogue;
   readonly #currencies: Currencies;
+  readonly #lexicon: Lexicon;
   readonly #plans = new Map<Msisdn, NumberPlan>();
   readonly #longestPhrase: number;
 
-  constructor(catalogue: Catalogue, currencies: Currencies) {
+  constructor(catalogue: Catalogue, currencies: Currencies, lexicon: Lexicon) {
     this.#catalogue = catalogue;
     this.#currencies = currencies;
+    this.#lexicon = lexicon;
     this.#longestPhrase = Math.max(...[...catalogue.vocabulary.keys()].map((keyword) => keyword.split(' ').length));
   }
 
@@ -36,15 +43,25 @@ export class Reader {
   /** Anything that is no order is a private matter of the two. */
   #readToUser(message: Message): Reading {
     // Most messages are conversation: the first word decides before the text is taken apart.
-    const [, head = ''] = /^[\s\p{Cf}]*(\p{L}[\p{L}\p{M}]*)/u.exec(message.text) ?? [];
+    const [, head = ''] = /^[\s\p{Cf}]*(\p{L}[\p{L}\p{M}\u200c\u200d]*)/u.exec(message.text) ?? [];
     const meaning = this.#meaning(head);
     if (meaning?.kind !== 'service') return { kind: 'pass' };
     const [first = '', ...words] = splitWords(message.text);
     const tail = first.slice(leadingLetters(first).length);
-    if ((tail !== '' && tail !== ':') || words[0] === undefined) return { kind: 'pass' };
-    const ofItem = this.#grammar(meaning.service)[0]?.kind === 'item';
-    const isOrder = /^[0-9]/.test(words[0]) || (ofItem && message.addresseeIsMachine === true);
+    if (!isKeywordEnd(tail) || words.length === 0) return { kind: 'pass' };
+    const isOrder = this.#isOrder(meaning.service, words, message.addresseeIsMachine === true);
     return isOrder ? this.#readOrder(message, meaning.service, words, message.to) : { kind: 'pass' };
+  }
+
+  /** What makes an order of a message to a person: an item's number, or what begins as money does, right or wrong. */
+  #isOrder(service: string, words: readonly string[], toMachine: boolean): boolean {
+    const [first = '', second = ''] = words;
+    if (this.#grammar(service)[0]?.kind === 'item') return toMachine || /^\p{Nd}/u.test(first);
+    if (beginsWithMoney(words, { currencies: this.#currencies })) return true;
+    // In letters only where nothing but an amount can be meant: `PAY twelve`, `PAY twelve dollars`, not `pay one more visit`.
+    const isMoney =
+      this.#lexicon.is(core(second), 'size', 'part') || this.#currencies.readWritten(second).kind !== 'none';
+    return this.#lexicon.is(core(first), 'number', 'size') && (second === '' || isMoney);
   }
 
   #readAtService(message: Message): Reading {
@@ -62,18 +79,18 @@ export class Reader {
       case 'command':
         return notUnderstood;
       case 'answer': {
-        const rest = bareText([tail, ...others]);
+        const rest = asciiDigits(bareText([tail, ...others]));
         if (rest === '') return { kind: 'answer', yes: meaning.yes };
         return codePattern.test(rest) ? { kind: 'answer', yes: meaning.yes, code: rest } : notUnderstood;
       }
       case 'cancel': {
-        const rest = bareText([tail, ...others]).toUpperCase();
+        const rest = plainForm(bareText([tail, ...others])).toUpperCase();
         if (rest === '') return { kind: 'cancel' };
         return refPattern.test(rest) ? { kind: 'cancel', code: rest } : notUnderstood;
       }
       case 'service':
-        if (/^[0-9]/.test(tail)) others.unshift(tail);
-        else if (tail !== '' && tail !== ':') return notUnderstood;
+        if (/^[\p{Nd}\p{Sc}]/u.test(tail)) others.unshift(tail);
+        else if (!isKeywordEnd(tail)) return notUnderstood;
         return this.#readOrder(message, meaning.service, others, undefined);
     }
   }
@@ -84,10 +101,11 @@ export class Reader {
     const isRefund = grammar[0]?.kind === 'code';
     const habits: Habits = {
       currencies: this.#currencies,
+      lexicon: this.#lexicon,
       decimalSign: decimalSignOf(this.#catalogue, message.from.language),
       asset: message.from.asset,
     };
-    const addressed = to === undefined ? this.#takeNumber(words, message.to) : { to, words };
+    const addressed = to === undefined ? this.#takeNumber(words, message.to, isRefund) : { to, words };
     if ('kind' in addressed) return addressed;
     const body = readOrder(grammar, addressed.words, habits);
     if ('kind' in body) return body;
@@ -109,33 +127,45 @@ export class Reader {
 
   /**
    * The addressee's number, taken out of the words. A number before the note wins over one in it; of several within the
-   * note none is chosen.
+   * note, or side by side, none is chosen. What can be a date is nobody's number.
    */
   #takeNumber(
     words: readonly string[],
     serviceNumber: Msisdn,
+    mayHaveRef: boolean,
   ): Refusal | { to: Msisdn | undefined; words: readonly string[] } {
     const found: { readonly number: Msisdn; readonly at: number; readonly words: number }[] = [];
-    let bad: string | undefined;
+    let bad: Refusal | undefined;
     for (let at = 0; at < words.length;) {
       const reading = readNumber(words, at, this.#plan(serviceNumber));
       if (reading.kind === 'number') found.push({ number: reading.number, at, words: reading.words });
-      if (reading.kind === 'bad') bad ??= reading.written;
-      at += reading.kind === 'number' ? reading.words : 1;
+      if (reading.kind === 'bad' || reading.kind === 'date') {
+        const text = reading.kind === 'bad' ? 'unknown-number' : 'number-or-date';
+        bad ??= refusal(text, { number: clean(reading.written, maxCharacters.item) });
+      }
+      at += reading.kind === 'number' || reading.kind === 'date' ? reading.words : 1;
     }
     const [first] = found;
-    if (first === undefined) {
-      return bad === undefined
-        ? { to: undefined, words }
-        : refusal('unknown-number', { number: clean(bad, maxCharacters.item) });
-    }
-    const isBeforeNote = words.slice(0, first.at).every((word) => this.#isOfAmount(word));
-    if (!isBeforeNote && found.some(({ number }) => number !== first.number)) return refusal('several-numbers');
+    if (first === undefined) return bad ?? { to: undefined, words };
+    const isBeforeNote = words.slice(0, first.at).every((word) => this.#isOfAmount(word, mayHaveRef));
+    const other = found.find(({ number }) => number !== first.number);
+    const isBeside = other !== undefined && this.#isBeside(words.slice(first.at + first.words, other.at));
+    if (other !== undefined && (!isBeforeNote || isBeside)) return refusal('several-numbers');
     return { to: first.number, words: words.toSpliced(first.at, first.words) };
   }
 
-  #isOfAmount(word: string): boolean {
-    return /^[0-9]/.test(word) || refPattern.test(word.toUpperCase()) || this.#currencies.read(word).kind !== 'none';
+  /** Nothing between two numbers that makes the second one part of a note: `+46… or +46…`. */
+  #isBeside(between: readonly string[]): boolean {
+    return between.every((word) => core(word) === '' || this.#lexicon.is(core(word), 'join', 'filler', 'time'));
+  }
+
+  #isOfAmount(word: string, mayHaveRef: boolean): boolean {
+    const isRef = mayHaveRef && refPattern.test(plainForm(word).toUpperCase());
+    return (
+      isRef ||
+      beginsWithMoney([word], { currencies: this.#currencies }) ||
+      this.#currencies.read(core(word)).kind !== 'none'
+    );
   }
 
   #meaning(keyword: string): Meaning | undefined {

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { isAmount, isAsset, type Amount } from '../model/ids.ts';
+import { wordKinds } from './lexicon.ts';
 import { parseGrammar, type Grammar } from './grammar.ts';
 import { noticePlaceholders, servicePlaceholders } from './placeholders.ts';
 import { compile, type Template } from './template.ts';
@@ -46,6 +47,13 @@ const objectOf = <K extends string, T extends z.ZodType>(keys: readonly K[], val
 
 const keysOf = <K extends string>(record: Readonly<Record<K, unknown>>): K[] => Object.keys(record) as K[];
 
+/** One word, in the letters that it is compared in; a value stands for it where the kind has one. */
+const amountWord = z.string().regex(/^\S+$/, 'expected one word');
+const listOf = (kind: (typeof wordKinds)[number]) =>
+  kind === 'size' || kind === 'number'
+    ? z.record(amountWord, z.int().positive('expected what the word stands for, a whole number'))
+    : z.array(amountWord);
+
 export function catalogueSchema(languages: readonly string[]) {
   const keywords = objectOf(languages, () => z.array(z.string()).min(1, 'expected at least one keyword'));
   const texts = <K extends string>(allowed: Readonly<Record<K, readonly string[]>>) =>
@@ -73,6 +81,8 @@ export function catalogueSchema(languages: readonly string[]) {
       aliases: z.record(z.string().regex(/^[^\s0-9.,]+$/, 'expected one word without digits'), asset).default({}),
       words: z.array(z.string().regex(/^[a-z]{3}$/, 'expected a currency code in small letters')).default([]),
     }),
+    /** Other languages may have lists too: a user may write any. */
+    amountWords: objectOf(wordKinds, (kind) => objectOf(languages, () => listOf(kind)).catchall(listOf(kind))),
     answers: objectOf(['yes', 'no'], () => keywords),
     commands: objectOf(['cancel', 'join', 'stop', 'balance', 'history', 'help'], () => keywords),
     services: z.record(z.string().regex(/^[a-z]{1,16}$/, 'expected a name of up to 16 small letters'), service),

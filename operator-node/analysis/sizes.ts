@@ -38,7 +38,8 @@ function sampleParams(money: Money, analysis: Analysis, language: string): TextP
     tries: '2',
     amount: '1 200',
     currency: 'USD',
-    example: account.split(' ')[0] ?? '',
+    rest: 'and 30',
+    example: account,
     whole: '1200',
     accounts: account,
   };

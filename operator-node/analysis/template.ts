@@ -53,7 +53,8 @@ export function compile(source: string, allowed: readonly string[]): Compiled {
     }
   }
   if (part !== undefined) problems.push('"[" without "]"');
-  if (/[\p{Cc}\p{Cf}\p{Cs}]/u.test(source.replaceAll('\n', ''))) problems.push('a control or invisible character');
+  if (/(?![\u200e\u200f])[\p{Cc}\p{Cf}\p{Cs}]/u.test(source.replaceAll('\n', '')))
+    problems.push('a control or invisible character');
   if (source.trim() !== source || source === '') problems.push('an empty text, or one with spaces around it');
   return problems.length === 0 ? { ok: true, template: top } : { ok: false, problems };
 }

@@ -14,9 +14,34 @@ export type Vocabulary = ReadonlyMap<string, Meaning>;
 
 const ascii = /^[A-Za-z]+$/;
 
-/** Letter case and Unicode's compatible forms are one: `Köp`, `KÖP`, and the same with a combining diaeresis. */
+/** Joiners, the stretching of Arabic letters, and vowel signs, which some writers set and some leave out. */
+const unwritten = /[\u200c\u200d\u0640\u064b-\u065f\u0670]/gu;
+/** Letters that keyboards of neighbouring languages write in two ways, by the form that keywords are compared in. */
+const sameLetters: Readonly<Record<string, string>> = {
+  İ: 'I',
+  أ: 'ا',
+  إ: 'ا',
+  آ: 'ا',
+  ٱ: 'ا',
+  ى: 'ي',
+  ی: 'ي',
+  ک: 'ك',
+};
+const twiceWritten = new RegExp(`[${Object.keys(sameLetters).join('')}]`, 'gu');
+
+/**
+ * Letter case and Unicode's compatible forms are one: `Köp`, `KÖP`, and the same with a combining diaeresis. So are the
+ * spellings with and without joiners and vowel signs, and letters that keyboards write in two ways.
+ */
 export const normaliseKeyword = (word: string): string =>
-  ascii.test(word) ? word.toUpperCase() : word.normalize('NFKC').toUpperCase().normalize('NFKC');
+  ascii.test(word)
+    ? word.toUpperCase()
+    : word
+        .normalize('NFKC')
+        .toUpperCase()
+        .normalize('NFKC')
+        .replace(unwritten, '')
+        .replace(twiceWritten, (letter) => sameLetters[letter] ?? letter);
 
 const commands = ['join', 'stop', 'balance', 'history', 'help'] as const satisfies readonly CommandName[];
 
@@ -40,6 +65,8 @@ function* entries({ services, answers, commands: own }: KeywordData): Generator<
 
 const word = /^\p{L}[\p{L}\p{M}]*$/u;
 const phrase = /^\p{L}[\p{L}\p{M}]*(?: \p{L}[\p{L}\p{M}]*)*$/u;
+/** A joiner that no letters stand around joins nothing. */
+const looseJoiner = /(?:^|[^\p{L}\p{M}])[\u200c\u200d]|[\u200c\u200d](?:$|[^\p{L}\p{M}])/u;
 
 /** Reports keywords that mean two things, and those that no message could be read by. */
 export function buildVocabulary(
@@ -55,7 +82,7 @@ export function buildVocabulary(
         const keyword = normaliseKeyword(written);
         const at = [...path, language, index];
         const other = origins.get(keyword);
-        if (!(meaning.kind === 'command' ? phrase : word).test(keyword)) {
+        if (!(meaning.kind === 'command' ? phrase : word).test(keyword) || looseJoiner.test(written)) {
           problem(at, `"${written}" is no keyword: letters only${meaning.kind === 'command' ? '' : ', one word'}`);
         } else if (other !== undefined && other !== origin) {
           problem(at, `the keyword ${keyword} already means ${other}`);

@@ -9,7 +9,7 @@ import { table, type Tx, type View } from '../store/store.ts';
 export interface Question {
   readonly pair: PairId;
   readonly leg: Leg;
-  /** Four digits. */
+  /** Four digits, the first of them no zero: people leave that one out. */
   readonly code: string;
   readonly debits: boolean;
   readonly deadline: UnixSeconds;
@@ -46,7 +46,7 @@ export function openQuestion(
 ): Question {
   const questions = read(tx, user);
   let code: string;
-  do code = String(drawBelow(10_000, random)).padStart(4, '0');
+  do code = String(1000 + drawBelow(9000, random));
   while (questions.some((question) => question.code === code));
   const question: Question = { pair, leg, debits, deadline, code, wrong: 0 };
   write(tx, user, [...questions, question]);

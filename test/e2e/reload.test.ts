@@ -78,7 +78,7 @@ describe('SIGHUP', () => {
     const file = place('aurora', 'services.yaml');
     const text = readFileSync(shipped, 'utf8');
     configure('aurora', (config) => Object.assign(config, { catalogueFile: 'services.yaml' }));
-    writeFileSync(file, text.replace('{ en: [PAY], sv: [BETALA] }', '{ en: [PAY, SETTLE], sv: [BETALA] }'));
+    writeFileSync(file, text.replace('en: [PAY], sv: [BETALA]', 'en: [PAY, SETTLE], sv: [BETALA]'));
     expect(await hangUp('aurora')).toMatchObject({ failed: [] });
     const since = net.received.length;
     expect(await net.send('anna', 'elin', 'SETTLE 3 tea')).toBe('intercepted');

@@ -5,7 +5,7 @@ import { noticePlaceholders, servicePlaceholders } from '../../operator-node/ana
 import { sizeTable } from '../../operator-node/analysis/sizes.ts';
 import { domainKinds } from '../../operator-node/domains/kinds.ts';
 import { TandemError } from '../../operator-node/errors.ts';
-import { toAmount, type Asset } from '../../operator-node/model/ids.ts';
+import { toAmount, type Asset, type Msisdn } from '../../operator-node/model/ids.ts';
 
 const catalogueFile = new URL('../../catalogue/services.yaml', import.meta.url).pathname;
 const source = readFileSync(catalogueFile, 'utf8');
@@ -79,7 +79,7 @@ describe('loadCatalogue', () => {
     ],
     [
       'keywords without one language',
-      changed('{ en: [PAY], sv: [BETALA] }', '{ en: [PAY] }'),
+      changed('en: [PAY], sv: [BETALA]', 'en: [PAY]'),
       '[PAY]',
       'keywords.sv: is missing',
     ],
@@ -206,6 +206,25 @@ describe('loadCatalogue', () => {
       '  pay2:',
       'expected a name of up to 16 small letters',
     ],
+    [
+      'words of amounts without one language',
+      changed(/^ {4}sv: \{\n {6}hundra: [^}]*\}\n/m, ''),
+      '  size:',
+      'amountWords.size.sv: is missing',
+    ],
+    [
+      'a size that stands for nothing',
+      changed('hundred: 100,', 'hundred: many,'),
+      'hundred: many',
+      'amountWords.size.en.hundred',
+    ],
+    [
+      'words of amounts of two words',
+      changed('      c, p, ct,', '      c, p, "half cent", ct,'),
+      'half cent',
+      'expected one word',
+    ],
+    ['a joiner that joins nothing', changed('en: [PAY]', 'en: ["PAY\\u200d"]'), 'PAY', 'letters only, one word'],
     ['an alias of nothing', changed('kr: SEK', 'kr: CROWN'), 'kr: CROWN', 'currencies.aliases.kr'],
   ])('refuses %s, naming file and line', (_, text, marker, message) => {
     const [first = ''] = marker.split('\n');
@@ -226,9 +245,20 @@ describe('loadCatalogue', () => {
     expect(lines).toEqual(lines.toSorted((a, b) => a - b));
   });
 
+  it.each([
+    ['Persian', 'می\u200cخواهم', 'می\u200cخواهم 120', 'order'],
+    ['Persian, without its joiner', 'می\u200cخواهم', 'میخواهم 120', 'order'],
+    ['Sinhala', 'ශ්\u200dරී', 'ශ්\u200dරී 120', 'order'],
+    ['Turkish', 'İPTAL', 'iptal 120', 'order'],
+  ])('takes a keyword in the spelling of %s', (_, keyword, text, kind) => {
+    const analysis = parseCatalogue('services.yaml', changed('en: [PAY]', `en: [PAY, "${keyword}"]`), options);
+    const from = { number: '+46701740611' as Msisdn, language: 'en', asset: sek };
+    expect(analysis.read({ from, to: '+46701740651' as Msisdn, text }, false).kind).toBe(kind);
+  });
+
   it('reads the catalogue of the repository', () => {
     const analysis = loadCatalogue(catalogueFile, options);
-    expect(analysis.languages).toEqual(['en', 'sv']);
+    expect(analysis.languages).toEqual(['en', 'sv', 'fr', 'ar']);
     expect(analysis.services).toEqual(['pay', 'request', 'buy', 'refund']);
   });
 });
@@ -290,11 +320,13 @@ describe('sizes', () => {
 
   it('has every text in every language', () => {
     const texts = 4 * Object.keys(servicePlaceholders).length + Object.keys(noticePlaceholders).length;
-    expect(sizes).toHaveLength(2 * texts);
+    expect(sizes).toHaveLength(4 * texts);
   });
 
-  it('finds each in one segment of seven-bit characters', () => {
-    expect(sizes.filter(({ segments, encoding }) => segments !== 1 || encoding !== 'GSM-7')).toEqual([]);
+  it('finds each in one segment of seven-bit characters, and those in Arabic letters in at most two', () => {
+    const isAsPlanned = (language: string, segments: number, encoding: string): boolean =>
+      language === 'ar' ? segments <= 2 : segments === 1 && encoding === 'GSM-7';
+    expect(sizes.filter(({ language, segments, encoding }) => !isAsPlanned(language, segments, encoding))).toEqual([]);
   });
 
   it.each([

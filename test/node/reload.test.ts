@@ -142,7 +142,7 @@ describe('reload', () => {
   it('takes what is right, and says what', async () => {
     const { reload: again, read, parts, alarms, logged } = await node();
     expect([read('PAY 120'), read('BEZAHLE 120')]).toEqual(['order', 'pass']);
-    write('services.yaml', shipped.replace('{ en: [PAY], sv: [BETALA] }', '{ en: [PAY, BEZAHLE], sv: [BETALA] }'));
+    write('services.yaml', shipped.replace('en: [PAY], sv: [BETALA]', 'en: [PAY, BEZAHLE], sv: [BETALA]'));
     write('directory.yaml', "ranges:\n  - { prefix: '+4670', operator: 3, machines: true }\n");
     expect(again()).toEqual({ reloaded: everything, failed: [], restartNeeded: [] });
     expect([read('PAY 120'), read('BEZAHLE 120')]).toEqual(['order', 'order']);

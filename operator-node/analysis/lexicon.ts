@@ -1,0 +1,71 @@
+/** Words that change what an amount before them means, in all of the catalogue's languages at once. */
+import { core, leadingLetters } from './words.ts';
+import { plainForm } from './digits.ts';
+import { normaliseKeyword } from './vocabulary.ts';
+
+/**
+ * `size`: multiplies (thousand); `part`: a hundredth of the currency (cents); `number`: a number in letters; `origin`: says
+ * whose currency (Canadian dollars); `quantity`: how many or how often (each, twice); `time`: when or on which condition;
+ * `at`: makes a time of the number or time behind it; `join`: adds or offers another amount (and 30, or 30).
+ * `note` begins a note whatever comes; a `filler` says nothing (please).
+ */
+export type WordKind = (typeof wordKinds)[number];
+export const wordKinds = [
+  'size',
+  'part',
+  'number',
+  'origin',
+  'quantity',
+  'time',
+  'at',
+  'join',
+  'note',
+  'filler',
+] as const;
+
+type WordList = readonly string[] | Readonly<Record<string, number>>;
+const isList = (words: WordList): words is readonly string[] => Array.isArray(words);
+
+/** By kind, then by language: words, or words with what they stand for. */
+export type AmountWords = Readonly<Record<WordKind, Readonly<Record<string, WordList>>>>;
+
+export class Lexicon {
+  readonly #kinds = new Map<string, Set<WordKind>>();
+  readonly #values = new Map<string, number>();
+
+  constructor(words: AmountWords) {
+    for (const kind of wordKinds) {
+      for (const list of Object.values(words[kind])) {
+        if (isList(list)) for (const word of list) this.#add(word, kind);
+        else for (const [word, value] of Object.entries(list)) this.#add(word, kind, value);
+      }
+    }
+  }
+
+  #add(word: string, kind: WordKind, value?: number): void {
+    const key = normaliseKeyword(word);
+    const kinds = this.#kinds.get(key) ?? new Set();
+    this.#kinds.set(key, kinds.add(kind));
+    if (value !== undefined) this.#values.set(`${kind} ${key}`, value);
+  }
+
+  is(word: string, ...kinds: readonly WordKind[]): boolean {
+    const found = this.#kinds.get(normaliseKeyword(word));
+    return found !== undefined && kinds.some((kind) => found.has(kind));
+  }
+
+  /** What a size or a number in letters stands for. */
+  valueOf(word: string, kind: 'size' | 'number'): number | undefined {
+    return this.#values.get(`${kind} ${normaliseKeyword(word)}`);
+  }
+
+  /** A word with marks around it, or with more behind its letters (`per-person`, `at8`), is of the kinds of its letters too. */
+  begins(word: string, ...kinds: readonly WordKind[]): boolean {
+    const plain = plainForm(word);
+    const bare = core(plain);
+    if (bare === '') return this.is(plain, ...kinds);
+    if (this.is(bare, ...kinds)) return true;
+    const lead = leadingLetters(bare);
+    return lead.length > 1 && lead !== bare && this.is(lead, ...kinds);
+  }
+}

@@ -1,0 +1,140 @@
+/** What follows the money in an order: a note, or something that could make it other money or another time. */
+import type { Currencies } from './currencies.ts';
+import { asciiDigits, plainForm } from './digits.ts';
+import type { Lexicon } from './lexicon.ts';
+import { core, leadingLetters } from './words.ts';
+
+export type RestProblem = { readonly kind: 'unclear' | 'time' | 'unknown-currency'; readonly written: string };
+
+export interface RestReader {
+  readonly currencies: Currencies;
+  readonly lexicon: Lexicon;
+  /** The money before it names its currency, so that a number behind it ends no amount. */
+  readonly hasCurrency: boolean;
+}
+
+const beginsWithNumber = /^[^\p{L}\p{N}]*\p{N}/u;
+const hasNumber = /\p{N}/u;
+const hasSign = /\p{Sc}/u;
+const hasLetter = /\p{L}/u;
+/** `12/11`, `08:30`, `2026-12-01`: a date or a time of day. */
+const dateOrTime = /^[0-9]{1,4}(?:[:/-][0-9]{1,4}|\.[0-9]{1,2}\.(?:[0-9]{2,4})?)/;
+/** `x2`, `*3`, `/person`, `%`, `+20`, `=100`: an operation on what stands before. */
+const operation = /^(?:[x*^±@#]+(?=[\p{N}\p{Sc}])|[/%‰÷×✕✖⨯=+&](?!$))/iu;
+/** As numbers of telephones are written that are no amounts: with a plus sign, or with a zero in front. */
+const telephone = /^(?:\+[0-9]{8,15}|00?[1-9][0-9]{6,12})$/;
+
+const isQuestion = (word: string): boolean => /[?\u00bf\u061f\uff1f]/.test(word) && !hasLetter.test(word);
+
+/** The first thing in `words`, which follow the money, that a note must not begin with or hide. */
+export function problemOfRest(words: readonly string[], reader: RestReader): RestProblem | undefined {
+  const { lexicon } = reader;
+  let at = 0;
+  while (at < words.length && isSilent(words, at, lexicon)) at += 1;
+  const word = words[at];
+  if (word === undefined) return undefined;
+  const isNote = lexicon.is(core(word), 'note');
+  return (isNote ? undefined : problemOfHead(words, at, reader)) ?? problemWithin(words, isNote ? at + 1 : at, reader);
+}
+
+/** Pictures and marks that say nothing, and words such as "please". */
+function isSilent(words: readonly string[], at: number, lexicon: Lexicon): boolean {
+  const word = words[at] ?? '';
+  if (lexicon.is(core(word), 'filler')) return true;
+  if (core(word) !== '' || isQuestion(word) || operation.test(plainForm(word))) return false;
+  if (lexicon.is(plainForm(word), 'quantity')) return false;
+  return !lexicon.is(plainForm(word), 'join') || !isNumeric(words[at + 1] ?? '', lexicon);
+}
+
+/** Says how much: in digits, or in letters. */
+const isNumeric = (word: string, lexicon: Lexicon): boolean =>
+  beginsWithNumber.test(word) || hasSign.test(word) || lexicon.begins(word, 'number', 'size', 'part');
+
+function problemOfHead(words: readonly string[], at: number, reader: RestReader): RestProblem | undefined {
+  const { currencies, lexicon } = reader;
+  const word = words[at] ?? '';
+  const next = words[at + 1] ?? '';
+  const both = next === '' ? word : `${word} ${next}`;
+  if (isQuestion(word)) return { kind: 'unclear', written: word };
+  if (lexicon.begins(word, 'time')) return { kind: 'time', written: word };
+  if (lexicon.begins(word, 'at') && isWhen(word, next, lexicon)) return { kind: 'time', written: both };
+  if (beginsWithNumber.test(word)) return problemOfNumber(words, at, reader);
+  if (operation.test(plainForm(word)) || lexicon.begins(word, 'quantity', 'size', 'part', 'number')) {
+    return { kind: 'unclear', written: both };
+  }
+  if (isMoneyWord(word, reader)) {
+    const isUnknown = currencies.readWritten(word).kind === 'unknown';
+    return { kind: isUnknown ? 'unknown-currency' : 'unclear', written: word };
+  }
+  if (lexicon.begins(word, 'origin') && (next === '' || isMoneyWord(next, reader))) {
+    return { kind: 'unknown-currency', written: both };
+  }
+  if (lexicon.begins(word, 'join') && (isNumeric(next, lexicon) || hasNumber.test(word) || isMoneyWord(next, reader))) {
+    return { kind: 'unclear', written: both };
+  }
+  return undefined;
+}
+
+/** `at 8`, `at8`, `on friday`. */
+const isWhen = (word: string, next: string, lexicon: Lexicon): boolean =>
+  hasNumber.test(word) || beginsWithNumber.test(next) || lexicon.begins(next, 'time', 'number');
+
+/** The factor of a currency with a size before it in one word: `kSEK`, `M€`. */
+export function scaledCurrency(word: string, currencies: Currencies, lexicon: Lexicon): number | undefined {
+  for (const length of [1, 2, 3]) {
+    const rest = word.slice(length);
+    const factor = rest === '' ? undefined : lexicon.valueOf(word.slice(0, length), 'size');
+    if (factor !== undefined && currencies.read(rest).kind !== 'none') return factor;
+  }
+  return undefined;
+}
+
+const isMoneyWord = (word: string, { currencies, lexicon }: RestReader): boolean =>
+  currencies.readWritten(word).kind !== 'none' ||
+  lexicon.begins(word, 'size', 'part') ||
+  scaledCurrency(core(plainForm(word)), currencies, lexicon) !== undefined;
+
+/** A number right behind the money. It may begin a note behind a currency, where it is longer than a quantity: `SEK 305 Main Street`. */
+function problemOfNumber(words: readonly string[], at: number, reader: RestReader): RestProblem | undefined {
+  const { lexicon, hasCurrency } = reader;
+  const word = plainForm(words[at] ?? '');
+  const next = words[at + 1] ?? '';
+  if (telephone.test(word.replace(/[-().]/g, ''))) return undefined;
+  const isOrdinary = hasLetter.test(next) && !isMoneyWord(next, reader) && !lexicon.begins(next, ...changing);
+  if (hasCurrency && /^[1-9][0-9]{2,}$/.test(word) && isOrdinary) return undefined;
+  const isTime = dateOrTime.test(word) || lexicon.begins(next, 'time', 'at');
+  return { kind: isTime ? 'time' : 'unclear', written: next === '' ? word : `${words[at] ?? ''} ${next}` };
+}
+
+const changing = ['quantity', 'time', 'at', 'join', 'number', 'origin'] as const;
+
+/** Money further on, where it would be another sum: `lunch 30 kr`, `lunch and 30`. */
+function problemWithin(words: readonly string[], from: number, reader: RestReader): RestProblem | undefined {
+  for (let at = from; at < words.length; at += 1) {
+    const word = words[at] ?? '';
+    if (!hasNumber.test(word)) continue;
+    const [previous = '', next = ''] = [at > from ? words[at - 1] : '', words[at + 1]];
+    if (isMoney(word, next, reader)) return { kind: 'unclear', written: `${word} ${next}`.trim() };
+    if (isJoined(previous, word, reader)) return { kind: 'unclear', written: `${previous} ${word}` };
+  }
+  return undefined;
+}
+
+/** A single letter further on is a flat or a size of clothes rather than cents. */
+const isLong = (word: string): boolean => core(word).length > 1;
+
+function isMoney(word: string, next: string, reader: RestReader): boolean {
+  const bare = core(plainForm(word));
+  const [, before = '', after = ''] = /^([^0-9]*)[0-9](?:.*[0-9])?([^0-9]*)$/su.exec(bare) ?? [];
+  if (hasSign.test(bare)) return true;
+  const glued = after === '' ? '' : leadingLetters(after);
+  if (before !== '' && reader.currencies.read(before).kind !== 'none') return true;
+  if (glued !== '') return isLong(glued) && isMoneyWord(glued, reader);
+  return before === '' && (hasSign.test(next) || isLong(next)) && isMoneyWord(next, reader);
+}
+
+function isJoined(previous: string, word: string, { currencies, lexicon }: RestReader): boolean {
+  if (previous === '' || !beginsWithNumber.test(asciiDigits(word))) return false;
+  const isAdding = previous === '+' || (core(previous) !== '' && lexicon.is(core(previous), 'join'));
+  return isAdding || currencies.readWritten(previous).kind !== 'none';
+}
