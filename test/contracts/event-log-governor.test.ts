@@ -89,44 +89,49 @@ function fold(model: Model, [name, key, ...args]: Line, timestamp: bigint): void
   }
 }
 
+/** Proposals voted on and withdrawn, and three emergencies against one operator, each rejected by the others. */
+async function votesAndEmergencies(): Promise<void> {
+  const { governor, registry, asController, propose, decide, pass } = scene();
+  const setWindow = { target: registry, method: 'setMaxWindow', args: [7200] };
+  await decide([1, 2, 3, 4], { target: registry, method: 'suspend', args: [7] });
+  const { proposalId } = await propose(2, [setWindow]);
+  const withdrawn = await propose(3, [setWindow]);
+  await receiptOf(asController(3), 'cancel', ...withdrawn.operations);
+  await pass(settings.votingDelaySeconds + 1);
+  for (const [operatorId, support] of [
+    [1, 0],
+    [2, 1],
+    [3, 2],
+    [7, 1],
+  ] as const) {
+    await receiptOf(asController(operatorId), 'castVote', proposalId, support);
+  }
+  await receiptOf(asController(4), 'castVoteWithReasonAndParams', proposalId, 0, 'why', '0x01');
+  await receiptOf(asController(1), 'supportEmergency', 5);
+  await receiptOf(asController(2), 'supportEmergency', 5);
+  await receiptOf(asController(3), 'supportEmergency', 6);
+  const against = async (operatorId: number, ...voters: number[]): Promise<void> => {
+    const { proposalId: vote } = await governor.getFunction('emergencyOf')(operatorId);
+    await pass(settings.votingDelaySeconds + 1);
+    for (const voter of voters) await receiptOf(asController(voter), 'castVote', vote, 0);
+  };
+  // Two against, and the suspended operator itself; then three, against one of the same two and a third.
+  await against(5, 3, 4, 5);
+  await pass(2 * settings.emergencySeconds);
+  await receiptOf(asController(4), 'supportEmergency', 6);
+  await receiptOf(asController(1), 'supportEmergency', 5);
+  await receiptOf(asController(4), 'supportEmergency', 5);
+  await against(5, 2, 3, 6);
+  await pass(4 * settings.emergencySeconds);
+  await receiptOf(asController(2), 'supportEmergency', 5);
+  await receiptOf(asController(3), 'supportEmergency', 5);
+  await against(5, 6);
+}
+
 describe('the log of the governor', () => {
   it('rebuilds every tally, every emergency, and whose support is paused', async () => {
-    const { governor, registry, chain, asController, as, propose, decide, pass, stranger } = scene();
-    const setWindow = { target: registry, method: 'setMaxWindow', args: [7200] };
-    await decide([1, 2, 3, 4], { target: registry, method: 'suspend', args: [7] });
-    const { proposalId } = await propose(2, [setWindow]);
-    const withdrawn = await propose(3, [setWindow]);
-    await receiptOf(asController(3), 'cancel', ...withdrawn.operations);
-    await pass(settings.votingDelaySeconds + 1);
-    for (const [operatorId, support] of [
-      [1, 0],
-      [2, 1],
-      [3, 2],
-      [7, 1],
-    ] as const) {
-      await receiptOf(asController(operatorId), 'castVote', proposalId, support);
-    }
-    await receiptOf(asController(4), 'castVoteWithReasonAndParams', proposalId, 0, 'why', '0x01');
-    await receiptOf(asController(1), 'supportEmergency', 5);
-    await receiptOf(asController(2), 'supportEmergency', 5);
-    await receiptOf(asController(3), 'supportEmergency', 6);
-    const against = async (operatorId: number, ...voters: number[]): Promise<void> => {
-      const { proposalId: vote } = await governor.getFunction('emergencyOf')(operatorId);
-      await pass(settings.votingDelaySeconds + 1);
-      for (const voter of voters) await receiptOf(asController(voter), 'castVote', vote, 0);
-    };
-    // Two against, and the suspended operator itself; then three, against one of the same two and a third.
-    await against(5, 3, 4, 5);
-    await pass(2 * settings.emergencySeconds);
-    await receiptOf(asController(4), 'supportEmergency', 6);
-    await receiptOf(asController(1), 'supportEmergency', 5);
-    await receiptOf(asController(4), 'supportEmergency', 5);
-    await against(5, 2, 3, 6);
-    await pass(4 * settings.emergencySeconds);
-    await receiptOf(asController(2), 'supportEmergency', 5);
-    await receiptOf(asController(3), 'supportEmergency', 5);
-    await against(5, 6);
-
+    const { governor, chain, as, stranger, pass } = scene();
+    await votesAndEmergencies();
     const model: Model = { tallies: new Map(), emergencies: new Map(), pauses: new Map() };
     const logs = await chain.provider.getLogs({ address: await governor.getAddress(), fromBlock: 0 });
     for (const [index, line] of linesOf(logs).entries()) {

@@ -66,7 +66,8 @@ export type State = (typeof states)[number];
 
 export const handles = ['aurora', 'borealis', 'corona', 'delta', 'eos', 'fauna', 'gaia'];
 
-export async function openGovernance(chain: Chain, options: { readonly operators?: number } = {}): Promise<Governance> {
+/** All contracts, with their members admitted and handed over to them. */
+async function deployConsortium(chain: Chain, founders: readonly string[]) {
   const founder = chain.authority;
   const registry = await chain.deploy('OperatorRegistry', founder.address, oneDay, { mode: 0, depth: 0 });
   const registryAddress = await registry.getAddress();
@@ -75,7 +76,7 @@ export async function openGovernance(chain: Chain, options: { readonly operators
   const governor = await chain.deploy('ConsortiumGovernor', registryAddress, settings);
   const timelock = await chain.contractAt('ConsortiumTimelock', String(await governor.getFunction('timelock')()));
   const members: Member[] = [];
-  for (const handle of handles.slice(0, options.operators ?? handles.length)) {
+  for (const handle of founders) {
     const controller = await chain.wallet(`${handle}'s controller`);
     const account = await chain.wallet(`${handle}'s account`);
     const signer = await chain.wallet(`${handle}'s signer`);
@@ -87,6 +88,12 @@ export async function openGovernance(chain: Chain, options: { readonly operators
   await receiptOf(registry, 'transferOwnership', await timelock.getAddress());
   await receiptOf(timelock, 'acceptOwnershipOf', registryAddress);
   const stranger = await chain.wallet('a stranger');
+  return { founder, registry, settlement, auditLog, governor, timelock, members, stranger };
+}
+
+export async function openGovernance(chain: Chain, options: { readonly operators?: number } = {}): Promise<Governance> {
+  const deployed = await deployConsortium(chain, handles.slice(0, options.operators ?? handles.length));
+  const { governor, members } = deployed;
   let proposals = 0;
 
   const member = (operatorId: number): Member => {
@@ -118,14 +125,7 @@ export async function openGovernance(chain: Chain, options: { readonly operators
   };
   return {
     chain,
-    founder,
-    registry,
-    settlement,
-    auditLog,
-    governor,
-    timelock,
-    members,
-    stranger,
+    ...deployed,
     as,
     member,
     asController,

@@ -113,75 +113,70 @@ export const forwardRequest = (text: string): Request<'forward'> =>
   checkRequest('forward', { id: 'sms-1', from: '+46701000001', to: '+46702000001', text });
 
 /** Answers of operator `self`; `calls` collects who asked what. */
+const answersOf = (self: OperatorId): PeerHandlers => ({
+  async hello() {
+    return helloOf(self);
+  },
+  async quote() {
+    return { answer: 'refused', reason: 'unknown-addressee' };
+  },
+  async propose(_, { proposals }) {
+    return {
+      answers: proposals.map(({ terms, firstSubject }) => ({
+        pair: terms.pair,
+        answer: 'held',
+        secondCommitment: bytes32('2') as Hash,
+        secondSubject: firstSubject,
+        toName: 'Bo',
+        delivers: '',
+        sealed: '',
+      })),
+    };
+  },
+  async offer() {
+    return { answer: 'later', batchId: bytes32('3') as BatchId, reason: 'busy' };
+  },
+  async countersign(_, { batchId }) {
+    return { batchId, answer: 'stored' };
+  },
+  async withdraw(_, { pairs }) {
+    return { answers: pairs.map((pair) => ({ pair, answer: 'given-up' })) };
+  },
+  async cancel(_, { pair }) {
+    return { pair, answer: 'declined' };
+  },
+  async outcome(_, { pairs }) {
+    return { answers: pairs.map((pair) => ({ pair, answer: 'unanswered' })) };
+  },
+  async window(_, { window: { number } }) {
+    return { answer: 'later', number, reason: 'busy' };
+  },
+  async compare(_, { batchId }) {
+    return { answer: 'unknown', batchId };
+  },
+  async erased() {
+    return { answer: 'erased' };
+  },
+  async sealed(_, { sequence }) {
+    return { answer: 'none', sequence };
+  },
+  async forward(_, { id }) {
+    return { id, answer: 'delivered' };
+  },
+});
+
 export function handlersOf(
   self: OperatorId,
   calls: { from: OperatorId; method: string }[] = [],
   overrides: Partial<PeerHandlers> = {},
 ): PeerHandlers {
-  const note = (from: OperatorId, method: string): void => void calls.push({ from, method });
-  return {
-    async hello(from) {
-      note(from, 'hello');
-      return helloOf(self);
+  const answers = answersOf(self);
+  const noted = Object.entries(answers).map(([method, answer]) => [
+    method,
+    (from: OperatorId, request: never) => {
+      calls.push({ from, method });
+      return (answer as (from: OperatorId, request: never) => unknown)(from, request);
     },
-    async quote(from) {
-      note(from, 'quote');
-      return { answer: 'refused', reason: 'unknown-addressee' };
-    },
-    async propose(from, { proposals }) {
-      note(from, 'propose');
-      return {
-        answers: proposals.map(({ terms, firstSubject }) => ({
-          pair: terms.pair,
-          answer: 'held',
-          secondCommitment: bytes32('2') as Hash,
-          secondSubject: firstSubject,
-          toName: 'Bo',
-          delivers: '',
-          sealed: '',
-        })),
-      };
-    },
-    async offer(from) {
-      note(from, 'offer');
-      return { answer: 'later', batchId: bytes32('3') as BatchId, reason: 'busy' };
-    },
-    async countersign(from, { batchId }) {
-      note(from, 'countersign');
-      return { batchId, answer: 'stored' };
-    },
-    async withdraw(from, { pairs }) {
-      note(from, 'withdraw');
-      return { answers: pairs.map((pair) => ({ pair, answer: 'given-up' })) };
-    },
-    async cancel(from, { pair }) {
-      note(from, 'cancel');
-      return { pair, answer: 'declined' };
-    },
-    async outcome(from, { pairs }) {
-      note(from, 'outcome');
-      return { answers: pairs.map((pair) => ({ pair, answer: 'unanswered' })) };
-    },
-    async window(from, { window: { number } }) {
-      note(from, 'window');
-      return { answer: 'later', number, reason: 'busy' };
-    },
-    async compare(from, { batchId }) {
-      note(from, 'compare');
-      return { answer: 'unknown', batchId };
-    },
-    async erased(from) {
-      note(from, 'erased');
-      return { answer: 'erased' };
-    },
-    async sealed(from, { sequence }) {
-      note(from, 'sealed');
-      return { answer: 'none', sequence };
-    },
-    async forward(from, { id }) {
-      note(from, 'forward');
-      return { id, answer: 'delivered' };
-    },
-    ...overrides,
-  };
+  ]);
+  return { ...(Object.fromEntries(noted) as PeerHandlers), ...overrides };
 }

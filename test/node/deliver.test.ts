@@ -25,6 +25,22 @@ const poisoned = (texts: readonly string[]): number | undefined =>
   texts.some((text) => text.startsWith('bad')) ? 400 : undefined;
 
 /** One process on that disk. */
+/** The port of a gateway that answers as it is told to. */
+const portOf = (gateway: Gateway) => ({
+  name: 'test',
+  deliver: async (messages: readonly OutboundMessage[]) => {
+    const texts = messages.map(({ text }) => text);
+    gateway.requests += 1;
+    const status = gateway.answer(texts);
+    if (status !== undefined) {
+      const facts = status === 0 ? {} : { status };
+      throw new TandemError('gateway-unavailable', `it answered ${status}`, { facts });
+    }
+    gateway.taken.push(...texts);
+  },
+  close: () => Promise.resolve(),
+});
+
 async function open(disk: SimulatedDisk, clock: ManualClock, gateway: Gateway) {
   const events: EngineEvent[] = [];
   const engine = new Engine({
@@ -37,20 +53,7 @@ async function open(disk: SimulatedDisk, clock: ManualClock, gateway: Gateway) {
   const deliveries = new Deliveries(
     {
       engine,
-      gateway: {
-        name: 'test',
-        deliver: async (messages: readonly OutboundMessage[]) => {
-          const texts = messages.map(({ text }) => text);
-          gateway.requests += 1;
-          const status = gateway.answer(texts);
-          if (status !== undefined) {
-            const facts = status === 0 ? {} : { status };
-            throw new TandemError('gateway-unavailable', `it answered ${status}`, { facts });
-          }
-          gateway.taken.push(...texts);
-        },
-        close: () => Promise.resolve(),
-      },
+      gateway: portOf(gateway),
     },
     maxTries,
     () => undefined,

@@ -156,18 +156,8 @@ export class Contract {
       }
       case 'decide':
         return this.#decide(context, call.decisions, 0);
-      case 'settle': {
-        const events: ChainEvent[] = [];
-        this.#requireAccount(call.batch.acceptor, context);
-        const batchId = this.#prepare(context, call.batch, call.first, call.second, events);
-        call.decisions.forEach((decision, index) => {
-          if (decision.batchId !== batchId) {
-            throw new Revert('PairSettlementForeignDecision', BigInt(index), batchId, decision.batchId);
-          }
-        });
-        events.push(...this.#decide(context, call.decisions, call.batch.acceptor));
-        return events;
-      }
+      case 'settle':
+        return this.#settle(context, call);
       case 'attest': {
         this.#requireAccount(call.operator, context);
         return call.attestations.flatMap((attestation, index) =>
@@ -196,33 +186,52 @@ export class Contract {
       case 'suspend':
       case 'reinstate':
         return this.#setStatus(context, call.name, call.operator);
-      case 'rotateAccount': {
-        const entry = this.#controlled(context, call.operator);
-        if (call.account === entry.account) throw new Revert('OperatorRegistrySameKey', BigInt(call.operator), 0n);
-        this.#checkOverlap(context, call.operator, call.until);
-        this.#registry.set(call.operator, {
-          ...entry,
-          account: call.account,
-          previousAccount: call.until === 0 ? '' : entry.account,
-          previousAccountUntil: call.until,
-        });
-        return [{ type: 'OperatorChanged', operator: call.operator }];
-      }
-      case 'rotateSigner': {
-        const entry = this.#controlled(context, call.operator);
-        if (call.signer === entry.signer) throw new Revert('OperatorRegistrySameKey', BigInt(call.operator), 1n);
-        this.#checkOverlap(context, call.operator, call.until);
-        this.#registry.set(call.operator, {
-          ...entry,
-          signer: call.signer,
-          previousSigner: call.until === 0 ? ('0x' as Hex) : entry.signer,
-          previousSignerUntil: call.until,
-        });
-        return [{ type: 'OperatorChanged', operator: call.operator }];
-      }
+      case 'rotateAccount':
+        return this.#rotateAccount(context, call);
+      case 'rotateSigner':
+        return this.#rotateSigner(context, call);
       case 'nothing':
         return [];
     }
+  }
+
+  #settle(context: Context, call: Extract<Call, { name: 'settle' }>): ChainEvent[] {
+    const events: ChainEvent[] = [];
+    this.#requireAccount(call.batch.acceptor, context);
+    const batchId = this.#prepare(context, call.batch, call.first, call.second, events);
+    call.decisions.forEach((decision, index) => {
+      if (decision.batchId !== batchId) {
+        throw new Revert('PairSettlementForeignDecision', BigInt(index), batchId, decision.batchId);
+      }
+    });
+    events.push(...this.#decide(context, call.decisions, call.batch.acceptor));
+    return events;
+  }
+
+  #rotateAccount(context: Context, call: Extract<Call, { name: 'rotateAccount' }>): ChainEvent[] {
+    const entry = this.#controlled(context, call.operator);
+    if (call.account === entry.account) throw new Revert('OperatorRegistrySameKey', BigInt(call.operator), 0n);
+    this.#checkOverlap(context, call.operator, call.until);
+    this.#registry.set(call.operator, {
+      ...entry,
+      account: call.account,
+      previousAccount: call.until === 0 ? '' : entry.account,
+      previousAccountUntil: call.until,
+    });
+    return [{ type: 'OperatorChanged', operator: call.operator }];
+  }
+
+  #rotateSigner(context: Context, call: Extract<Call, { name: 'rotateSigner' }>): ChainEvent[] {
+    const entry = this.#controlled(context, call.operator);
+    if (call.signer === entry.signer) throw new Revert('OperatorRegistrySameKey', BigInt(call.operator), 1n);
+    this.#checkOverlap(context, call.operator, call.until);
+    this.#registry.set(call.operator, {
+      ...entry,
+      signer: call.signer,
+      previousSigner: call.until === 0 ? ('0x' as Hex) : entry.signer,
+      previousSignerUntil: call.until,
+    });
+    return [{ type: 'OperatorChanged', operator: call.operator }];
   }
 
   // ---- views
