@@ -5,9 +5,9 @@ import { loadServices } from './analysis/services.ts';
 import { ApiAccess } from './api/access.ts';
 import { AuditorGate } from './api/auditor-gate.ts';
 import { createMetrics, type Metrics } from './api/metrics.ts';
-import { createNodeServices } from './api/node-services.ts';
-import { capsUsed } from './api/node-windows.ts';
+import { capsUsed } from './api/cap-routes.ts';
 import { startApi } from './api/server.ts';
+import { nodeRoutes } from './api/table.ts';
 import { auditLogCalls, settlementCalls } from './chain/calls.ts';
 import { statementCalls } from './chain/audit-log.ts';
 import { connect } from './chain/connect.ts';
@@ -265,7 +265,7 @@ export async function startNode(config: Config, { configFile, log, onFatal }: No
       servers.cut('channel', cut);
     },
   });
-  const services = createNodeServices({
+  const routes = nodeRoutes({
     flow,
     receiver: node.receiver,
     staff: node.staff,
@@ -296,7 +296,7 @@ export async function startNode(config: Config, { configFile, log, onFatal }: No
   const auditors = new AuditorGate(config.auditors, () => systemClock.now());
   const access = new ApiAccess({ ...config.api, auditors });
   const api = await startApi(
-    services,
+    routes,
     { ...config.api, access },
     {
       onAnswer: (operationId, status) => {

@@ -3,7 +3,7 @@ import { isIP } from 'node:net';
 import { TandemError } from '../errors.ts';
 import { AuditorGate } from './auditor-gate.ts';
 import { bearer } from './auth.ts';
-import type { Route } from './route.ts';
+import type { BoundRoute } from './route.ts';
 
 export interface ApiTokens {
   /** For the message gateway: `/v1/messages` and the devnet's phones. */
@@ -27,7 +27,7 @@ function hostnameOf(host: string): string | undefined {
 const isAddress = (hostname: string): boolean => isIP(hostname.replace(/^\[(.*)\]$/, '$1')) !== 0;
 
 export class ApiAccess {
-  #checks: Readonly<Record<Route['token'], (authorization: string | undefined) => string>>;
+  #checks: Readonly<Record<BoundRoute['token'], (authorization: string | undefined) => string>>;
   #names: ReadonlySet<string>;
 
   constructor(tokens: ApiTokens) {
@@ -41,7 +41,7 @@ export class ApiAccess {
   }
 
   /** The name of the auditor whose token it is, "" for every other. @throws {TandemError} `unauthorized`, `forbidden`, `too-busy` */
-  admit(token: Route['token'], authorization: string | undefined): string {
+  admit(token: BoundRoute['token'], authorization: string | undefined): string {
     return this.#checks[token](authorization);
   }
 

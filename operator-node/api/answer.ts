@@ -2,7 +2,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { errorCatalogue, TandemError, type ErrorCode } from '../errors.ts';
 import { discardBody } from './body.ts';
-import type { Answer } from './route.ts';
+
+export type Answer =
+  | { readonly status: number; readonly json: unknown }
+  | { readonly status: number; readonly text: string; readonly type: string };
 
 /** Answers are of this moment and for their caller alone. */
 const always = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' } as const;

@@ -4,15 +4,14 @@ import { TandemError, type ErrorCode } from '../errors.ts';
 import { ApiAccess, type ApiTokens } from './access.ts';
 import { refuse, send } from './answer.ts';
 import { readJson } from './body.ts';
-import type { Route } from './route.ts';
-import { routes } from './routes.ts';
-import type { NodeServices } from './services.ts';
+import { withOpenapi } from './openapi.ts';
+import { checkGroups, type BoundRoute, type RouteGroup } from './route.ts';
 
 export interface ApiHooks {
   /** After each answer; `refusal` is the error's code. */
   readonly onAnswer?: (operationId: string, status: number, refusal?: ErrorCode) => void;
   /** A request had the right token for its route. */
-  readonly onToken?: (request: Request, token: Exclude<Route['token'], 'none'>) => void;
+  readonly onToken?: (request: Request, token: Exclude<BoundRoute['token'], 'none'>) => void;
   /** A fault that its caller is told nothing of. */
   readonly onFault?: (operationId: string, error: unknown) => void;
 }
@@ -20,7 +19,7 @@ export interface ApiHooks {
 const expressPath = (path: string) => path.replaceAll(/\{(\w+)\}/g, ':$1');
 
 /** The methods of each path, for the Allow header. Express answers HEAD where there is GET. */
-function methodsByPath(): Map<string, string[]> {
+function methodsByPath(routes: readonly BoundRoute[]): Map<string, string[]> {
   const found = new Map<string, string[]>();
   for (const { path, method } of routes) {
     const methods = found.get(path) ?? [];
@@ -30,7 +29,15 @@ function methodsByPath(): Map<string, string[]> {
   return found;
 }
 
-export function createApi(services: NodeServices, tokens: ApiTokens | ApiAccess, hooks: ApiHooks = {}): Express {
+/** @throws {TandemError} `internal` where two routes have one method and path */
+export function createApi(
+  resources: readonly RouteGroup[],
+  tokens: ApiTokens | ApiAccess,
+  hooks: ApiHooks = {},
+): Express {
+  const groups = withOpenapi(resources);
+  checkGroups(groups);
+  const routes = groups.flatMap((group) => group.routes);
   const access = tokens instanceof ApiAccess ? tokens : new ApiAccess(tokens);
 
   const fail = (operationId: string, request: Request, response: Response, error: unknown, allow?: string) => {
@@ -39,14 +46,14 @@ export function createApi(services: NodeServices, tokens: ApiTokens | ApiAccess,
     hooks.onAnswer?.(operationId, status, code);
   };
 
-  const serve = async (route: Route, request: Request, response: Response) => {
+  const serve = async (route: BoundRoute, request: Request, response: Response) => {
     const auditor = access.admit(route.token, request.headers.authorization);
     if (route.hostChecked === true) access.checkHost(request.headers.host);
     if (route.token !== 'none') hooks.onToken?.(request, route.token);
-    const body = route.body === undefined ? undefined : await readJson(request, route.body.maxBytes);
+    const body = route.body === undefined ? undefined : await readJson(request, route.maxBodyBytes);
     // `request.query` parses the address anew at each look: only where a route has a query.
     const query = route.query === undefined ? undefined : request.query;
-    const answer = await route.handle(services, { params: request.params, query, body, auditor });
+    const answer = await route.handle({ params: request.params, query, body, auditor });
     send(response, answer);
     hooks.onAnswer?.(route.operationId, answer.status);
   };
@@ -64,7 +71,7 @@ export function createApi(services: NodeServices, tokens: ApiTokens | ApiAccess,
       });
     });
   }
-  for (const [path, methods] of methodsByPath()) {
+  for (const [path, methods] of methodsByPath(routes)) {
     const allow = methods.join(', ');
     app.all(expressPath(path), (request, response) => {
       const error = new TandemError('method-not-allowed', `${request.method} is not for this address, but ${allow}.`);

@@ -10,7 +10,7 @@ import type { Overload } from '../flow/overload.ts';
 import type { AnchorStatus } from '../flow/checkpoint.ts';
 import type { KeyGas } from '../flow/gas.ts';
 import type { Role, UnixSeconds } from '../model/ids.ts';
-import type { Disposition } from './services.ts';
+import type { Disposition } from '../flow/receive.ts';
 
 export interface Metrics {
   incMessage(disposition: Disposition): void;

@@ -1,8 +1,8 @@
 /** openapi.json, generated from the routes and the schemas that check their requests. */
 import { z } from 'zod';
 import { errorCatalogue, type ErrorCode } from '../errors.ts';
-import type { Route } from './route.ts';
-import { errorBody } from './schemas.ts';
+import { errorBody } from './fields.ts';
+import { bytes, route, routeGroup, type AnswerForm, type BoundRoute, type RouteGroup } from './route.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -30,20 +30,26 @@ function parameters(schema: z.ZodType | undefined, place: 'path' | 'query'): Jso
 }
 
 /** What a route can answer besides its own answers: `internal` always; the rest follows from what it takes. */
-export function refusalsOf(route: Route): readonly ErrorCode[] {
+export function refusalsOf(route: BoundRoute): readonly ErrorCode[] {
   const body: ErrorCode[] = ['bad-request', 'bad-json', 'too-large', 'unsupported-media-type'];
   return [
     ...new Set<ErrorCode>([
       ...(route.token === 'none' ? [] : (['unauthorized'] as const)),
       ...(route.hostChecked === true ? (['misdirected'] as const) : []),
       ...(route.body === undefined ? [] : body),
+      ...(route.query === undefined ? [] : (['bad-request'] as const)),
       ...route.refusals,
       'internal',
     ]),
   ];
 }
 
-function responses(route: Route): Json {
+const contentOf = (answer: AnswerForm): Json =>
+  answer.kind === 'text'
+    ? { [answer.type]: { schema: { type: 'string' } } }
+    : { 'application/json': { schema: jsonSchema(answer.schema, 'output') } };
+
+function responses(route: BoundRoute): Json {
   const found: Record<string, Json> = {};
   for (const code of refusalsOf(route)) {
     const { status } = errorCatalogue[code];
@@ -51,14 +57,12 @@ function responses(route: Route): Json {
     found[status] = { description: typeof before === 'string' ? `${before}, ${code}` : code, content: errorRef };
   }
   for (const [status, answer] of Object.entries(route.answers)) {
-    const type = answer.type ?? 'application/json';
-    const schema = answer.schema === undefined ? { type: 'string' } : jsonSchema(answer.schema, 'output');
-    found[status] = { description: answer.description, content: { [type]: { schema } } };
+    found[status] = { description: answer.description, content: contentOf(answer) };
   }
   return found;
 }
 
-function operation(route: Route): Json {
+function operation(route: BoundRoute): Json {
   return {
     operationId: route.operationId,
     summary: route.summary,
@@ -69,16 +73,17 @@ function operation(route: Route): Json {
       : {
           requestBody: {
             required: true,
-            content: { 'application/json': { schema: jsonSchema(route.body.schema, 'input') } },
+            content: { 'application/json': { schema: jsonSchema(route.body, 'input') } },
           },
         }),
     responses: responses(route),
   };
 }
 
-export function openapiOf(routes: readonly Route[]): Json {
+export function openapiOf(groups: readonly RouteGroup[]): Json {
   const paths: Record<string, Record<string, Json>> = {};
-  for (const route of routes) (paths[route.path] ??= {})[route.method] = operation(route);
+  for (const route of groups.flatMap(({ routes }) => routes))
+    (paths[route.path] ??= {})[route.method] = operation(route);
   return {
     openapi: '3.1.0',
     jsonSchemaDialect: 'https://json-schema.org/draft/2020-12/schema',
@@ -98,4 +103,25 @@ export function openapiOf(routes: readonly Route[]): Json {
       schemas: { Error: jsonSchema(errorBody, 'output') },
     },
   };
+}
+
+export const openapiRoutes = {
+  openapi: route({
+    method: 'get',
+    path: '/openapi.json',
+    token: 'none',
+    hostChecked: true,
+    summary: 'This document.',
+    answers: { 200: bytes('OpenAPI 3.1.', z.looseObject({ openapi: z.string() })) },
+    refusals: [],
+    run: async ({ document }: { readonly document: () => string }) => document(),
+  }),
+};
+
+/** The groups, and the description of them all as the last one. */
+export function withOpenapi(groups: readonly RouteGroup[]): readonly RouteGroup[] {
+  let made: string | undefined;
+  const document = (): string => (made ??= JSON.stringify(openapiOf(all)));
+  const all: readonly RouteGroup[] = [...groups, routeGroup('openapi', openapiRoutes, { document })];
+  return all;
 }

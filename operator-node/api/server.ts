@@ -7,7 +7,7 @@ import type { UnixMillis } from '../model/ids.ts';
 import { TandemError, errorCatalogue, type ErrorCode } from '../errors.ts';
 import type { ApiAccess, ApiTokens } from './access.ts';
 import { createApi, type ApiHooks } from './app.ts';
-import type { NodeServices } from './services.ts';
+import type { RouteGroup } from './route.ts';
 
 export interface ApiListen extends ApiTokens {
   readonly host: string;
@@ -101,7 +101,7 @@ function listen(server: Server, { host, port }: ApiListen): Promise<number> {
 
 /** @throws {TandemError} `config-invalid` when the port cannot be had */
 export async function startApi(
-  services: NodeServices,
+  groups: readonly RouteGroup[],
   config: ApiListen,
   hooks: ServerHooks = {},
   limits: ApiLimits = apiLimits,
@@ -122,7 +122,7 @@ export async function startApi(
     proofExpected: false,
     onCut: hooks.onCut ?? (() => undefined),
   });
-  const app = createApi(services, config.access ?? config, {
+  const app = createApi(groups, config.access ?? config, {
     ...hooks,
     onToken: (request, token) => {
       connections.prove(request.socket, token);

@@ -1,7 +1,7 @@
 /** Which node a staff command talks to: one of a devnet, or one by its address and a file with the token. */
 import { readFileSync, statSync } from 'node:fs';
 import { devnetOf, devnetOptions } from './arguments.ts';
-import { NodeClient, type NodeAccess } from './client.ts';
+import { nodeClient, type NodeAccess, type NodeClient } from '../api/client.ts';
 import { UsageError } from './devnet-file.ts';
 
 export const accessOptions = {
@@ -62,7 +62,7 @@ export async function withNode<T>(
   work: (client: NodeClient) => Promise<T>,
   other?: string,
 ): Promise<T> {
-  const client = new NodeClient(accessOf(values, other), { timeoutMillis });
+  const client = nodeClient(accessOf(values, other), { timeoutMillis });
   try {
     return await work(client);
   } finally {

@@ -23,7 +23,7 @@ export async function accounts(args: readonly string[], out: Output): Promise<nu
       number: user.number,
       name: user.name,
       operator: user.operator,
-      accounts: await withClient(operatorOf(devnet, user), (client) => client.accounts(user.number)),
+      ...(await withClient(operatorOf(devnet, user), (client) => client.accounts({ number: user.number }))),
     })),
   );
   const moneys = new Map(
@@ -40,7 +40,7 @@ export async function accounts(args: readonly string[], out: Output): Promise<nu
       : await Promise.all(
           devnet.operators.map(async (operator) => ({
             operator: operator.handle,
-            positions: await withClient(operator, (client) => client.positions()),
+            ...(await withClient(operator, (client) => client.positions())),
           })),
         );
   print(out, values.json, { users, ...(positions.length > 0 ? { positions } : {}) }, () => {

@@ -31,10 +31,10 @@ export async function alarms(args: readonly string[], out: Output): Promise<numb
   if (ack === undefined && (because !== undefined || subject !== undefined)) {
     throw new UsageError(`Which alarm? --ack CODE.\n${usage}`);
   }
-  const list = await withClient(staffNode(values).access, (client) => {
+  const { alarms: list } = await withClient(staffNode(values).access, (client) => {
     if (ack === undefined) return client.alarms();
     if (because === undefined) throw new UsageError(`--ack ${ack}: because of what? --because TEXT.\n${usage}`);
-    return client.acknowledge({ code: ack, by, because, ...(subject === undefined ? {} : { subject }) });
+    return client.acknowledgeAlarm({ code: ack, by, because, ...(subject === undefined ? {} : { subject }) });
   });
   print(out, values.json, { alarms: list }, () =>
     list.length === 0 ? 'No alarm.' : list.map((alarm) => text(alarm)).join('\n\n'),

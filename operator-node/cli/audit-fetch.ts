@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { auditScope as scopeSchema } from '../api/schemas.ts';
+import { scopeSchema } from '../api/auditor-routes.ts';
 import { TandemError } from '../errors.ts';
 import { parseJson } from '../json.ts';
 import { headerOf } from '../audit/disclosures/read.ts';

@@ -9,7 +9,7 @@ import { writeSnapshot, type SnapshotSummary } from '../recovery/snapshot.ts';
 import { openLevelStore } from '../store/level.ts';
 import { counted } from '../model/counted.ts';
 import { parseCommand, print } from './arguments.ts';
-import { ApiError, NodeClient } from './client.ts';
+import { ApiError, nodeClient, type NodeClient } from '../api/client.ts';
 import { UsageError } from './devnet-file.ts';
 import type { Output } from './output.ts';
 import { staffNode, staffOptions, staffUsage, type StaffNode } from './staff.ts';
@@ -37,14 +37,14 @@ export async function backup(args: readonly string[], out: Output): Promise<numb
   if (values.follow && values.keys) throw new UsageError(`--follow and --keys are two backups.\n${usage}`);
   const node = staffNode(values);
   if (values.keys) {
-    const made = (await online(node, (client) => client.backupKeys())) ?? (await offlineKeys(node));
+    const made = (await online(node, (client) => client.keyBackup())) ?? (await offlineKeys(node));
     print(out, values.json, made, () => {
       const day = new Date(made.expires).toISOString().slice(0, 10);
       return `${counted(made.records, 'record')} of keys, to be restored from until ${day} and then removed: ${made.file}`;
     });
     return 0;
   }
-  const made = await online(node, (client) => client.backup(values.follow ? 'follow' : 'file'));
+  const made = await online(node, (client) => client.backup({ kind: values.follow ? 'follow' : 'file' }));
   const { file, mark, records, bytes } = made ?? (await offline(node, values.follow));
   print(
     out,
@@ -57,7 +57,7 @@ export async function backup(args: readonly string[], out: Output): Promise<numb
 
 /** Undefined where no node answers. */
 async function online<R>({ access }: StaffNode, ask: (client: NodeClient) => Promise<R>): Promise<R | undefined> {
-  const client = new NodeClient(access, { timeoutMillis: slowMillis });
+  const client = nodeClient(access, { timeoutMillis: slowMillis });
   try {
     return await ask(client);
   } catch (error) {

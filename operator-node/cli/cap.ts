@@ -1,8 +1,8 @@
 /** `tandem cap`: how much two operators let each other owe, and how much of it is used. */
-import type { CapState } from '../api/services.ts';
+import type { CapState } from '../api/cap-routes.ts';
 import { accessOptions, accessUsage, withNode } from './access.ts';
 import { parseCommand, print } from './arguments.ts';
-import type { NodeClient } from './client.ts';
+import type { NodeClient } from '../api/client.ts';
 import { UsageError } from './devnet-file.ts';
 import { table } from './format.ts';
 import { moneyOf, type Money } from './money.ts';
@@ -55,7 +55,7 @@ export async function cap(args: readonly string[], out: Output): Promise<number>
   const [verb] = positionals;
   if (verb === undefined) {
     await withNode(values, async (client) => {
-      const [caps, money] = await Promise.all([client.caps(), moneyOf(client)]);
+      const [{ caps }, money] = await Promise.all([client.caps(), moneyOf(client)]);
       print(out, values.json, { caps }, () => tell(caps, money));
     });
     return 0;

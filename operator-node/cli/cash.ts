@@ -14,7 +14,7 @@ const usage = (
   tandem ${command} anna 250.00 SEK --reason "Counter, receipt 17"`;
 
 const command =
-  (name: 'deposit' | 'withdraw', way: 'deposits' | 'withdrawals') =>
+  (name: 'deposit' | 'withdraw') =>
   async (args: readonly string[], out: Output): Promise<number> => {
     const options = { ...devnetOptions, id: { type: 'string' }, reason: { type: 'string' } } as const;
     const { values, positionals } = parseCommand(usage(name), args, options, { min: 3, max: 3 });
@@ -32,7 +32,7 @@ const command =
     await withClient(operatorOf(devnet, user), async (client) => {
       const money = await moneyOf(client);
       const amount = money.read(amountText, asset);
-      const answer = await client.cash(way, { id, number: user.number, asset, amount, reason });
+      const answer = await client[name]({ id, number: user.number, asset, amount, reason });
       print(
         out,
         values.json,
@@ -43,5 +43,5 @@ const command =
     return 0;
   };
 
-export const deposit = command('deposit', 'deposits');
-export const withdraw = command('withdraw', 'withdrawals');
+export const deposit = command('deposit');
+export const withdraw = command('withdraw');

@@ -1,7 +1,7 @@
 /** `devnet.json`: what a running devnet says of itself, for the command line and for tests. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { NodeClient, type NodeAccess } from './client.ts';
+import { nodeClient, type NodeAccess, type NodeClient } from '../api/client.ts';
 
 export interface DevnetOperator extends NodeAccess {
   readonly id: number;
@@ -58,7 +58,7 @@ export function operatorOf(devnet: DevnetFile, user: Pick<DevnetUser, 'operator'
 
 /** Runs `work` with a client of that operator's node, and closes it. */
 export async function withClient<T>(access: NodeAccess, work: (client: NodeClient) => Promise<T>): Promise<T> {
-  const client = new NodeClient(access);
+  const client = nodeClient(access);
   try {
     return await work(client);
   } finally {

@@ -1,5 +1,5 @@
 /** Whom a devnet's nodes know at this moment, and whom of them somebody means by a name or a number. */
-import { NodeClient, ApiError } from './client.ts';
+import { ApiError, nodeClient } from '../api/client.ts';
 import { UsageError, type DevnetFile, type DevnetUser } from './devnet-file.ts';
 
 export type KnownUser = Omit<DevnetUser, 'accounts'>;
@@ -21,9 +21,9 @@ export async function knownUsers(devnet: DevnetFile): Promise<KnownUsers> {
   const users = await Promise.all(
     devnet.operators.map(async (operator): Promise<readonly KnownUser[]> => {
       const { handle } = operator;
-      const client = new NodeClient(operator);
+      const client = nodeClient(operator);
       try {
-        return (await client.users()).map(({ number, name, language, kind }) => ({
+        return (await client.users()).users.map(({ number, name, language, kind }) => ({
           number,
           operator: handle,
           name,

@@ -21,7 +21,7 @@ import type { Asset, OperatorId, PairId } from '../model/ids.ts';
 import { counted } from '../model/counted.ts';
 import { tokenIn } from './access.ts';
 import { devnetOf, devnetOptions, parseCommand, print } from './arguments.ts';
-import { ApiError, NodeClient, type NodeAccess } from './client.ts';
+import { ApiError, nodeClient, type NodeAccess, type NodeClient } from '../api/client.ts';
 import { UsageError } from './devnet-file.ts';
 import { excerptRefusal, excerptsText, exitCodeOfExcerpts, writeExcerpts, type Excerpted } from './excerpts.ts';
 import type { Output } from './output.ts';
@@ -165,7 +165,7 @@ const jsonOf = (text: string): unknown => {
 
 /** @returns what the file has. Written beside itself and renamed, so that FILE is whole or not there. */
 export async function writeDisclosures(
-  client: Pick<NodeClient, 'disclosures'>,
+  client: { disclosures(asked: DisclosureJob & { readonly after: string }): Promise<string> },
   file: string,
   job: DisclosureJob,
 ): Promise<{ readonly batches: number; readonly pairs: number; readonly journal: boolean }> {
@@ -226,7 +226,7 @@ export async function disclose(args: readonly string[], out: Output): Promise<nu
     recipient,
     reason,
   };
-  const client = new NodeClient(accessOf(values), { timeoutMillis });
+  const client = nodeClient(accessOf(values), { timeoutMillis });
   try {
     const { journal, ...written } = await writeDisclosures(client, file, job);
     const excerpts =
@@ -249,7 +249,7 @@ async function excerptOf(
   { policy, recipient, reason }: DisclosureJob,
 ): Promise<Excerpted> {
   try {
-    return { text: await client.journal(pair, { policy, recipient, reason }) };
+    return { text: await client.pairJournal({ id: pair, policy, recipient, reason }) };
   } catch (error) {
     const refused = error instanceof ApiError ? excerptRefusal(error.code, error.message) : undefined;
     if (refused === undefined) throw error;

@@ -1,5 +1,5 @@
 /** `tandem discrepancies`: batches that the two operators attested differently, and the pairs at fault in these books. */
-import type { Discrepancy } from '../api/services.ts';
+import type { Discrepancy } from '../api/discrepancy-routes.ts';
 import { isBatchId } from '../model/ids.ts';
 import { counted } from '../model/counted.ts';
 import { accessOptions, accessUsage, withNode } from './access.ts';
@@ -51,7 +51,7 @@ export async function discrepancies(args: readonly string[], out: Output): Promi
   }
   const { batch } = values;
   if (batch !== undefined && !isBatchId(batch)) throw new UsageError(`"${batch}" is no batch id.\n${usage}`);
-  const found = await withNode(values, (client) => client.discrepancies(batch));
+  const { batches: found } = await withNode(values, (client) => client.discrepancies({ batch }));
   print(out, values.json, { batches: found }, () =>
     found.length === 0 ? 'No batch has a discrepancy.' : found.map(tell).join('\n\n'),
   );

@@ -14,7 +14,7 @@ import { examine, type Diagnosis } from '../recovery/doctor.ts';
 import { isInUse } from '../recovery/lock.ts';
 import { inspectLevelStore, openLevelStore } from '../store/level.ts';
 import { parseCommand, print } from './arguments.ts';
-import { ApiError, NodeClient } from './client.ts';
+import { ApiError, nodeClient } from '../api/client.ts';
 import type { Output } from './output.ts';
 import { staffNode, staffOptions, staffUsage, type StaffNode } from './staff.ts';
 import { freeBytesOf, Room } from '../store/room.ts';
@@ -39,7 +39,7 @@ export async function doctor(args: readonly string[], out: Output): Promise<numb
 }
 
 async function online({ access }: StaffNode): Promise<Diagnosis | undefined> {
-  const client = new NodeClient(access, { timeoutMillis: slowMillis });
+  const client = nodeClient(access, { timeoutMillis: slowMillis });
   try {
     return await client.doctor();
   } catch (error) {

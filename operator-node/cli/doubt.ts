@@ -39,7 +39,7 @@ export async function doubt(args: readonly string[], out: Output): Promise<numbe
   const { access } = staffNode(values);
   return withClient(access, async (client) => {
     if (values.export !== undefined) {
-      const file = await client.doubtFile();
+      const file = await client.text('doubt', { signed: 'true' });
       writeFileSync(values.export, file, { mode: 0o600 });
       const { doubt: list, signer } = doubtSigner(file);
       print(

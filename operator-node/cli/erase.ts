@@ -1,8 +1,7 @@
 /** `tandem erase`: erases a user, or what was said to and by it, through the running node (docs/erasure.md). */
-import type { ErasureState } from '../erasure/state.ts';
 import { counted } from '../model/counted.ts';
 import { parseCommand, print } from './arguments.ts';
-import { NodeClient } from './client.ts';
+import { nodeClient, type AnswerOf } from '../api/client.ts';
 import { UsageError } from './devnet-file.ts';
 import type { Output } from './output.ts';
 import { staffNode, staffOptions, staffUsage } from './staff.ts';
@@ -31,14 +30,14 @@ export async function erase(args: readonly string[], out: Output): Promise<numbe
   }
   const { user, messages, list, json } = values;
   if (list === (user !== undefined)) throw new UsageError(`Name one user (--user ID), or --list.\n${usage}`);
-  const client = new NodeClient(staffNode(values).access, { timeoutMillis: slowMillis });
+  const client = nodeClient(staffNode(values).access, { timeoutMillis: slowMillis });
   try {
     if (user === undefined) {
-      const erasures = await client.erasures();
+      const { erasures } = await client.erasures();
       print(out, json, erasures, () => erasures.map(lineOf).join('\n') || 'Nobody was erased.');
       return 0;
     }
-    const done = await client.erase(user, messages ? 'messages' : 'all');
+    const done = await client.erase({ user, what: messages ? 'messages' : 'all' });
     print(out, json, done, () => lineOf(done));
     return 0;
   } finally {
@@ -46,7 +45,7 @@ export async function erase(args: readonly string[], out: Output): Promise<numbe
   }
 }
 
-function lineOf({ user, what, phase, erased, records = 0, told = [] }: ErasureState): string {
+function lineOf({ user, what, phase, erased, records = 0, told = [] }: AnswerOf<'erase'>): string {
   const whom = what === 'all' ? user : `what was said to and by ${user}`;
   if (phase === 'begun' || erased === undefined) return `${whom}: being erased`;
   const when = new Date(erased).toISOString().slice(0, 19);

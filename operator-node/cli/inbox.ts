@@ -40,7 +40,7 @@ export async function inbox(args: readonly string[], out: Output): Promise<numbe
   await withClient(operatorOf(devnet, user), async (client) => {
     let after = values.after;
     for (;;) {
-      const { messages, cursor } = await client.phone(user.number, after);
+      const { messages, cursor } = await client.phoneMessages({ number: user.number, after });
       after = cursor;
       for (const message of messages) out.stdout.write(`${show(message)}\n`);
       if (messages.length > 0) continue;

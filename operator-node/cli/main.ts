@@ -5,7 +5,7 @@ import { alarms } from './alarms.ts';
 import { audit } from './audit.ts';
 import { cap } from './cap.ts';
 import { catalogue } from './catalogue.ts';
-import { ApiError } from './client.ts';
+import { ApiError } from '../api/client.ts';
 import { conformance } from './conformance.ts';
 import { deposit, withdraw } from './cash.ts';
 import { backup } from './backup.ts';

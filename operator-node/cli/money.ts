@@ -1,6 +1,6 @@
 /** Amounts on the command line: written and shown with the decimals that the node keeps each asset with. */
 import { decimalOf, minorOf } from '../model/money.ts';
-import type { NodeClient } from './client.ts';
+import type { NodeClient } from '../api/client.ts';
 import { UsageError } from './devnet-file.ts';
 
 export interface Money {
@@ -19,7 +19,9 @@ export function checkAboveZero(text: string): void {
 
 /** As the node that `client` talks to keeps its assets. */
 export async function moneyOf(client: NodeClient): Promise<Money> {
-  const exponents = new Map((await client.assets()).map(({ asset, exponent }) => [asset, exponent]));
+  const exponents = new Map<string, number>(
+    (await client.assets()).assets.map(({ asset, exponent }) => [asset, exponent]),
+  );
   return {
     text(minor, asset) {
       const exponent = exponents.get(asset);

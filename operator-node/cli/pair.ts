@@ -1,9 +1,9 @@
 /** `tandem pair ID`: a pair as each operator of the devnet has it, and its evidence bundle. */
 import { writeFileSync } from 'node:fs';
-import type { PairView } from '../api/services.ts';
+import type { PairView } from '../api/pair-routes.ts';
 import { isPairId } from '../model/ids.ts';
 import { devnetOf, devnetOptions, parseCommand, print } from './arguments.ts';
-import { ApiError } from './client.ts';
+import { ApiError } from '../api/client.ts';
 import { UsageError, withClient, type DevnetOperator } from './devnet-file.ts';
 import { table } from './format.ts';
 import { moneyOf, type Money } from './money.ts';
@@ -44,7 +44,7 @@ export async function pair(args: readonly string[], out: Output): Promise<number
   const holder = operators.find(({ handle }) => views[handle] !== undefined);
   if (values.evidence !== undefined) {
     if (holder !== undefined) {
-      const bundle = await withClient(holder, (client) => client.evidence(id));
+      const bundle = await withClient(holder, (client) => client.pairEvidence({ id }));
       // No line end: a verifier refuses any byte that is not the bundle's.
       writeFileSync(values.evidence, bundle);
     }
@@ -53,7 +53,7 @@ export async function pair(args: readonly string[], out: Output): Promise<number
   if (journal !== undefined && holder !== undefined) {
     if (recipient === undefined || reason === undefined)
       throw new UsageError('--journal needs --recipient and --reason.');
-    const excerpt = await withClient(holder, (client) => client.journal(id, { policy, recipient, reason }));
+    const excerpt = await withClient(holder, (client) => client.pairJournal({ id, policy, recipient, reason }));
     writeFileSync(journal, excerpt, { mode: 0o600 });
   }
   const money = holder === undefined ? undefined : await withClient(holder, moneyOf);
@@ -63,7 +63,7 @@ export async function pair(args: readonly string[], out: Output): Promise<number
 
 async function viewOf(operator: DevnetOperator, id: string): Promise<PairView | undefined> {
   try {
-    return await withClient(operator, (client) => client.pair(id));
+    return await withClient(operator, (client) => client.pair({ id }));
   } catch (error) {
     if (error instanceof ApiError && error.status === 404) return undefined;
     throw error;

@@ -14,11 +14,11 @@ import { parseJson } from '../json.ts';
 import { addressOf, loadKeys, type Keys } from '../keys.ts';
 import type { Hex, UnixMillis } from '../model/ids.ts';
 import { isInUse } from '../recovery/lock.ts';
-import type { RecoveryStatus } from '../recovery/run.ts';
 import { recoveryOf, recoveryTable, type Recovery } from '../recovery/state.ts';
 import { readSecretFile } from '../secret-file.ts';
 import { openLevelStore } from '../store/level.ts';
 import { syncFolderNow, writeWholeText } from '../store/whole-file.ts';
+import type { AnswerOf } from '../api/client.ts';
 import { parseCommand, print } from './arguments.ts';
 import { UsageError, withClient } from './devnet-file.ts';
 import type { Output } from './output.ts';
@@ -64,7 +64,7 @@ export async function recover(args: readonly string[], out: Output): Promise<num
   if (without?.some((id) => !Number.isInteger(id)) === true)
     throw new UsageError(`--without: an operator's id.\n${usage}`);
   const status = await withClient(node.access, (client) =>
-    without === undefined ? client.recovery() : client.recoverWithout(without),
+    without === undefined ? client.recovery() : client.recoverWithout({ without }),
   );
   print(out, values.json, status, () => text(status));
   return status.step === 'done' ? 0 : 1;
@@ -213,7 +213,7 @@ async function sent(registry: Contract, name: string, args: readonly unknown[], 
   return receipt.blockNumber;
 }
 
-function text({ why, step, says, lost }: RecoveryStatus): string {
+function text({ why, step, says, lost }: AnswerOf<'recovery'>): string {
   const order = ['keys', 'chain', 'copies', 'done'];
   const steps = order.map((name) => (name === step ? `[${name}]` : name)).join(' → ');
   return [

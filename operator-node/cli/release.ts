@@ -1,6 +1,6 @@
 /** `tandem release`: why a node is halted, and the way out of it. */
 import { userInfo } from 'node:os';
-import type { HaltStatus } from '../recovery/release.ts';
+import type { AnswerOf } from '../api/client.ts';
 import { parseCommand, print } from './arguments.ts';
 import { UsageError, withClient } from './devnet-file.ts';
 import type { Output } from './output.ts';
@@ -36,7 +36,7 @@ export async function release(args: readonly string[], out: Output): Promise<num
   return status.halted ? 1 : 0;
 }
 
-function text({ halted, says, holds }: HaltStatus): string {
+function text({ halted, says, holds }: AnswerOf<'halt'>): string {
   if (!halted) return says;
   const end = 'Then: tandem release --because "…".';
   return [

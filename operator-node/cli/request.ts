@@ -2,10 +2,10 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, writeFileSync } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
-import type { RequestView } from '../api/services.ts';
+import type { RequestView } from '../api/request-routes.ts';
 import { accessOptions, accessUsage, withNode } from './access.ts';
 import { parseCommand, print } from './arguments.ts';
-import type { NodeClient } from './client.ts';
+import type { AnswerOf, NodeClient } from '../api/client.ts';
 import { UsageError } from './devnet-file.ts';
 import { table } from './format.ts';
 import type { Output } from './output.ts';
@@ -65,9 +65,21 @@ const tell = (requests: readonly RequestView[]): string =>
         ]),
       ]);
 
+/** All of them, page by page. */
+export async function allRequests(client: Pick<NodeClient, 'requests'>): Promise<readonly RequestView[]> {
+  const found: RequestView[] = [];
+  let from: number | undefined = 0;
+  while (from !== undefined) {
+    const page: AnswerOf<'requests'> = await client.requests({ after: `${from}` });
+    found.push(...page.requests);
+    from = page.after;
+  }
+  return found;
+}
+
 const verbs: Readonly<Record<string, (values: Values, client: NodeClient, out: Output) => Promise<number>>> = {
   async list(values, client, out) {
-    const requests = await client.requests();
+    const requests = await allRequests(client);
     print(out, values.json, { requests }, () => tell(requests));
     return requests.some(({ state, late }) => late && state !== 'answered') ? 3 : 0;
   },
@@ -80,7 +92,7 @@ const verbs: Readonly<Record<string, (values: Values, client: NodeClient, out: O
     return 0;
   },
   async opening(values, client, out) {
-    const text = await client.text(`/v1/requests/${numberOf(values)}/opening`);
+    const text = await client.answerOpening({ request: `${numberOf(values)}` });
     if (values.out === undefined) out.stdout.write(text);
     else {
       writeFileSync(values.out, text);

@@ -26,7 +26,7 @@ export async function send(args: readonly string[], out: Output): Promise<number
   const operator = operatorOf(devnet, from);
   const to = toText === 'service' ? operator.serviceNumber : numberOf(toText, () => findUser(known, toText).number);
   const message = { id: values.id ?? randomUUID(), from: from.number, to, text: words.join(' ') };
-  const answer = await withClient(operator, (client) => client.send(message));
+  const answer = await withClient(operator, (client) => client.receiveMessage(message));
   print(out, values.json, answer, () => `${answer.disposition}  ${from.name} → ${to}: ${message.text}`);
   return 0;
 }

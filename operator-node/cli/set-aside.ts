@@ -21,11 +21,11 @@ export async function setAside(args: readonly string[], out: Output): Promise<nu
   const { send } = values;
   return withClient(staffNode(values).access, async (client) => {
     if (send !== undefined) {
-      const sent = await client.sendAgain(send);
+      const sent = await client.sendSetAside({ id: send });
       print(out, values.json, sent, () => `Message ${sent.id} is in the queue again.`);
       return 0;
     }
-    const messages = await client.setAside();
+    const { messages } = await client.setAside();
     print(out, values.json, { messages }, () =>
       messages.length === 0
         ? 'No message is set aside.'

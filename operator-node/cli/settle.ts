@@ -3,10 +3,10 @@
  * is anchored, has each payee say that it was paid, and waits until both have booked it.
  */
 import { setTimeout } from 'node:timers/promises';
-import type { WindowView } from '../api/services.ts';
+import type { WindowView } from '../api/window-routes.ts';
 import { TandemError } from '../errors.ts';
 import { devnetOf, print } from './arguments.ts';
-import { NodeClient } from './client.ts';
+import { nodeClient, type NodeClient } from '../api/client.ts';
 import { UsageError, type DevnetOperator } from './devnet-file.ts';
 import { table } from './format.ts';
 import { moneyOf } from './money.ts';
@@ -35,7 +35,7 @@ export async function settle(options: SettleOptions, out: Output): Promise<numbe
   const [one, other] = parties(options);
   try {
     const begun = performance.now();
-    const { number } = await one.client.closeWindow(one.other);
+    const { number } = await one.client.closeWindow({ counterparty: one.other });
     const say = (what: string): void => {
       if (!options.json) out.stderr.write(`${((performance.now() - begun) / 1000).toFixed(1)} s: ${what}\n`);
     };
@@ -57,7 +57,9 @@ export async function settle(options: SettleOptions, out: Output): Promise<numbe
       both.map(async ({ client, operator, other: counterparty }) => ({
         operator: operator.handle,
         counterparty,
-        positions: (await client.positions()).filter(({ operator: id }) => `${id}` === idOf(both, counterparty)),
+        positions: (await client.positions()).positions.filter(
+          ({ operator: id }) => `${id}` === idOf(both, counterparty),
+        ),
       })),
     );
     const money = await moneyOf(one.client);
@@ -99,7 +101,7 @@ function parties({ peer, operator, devnet: dir }: SettleOptions): readonly [Part
   if (mine === undefined || mine.id === theirs.id) throw new UsageError('--operator and --peer are the same operator.');
   const party = (own: DevnetOperator, other: DevnetOperator): Party => ({
     operator: own,
-    client: new NodeClient(own, { timeoutMillis: 120_000 }),
+    client: nodeClient(own, { timeoutMillis: 120_000 }),
     other: other.handle,
   });
   return [party(mine, theirs), party(theirs, mine)];
@@ -114,7 +116,8 @@ async function windowAt({ client, other }: Party, number: number): Promise<Windo
 const windowIfThere = async (
   { client, other }: Pick<Party, 'client' | 'other'>,
   number: number,
-): Promise<WindowView | undefined> => (await client.windows(other)).find((each) => each.number === number);
+): Promise<WindowView | undefined> =>
+  (await client.windows({ counterparty: other })).windows.find((each) => each.number === number);
 
 async function reached(party: Party, number: number, states: readonly WindowView['state'][]): Promise<WindowView> {
   const until = performance.now() + patienceMillis;

@@ -2,7 +2,7 @@
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { devnetDirFromEnvironment, loadConfig, type Config } from '../config.ts';
-import type { NodeAccess } from './client.ts';
+import type { NodeAccess } from '../api/client.ts';
 import { devnetOptions } from './arguments.ts';
 import { UsageError } from './devnet-file.ts';
 

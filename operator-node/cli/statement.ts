@@ -1,6 +1,6 @@
 /** `tandem statement`: the account that a counterparty has with an operator, for banks and for bookkeeping. */
 import { writeFileSync } from 'node:fs';
-import type { StatementFormat } from '../api/services.ts';
+import type { StatementFormat } from '../api/statement-routes.ts';
 import { isPairId, isTimestamp, toTimestamp } from '../model/ids.ts';
 import { counted } from '../model/counted.ts';
 import { accessOptions, accessUsage, withNode } from './access.ts';
@@ -28,6 +28,7 @@ const options = {
 } as const;
 
 const formats: readonly StatementFormat[] = ['camt053', 'csv', 'pacs009'];
+const operations = { camt053: 'accountStatement', csv: 'accountStatementCsv' } as const;
 const dayMillis = 86_400_000;
 
 /** The first second of a day, or with `whole` of the day after; a moment is itself. */
@@ -59,16 +60,15 @@ export async function statement(args: readonly string[], out: Output): Promise<n
   if (pair !== undefined && (format !== 'pacs009' || !isPairId(pair))) {
     throw new UsageError(`--pair is a pair’s id, and goes with --format pacs009.\n${usage}`);
   }
-  const query = new URLSearchParams({
+  const query = {
     counterparty,
     asset,
     from: momentOf('from', values.from),
     to: momentOf('to', values.to),
-    ...(pair === undefined ? {} : { pair }),
-  });
+  };
   const text = await withNode(
     values,
-    (client) => client.text(`/v1/statements/${format}?${query.toString()}`),
+    (client) => (format === 'pacs009' ? client.netPayment({ ...query, pair }) : client[operations[format]](query)),
     counterparty,
   );
   if (file === undefined) out.stdout.write(text);

@@ -1,5 +1,5 @@
 /** A settlement window as people read it in a terminal. */
-import type { WindowView } from '../api/services.ts';
+import type { WindowView } from '../api/window-routes.ts';
 import { table } from './format.ts';
 import type { Money } from './money.ts';
 

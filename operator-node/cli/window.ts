@@ -1,11 +1,11 @@
 /** `tandem window`: settlement windows with another operator (docs/settlement.md). */
 import { writeFileSync } from 'node:fs';
-import type { WindowComparison, WindowView } from '../api/services.ts';
+import type { WindowComparison, WindowView } from '../api/window-routes.ts';
 import { windowsFormat } from '../audit/scan/windows.ts';
 import { counted } from '../model/counted.ts';
 import { accessOptions, accessUsage, withNode } from './access.ts';
 import { parseCommand, print } from './arguments.ts';
-import type { NodeClient } from './client.ts';
+import type { NodeClient } from '../api/client.ts';
 import { UsageError } from './devnet-file.ts';
 import { table } from './format.ts';
 import { moneyOf } from './money.ts';
@@ -82,7 +82,7 @@ const exported = ({ number, operatorA, operatorB, aToB, bToA, secret, lines }: W
 
 const verbs: Readonly<Record<string, (values: Values, client: NodeClient, out: Output) => Promise<number>>> = {
   async list(values, client, out) {
-    const windows = await client.windows(values.peer);
+    const { windows } = await client.windows({ counterparty: values.peer });
     const money = await moneyOf(client);
     print(out, values.json, { windows }, () =>
       windows.length === 0
@@ -92,7 +92,7 @@ const verbs: Readonly<Record<string, (values: Values, client: NodeClient, out: O
     return windows.some(({ overdue }) => overdue) ? 3 : 0;
   },
   async close(values, client, out) {
-    const window = await client.closeWindow(needed(values, 'peer'));
+    const window = await client.closeWindow({ counterparty: needed(values, 'peer') });
     const money = await moneyOf(client);
     print(out, values.json, window, () => windowText(window, money));
     return 0;
@@ -109,12 +109,11 @@ const verbs: Readonly<Record<string, (values: Values, client: NodeClient, out: O
     return 0;
   },
   async payment(values, client, out) {
-    const query = new URLSearchParams({
+    const text = await client.windowPayment({
       counterparty: needed(values, 'peer'),
       number: `${windowNumber(values)}`,
       asset: needed(values, 'asset'),
     });
-    const text = await client.text(`/v1/windows/pacs009?${query.toString()}`);
     if (values.out === undefined) out.stdout.write(text);
     else {
       writeFileSync(values.out, text);
@@ -123,7 +122,7 @@ const verbs: Readonly<Record<string, (values: Values, client: NodeClient, out: O
     return 0;
   },
   async export(values, client, out) {
-    const windows = (await client.windows(values.peer)).filter(
+    const windows = (await client.windows({ counterparty: values.peer })).windows.filter(
       ({ state }) => state !== 'proposed' && state !== 'differs',
     );
     const text = `${JSON.stringify({ format: windowsFormat, windows: windows.map(exported) }, undefined, 2)}\n`;
@@ -135,7 +134,7 @@ const verbs: Readonly<Record<string, (values: Values, client: NodeClient, out: O
     return 0;
   },
   async compare(values, client, out) {
-    const found = await client.compareWindow(needed(values, 'peer'));
+    const found = await client.compareWindow({ counterparty: needed(values, 'peer') });
     print(out, values.json, found, () => comparisonText(found));
     return found.differences.length === 0 ? 0 : 3;
   },

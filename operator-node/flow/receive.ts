@@ -5,12 +5,11 @@
 import { hash } from 'node:crypto';
 import type { NoticeKey, Order, Reading, Refund, TextParams } from '../analysis/analysis.ts';
 import { cleanMessage } from '../analysis/clean.ts';
-import type { Disposition, InboundMessage } from '../api/services.ts';
 import type { Answer, Request } from '../channel/messages.ts';
 import { hmac } from '../commitment/hmac.ts';
 import type { Work } from '../engine/engine.ts';
 import { TandemError } from '../errors.ts';
-import { toAmount, toTimestamp, type OperatorId } from '../model/ids.ts';
+import { toAmount, toTimestamp, type Msisdn, type OperatorId } from '../model/ids.ts';
 import { table } from '../store/store.ts';
 import { messagesKeyOf } from '../users/keys.ts';
 import { userByNumber, type User } from '../users/user.ts';
@@ -23,6 +22,17 @@ import { loadSide, type Side } from './pair.ts';
 import { speaksFor } from './speaks.ts';
 import { refundable, wasPaid } from './refund.ts';
 import { nameOf, notify } from './tell.ts';
+
+export interface InboundMessage {
+  /** The gateway's id for the message: the key of idempotency. */
+  readonly id: string;
+  readonly from: Msisdn;
+  readonly to: Msisdn;
+  readonly text: string;
+}
+
+/** `forwarded`: passed on unchanged; `intercepted`: became or answered an order; `answered`: only the sender got a reply. */
+export type Disposition = 'forwarded' | 'intercepted' | 'answered';
 
 /** A message that was taken. `content` is a keyed digest: the text cannot be guessed from it. Key: the gateway's id. */
 export const inboundTable = table<{ readonly content: string; readonly disposition: Disposition }>('inbound');

@@ -8,7 +8,6 @@
 import { chmodSync, mkdirSync } from 'node:fs';
 import { ClassicLevel } from 'classic-level';
 import { TandemError } from '../errors.ts';
-import type { PhoneInboxes } from '../api/services.ts';
 import type { Msisdn } from '../model/ids.ts';
 import type { MessageGateway, OutboundMessage } from './gateway.ts';
 
@@ -17,7 +16,7 @@ const inboxKey = (number: Msisdn, sequence: number | string) => `inbox!${number}
 const knownKey = (id: string) => `known!${id}`;
 const lastKey = 'last';
 
-export class Phones implements MessageGateway, PhoneInboxes {
+export class Phones implements MessageGateway {
   readonly name = 'phones';
   readonly #db: ClassicLevel<string, string>;
   #last: number;
@@ -49,6 +48,7 @@ export class Phones implements MessageGateway, PhoneInboxes {
     return written;
   }
 
+  /** Messages after `cursor` (`""` from the first), oldest first, at most 500; the cursor to go on with. */
   async messages(
     number: Msisdn,
     cursor: string,

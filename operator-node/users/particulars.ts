@@ -2,13 +2,30 @@
  * Whether a customer was added with the same content: what is sent again must be all that it was, or nothing of it may be
  * taken for done. What has changed since by the customer's own doing (JOIN, STOP, codes that were sold) is no difference.
  */
-import type { NewUser } from '../api/services.ts';
 import type { GoodsDomain } from '../domains/goods/goods.ts';
 import { folded } from '../domains/goods/records.ts';
 import { TandemError } from '../errors.ts';
-import type { Msisdn } from '../model/ids.ts';
+import type { Amount, Asset, Msisdn } from '../model/ids.ts';
 import type { View } from '../store/store.ts';
 import type { User } from './user.ts';
+
+export interface NewUser {
+  readonly number: Msisdn;
+  readonly name: string;
+  readonly language: string;
+  readonly kind: 'person' | 'machine';
+  readonly assets: readonly Asset[];
+  readonly joined: boolean;
+  readonly autoAccept: boolean;
+  /** Goods on sale, for merchants and machines; `codes` are handed out one a sale, in order. */
+  readonly goods: readonly {
+    readonly item: string;
+    readonly label: string;
+    readonly asset: Asset;
+    readonly price: Amount;
+    readonly codes: readonly string[];
+  }[];
+}
 
 /** What of `given` is not as the customer has it, a sentence each. */
 export function differencesOf(view: View, known: User, given: NewUser, goods: GoodsDomain): readonly string[] {

@@ -1,12 +1,11 @@
 /** What staff does for users: customers come, money comes in and goes out. Each is one write, and stands in the journal. */
-import type { CashMovement, NewUser } from '../api/services.ts';
 import type { GoodsDomain } from '../domains/goods/goods.ts';
 import { folded } from '../domains/goods/records.ts';
 import type { PaymentsDomain } from '../domains/payments/payments.ts';
 import type { Engine, Work } from '../engine/engine.ts';
 import { TandemError } from '../errors.ts';
 import type { Amount, Asset, Msisdn, UserId } from '../model/ids.ts';
-import { differencesOf, otherContent, stockId } from './particulars.ts';
+import { differencesOf, otherContent, stockId, type NewUser } from './particulars.ts';
 import { createKeys } from './keys.ts';
 import { numberTable, userByNumber, userTable, type User } from './user.ts';
 
@@ -16,6 +15,15 @@ export interface StaffParts {
   readonly goods: GoodsDomain;
   readonly assets: ReadonlySet<string>;
   readonly languages: readonly string[];
+}
+
+/** Money in or out of a user's account, by staff. The same id and content again has no second effect. */
+export interface CashMovement {
+  readonly id: string;
+  readonly number: Msisdn;
+  readonly asset: Asset;
+  readonly amount: Amount;
+  readonly reason: string;
 }
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');

@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { NodeClient } from '../../operator-node/cli/client.ts';
+import { nodeClient, type NodeClient } from '../../operator-node/api/client.ts';
 import type { DevnetFile } from '../../operator-node/cli/devnet-file.ts';
 import { defaultFile, maxOperators, minOperators, readDescription } from '../devnet/description.ts';
 import { Devnet } from '../devnet/devnet.ts';
@@ -133,7 +133,7 @@ async function main(): Promise<number> {
     });
     const file = await devnet.describe();
     const senders = new Map(
-      file.operators.map((operator) => [operator.handle, new NodeClient(operator, { maxSockets: 64 })]),
+      file.operators.map((operator) => [operator.handle, nodeClient(operator, { maxSockets: 64 })]),
     );
     const parties = membersOf(file, senders);
     const sides = file.operators.map(({ handle }) => parties.filter(({ operator }) => operator === handle));

@@ -2,8 +2,7 @@
  * The load: orders at a fixed rate, whatever the answers take (open loop), up to a bound of open pairs; each question is
  * answered as soon as it arrives. Times are milliseconds of this process.
  */
-import type { NodeClient } from '../../operator-node/cli/client.ts';
-import { ApiError } from '../../operator-node/cli/client.ts';
+import { ApiError, type NodeClient } from '../../operator-node/api/client.ts';
 import type { OutboundMessage } from '../../operator-node/messaging/gateway.ts';
 
 export interface Party {
@@ -152,10 +151,10 @@ export class Load {
   }
 
   /** The disposition, or what went wrong. */
-  async #post(client: NodeClient, message: Parameters<NodeClient['send']>[0]): Promise<string> {
+  async #post(client: NodeClient, message: Parameters<NodeClient['receiveMessage']>[0]): Promise<string> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return (await client.send(message)).disposition;
+        return (await client.receiveMessage(message)).disposition;
       } catch (error) {
         if (!(error instanceof ApiError)) throw error;
         const again = error.status === 0 || error.status === 429 || error.status === 503;

@@ -53,7 +53,7 @@ try {
     for (let order = next++; order < pairs; order = next++) {
       // Three of five one way, so that a net is left.
       const [from, to] = order % 5 < 3 ? ['aurora', 'borealis'] : ['borealis', 'aurora'];
-      await devnet.operator(from).send({
+      await devnet.operator(from).receiveMessage({
         id: randomUUID(),
         from: numberOf(from, order),
         to: numberOf(to, order * 7),
@@ -86,8 +86,8 @@ try {
     process,
   );
   say(`tandem window settle: exit code ${code} after ${((performance.now() - begun) / 1000).toFixed(1)} s`);
-  const positions = await Promise.all(['aurora', 'borealis'].map((name) => devnet.operator(name).positions()));
-  const left = positions.flat().filter(({ balance }) => balance !== '0');
+  const answers = await Promise.all(['aurora', 'borealis'].map((name) => devnet.operator(name).positions()));
+  const left = answers.flatMap(({ positions }) => positions).filter(({ balance }) => balance !== '0');
   say(left.length === 0 ? 'Both operators are at position zero.' : `Left over: ${JSON.stringify(left)}`);
   process.exitCode = code === 0 && left.length === 0 ? 0 : 1;
 } finally {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { parseNetwork } from '../../operator-node/audit/network.ts';
 import { rpcAuditChain } from '../../operator-node/audit/rpc-audit-chain.ts';
 import { scan } from '../../operator-node/audit/scan/scan.ts';
-import { ApiError } from '../../operator-node/cli/client.ts';
+import { ApiError } from '../../operator-node/api/client.ts';
 import { writeDisclosures } from '../../operator-node/cli/disclose.ts';
 import { rpc } from '../devnet/rpc.ts';
 import { until } from '../devnet/wait.ts';

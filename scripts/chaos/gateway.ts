@@ -6,7 +6,7 @@ import { createServer, type Server, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ApiError, type NodeClient } from '../../operator-node/cli/client.ts';
+import { ApiError, type NodeClient } from '../../operator-node/api/client.ts';
 import type { OutboundMessage } from '../../operator-node/messaging/gateway.ts';
 import { signatureHeader, timestampHeader, verifySignature } from '../../operator-node/messaging/signature.ts';
 import type { Chance } from './chance.ts';
@@ -160,7 +160,7 @@ export class Gateway {
     for (let attempt = 0; !this.#ended; attempt += 1) {
       sent.attempts += 1;
       try {
-        const { disposition } = await client.send(sent.message);
+        const { disposition } = await client.receiveMessage(sent.message);
         if (sent.disposition !== undefined && sent.disposition !== disposition) {
           this.problems.push(
             `message ${sent.message.id} ("${sent.message.text}") was ${sent.disposition} and then ${disposition}`,

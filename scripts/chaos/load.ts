@@ -3,7 +3,7 @@
  * late or never. All of it through the gateway, whatever the nodes are suffering.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { NodeClient } from '../../operator-node/cli/client.ts';
+import type { NodeClient } from '../../operator-node/api/client.ts';
 import type { Chance } from './chance.ts';
 import type { Gateway, Sent, Told } from './gateway.ts';
 import { cancelRef, noteOf, questionCode, refundRef } from './words.ts';

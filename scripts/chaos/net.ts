@@ -4,7 +4,7 @@
  * chain may replace its newest blocks.
  */
 import { randomInt } from 'node:crypto';
-import { NodeClient } from '../../operator-node/cli/client.ts';
+import { nodeClient, type NodeClient } from '../../operator-node/api/client.ts';
 import type { DevnetFile } from '../../operator-node/cli/devnet-file.ts';
 import type { Description } from '../devnet/description.ts';
 import { Devnet } from '../devnet/devnet.ts';
@@ -204,7 +204,7 @@ export async function startNet(options: NetOptions): Promise<ChaosNet> {
   const clients = new Map(
     file.operators.map((operator) => [
       operator.handle,
-      new NodeClient(
+      nodeClient(
         { ...operator, apiUrl: links.urlOf(`gateway to ${operator.handle}`) },
         { maxSockets: 64, timeoutMillis: clientTimeoutMillis },
       ),

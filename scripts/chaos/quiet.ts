@@ -1,6 +1,6 @@
 /** Whether anything is still under way, as far as it can be asked from outside. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { NodeClient } from '../../operator-node/cli/client.ts';
+import { readinessOf, type NodeClient } from '../../operator-node/api/client.ts';
 import { rpc } from '../devnet/rpc.ts';
 import { readChain } from './anchored.ts';
 import { finalityDepth, type ChaosNet } from './net.ts';
@@ -16,7 +16,7 @@ function sumOf(metrics: string, name: string): number {
 }
 
 async function busy(client: NodeClient, handle: string): Promise<string[]> {
-  const readiness = await client.readiness();
+  const readiness = await readinessOf(client);
   if (readiness?.ready !== true) return [`${handle} is not ready: ${JSON.stringify(readiness?.checks ?? 'no answer')}`];
   const { body } = await client.raw('GET', '/metrics', 'admin');
   const [open, outbox] = [sumOf(body, 'tandem_open_pairs'), sumOf(body, 'tandem_outbox_entries')];

@@ -2,6 +2,7 @@
  * A hostile member of a chaos run: with the real keys of one operator it sends what the contracts take and what they do
  * not, and on the channel what the schemas take and what they do not, until the storm is over.
  */
+import { readinessOf } from '../../operator-node/api/client.ts';
 import { randomBytes, randomInt } from 'node:crypto';
 import { request } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -183,9 +184,9 @@ export async function whoIsBlamed(net: ChaosNet, hostile: number): Promise<reado
     // Past the proxies: the doctor reads a whole store, and takes longer than a gateway waits.
     const client = net.devnet.clients.get(handle);
     if (client === undefined) throw new Error(`no operator ${handle}`);
-    const readiness = await client.readiness();
+    const readiness = await readinessOf(client);
     if (readiness?.ready !== true) problems.push(`${handle} is not ready: ${JSON.stringify(readiness?.checks)}`);
-    for (const alarm of await client.alarms()) {
+    for (const alarm of (await client.alarms()).alarms) {
       if (named(alarm).includes(`${hostile}`)) naming += 1;
       else if (!ofTheFaults.has(alarm.code)) {
         problems.push(`${handle}: alarm ${alarm.code} about ${alarm.subject}: ${JSON.stringify(alarm.facts)}`);

@@ -2,6 +2,7 @@
  * Keeps the nodes running, as a service manager would: what is killed or gives up is started again. It knows why a node
  * may end by itself; any other end is a finding.
  */
+import { readinessOf } from '../../operator-node/api/client.ts';
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -175,7 +176,7 @@ export class Supervisor {
 
   /** Every node answers and says that it is ready. */
   async allReady(): Promise<boolean> {
-    const answers = await Promise.all([...this.#net.clients.values()].map((client) => client.readiness()));
+    const answers = await Promise.all([...this.#net.clients.values()].map((client) => readinessOf(client)));
     return answers.every((answer) => answer?.ready === true);
   }
 
@@ -197,7 +198,7 @@ export class Supervisor {
   async #noteReady(handle: string, node: { ready: boolean; starts: number }, begun: number): Promise<void> {
     const client = this.#net.operator(handle);
     while (!this.#ended && this.#nodes.get(handle) === node) {
-      if ((await client.readiness())?.ready === true && this.#nodes.get(handle) === node) {
+      if ((await readinessOf(client))?.ready === true && this.#nodes.get(handle) === node) {
         node.ready = true;
         this.readyMillis.push(performance.now() - begun);
         return;

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Contract, JsonRpcProvider } from 'ethers';
 import { pairSettlementAbi } from '../../operator-node/chain/abi.ts';
-import type { NodeClient } from '../../operator-node/cli/client.ts';
+import type { NodeClient } from '../../operator-node/api/client.ts';
 import type { DevnetFile } from '../../operator-node/cli/devnet-file.ts';
-import type { PairView } from '../../operator-node/api/services.ts';
+import type { PairView } from '../../operator-node/api/pair-routes.ts';
 
 export interface Finding {
   readonly ok: boolean;
@@ -34,13 +34,13 @@ export async function readBooks(file: DevnetFile, clients: Clients): Promise<Boo
     const client = clients.get(handle);
     if (client === undefined) throw new Error(`no client for ${handle}`);
     // All that the node has, also those who came after the file was written.
-    for (const user of await client.users()) {
-      for (const account of await client.accounts(user.number)) {
+    for (const user of (await client.users()).users) {
+      for (const account of (await client.accounts({ number: user.number })).accounts) {
         add(balances, `${handle} ${account.asset}`, BigInt(account.balance));
         held += BigInt(account.held);
       }
     }
-    for (const { operator, asset, balance } of await client.positions()) {
+    for (const { operator, asset, balance } of (await client.positions()).positions) {
       add(positions, `${id} ${operator} ${asset}`, BigInt(balance));
     }
   }

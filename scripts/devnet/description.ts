@@ -3,7 +3,7 @@
  * their users. Everything else follows from it: ids, ports, configuration, the directory of numbers.
  */
 import { dirname, join, resolve } from 'node:path';
-import * as apiSchemas from '../../operator-node/api/schemas.ts';
+import { newUser } from '../../operator-node/api/user-routes.ts';
 import { loadCatalogue } from '../../operator-node/analysis/load.ts';
 import { TandemError } from '../../operator-node/errors.ts';
 import { LocatedYaml } from '../../operator-node/located-yaml.ts';
@@ -238,7 +238,7 @@ function personOf(yaml: LocatedYaml, index: number, user: RawUser, operator: Ope
   };
   if (firstAsset !== undefined) {
     // What the node would refuse is refused here, where the line is known.
-    for (const { path, message } of apiSchemas.newUser.safeParse(person).error?.issues ?? []) {
+    for (const { path, message } of newUser.safeParse(person).error?.issues ?? []) {
       yaml.problem([...at, ...path], message);
     }
   }

@@ -4,7 +4,7 @@
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { NodeClient } from '../../operator-node/cli/client.ts';
+import { readinessOf, nodeClient, type NodeClient } from '../../operator-node/api/client.ts';
 import type { DevnetFile, DevnetOperator, DevnetUser } from '../../operator-node/cli/devnet-file.ts';
 import { defaultDescription, type Description } from './description.ts';
 import { directoryText } from './directory.ts';
@@ -85,7 +85,7 @@ export class Devnet {
     this.clients = new Map(
       operators.map((operator) => [
         operator.layout.handle,
-        new NodeClient({ apiUrl: apiUrlOf(operator.layout), ...operator }),
+        nodeClient({ apiUrl: apiUrlOf(operator.layout), ...operator }),
       ]),
     );
   }
@@ -188,7 +188,7 @@ export class Devnet {
             `${handle} ended while it was starting. Its last words:\n${words}\nIts log is ${logFile}.`,
           );
         }
-        const readiness = await client.readiness();
+        const readiness = await readinessOf(client);
         if (readiness?.ready === true) return true;
         if (readiness === undefined) return undefined;
         said = JSON.stringify(readiness.checks);
@@ -329,7 +329,7 @@ export class Devnet {
       await client.createUser(user);
       for (const { asset, amount } of deposits) {
         const id = `devnet-${user.number}-${asset}`;
-        await client.cash('deposits', { id, number: user.number, asset, amount, reason: 'Opening balance' });
+        await client.deposit({ id, number: user.number, asset, amount, reason: 'Opening balance' });
       }
     };
     const queue = [...users];
@@ -344,8 +344,8 @@ export class Devnet {
 /** The users of one operator as its node has them. */
 async function usersOf(operator: string, client: NodeClient): Promise<DevnetUser[]> {
   const users: DevnetUser[] = [];
-  for (const { number, name, language, kind } of await client.users()) {
-    const accounts = await client.accounts(number);
+  for (const { number, name, language, kind } of (await client.users()).users) {
+    const { accounts } = await client.accounts({ number });
     users.push({
       number,
       operator,

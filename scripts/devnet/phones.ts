@@ -1,5 +1,5 @@
 /** Reads the devnet's phones and hands out each message once. */
-import type { NodeClient } from '../../operator-node/cli/client.ts';
+import type { NodeClient } from '../../operator-node/api/client.ts';
 import type { OutboundMessage } from '../../operator-node/messaging/gateway.ts';
 
 interface Phone {
@@ -45,7 +45,7 @@ export class PhoneWatch {
   async #readAll(take: (message: OutboundMessage) => void): Promise<void> {
     for (const phone of this.#phones) {
       for (;;) {
-        const { messages, cursor } = await phone.client.phone(phone.number, phone.cursor);
+        const { messages, cursor } = await phone.client.phoneMessages({ number: phone.number, after: phone.cursor });
         phone.cursor = cursor;
         for (const message of messages) take(message);
         if (messages.length === 0) break;

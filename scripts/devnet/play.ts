@@ -75,7 +75,9 @@ export class Player {
     const to = step.to === 'service' ? operator.serviceNumber : this.#number(step.to);
     const text = fill(step.text, memory);
     const id = randomUUID();
-    const { disposition } = await this.#devnet.operator(operator.handle).send({ id, from: from.number, to, text });
+    const { disposition } = await this.#devnet
+      .operator(operator.handle)
+      .receiveMessage({ id, from: from.number, to, text });
     this.#sent += 1;
     this.#screen.sent(this.#nameOf(from.number), this.#nameOf(to), text, disposition);
     if (disposition !== step.disposition) {

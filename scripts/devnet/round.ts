@@ -1,7 +1,7 @@
 /** A payment from a user of each operator to a user of each other one, all at once: what a devnet of several is for. */
 import { randomUUID } from 'node:crypto';
 import { readCatalogue } from '../../operator-node/analysis/catalogue.ts';
-import { ApiError, type NodeClient } from '../../operator-node/cli/client.ts';
+import { ApiError, type NodeClient } from '../../operator-node/api/client.ts';
 import type { DevnetFile, DevnetUser } from '../../operator-node/cli/devnet-file.ts';
 import { LocatedYaml } from '../../operator-node/located-yaml.ts';
 import type { OutboundMessage } from '../../operator-node/messaging/gateway.ts';
@@ -133,7 +133,7 @@ class People {
   async #send({ operator, number }: DevnetUser, to: string | undefined, text: string): Promise<void> {
     const service = this.#file.operators.find(({ handle }) => handle === operator)?.serviceNumber ?? '';
     const message = { id: randomUUID(), from: number, to: to ?? service, text };
-    const { disposition } = await this.#devnet.operator(operator).send(message);
+    const { disposition } = await this.#devnet.operator(operator).receiveMessage(message);
     this.#screen.sent(this.#nameOf(number), this.#nameOf(message.to), text, disposition);
     if (disposition !== 'intercepted') throw new Error(`"${text}" of ${this.#nameOf(number)} was ${disposition}`);
   }
@@ -188,7 +188,7 @@ class People {
 async function settledOn(clients: readonly NodeClient[], pair: string): Promise<boolean> {
   for (const client of clients) {
     try {
-      const { legs } = await client.pair(pair);
+      const { legs } = await client.pair({ id: pair });
       if (!legs.every(({ state, told }) => state === 'committed' && told)) return false;
     } catch (error) {
       if (error instanceof ApiError && error.status === 404) return false;

@@ -1,5 +1,5 @@
 /** Who lives on a devnet. Amounts are minor units. */
-import type { NewUser } from '../../operator-node/api/services.ts';
+import type { NewUser } from '../../operator-node/users/particulars.ts';
 import type { Amount, Asset } from '../../operator-node/model/ids.ts';
 import { defaultDescription } from './description.ts';
 

@@ -173,9 +173,7 @@ describe('tandem audit', () => {
     expect(result.findings).toEqual([]);
     expect(result.totals).toMatchObject({ pairs: 5, committed: 4, aborted: 1, open: 0 });
     expect(scanned.code).toBe(0);
-    const { positions } = await net
-      .node('anna')
-      .json<{ positions: { operator: number; balance: string }[] }>('GET', '/v1/positions', 'admin');
+    const { positions } = await net.node('anna').positions();
     const own = (result.positions as { operator: number; counterparty: number; posted: string }[]).find(
       ({ operator }) => operator === 1,
     );
@@ -653,7 +651,7 @@ describe('settlement', () => {
     // 120 paid by Anna, 15 of it paid back, 20 that she asked of Ida; what the machine sold was on her own operator or not: by the postings.
     expect(windows[0]?.lines.map(({ net: found }) => found)).toEqual(windows[1]?.lines.map(({ net: found }) => found));
     for (const name of ['anna', 'elin']) {
-      const between = (await net.node(name).positions()).filter(({ operator }) => operator <= 2);
+      const between = (await net.node(name).positions()).positions.filter(({ operator }) => operator <= 2);
       expect(between.length).toBeGreaterThan(0);
       expect(between.every(({ balance }) => balance === '0')).toBe(true);
     }
@@ -664,8 +662,8 @@ describe('settlement', () => {
     const csv = await until(
       async () => {
         const to = `${new Date().toISOString().slice(0, 19)}Z`;
-        const query = `counterparty=borealis&asset=SEK&from=2026-01-01T00:00:00Z&to=${to}`;
-        const text = await net.node('anna').text(`/v1/statements/csv?${query}`);
+        const period = { from: '2026-01-01T00:00:00Z', to };
+        const text = await net.node('anna').accountStatementCsv({ counterparty: 'borealis', asset: 'SEK', ...period });
         return text.includes(',settlement,') ? text : undefined;
       },
       { timeoutMillis: 10_000, failure: () => 'no settlement in the statement' },

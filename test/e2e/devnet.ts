@@ -3,8 +3,8 @@ import { randomInt, randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Disposition } from '../../operator-node/api/services.ts';
-import type { NodeClient } from '../../operator-node/cli/client.ts';
+import type { Disposition } from '../../operator-node/flow/receive.ts';
+import type { NodeClient } from '../../operator-node/api/client.ts';
 import type { DevnetFile, DevnetUser } from '../../operator-node/cli/devnet-file.ts';
 import type { OutboundMessage } from '../../operator-node/messaging/gateway.ts';
 import { maxOperators } from '../../scripts/devnet/description.ts';
@@ -90,7 +90,7 @@ export class TestNet {
   async send(from: string, to: string, text: string, id: string = randomUUID()): Promise<Disposition> {
     const number = to === 'service' ? this.service(from) : to.startsWith('+') ? to : this.user(to).number;
     const message = { id, from: this.user(from).number, to: number, text };
-    return (await this.node(from).send(message)).disposition;
+    return (await this.node(from).receiveMessage(message)).disposition;
   }
 
   /** The first message on that phone, from `since` on, whose text matches; its groups are in `match`. */
@@ -119,7 +119,7 @@ export class TestNet {
   }
 
   async balances(name: string): Promise<Readonly<Record<string, { balance: string; held: string }>>> {
-    const accounts = await this.node(name).accounts(this.user(name).number);
+    const { accounts } = await this.node(name).accounts({ number: this.user(name).number });
     return Object.fromEntries(accounts.map(({ asset, balance, held }) => [asset, { balance, held }]));
   }
 

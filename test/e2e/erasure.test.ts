@@ -106,7 +106,7 @@ beforeAll(async () => {
   net = await TestNet.start({
     overrides: { backup: { dir: 'backups', keysDir: 'key-backups', followDir: 'followed' } },
   });
-  await net.node('anna').cash('deposits', {
+  await net.node('anna').deposit({
     id: 'slip-1',
     number: net.user('anna').number,
     asset: 'SEK',
@@ -124,7 +124,7 @@ beforeAll(async () => {
     timeoutMillis: 20_000,
     failure: () => `pairs are open at block ${toBlock}`,
   });
-  anna = (await net.node('anna').users()).find(({ number }) => number === net.user('anna').number)?.id ?? '';
+  anna = (await net.node('anna').users()).users.find(({ number }) => number === net.user('anna').number)?.id ?? '';
 });
 afterAll(async () => {
   expect(net.deaths).toEqual([]);
@@ -163,7 +163,7 @@ describe('tandem erase', () => {
     for (const [asset, { balance }] of Object.entries(await net.balances('anna'))) {
       if (balance === '0') continue;
       const movement = { id: `out-${asset}`, number: net.user('anna').number, asset, amount: balance, reason };
-      await net.node('anna').cash('withdrawals', movement);
+      await net.node('anna').withdraw(movement);
     }
     const done = await staff('aurora', 'erase', '--user', net.user('anna').number, '--json');
     expect(done.errors).toBe('');

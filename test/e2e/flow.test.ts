@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ApiError } from '../../operator-node/cli/client.ts';
+import { ApiError } from '../../operator-node/api/client.ts';
 import { verify } from '../../operator-node/cli/verify.ts';
 import { ChainWatch } from '../../scripts/devnet/chain-watch.ts';
 import { mirror, noHolds, pairOutcomes, readBooks, sumsConstant, type Books } from '../../scripts/devnet/checks.ts';
@@ -55,7 +55,7 @@ describe('a payment between two operators', () => {
     await net.arrived('elin', /^Anna Berg betalade dig 120,00 SEK\./, since);
     expect((await net.balances('anna'))['SEK']).toEqual({ balance: '488000', held: '0' });
     expect((await net.balances('elin'))['SEK']).toEqual({ balance: '212000', held: '0' });
-    const legs = (await net.node('anna').pair(pair)).legs;
+    const legs = (await net.node('anna').pair({ id: pair })).legs;
     expect(legs.map(({ leg, role, state }) => ({ leg, role, state }))).toEqual([
       { leg: 'first', role: 'initiator', state: 'committed' },
     ]);
@@ -107,7 +107,7 @@ describe('evidence', () => {
     await net.send('elin', 'service', 'JA');
     await net.arrived('anna', /^You paid Elin Falk 7\.00 SEK/, since);
     for (const name of ['anna', 'elin']) {
-      const bundle = await net.node(name).evidence(pair);
+      const bundle = await net.node(name).pairEvidence({ id: pair });
       const file = join(net.dir, `bundle-${name}.json`);
       const check = async (text: string): Promise<{ code: number; said: string }> => {
         writeFileSync(file, text);
@@ -143,7 +143,7 @@ describe('the journal of a pair', () => {
       const excerpt = await until(
         async () => {
           try {
-            return await net.node(name).journal(pair, asked);
+            return await net.node(name).pairJournal({ id: pair, ...asked });
           } catch (error) {
             if (error instanceof ApiError && error.code === 'not-ready') return undefined;
             throw error;
@@ -167,7 +167,9 @@ describe('the journal of a pair', () => {
       const failed = await check(excerpt.replace(word, word.replace('8', '9')));
       expect(failed.said).toContain('FAIL: path');
       expect(failed.code).toBe(1);
-      await expect(net.node(name).journal(pair, { ...asked, policy: 'shared' })).rejects.toMatchObject({ status: 422 });
+      await expect(net.node(name).pairJournal({ id: pair, ...asked, policy: 'shared' })).rejects.toMatchObject({
+        status: 422,
+      });
     }
   });
 });

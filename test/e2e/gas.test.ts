@@ -1,4 +1,5 @@
 /** Real nodes on chains that ask for nothing and on chains that charge, with and without money. */
+import { readinessOf } from '../../operator-node/api/client.ts';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ChainWatch } from '../../scripts/devnet/chain-watch.ts';
 import { rpc } from '../../scripts/devnet/rpc.ts';
@@ -75,7 +76,7 @@ async function activeAlarms(net: TestNet, handle: string): Promise<readonly stri
 
 /** Addresses of a node's keys, as it says itself. */
 async function addresses(net: TestNet, handle: string): Promise<readonly string[]> {
-  const checks = (await net.devnet.operator(handle).readiness())?.checks ?? {};
+  const checks = (await readinessOf(net.devnet.operator(handle)))?.checks ?? {};
   return [...(checks['gas'] ?? '').matchAll(/key (0x[0-9a-f]{40})/g)].map(([, address]) => address ?? '');
 }
 
@@ -111,7 +112,7 @@ describe('a chain that charges', () => {
     const net = await start({ gas: 'fees-empty' });
     const [aurora, borealis] = [await addresses(net, 'aurora'), await addresses(net, 'borealis')];
     expect([aurora.length, borealis.length]).toEqual([2, 2]);
-    expect((await net.devnet.operator('aurora').readiness())?.ready).toBe(false);
+    expect((await readinessOf(net.devnet.operator('aurora')))?.ready).toBe(false);
     expect(await activeAlarms(net, 'aurora')).toEqual(['gas-empty account', 'gas-empty carrier']);
     expect(await metric(net, 'aurora', 'tandem_gas_short')).toBe(1);
 
@@ -123,7 +124,7 @@ describe('a chain that charges', () => {
       for (const address of addresses) await rpc(net.file.rpcUrl, 'anvil_setBalance', [address, '0xde0b6b3a7640000']);
     };
     const untilReady = (handle: string): Promise<true> =>
-      until(async () => (await net.devnet.operator(handle).readiness())?.ready === true || undefined, {
+      until(async () => (await readinessOf(net.devnet.operator(handle)))?.ready === true || undefined, {
         timeoutMillis: 10_000,
         failure: () => `${handle} is not ready though it has money`,
       });

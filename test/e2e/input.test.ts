@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { connect } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { NodeClient } from '../../operator-node/cli/client.ts';
-import { NodeClient as Client } from '../../operator-node/cli/client.ts';
+import { nodeClient, type NodeClient } from '../../operator-node/api/client.ts';
 import { readBooks, type Books } from '../../scripts/devnet/checks.ts';
 import { makeCertificate } from '../../operator-node/channel/certificate.ts';
 import type { UnixMillis } from '../../operator-node/model/ids.ts';
@@ -41,7 +40,7 @@ interface Refusal {
 
 describe('POST /v1/messages', () => {
   it('refuses a missing or wrong token', async () => {
-    const wrong = new Client({ ...aurora.access, gatewayToken: 'not-the-token-at-all' });
+    const wrong = nodeClient({ ...aurora.access, gatewayToken: 'not-the-token-at-all' });
     expect((await aurora.raw('POST', '/v1/messages', 'none', body())).status).toBe(401);
     expect((await wrong.raw('POST', '/v1/messages', 'gateway', body())).status).toBe(401);
     wrong.close();

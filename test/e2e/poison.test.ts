@@ -2,6 +2,7 @@
  * What a contract without bounds would have let one member put on chain, on a devnet of real processes: an endpoint that is
  * no text, and a journal head of entry 2^53. It is written into the chain's state, since these contracts refuse it.
  */
+import { readinessOf } from '../../operator-node/api/client.ts';
 import { AbiCoder, keccak256, toBeHex } from 'ethers';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -50,7 +51,7 @@ async function pays(note: string): Promise<void> {
 }
 
 const activeAt = async (handle: string): Promise<readonly string[]> =>
-  (await net.devnet.operator(handle).alarms())
+  (await net.devnet.operator(handle).alarms()).alarms
     .filter(({ active }) => active)
     .map(({ code, subject }) => `${code} ${subject}`);
 
@@ -89,7 +90,7 @@ describe('an entry in the registry and a head that no contract of this network t
           failure: () => `${handle} raises no alarm`,
         },
       );
-      const readiness = await net.devnet.operator(handle).readiness();
+      const readiness = await readinessOf(net.devnet.operator(handle));
       expect(readiness).toMatchObject({
         ready: true,
         checks: { registry: expect.stringContaining('of operator 2 cannot be read: endpoint') as string },
@@ -120,7 +121,7 @@ describe('an entry in the registry and a head that no contract of this network t
   });
 
   it('halt that member itself, whose account key was used by somebody else', async () => {
-    const readiness = await net.devnet.operator('borealis').readiness();
+    const readiness = await readinessOf(net.devnet.operator('borealis'));
     expect(readiness?.ready).toBe(false);
     expect(readiness?.checks).toMatchObject({ halt: expect.stringContaining('tandem release') as string });
     expect(await activeAt('borealis')).toEqual(
@@ -130,7 +131,7 @@ describe('an entry in the registry and a head that no contract of this network t
 
   it('are findings about that member, and the audit of the others is whole', async () => {
     const block = Number(await rpc<string>(net.file.rpcUrl, 'eth_blockNumber', []));
-    await until(async () => ((await net.devnet.operator('aurora').readiness())?.ready === true ? true : undefined), {
+    await until(async () => ((await readinessOf(net.devnet.operator('aurora')))?.ready === true ? true : undefined), {
       timeoutMillis: 3 * minute,
       failure: () => 'aurora is not ready',
     });
@@ -183,6 +184,6 @@ describe('an entry in the registry and a head that no contract of this network t
         failure: () => 'the alarm stays',
       },
     );
-    expect((await net.devnet.operator('aurora').readiness())?.checks['registry']).toBe('ok');
+    expect((await readinessOf(net.devnet.operator('aurora')))?.checks['registry']).toBe('ok');
   });
 });

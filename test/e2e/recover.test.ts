@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ApiError } from '../../operator-node/cli/client.ts';
+import { ApiError } from '../../operator-node/api/client.ts';
 import { main } from '../../operator-node/cli/main.ts';
 import { until } from '../../scripts/devnet/wait.ts';
 import { TestNet } from './devnet.ts';
@@ -139,8 +139,9 @@ describe('a node restored from an old backup', () => {
     await quiet('aurora');
     for (const handle of [lost, 'aurora']) await nothingWrong(handle);
     // What both hold of each other agrees to the last minor unit.
-    const [mine, theirs] = await Promise.all([lost, 'aurora'].map((handle) => net.devnet.operator(handle).positions()));
-    const sum = [...(mine ?? []), ...(theirs ?? [])]
+    const answers = await Promise.all([lost, 'aurora'].map((handle) => net.devnet.operator(handle).positions()));
+    const sum = answers
+      .flatMap(({ positions }) => positions)
       .filter(({ asset, operator }) => asset === 'SEK' && operator > 0)
       .reduce((total, { balance }) => total + BigInt(balance), 0n);
     expect(sum).toBe(0n);

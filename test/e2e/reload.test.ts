@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
-import { NodeClient } from '../../operator-node/cli/client.ts';
+import { readinessOf, nodeClient, type NodeClient } from '../../operator-node/api/client.ts';
 import { until } from '../../scripts/devnet/wait.ts';
 import { TestNet } from './devnet.ts';
 
@@ -52,12 +52,8 @@ function configure(handle: string, change: (config: Record<string, object>) => v
 }
 
 const activeAlarms = async (client: NodeClient): Promise<string[]> => {
-  const { alarms } = await client.json<{ alarms: { code: string; active: boolean; facts: { detail?: string } }[] }>(
-    'GET',
-    '/v1/alarms',
-    'admin',
-  );
-  return alarms.flatMap(({ code, active, facts }) => (active ? [`${code}: ${facts.detail ?? ''}`] : []));
+  const { alarms } = await client.alarms();
+  return alarms.flatMap(({ code, active, facts }) => (active ? [`${code}: ${facts['detail'] ?? ''}`] : []));
 };
 
 describe('SIGHUP', () => {
@@ -92,7 +88,7 @@ describe('SIGHUP', () => {
     writeFileSync(file, text.replace("'no': {", "'nope': {"));
     expect(await hangUp('aurora')).toMatchObject({ failed: ['catalogue'] });
     expect(said('aurora').at(-2)?.['message']).toMatch(/services\.yaml:\d+: answers\.nope: unknown key/);
-    expect((await net.node('anna').readiness())?.ready).toBe(true);
+    expect((await readinessOf(net.node('anna')))?.ready).toBe(true);
 
     await net.send('elin', 'service', `JA ${match[1] ?? ''}`);
     await net.arrived('anna', /You paid Elin Falk 3\.00 SEK/, since);
@@ -109,7 +105,7 @@ describe('SIGHUP', () => {
     });
     expect(await hangUp('borealis')).toMatchObject({ failed: [], restartNeeded: ['maxOpenPairsPerUser'] });
     await expect(net.node('elin').positions()).rejects.toMatchObject({ status: 401 });
-    const staff = new NodeClient({ ...net.node('elin').access, adminToken });
+    const staff = nodeClient({ ...net.node('elin').access, adminToken });
     expect(await staff.positions()).toBeInstanceOf(Array);
     staff.close();
     expect(net.deaths).toEqual([]);

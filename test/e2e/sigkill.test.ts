@@ -5,7 +5,7 @@
 import { randomInt, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ApiError } from '../../operator-node/cli/client.ts';
+import { ApiError } from '../../operator-node/api/client.ts';
 import type { OutboundMessage } from '../../operator-node/messaging/gateway.ts';
 import { ChainWatch } from '../../scripts/devnet/chain-watch.ts';
 import { mirror, noHolds, pairOutcomes, readBooks, sumsConstant, type Books } from '../../scripts/devnet/checks.ts';

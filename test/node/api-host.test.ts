@@ -2,10 +2,9 @@
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { routes } from '../../operator-node/api/routes.ts';
 import { ApiAccess } from '../../operator-node/api/access.ts';
 import { TandemError } from '../../operator-node/errors.ts';
-import { adminToken, asStaff, gatewayToken, serve } from './api.fixture.ts';
+import { adminToken, asStaff, gatewayToken, routes, serve } from './api.fixture.ts';
 
 const tokens = { gatewayToken, adminToken };
 const misdirected = (host: string, access: ApiAccess): boolean => {

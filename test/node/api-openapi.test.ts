@@ -2,8 +2,7 @@
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
 import { createApi } from '../../operator-node/api/app.ts';
-import { openapiOf } from '../../operator-node/api/openapi.ts';
-import { routes } from '../../operator-node/api/routes.ts';
+import { openapiOf, withOpenapi } from '../../operator-node/api/openapi.ts';
 import { errorCatalogue } from '../../operator-node/errors.ts';
 import {
   adminToken,
@@ -11,7 +10,8 @@ import {
   asAuditor,
   asGateway,
   asStaff,
-  fakeServices,
+  fakeApi,
+  routes,
   gatewayToken,
   knownPair,
   message,
@@ -35,7 +35,7 @@ interface OpenApi {
   readonly components: { readonly schemas: Record<string, Record<string, unknown>> };
 }
 
-const document = openapiOf(routes) as unknown as OpenApi;
+const document = openapiOf(withOpenapi(fakeApi().groups)) as unknown as OpenApi;
 const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
   Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
 );
@@ -61,7 +61,7 @@ describe('openapi.json', () => {
   });
 
   it('has every route that express has, and no other', () => {
-    const app = createApi(fakeServices(), { gatewayToken, adminToken });
+    const app = createApi(fakeApi().groups, { gatewayToken, adminToken });
     const layers = app.router.stack.flatMap(({ route }) =>
       route === undefined ? [] : route.stack.map(({ method }) => `${method} ${route.path}`),
     );

@@ -5,7 +5,7 @@
  */
 import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { adminToken, alice, fakeServices, gatewayToken, message, serve } from './api.fixture.ts';
+import { adminToken, alice, fakeApi, gatewayToken, message, serve } from './api.fixture.ts';
 
 /** Every answer on one connection, until the server closes it or has been silent. */
 function say(port: number, bytes: string | Buffer): Promise<string> {
@@ -133,7 +133,7 @@ const bodies: readonly Case[] = [
 ];
 
 async function holds([what, bytes, expected, calls = []]: Case): Promise<void> {
-  const services = fakeServices();
+  const services = fakeApi();
   const { api } = await serve(services);
   const heard = await say(api.port, bytes);
   expect([statuses(heard), services.calls.map(({ name }) => name)]).toEqual([expected, calls]);
@@ -161,7 +161,7 @@ describe('many connections', () => {
   it('two thousand idle ones of one address shut neither staff nor the gateway out', async () => {
     const cuts: string[] = [];
     const { api, url } = await serve(
-      fakeServices(),
+      fakeApi(),
       { onCut: ({ reason }) => cuts.push(reason) },
       { maxConnections: 300, maxUnproven: 150 },
     );
@@ -178,7 +178,7 @@ describe('many connections', () => {
   });
 
   it('one that has had the right token is not closed for a thousand that have not', async () => {
-    const { api } = await serve(fakeServices(), {}, { maxConnections: 100, maxUnproven: 50 });
+    const { api } = await serve(fakeApi(), {}, { maxConnections: 100, maxUnproven: 50 });
     const staff = connect(api.port, '127.0.0.1');
     let heard = '';
     staff.on('data', (piece) => (heard += piece.toString()));

@@ -1,6 +1,5 @@
 /** Bad input: each gets a clear answer of the one form, and never reaches the node. */
 import { describe, expect, it } from 'vitest';
-import { routes } from '../../operator-node/api/routes.ts';
 import { TandemError } from '../../operator-node/errors.ts';
 import {
   adminToken,
@@ -8,7 +7,8 @@ import {
   alice,
   asGateway,
   asStaff,
-  fakeServices,
+  fakeApi,
+  routes,
   gatewayToken,
   knownPair,
   message,
@@ -63,7 +63,7 @@ describe('tokens', () => {
   const guarded = routes.filter(({ token }) => token !== 'none');
 
   it.each(guarded)('$method $path is for the $token token only', async (route) => {
-    const services = fakeServices();
+    const services = fakeApi();
     const { url } = await serve(services);
     const other = route.token === 'gateway' ? adminToken : gatewayToken;
     const right = { gateway: gatewayToken, admin: adminToken, auditor: auditorToken, none: '' }[route.token];
@@ -94,7 +94,7 @@ describe('bodies', () => {
     ['no JSON', 'PAY 120'],
     ['bytes that are not UTF-8', new Uint8Array([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d])],
   ])('refuses %s as bad JSON', async (_what, body) => {
-    const services = fakeServices();
+    const services = fakeApi();
     const { url } = await serve(services);
     const found = await refusal(await post(`${url}/v1/messages`, body));
     expect(found).toMatchObject({ status: 400, code: 'bad-json' });
@@ -132,7 +132,7 @@ describe('bodies', () => {
   it.each(routes.filter(({ body }) => body !== undefined))(
     'refuses a name that stands twice: $method $path',
     async (route) => {
-      const services = fakeServices();
+      const services = fakeApi();
       const { url } = await serve(services);
       const token = { gateway: gatewayToken, admin: adminToken, auditor: auditorToken, none: '' }[route.token];
       for (const body of [
@@ -157,7 +157,7 @@ describe('bodies', () => {
   });
 
   it('refuses more than 64 KiB, announced or not, and goes on with the same connection', async () => {
-    const services = fakeServices();
+    const services = fakeApi();
     const { url } = await serve(services);
     const text = JSON.stringify({ ...message, pad: 'x'.repeat(65_536) });
     expect(await refusal(await post(`${url}/v1/messages`, text))).toMatchObject({ status: 413, code: 'too-large' });
@@ -195,7 +195,7 @@ describe('fields of a message', () => {
     ['a lone high surrogate', { ...message, text: 'a\ud83d' }, 'text: has a lone surrogate'],
     ['a lone low surrogate', { ...message, text: '\ude00a' }, 'text: has a lone surrogate'],
   ])('refuses %s', async (_what, body, told) => {
-    const services = fakeServices();
+    const services = fakeApi();
     const { url } = await serve(services);
     const found = await refusal(await post(`${url}/v1/messages`, body));
     expect(found).toMatchObject({ status: 400, code: 'bad-request' });
@@ -217,7 +217,7 @@ describe('fields of a message', () => {
     ['4,096 emoji, which are two UTF-16 units each', '😀'.repeat(4096)],
     ['a 2,000-character text', 'å'.repeat(2000)],
   ])('takes %s', async (_what, text) => {
-    const services = fakeServices();
+    const services = fakeApi();
     const { url } = await serve(services);
     // As the most careful of senders would: every character escaped.
     const escaped = JSON.stringify({ ...message, text }).replaceAll(
@@ -297,8 +297,8 @@ describe('faults', () => {
     ['something that is no error', 'a string', 500, 'internal'],
   ])('tells the caller nothing of %s', async (_what, thrown, status, code) => {
     const faults: unknown[] = [];
-    const services = fakeServices({
-      receive: async () => {
+    const services = fakeApi({
+      receiveMessage: async () => {
         throw thrown;
       },
     });
@@ -311,7 +311,7 @@ describe('faults', () => {
 
   it('reports each answer once: its route, its status and its refusal', async () => {
     const seen: unknown[] = [];
-    const { url } = await serve(fakeServices(), { onAnswer: (...answer) => seen.push(answer) });
+    const { url } = await serve(fakeApi(), { onAnswer: (...answer) => seen.push(answer) });
     await post(`${url}/v1/messages`, message);
     await post(`${url}/v1/messages`, '{');
     await fetch(`${url}/nowhere`);

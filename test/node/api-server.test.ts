@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { Agent, request } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { startApi } from '../../operator-node/api/server.ts';
-import { adminToken, asStaff, fakeServices, gatewayToken, message, post, serve } from './api.fixture.ts';
+import { adminToken, asStaff, fakeApi, gatewayToken, message, post, serve } from './api.fixture.ts';
 
 /** Everything that the server says until it closes the connection. */
 function conversation(port: number, ...pieces: readonly string[]): Promise<string> {
@@ -33,12 +33,12 @@ describe('what is no request', () => {
   });
 
   it('refuses headers that do not come to an end', async () => {
-    const { api } = await serve(fakeServices(), {}, { headersMillis: 100, requestMillis: 100 });
+    const { api } = await serve(fakeApi(), {}, { headersMillis: 100, requestMillis: 100 });
     expect(await conversation(api.port, 'GET /healthz HTTP/1.1\r\nhost: x\r\n')).toMatch(refusedWith('bad-request'));
   });
 
   it('ends a body that does not come to an end, and asks the node nothing', async () => {
-    const services = fakeServices();
+    const services = fakeApi();
     const { api } = await serve(services, {}, { headersMillis: 100, requestMillis: 100 });
     const head = `POST /v1/messages HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${gatewayToken}\r\ncontent-length: 50\r\n\r\n`;
     expect(await conversation(api.port, head, '{"id":')).toMatch(refusedWith('bad-request'));
@@ -56,7 +56,7 @@ describe('what is no request', () => {
 describe('startApi', () => {
   it('says so when the port is taken', async () => {
     const { api } = await serve();
-    const again = startApi(fakeServices(), { host: '127.0.0.1', port: api.port, gatewayToken, adminToken });
+    const again = startApi(fakeApi().groups, { host: '127.0.0.1', port: api.port, gatewayToken, adminToken });
     await expect(again).rejects.toMatchObject({
       code: 'config-invalid',
       message: `api: cannot listen on 127.0.0.1:${api.port}: the port is in use`,
@@ -81,7 +81,7 @@ describe('startApi', () => {
 
 describe('close', () => {
   it('closes connections that are idle, at once', async () => {
-    const { api } = await serve(fakeServices(), {}, { closeMillis: 60_000, keepAliveMillis: 60_000 });
+    const { api } = await serve(fakeApi(), {}, { closeMillis: 60_000, keepAliveMillis: 60_000 });
     const idle = conversation(api.port, 'GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n');
     await fetch(`http://127.0.0.1:${api.port}/healthz`);
     await api.close();
@@ -94,8 +94,8 @@ describe('close', () => {
     let asked: () => void = () => {};
     const underWay = new Promise<void>((resolve) => (asked = resolve));
     const held = new Promise<void>((resolve) => (answer = resolve));
-    const services = fakeServices({
-      receive: async ({ id }) => {
+    const services = fakeApi({
+      receiveMessage: async ({ body: { id } }) => {
         asked();
         await held;
         return { id, disposition: 'forwarded' };
@@ -114,7 +114,7 @@ describe('close', () => {
   it('does not wait for an answer for ever, and can be asked twice', async () => {
     let asked: () => void = () => {};
     const underWay = new Promise<void>((resolve) => (asked = resolve));
-    const services = fakeServices({ positions: () => (asked(), new Promise(() => {})) });
+    const services = fakeApi({ positions: () => (asked(), new Promise(() => {})) });
     const { api, url } = await serve(services, {}, { closeMillis: 50 });
     const stuck = fetch(`${url}/v1/positions`, { headers: asStaff }).catch(() => 'cut');
     await underWay;

@@ -10,7 +10,20 @@ import {
   type RunningApi,
   type ServerHooks,
 } from '../../operator-node/api/server.ts';
-import type { NodeServices, PairView, RequestView, WindowView } from '../../operator-node/api/services.ts';
+import { missing, type ApiNode } from '../../operator-node/api/api-node.ts';
+import { pageText } from '../../operator-node/api/disclosure-routes.ts';
+import { withOpenapi } from '../../operator-node/api/openapi.ts';
+import type { PairView } from '../../operator-node/api/pair-routes.ts';
+import type { RequestView } from '../../operator-node/api/request-routes.ts';
+import {
+  JsonText,
+  routeGroup,
+  type AnyRoute,
+  type BoundRoute,
+  type RouteGroup,
+} from '../../operator-node/api/route.ts';
+import { resources, type operations } from '../../operator-node/api/table.ts';
+import type { WindowView } from '../../operator-node/api/window-routes.ts';
 import type { Doubt } from '../../operator-node/recovery/doubt.ts';
 import type { ErasureState } from '../../operator-node/erasure/state.ts';
 import type { OutboundMessage } from '../../operator-node/messaging/gateway.ts';
@@ -162,61 +175,107 @@ export const noDoubt: Doubt = {
   pairs: [],
 };
 
+export const signedDoubt = JSON.stringify({ doubt: noDoubt, signature: '0x' });
+
 export interface Call {
   readonly name: string;
   readonly input: unknown;
 }
 
-/** `replace` stands in for single calls; each call is recorded whichever answers it. */
-export function fakeServices(replace: Partial<NodeServices> = {}): NodeServices & { readonly calls: Call[] } {
-  const calls: Call[] = [];
-  const note = (name: string, input?: unknown) => void calls.push({ name, input });
-  const usual: NodeServices = {
-    receive: async (input) => (note('receive', input), { id: input.id, disposition: 'intercepted' }),
-    pair: async (id) => (note('pair', id), id === knownPair ? view : undefined),
-    evidence: async (id) => (note('evidence', id), id === knownPair ? evidenceText : undefined),
-    journal: async (id, asked) => (note('journal', { id, ...asked }), id === knownPair ? evidenceText : undefined),
-    disclosures: async (input) => (note('disclosures', input), { text: disclosureText, batches: 0, pairs: 0 }),
-    accounts: async (number) => (
-      note('accounts', number),
-      number === alice ? [{ asset: sek, balance: amount('88000'), held: amount('12000') }] : undefined
-    ),
-    assets: async () => (note('assets'), [{ asset: sek, exponent: 2 }]),
-    positions: async () => (note('positions'), [{ operator: 2 as OperatorId, asset: sek, balance: '-12000' }]),
-    discrepancies: async (input) => (note('discrepancies', input), []),
-    auditScope: async (auditor) => (
-      note('auditScope', auditor),
-      {
-        auditor,
-        operator: 1 as OperatorId,
-        fromBlock: 0,
-        policies: ['regulator-minimum'],
-        expires: '2026-12-31T00:00:00Z',
-        requestsPerMinute: 60,
-      }
-    ),
-    auditDisclosures: async (auditor, input) => (
-      note('auditDisclosures', { auditor, ...input }),
-      { text: disclosureText, batches: 0, pairs: 0, next: 'initiator!2!000000000001' }
-    ),
-    requests: async () => (note('requests'), [filedRequest]),
-    answerRequest: async (input) => (note('answerRequest', input), filedRequest),
-    answerOpening: async (input) => (note('answerOpening', input), openingText),
-    auditJournal: async (auditor, input) => (note('auditJournal', { auditor, ...input }), evidenceText),
-    windows: async (input) => (note('windows', input), [window]),
-    closeWindow: async (input) => (note('closeWindow', input), window),
-    dischargeWindow: async (input) => (note('dischargeWindow', input), window),
-    compareWindow: async (input) => (note('compareWindow', input), { differences: [], batches: 3, more: false }),
-    windowPayment: async (input) => (note('windowPayment', input), '<Document/>'),
-    caps: async () => (
-      note('caps'),
-      [{ operator: 2 as OperatorId, asset: sek, own: amount('500000'), mayOwe: '0', mayBeOwed: '12000' }]
-    ),
-    setCap: async (input) => (note('setCap', input), { operator: 2 as OperatorId, asset: sek }),
-    statement: async (input) => (note('statement', input), statementText),
-    users: async () => (
-      note('users'),
-      [
+type Operations = typeof operations;
+/** What stands in for the calls behind routes, by operation. */
+export type FakeCalls = {
+  readonly [K in keyof Operations]: (input: Parameters<Operations[K]['run']>[1]) => ReturnType<Operations[K]['run']>;
+};
+
+export interface FakeApi {
+  readonly groups: readonly RouteGroup[];
+  /** What was asked of the node, whatever it answered. */
+  readonly calls: readonly Call[];
+}
+
+type Note = (name: string, input?: unknown) => void;
+const unknownNumber = (number: string): Error => missing(`No user of this operator has the number ${number}.`);
+const unknownId = (id: string): Error => missing(`This node has no pair ${id}.`);
+
+const windowCalls = (note: Note): Partial<FakeCalls> => ({
+  windows: async ({ query }) => (note('windows', query.counterparty), { windows: [window] }),
+  closeWindow: async ({ body }) => (note('closeWindow', body.counterparty), window),
+  dischargeWindow: async ({ body }) => (note('dischargeWindow', body), window),
+  compareWindow: async ({ body }) => (
+    note('compareWindow', body.counterparty),
+    { differences: [], batches: 3, more: false }
+  ),
+  windowPayment: async ({ query }) => (note('windowPayment', query), '<Document/>'),
+  caps: async () => (
+    note('caps'),
+    { caps: [{ operator: 2 as OperatorId, asset: sek, own: amount('500000'), mayOwe: '0', mayBeOwed: '12000' }] }
+  ),
+  setCap: async ({ body }) => (note('setCap', body), { operator: 2 as OperatorId, asset: sek }),
+  accountStatement: async ({ query }) => (note('statement', { format: 'camt053', ...query }), statementText),
+  netPayment: async ({ query }) => (note('statement', { format: 'pacs009', ...query }), statementText),
+  accountStatementCsv: async ({ query }) => (note('statement', { format: 'csv', ...query }), statementText),
+});
+
+const auditCalls = (note: Note): Partial<FakeCalls> => ({
+  disclosures: async ({ body }) => (
+    note('disclosures', body),
+    pageText({ text: disclosureText, batches: 0, pairs: 0 })
+  ),
+  discrepancies: async ({ query }) => (note('discrepancies', query.batch), { batches: [] }),
+  auditScope: async ({ auditor }) => (
+    note('auditScope', auditor),
+    {
+      auditor,
+      operator: 1 as OperatorId,
+      fromBlock: 0,
+      policies: ['regulator-minimum'],
+      expires: '2026-12-31T00:00:00Z' as Timestamp,
+      requestsPerMinute: 60,
+    }
+  ),
+  auditDisclosures: async ({ auditor, body }) => (
+    note('auditDisclosures', { auditor, ...body }),
+    pageText({ text: disclosureText, batches: 0, pairs: 0, next: 'initiator!2!000000000001' })
+  ),
+  auditJournal: async ({ auditor, body }) => (note('auditJournal', { auditor, ...body }), evidenceText),
+  requests: async () => (note('requests'), { requests: [filedRequest] }),
+  answerRequest: async ({ body }) => (note('answerRequest', body), filedRequest),
+  answerOpening: async ({ params }) => (note('answerOpening', params.request), openingText),
+});
+
+/** The calls that read the store or the chain. */
+const usualCalls = (note: Note): Partial<FakeCalls> => ({
+  ...windowCalls(note),
+  ...auditCalls(note),
+  pair: async ({ params: { id } }) => {
+    note('pair', id);
+    if (id !== knownPair) throw unknownId(id);
+    return view;
+  },
+  pairEvidence: async ({ params: { id } }) => {
+    note('evidence', id);
+    if (id !== knownPair) throw unknownId(id);
+    return evidenceText;
+  },
+  pairJournal: async ({ params: { id }, query }) => {
+    note('journal', { id, ...query });
+    if (id !== knownPair) throw unknownId(id);
+    return evidenceText;
+  },
+  accounts: async ({ params: { number } }) => {
+    note('accounts', number);
+    if (number !== alice) throw unknownNumber(number);
+    return { accounts: [{ asset: sek, balance: '88000', held: amount('12000') }] };
+  },
+  positions: async () => (
+    note('positions'),
+    { positions: [{ operator: 2 as OperatorId, asset: sek, balance: '-12000' }] }
+  ),
+  users: async () => (
+    note('users'),
+    {
+      users: [
         {
           id: 'u_0123456789abcdef01234567' as UserId,
           number: alice,
@@ -225,14 +284,13 @@ export function fakeServices(replace: Partial<NodeServices> = {}): NodeServices 
           kind: 'person',
           joined: true,
         },
-      ]
-    ),
-    createUser: async (user) => (note('createUser', user), { number: user.number, created: true }),
-    deposit: async (input) => (note('deposit', input), { asset: input.asset, balance: amount('100000') }),
-    withdraw: async (input) => (note('withdraw', input), { asset: input.asset, balance: amount('50000') }),
-    setAside: async () => (
-      note('setAside'),
-      [
+      ],
+    }
+  ),
+  setAside: async () => (
+    note('setAside'),
+    {
+      messages: [
         {
           id: 'msg-1',
           to: alice,
@@ -241,32 +299,61 @@ export function fakeServices(replace: Partial<NodeServices> = {}): NodeServices 
           tries: 200,
           reason: 'The webhook at gateway.example has not taken the messages: it answered 400.',
         },
-      ]
-    ),
-    sendAgain: async (id) => (note('sendAgain', id), id === 'msg-1'),
-    doubt: async () => (note('doubt'), noDoubt),
-    doubtFile: async () => (note('doubtFile'), '{"doubt":{},"signature":"0x"}\n'),
-    backup: async (kind) => (
-      note('backup', kind),
-      { file: '/b/one.tandem', mark: { store: '0'.repeat(32), write: 7 }, records: 3, bytes: 99 }
-    ),
-    backupKeys: async () => (
-      note('backupKeys'),
-      { file: '/k/one.keys.tandem', records: 4, expires: 1_795_500_000_000 }
-    ),
-    erase: async (user, what) => (note('erase', { user, what }), erasedUser),
-    erasures: async () => (note('erasures'), [erasedUser]),
-    doctor: async () => (note('doctor'), { findings: [], looked: { records: 3 } }),
-    recovery: async () => (note('recovery'), { step: 'done', says: 'The node is not in recovery.', lost: [] }),
-    recoverWithout: async (peers) => (
-      note('recoverWithout', peers),
-      { why: 'restored', step: 'copies', says: 'Asking.', lost: [] }
-    ),
-    halt: async () => (note('halt'), { halted: false, holds: [], says: 'The node is not halted.' }),
-    release: async (order) => (note('release', order), { halted: false, holds: [], says: 'The node is not halted.' }),
-    alarms: async () => (note('alarms'), [oneAlarm]),
-    acknowledge: async (seen) => (note('acknowledge', seen), []),
-    readiness: async () => ({ ready: true, checks: { store: 'ok', chain: 'ok' } }),
+      ],
+    }
+  ),
+  sendSetAside: async ({ body }) => (note('sendAgain', body.id), body),
+  doubt: async ({ query }) =>
+    query.signed === 'true' ? (note('doubtFile'), new JsonText(signedDoubt)) : (note('doubt'), noDoubt),
+  doctor: async () => (note('doctor'), { findings: [], looked: { records: 3 } }),
+  halt: async () => (note('halt'), { halted: false, holds: [], says: 'The node is not halted.' }),
+  release: async ({ body }) => (note('release', body), { halted: false, holds: [], says: 'The node is not halted.' }),
+});
+
+/** The parts of a node that the other calls reach. */
+const usualNode = (note: Note) =>
+  ({
+    receiver: { receive: async (input) => (note('receive', input), { id: input.id, disposition: 'intercepted' }) },
+    staff: {
+      createUser: async (user) => (note('createUser', user), { number: user.number, created: true }),
+      move: async (kind, input) => (
+        note(kind, input),
+        { asset: input.asset, balance: amount(kind === 'deposit' ? '100000' : '50000') }
+      ),
+    },
+    eraser: {
+      erase: async (user, what) => (note('erase', { user, what }), erasedUser),
+      list: async () => (note('erasures'), [erasedUser]),
+    },
+    backups: {
+      make: async (kind) => (
+        note('backup', kind),
+        { file: '/b/one.tandem', mark: { store: '0'.repeat(32), write: 7 }, records: 3, bytes: 99 }
+      ),
+      makeKeys: async () => (
+        note('backupKeys'),
+        { file: '/k/one.keys.tandem', records: 4, expires: 1_795_500_000_000 }
+      ),
+    },
+    recovery: {
+      needed: false,
+      status: async () => (note('recovery'), { step: 'done', says: 'The node is not in recovery.', lost: [] }),
+      goWithout: async (peers) => note('recoverWithout', peers),
+    },
+    flow: {
+      config: { assets: [{ asset: sek, exponent: 2 }] },
+      engine: { run: async (read: (view: unknown) => unknown) => read({ get: () => undefined }) },
+      readiness: {
+        checks: () => [
+          { name: 'store', ok: true, detail: 'ok' },
+          { name: 'chain', ok: true, detail: 'ok' },
+        ],
+      },
+      alarms: {
+        list: async () => (note('alarms'), [oneAlarm]),
+        acknowledge: async (seen: unknown) => (note('acknowledge', seen), []),
+      },
+    } as unknown as ApiNode['flow'],
     metrics: async () => 'tandem_open_pairs 0\n',
     phones: {
       messages: async (number, cursor) => (
@@ -274,9 +361,29 @@ export function fakeServices(replace: Partial<NodeServices> = {}): NodeServices 
         number === alice && cursor === '' ? { messages: [received], cursor: '1' } : { messages: [], cursor }
       ),
     },
-  };
-  return { ...usual, ...replace, calls };
+  }) satisfies Partial<ApiNode>;
+
+/** `replace` stands in for single calls, `parts` for parts of the node; the routes are the real ones. */
+export function fakeApi(replace: Partial<FakeCalls> = {}, parts: Partial<ApiNode> = {}): FakeApi {
+  const calls: Call[] = [];
+  const note: Note = (name, input) => void calls.push({ name, input });
+  const fakes: Readonly<Record<string, unknown>> = { ...usualCalls(note), ...replace };
+  const node = { ...usualNode(note), ...parts } as unknown as ApiNode;
+  const groups = Object.entries(resources).map(([name, routes]) => {
+    const faked = Object.entries<AnyRoute<ApiNode>>(routes).map(([operation, declared]) => {
+      const fake = fakes[operation] as ((input: unknown) => Promise<unknown>) | undefined;
+      return [
+        operation,
+        fake === undefined ? declared : { ...declared, run: (_: ApiNode, input: unknown) => fake(input) },
+      ];
+    });
+    return routeGroup<ApiNode>(name, Object.fromEntries(faked) as Record<string, AnyRoute<ApiNode>>, node);
+  });
+  return { groups, calls };
 }
+
+/** Every route of the node, as the server has it. */
+export const routes: readonly BoundRoute[] = withOpenapi(fakeApi().groups).flatMap((group) => group.routes);
 
 const running: RunningApi[] = [];
 afterEach(async () => {
@@ -290,12 +397,12 @@ export interface Running {
 
 /** Closed after the test. */
 export async function serve(
-  services: NodeServices = fakeServices(),
+  { groups }: Pick<FakeApi, 'groups'> = fakeApi(),
   hooks: ServerHooks = {},
   limits: Partial<ApiLimits> = {},
 ): Promise<Running> {
   const api = await startApi(
-    services,
+    groups,
     { host: '127.0.0.1', port: 0, gatewayToken, adminToken, auditors: new AuditorGate([auditor], () => today) },
     hooks,
     { ...apiLimits, ...limits },

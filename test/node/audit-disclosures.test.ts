@@ -16,7 +16,7 @@ import { quickPairLine } from '../../operator-node/audit/disclosures/quick.ts';
 import { indexDisclosures, readSection } from '../../operator-node/audit/disclosures/read.ts';
 import { openOperation, openTerms } from '../../operator-node/audit/scan/open.ts';
 import { keyAt, pairKey, Seen, viewOf } from '../../operator-node/audit/scan/seen.ts';
-import type { NodeClient } from '../../operator-node/cli/client.ts';
+import type { NodeClient } from '../../operator-node/api/client.ts';
 import { writeDisclosures } from '../../operator-node/cli/disclose.ts';
 import { disclose } from '../../operator-node/commitment/disclosure.ts';
 import { discloseOperation, operationCommitment } from '../../operator-node/commitment/record.ts';

@@ -2,10 +2,15 @@
 import { hash } from 'node:crypto';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { AuditorGate, type Auditor } from '../../operator-node/api/auditor-gate.ts';
-import { auditorExcerpt, auditorPage, auditScope } from '../../operator-node/api/node-auditors.ts';
-import { disclosurePage } from '../../operator-node/api/node-disclosures.ts';
-import { auditScope as scopeSchema } from '../../operator-node/api/schemas.ts';
-import type { AuditJournalRequest, AuditRequest } from '../../operator-node/api/services.ts';
+import {
+  auditorExcerpt,
+  auditorPage,
+  auditScope,
+  scopeSchema,
+  type AuditJournalRequest,
+  type AuditRequest,
+} from '../../operator-node/api/auditor-routes.ts';
+import { disclosurePage } from '../../operator-node/api/disclosure-routes.ts';
 import {
   batchLineSchema,
   headerSchema,
@@ -39,7 +44,7 @@ import { userKeyTable } from '../../operator-node/store/personal.ts';
 import { userTable } from '../../operator-node/users/user.ts';
 import { parseConfig } from '../../operator-node/config.ts';
 import { configOf } from '../simulation/setting.ts';
-import { asAuditor, asStaff, auditor as known, fakeServices, post, refusal, serve } from './api.fixture.ts';
+import { asAuditor, asStaff, auditor as known, fakeApi, post, refusal, serve } from './api.fixture.ts';
 import { ada, amount, later, makeWorld, now, operation, own, pairId, sek, type World } from './domains.fixture.ts';
 import { putSideState } from './sides.fixture.ts';
 
@@ -525,7 +530,7 @@ describe('the routes for auditors', () => {
   });
 
   it('take who asks from the token, not from the request', async () => {
-    const services = fakeServices();
+    const services = fakeApi();
     const { url } = await serve(services);
     const body = { from: 1, to: 2, policy: 'regulator-minimum', reason: 'file 17' };
     const path = `${url}/v1/audit/disclosures`;

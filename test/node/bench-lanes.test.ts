@@ -1,11 +1,11 @@
 /** Who pays whom in the bench, and what is said of each operator afterwards. */
 import { describe, expect, it } from 'vitest';
-import { NodeClient } from '../../operator-node/cli/client.ts';
+import { nodeClient } from '../../operator-node/api/client.ts';
 import { lanesBetween, partiesOf, type Member } from '../../scripts/bench/lanes.ts';
 import type { PairTimes } from '../../scripts/bench/load.ts';
 import { operatorUse } from '../../scripts/bench/report.ts';
 
-const client = new NodeClient({ apiUrl: 'http://127.0.0.1:1', gatewayToken: '', adminToken: '' });
+const client = nodeClient({ apiUrl: 'http://127.0.0.1:1', gatewayToken: '', adminToken: '' });
 const side = (operator: string, users: number): Member[] =>
   Array.from({ length: users }, (_, index) => ({
     operator,

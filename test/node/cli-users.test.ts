@@ -47,7 +47,7 @@ async function net(
         return;
       }
       if (path.join('/') === 'v1/users') {
-        const particulars = { id: 'u', language: 'en', kind: 'person', joined: true };
+        const particulars = { id: `u_${'0'.repeat(24)}`, language: 'en', kind: 'person', joined: true };
         answer(200, { users: own === 'silent' ? [] : own?.map((user) => ({ ...particulars, ...user })) });
         return;
       }

@@ -24,6 +24,11 @@ const users = [
   { number: '+46701740611', operator: 'aurora', name: 'Anna Berg', language: 'en', kind: 'person', accounts: [] },
   { number: '+46701740612', operator: 'aurora', name: 'Björn Dahl', language: 'sv', kind: 'person', accounts: [] },
 ] as const;
+/** As the node lists them. */
+const known = users.map(({ number, name, language, kind }, index) => ({
+  id: `u_${'0'.repeat(23)}${index}`,
+  ...{ number, name, language, kind, joined: true },
+}));
 
 /**
  * A node that has those users and answers each other call with what `answers` says, and a devnet folder that names it.
@@ -37,7 +42,7 @@ async function devnet(
     request.on('data', (chunk: Buffer) => (body += chunk.toString()));
     request.on('end', () => {
       if (request.url === '/v1/users') {
-        response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ users }));
+        response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ users: known }));
         return;
       }
       const call = { method: request.method, url: request.url, authorization: request.headers.authorization, body };
@@ -161,7 +166,8 @@ describe('tandem send', () => {
 
 describe('tandem inbox', () => {
   it('reads page after page', async () => {
-    const message = (id: string) => ({ id, from: '+46701740605', to: '+46701740611', text: `text ${id}`, at: 'now' });
+    const at = '2026-11-23T10:00:00Z';
+    const message = (id: string) => ({ id, from: '+46701740605', to: '+46701740611', text: `text ${id}`, at });
     const { dir, calls } = await devnet(({ url }) => {
       const after = new URL(url ?? '', 'http://x').searchParams.get('after') ?? '';
       const pages: Record<string, unknown> = {
@@ -172,7 +178,7 @@ describe('tandem inbox', () => {
       return { status: 200, json: pages[after] };
     });
     const { stdout } = await tandem('inbox', '+46 70 174 06 11', '--devnet', dir);
-    expect(stdout).toBe('now  aurora: text 1\nnow  aurora: text 2\nnow  aurora: text 3\n');
+    expect(stdout).toBe(['1', '2', '3'].map((id) => `${at}  aurora: text ${id}\n`).join(''));
     expect(calls).toHaveLength(3);
   });
 
@@ -197,7 +203,10 @@ describe('tandem deposit', () => {
   it('books minor units with the staff’s token', async () => {
     const { dir, calls } = await devnet(({ url }) => ({
       status: 200,
-      json: url === '/v1/assets' ? { assets: [{ asset: 'SEK', exponent: 2 }] } : { asset: 'SEK', balance: '25050' },
+      json:
+        url === '/v1/assets'
+          ? { assets: [{ asset: 'SEK', exponent: 2 }] }
+          : { id: 'd1', asset: 'SEK', balance: '25050' },
     }));
     const { stdout } = await tandem(
       'deposit',

@@ -3,10 +3,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Discrepancy } from '../../operator-node/api/services.ts';
+import type { Discrepancy } from '../../operator-node/api/discrepancy-routes.ts';
 import { main } from '../../operator-node/cli/main.ts';
 import type { Asset, BatchId, Hash, OperatorId } from '../../operator-node/model/ids.ts';
-import { adminToken, fakeServices, knownPair, serve } from './api.fixture.ts';
+import { adminToken, fakeApi, knownPair, serve } from './api.fixture.ts';
 
 const folders: string[] = [];
 afterEach(() => {
@@ -28,12 +28,10 @@ const batch: Discrepancy = {
 };
 
 async function discrepancies(answer: readonly Discrepancy[], ...args: string[]) {
-  const services = fakeServices();
   const asked: unknown[] = [];
-  const { url } = await serve({
-    ...services,
-    discrepancies: async (of) => (asked.push(of), answer),
-  });
+  const { url } = await serve(
+    fakeApi({ discrepancies: async ({ query }) => (asked.push(query.batch), { batches: answer }) }),
+  );
   const dir = mkdtempSync(join(tmpdir(), 'tandem-discrepancies-'));
   folders.push(dir);
   writeFileSync(join(dir, 'token'), adminToken, { mode: 0o600 });

@@ -1,8 +1,11 @@
 /** Planted faults of the books are found by the decision on chain and the terms. */
 import { beforeEach, describe, expect, it } from 'vitest';
-import { discrepanciesOf, type DiscrepancyContext } from '../../operator-node/api/node-discrepancies.ts';
-import { discrepancies as schema } from '../../operator-node/api/schemas.ts';
-import type { Discrepancy } from '../../operator-node/api/services.ts';
+import {
+  discrepanciesOf,
+  discrepancyList,
+  type Discrepancy,
+  type DiscrepancyContext,
+} from '../../operator-node/api/discrepancy-routes.ts';
 import type { Block } from '../../operator-node/chain/chain.ts';
 import { executedBitmap, executedDigest, totalsText } from '../../operator-node/commitment/executed.ts';
 import { batchSecret } from '../../operator-node/commitment/secrets.ts';
@@ -179,7 +182,7 @@ const told = (change: Partial<BatchState>, role: Role = 'initiator'): Promise<vo
 
 const found = async (batch?: BatchId): Promise<readonly Discrepancy[]> => {
   const batches = await discrepanciesOf(flow, world.payments, batch);
-  expect(schema.safeParse({ batches })).toMatchObject({ success: true });
+  expect(discrepancyList.safeParse({ batches })).toMatchObject({ success: true });
   return batches;
 };
 const line = (minor: string, at = later(5)) => ({ booked: toTimestamp(at), asset: 'SEK', amount: minor });

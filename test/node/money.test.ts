@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { NodeClient } from '../../operator-node/cli/client.ts';
+import type { NodeClient } from '../../operator-node/api/client.ts';
 import { moneyOf } from '../../operator-node/cli/money.ts';
 import { decimalOf, minorOf } from '../../operator-node/model/money.ts';
 
@@ -63,7 +63,7 @@ describe('money of the command line', () => {
     { asset: 'JPY', exponent: 0 },
     { asset: 'KWD', exponent: 3 },
   ];
-  const money = () => moneyOf({ assets: () => Promise.resolve(assets) } as unknown as NodeClient);
+  const money = () => moneyOf({ assets: () => Promise.resolve({ assets }) } as unknown as NodeClient);
 
   it('takes 120 yen for 120 yen, and 120 dinars for 120,000 fils', async () => {
     const { read, text } = await money();

@@ -2,8 +2,7 @@
 import { hash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { Alarms } from '../../operator-node/alarms/alarms.ts';
-import { openingOf, requestsOf } from '../../operator-node/api/node-requests.ts';
-import { requests as requestsSchema } from '../../operator-node/api/schemas.ts';
+import { openingOf, requestList, requestsOf } from '../../operator-node/api/request-routes.ts';
 import { answerSchema } from '../../operator-node/audit/answer.ts';
 import type { Block, ContractCall, FiledRequest, TransactionOutcome } from '../../operator-node/chain/chain.ts';
 import { answerDigest } from '../../operator-node/commitment/answer.ts';
@@ -157,7 +156,9 @@ describe('applyRequest', () => {
     const node = await fresh();
     await node.fileOne();
     await node.fileOne({ request: 18, operator: 2 as OperatorId });
-    expect(await requestsOf(node.flow)).toMatchObject([{ request: 17, auditor: 3, state: 'open', late: false }]);
+    expect((await requestsOf(node.flow)).requests).toMatchObject([
+      { request: 17, auditor: 3, state: 'open', late: false },
+    ]);
     expect(await node.journal()).toMatchObject([{ kind: 'disclosure', what: 'request filed', request: 17 }]);
     expect(node.requests.counts(node.flow)).toEqual({ open: 1, overdue: 0 });
   });
@@ -166,7 +167,7 @@ describe('applyRequest', () => {
     const node = await fresh();
     for (let request = 1; request <= 13; request += 1) await node.fileOne({ request });
     await node.fileOne({ request: 14, auditor: 4 });
-    const listed = async () => (await requestsOf(node.flow)).map(({ request, auditor }) => [request, auditor]);
+    const listed = async () => (await requestsOf(node.flow)).requests.map(({ request, auditor }) => [request, auditor]);
     expect(await listed()).toEqual([
       [1, 3],
       [2, 3],
@@ -188,25 +189,32 @@ describe('applyRequest', () => {
     const again = await open(disk);
     await again.fileOne({ request: 15 });
     await again.fileOne({ request: 16 });
-    expect((await requestsOf(again.flow)).map(({ request }) => request)).toEqual([1, 2, 3, 14, 15]);
+    expect((await requestsOf(again.flow)).requests.map(({ request }) => request)).toEqual([1, 2, 3, 14, 15]);
   });
 
   it('takes a request that was passed over when staff answers it by its number', async () => {
     const node = await fresh([filed({ request: 9 })]);
     for (let request = 1; request <= 4; request += 1) await node.fileOne({ request });
     await node.answer([file], 9);
-    expect((await requestsOf(node.flow)).map(({ request, state }) => [request, state])).toContainEqual([9, 'ordered']);
+    expect((await requestsOf(node.flow)).requests.map(({ request, state }) => [request, state])).toContainEqual([
+      9,
+      'ordered',
+    ]);
   });
 
   it('lists them in pages', async () => {
     const node = await fresh();
     for (let request = 1; request <= 12; request += 1) await node.fileOne({ request, auditor: request });
-    const page = async (after: number, limit: number) =>
-      (await requestsOf(node.flow, { after, limit })).map(({ request }) => request);
-    expect(await page(0, 5)).toEqual([1, 2, 3, 4, 5]);
-    expect(await page(5, 5)).toEqual([6, 7, 8, 9, 10]);
-    expect(await page(10, 5)).toEqual([11, 12]);
-    expect(await page(12, 5)).toEqual([]);
+    const page = async (after: number, limit: number) => {
+      const { requests, after: next } = await requestsOf(node.flow, { after, limit });
+      return [requests.map(({ request }) => request), next];
+    };
+    expect(await page(0, 5)).toEqual([[1, 2, 3, 4, 5], 5]);
+    expect(await page(5, 5)).toEqual([[6, 7, 8, 9, 10], 10]);
+    expect(await page(10, 5)).toEqual([[11, 12], undefined]);
+    // No last page is empty.
+    expect(await page(10, 2)).toEqual([[11, 12], undefined]);
+    expect(await page(12, 5)).toEqual([[], undefined]);
   });
 
   it('raises an alarm for an answer that staff has not given, and journals it', async () => {
@@ -215,15 +223,15 @@ describe('applyRequest', () => {
     await node.answered(digestOf('7'));
     expect(node.alarms()).toEqual(['unknown-answer-on-chain']);
     expect(await node.journal()).toContainEqual(expect.objectContaining({ kind: 'fault', request: 17 }));
-    expect(await requestsOf(node.flow)).toMatchObject([{ state: 'answered', answer: digestOf('7') }]);
+    expect((await requestsOf(node.flow)).requests).toMatchObject([{ state: 'answered', answer: digestOf('7') }]);
   });
 
   it('shows any due time that an auditor may set', async () => {
     const node = await fresh();
     await node.fileOne({ due: (2 ** 40 - 1) as UnixSeconds });
-    const requests = await requestsOf(node.flow);
-    expect(requestsSchema.safeParse({ requests })).toMatchObject({ success: true });
-    expect(requests).toMatchObject([{ due: '9999-12-31T23:59:59Z' }]);
+    const listed = await requestsOf(node.flow);
+    expect(requestList.safeParse(listed)).toMatchObject({ success: true });
+    expect(listed.requests).toMatchObject([{ due: '9999-12-31T23:59:59Z' }]);
   });
 });
 
@@ -252,11 +260,13 @@ describe('answerRequest', () => {
     await node.outcome(node.sent[0]?.tag ?? '', 'included');
     await node.round();
     expect(node.sent).toHaveLength(1);
-    expect(await requestsOf(node.flow)).toMatchObject([{ state: 'ordered', fetched: 1 }]);
+    expect((await requestsOf(node.flow)).requests).toMatchObject([{ state: 'ordered', fetched: 1 }]);
     await node.answered(order?.digest ?? digestOf('0'));
     expect(node.alarms()).toEqual([]);
     expect(node.requests.counts(node.flow)).toEqual({ open: 0, overdue: 0 });
-    expect(await requestsOf(node.flow)).toMatchObject([{ state: 'answered', late: false, answer: order?.digest }]);
+    expect((await requestsOf(node.flow)).requests).toMatchObject([
+      { state: 'answered', late: false, answer: order?.digest },
+    ]);
   });
 
   it('has no second effect when it is asked again, and refuses another answer', async () => {
@@ -367,11 +377,11 @@ describe('an overdue request', () => {
     expect(node.alarms()).toEqual(['request-overdue']);
     expect(node.requests.counts(node.flow)).toEqual({ open: 1, overdue: 1 });
     const { order } = await node.answer();
-    expect(await requestsOf(node.flow)).toMatchObject([{ state: 'ordered', late: true }]);
+    expect((await requestsOf(node.flow)).requests).toMatchObject([{ state: 'ordered', late: true }]);
     await node.answered(order?.digest ?? digestOf('0'));
     expect(node.requests.counts(node.flow)).toEqual({ open: 0, overdue: 0 });
     await node.engine.run(() => undefined);
     expect(node.events).toContainEqual({ type: 'alarm-over', what: 'request-overdue', subject: '17' });
-    expect(await requestsOf(node.flow)).toMatchObject([{ state: 'answered', late: true }]);
+    expect((await requestsOf(node.flow)).requests).toMatchObject([{ state: 'answered', late: true }]);
   });
 });

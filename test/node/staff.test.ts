@@ -1,13 +1,13 @@
 /** What staff does for users: the same content again is the same answer, and any other content is said to be other. */
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { CashMovement, NewUser } from '../../operator-node/api/services.ts';
+import type { NewUser } from '../../operator-node/users/particulars.ts';
 import { createGoods, type GoodsDomain } from '../../operator-node/domains/goods/goods.ts';
 import { createPayments } from '../../operator-node/domains/payments/payments.ts';
 import { systemRandom } from '../../operator-node/engine/clock.ts';
 import { Engine } from '../../operator-node/engine/engine.ts';
 import type { Amount, Asset, Msisdn, OperatorId, UnixMillis } from '../../operator-node/model/ids.ts';
 import { openMemoryStore } from '../../operator-node/store/memory.ts';
-import { Staff } from '../../operator-node/users/staff.ts';
+import { Staff, type CashMovement } from '../../operator-node/users/staff.ts';
 import { userByNumber, userTable } from '../../operator-node/users/user.ts';
 
 const number = '+46700000077' as Msisdn;

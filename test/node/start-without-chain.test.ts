@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
-import { NodeClient } from '../../operator-node/cli/client.ts';
+import { readinessOf, nodeClient, type NodeClient } from '../../operator-node/api/client.ts';
 import { loadConfig } from '../../operator-node/config.ts';
 import type { Hex, UnixMillis } from '../../operator-node/model/ids.ts';
 import { startNode } from '../../operator-node/node.ts';
@@ -77,7 +77,7 @@ async function prepare(options: { readonly operator?: number } = {}) {
     let stopped: Promise<void> | undefined;
     const stop = (): Promise<void> => (stopped ??= node.stop());
     onTestFinished(stop);
-    const client = new NodeClient({ apiUrl: `http://127.0.0.1:${node.apiPort}`, ...tokens });
+    const client = nodeClient({ apiUrl: `http://127.0.0.1:${node.apiPort}`, ...tokens });
     onTestFinished(() => {
       client.close();
     });
@@ -87,7 +87,7 @@ async function prepare(options: { readonly operator?: number } = {}) {
 }
 
 async function ready(client: NodeClient) {
-  const readiness = await client.readiness();
+  const readiness = await readinessOf(client);
   if (readiness === undefined) throw new Error('the node does not answer');
   return readiness;
 }
@@ -108,7 +108,7 @@ describe('a node that is started while the chain is out of reach', () => {
   it('serves what needs no chain, takes no orders, says why, and goes on when the chain answers', async () => {
     const { chain, proxy, start, logged, fatal } = await prepare();
     const { client } = await start();
-    expect(await client.json('GET', '/healthz', 'none')).toEqual({ status: 'ok' });
+    expect(await client.health()).toEqual({ status: 'ok' });
     const first = await ready(client);
     expect(first.ready).toBe(false);
     expect(first.checks['chain']).toContain('not read yet');
@@ -120,38 +120,44 @@ describe('a node that is started while the chain is out of reach', () => {
     });
 
     for (const number of [alice, bob])
-      await client.json('POST', '/v1/users', 'admin', {
+      await client.createUser({
         number,
         name: number,
         language: 'en',
         assets: ['SEK'],
         joined: true,
       });
-    await client.cash('deposits', { id: 'd1', number: alice, asset: 'SEK', amount: '50000', reason: 'first' });
-    expect(await client.accounts(alice)).toMatchObject([{ asset: 'SEK', balance: '50000' }]);
+    await client.deposit({ id: 'd1', number: alice, asset: 'SEK', amount: '50000', reason: 'first' });
+    expect((await client.accounts({ number: alice })).accounts).toMatchObject([{ asset: 'SEK', balance: '50000' }]);
 
-    await client.send({ id: 'm1', from: alice, to: bob, text: 'See you at eight' });
-    const arrived = await until(async () => (await client.phone(bob, '')).messages[0], {
+    await client.receiveMessage({ id: 'm1', from: alice, to: bob, text: 'See you at eight' });
+    const arrived = await until(async () => (await client.phoneMessages({ number: bob, after: '' })).messages[0], {
       timeoutMillis: 20_000,
       failure: () => 'the message does not arrive',
     });
     expect(arrived).toMatchObject({ from: alice, text: 'See you at eight' });
 
-    await client.send({ id: 'm2', from: alice, to: bob, text: 'PAY 120' });
-    const told = await until(async () => (await client.phone(alice, '')).messages[0], {
+    await client.receiveMessage({ id: 'm2', from: alice, to: bob, text: 'PAY 120' });
+    const told = await until(async () => (await client.phoneMessages({ number: alice, after: '' })).messages[0], {
       timeoutMillis: 20_000,
       failure: () => 'nothing is said of the order',
     });
     expect(told.text).toContain('cannot be settled just now');
-    await client.send({ id: 'm3', from: alice, to: '+46701740605', text: 'BALANCE' });
-    await until(async () => (await client.phone(alice, '')).messages.find(({ text }) => text.includes('500.00')), {
-      timeoutMillis: 20_000,
-      failure: () => 'the balance is not told',
-    });
-    await expect(client.send({ id: 'm4', from: alice, to: '+46701740605', text: 'YES 1234' })).rejects.toMatchObject({
+    await client.receiveMessage({ id: 'm3', from: alice, to: '+46701740605', text: 'BALANCE' });
+    await until(
+      async () =>
+        (await client.phoneMessages({ number: alice, after: '' })).messages.find(({ text }) => text.includes('500.00')),
+      {
+        timeoutMillis: 20_000,
+        failure: () => 'the balance is not told',
+      },
+    );
+    await expect(
+      client.receiveMessage({ id: 'm4', from: alice, to: '+46701740605', text: 'YES 1234' }),
+    ).rejects.toMatchObject({
       status: 503,
     });
-    expect(await client.accounts(alice)).toMatchObject([{ held: '0' }]);
+    expect((await client.accounts({ number: alice })).accounts).toMatchObject([{ held: '0' }]);
 
     proxy.behaviour = () => undefined;
     await untilReady(client, chain);

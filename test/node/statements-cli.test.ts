@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { main } from '../../operator-node/cli/main.ts';
-import { adminToken, fakeServices, gatewayToken, serve, statementText } from './api.fixture.ts';
+import { adminToken, fakeApi, gatewayToken, serve, statementText } from './api.fixture.ts';
 
 const folders: string[] = [];
 afterEach(() => {
@@ -12,7 +12,7 @@ afterEach(() => {
 });
 
 async function devnet(handles: readonly string[]) {
-  const services = fakeServices();
+  const services = fakeApi();
   const { url } = await serve(services);
   const dir = mkdtempSync(join(tmpdir(), 'tandem-statement-'));
   folders.push(dir);

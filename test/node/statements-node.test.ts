@@ -1,7 +1,6 @@
 /** Statements as a node gives them: from its own store, journaled, or refused. */
 import { beforeEach, describe, expect, it } from 'vitest';
-import { statementOf, type StatementContext } from '../../operator-node/api/node-statements.ts';
-import type { StatementRequest } from '../../operator-node/api/services.ts';
+import { statementOf, type StatementContext, type StatementRequest } from '../../operator-node/api/statement-routes.ts';
 import type { OperatorEntry } from '../../operator-node/chain/chain.ts';
 import { positionKey, positionTable } from '../../operator-node/domains/payments/records.ts';
 import { systemRandom } from '../../operator-node/engine/clock.ts';

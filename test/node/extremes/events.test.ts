@@ -5,8 +5,7 @@
 import { EventFragment, id } from 'ethers';
 import { describe, expect, it } from 'vitest';
 import { loadRequest } from '../../../operator-node/flow/requests/request.ts';
-import { requestsOf } from '../../../operator-node/api/node-requests.ts';
-import { requests as requestsSchema } from '../../../operator-node/api/schemas.ts';
+import { requestList, requestsOf } from '../../../operator-node/api/request-routes.ts';
 import { cursorTable } from '../../../operator-node/chain/cursor.ts';
 import { contracts, interfaceOf, TestChain, beginning, type RawLog } from './chain.ts';
 import { startNode, type TestNode } from './node.ts';
@@ -102,13 +101,13 @@ describe.each(Object.keys(contracts) as Contract[])('events of %s', (contract) =
       expect(test.node.watcher.status.trouble?.message, cases[at]?.name).toBeUndefined();
       expect(test.fatal, cases[at]?.name).toEqual([]);
       expect(stoppedAt).toBe(chain.height);
-      const listed = { requests: await requestsOf(test.node.flow) };
+      const listed = await requestsOf(test.node.flow);
       const lost = cases.filter((_, index) =>
         [0, 1].some((side) => loadRequest(test.store.newest, firstGood + 2 * index + side) === undefined),
       );
       expect(lost.map(({ name }) => name)).toEqual([]);
       expect(test.store.newest.get(cursorTable, 'chain')?.number).toBe(chain.height);
-      expect(() => requestsSchema.parse(listed)).not.toThrow();
+      expect(() => requestList.parse(listed)).not.toThrow();
       expect(test.failures.filter(({ error }) => !(error as Error).message.includes('not in this test'))).toEqual([]);
     },
     60_000,

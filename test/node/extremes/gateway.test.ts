@@ -5,12 +5,11 @@
  */
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import type { Route } from '../../../operator-node/api/route.ts';
-import { createNodeServices } from '../../../operator-node/api/node-services.ts';
-import { routes } from '../../../operator-node/api/routes.ts';
+import type { BoundRoute } from '../../../operator-node/api/route.ts';
+import { nodeRoutes } from '../../../operator-node/api/table.ts';
 import { createPayments } from '../../../operator-node/domains/payments/payments.ts';
 import type { Backups } from '../../../operator-node/recovery/backup.ts';
-import { adminToken, alice, auditorToken, gatewayToken, knownPair, serve } from '../api.fixture.ts';
+import { adminToken, alice, auditorToken, gatewayToken, knownPair, routes, serve } from '../api.fixture.ts';
 import { numberOf } from '../../simulation/setting.ts';
 import { contracts, TestChain } from './chain.ts';
 import { brokenTexts, jsonExtremes, mutationsAt, pathsIn } from './json.ts';
@@ -93,7 +92,7 @@ async function opened(): Promise<Served> {
   await test.catchUp();
   const { node, store, reader } = test;
   const { flow } = node;
-  const services = createNodeServices({
+  const groups = nodeRoutes({
     flow,
     receiver: node.receiver,
     staff: node.staff,
@@ -114,17 +113,17 @@ async function opened(): Promise<Served> {
       ...{ signer: '', account: '' },
     },
   });
-  const { url } = await serve(services);
+  const { url } = await serve({ groups });
   return { test, url };
 }
 
-const pathOf = ({ path }: Route, fill: (name: string) => string): string =>
+const pathOf = ({ path }: BoundRoute, fill: (name: string) => string): string =>
   path.replaceAll(/\{([a-z]+)\}/gi, (_, name: string) => encodeURIComponent(fill(name).toWellFormed()));
 const usual: Readonly<Record<string, string>> = { number: alice, id: knownPair };
 /** Of folders and backups: what they can fail with is the disk's. */
 const onDisk = new Set(['backup', 'keyBackup']);
 
-async function ask({ url }: Served, route: Route, path: string, body?: string | Uint8Array): Promise<Response> {
+async function ask({ url }: Served, route: BoundRoute, path: string, body?: string | Uint8Array): Promise<Response> {
   return fetch(url + path, {
     method: route.method.toUpperCase(),
     headers: {
@@ -165,7 +164,7 @@ async function goesOn(served: Served, turn: number): Promise<void> {
 
 describe.each(routes.map((route) => [`${route.method} ${route.path}`, route] as const))('%s', (_, route) => {
   it('has a sample of every field that is taken', () => {
-    for (const schema of [route.body?.schema, route.query, route.params]) {
+    for (const schema of [route.body, route.query, route.params]) {
       if (schema !== undefined) expect(schema.safeParse(schemaSample(schema)).error).toBeUndefined();
     }
   });
@@ -176,7 +175,7 @@ describe.each(routes.map((route) => [`${route.method} ${route.path}`, route] as 
       const served = await opened();
       const { test } = served;
       const path = pathOf(route, (name) => usual[name] ?? 'x');
-      const sample = schemaSample(route.body?.schema);
+      const sample = schemaSample(route.body);
       const query = schemaSample(route.query);
       const withBody = sample === undefined ? undefined : JSON.stringify(sample);
       const cases: { readonly name: string; readonly path: string; readonly body?: string | Uint8Array | undefined }[] =

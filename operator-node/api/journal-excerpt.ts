@@ -8,8 +8,8 @@ import { anchoredFrom } from '../flow/checkpoint.ts';
 import type { FlowContext } from '../flow/context.ts';
 import type { PairSide } from '../flow/pair.ts';
 import { hasKeys } from '../users/keys.ts';
-import { handedUnder } from './node-disclosures.ts';
-import type { Disclosing } from './services.ts';
+import { handedUnder } from './handed-under.ts';
+import type { Disclosing } from './fields.ts';
 
 /** A clock may have been set back a little between two entries. */
 const backMillis = 300_000;

@@ -3,8 +3,8 @@
  * (docs/audit-formats.md). Lanes in the order of their keys, batches in their sequence: a page goes on where the one
  * before ended.
  */
-import { hash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
+import { z } from 'zod';
 import { alwaysDisclosed } from '../audit/records.ts';
 import type { DisclosurePolicy } from '../audit/bundle.ts';
 import { disclosureFormat, encodeLine, type PairLine, type PostingLine } from '../audit/disclosures/lines.ts';
@@ -22,9 +22,35 @@ import type { FlowContext } from '../flow/context.ts';
 import { loadSide, type Side } from '../flow/pair.ts';
 import { leafHashes } from '../flow/propose.ts';
 import { legOf, toTimestamp, type Hash, type Leg, type OperatorId, type PairId, type Role } from '../model/ids.ts';
-import { handOver } from '../flow/requests/request.ts';
-import type { Tx, View } from '../store/store.ts';
-import type { DisclosurePage, DisclosureRequest } from './services.ts';
+import type { View } from '../store/store.ts';
+import type { ApiNode } from './api-node.ts';
+import { blockNumber, disclosing } from './fields.ts';
+import { handedUnder } from './handed-under.ts';
+import { route, text } from './route.ts';
+
+export const disclosureRequest = z.strictObject({
+  /** Batches prepared in these blocks, both included. */
+  from: blockNumber,
+  to: blockNumber,
+  ...disclosing,
+  after: z
+    .string()
+    .max(64)
+    .regex(/^[!-~]*$/, 'must be what an earlier answer gave')
+    .default('')
+    .meta({ description: 'The `after` that the page before ended with; without it from the first.' }),
+});
+type DisclosureRequest = z.output<typeof disclosureRequest>;
+
+export interface DisclosurePage {
+  readonly text: string;
+  readonly batches: number;
+  readonly pairs: number;
+  /** The policy also hands over what the journal has of each pair: excerpts, asked for pair by pair. */
+  readonly journal?: boolean;
+  /** Absent on the last page. */
+  readonly next?: string;
+}
 
 /** A page ends with the batch that passes this. */
 const defaultPageBytes = 4_194_304;
@@ -141,24 +167,37 @@ export interface PageScope {
   readonly journal: Readonly<Record<string, unknown>>;
 }
 
-/**
- * What the journal says of a text that is handed over under a request: the answer to the request names it.
- * @throws {TandemError} `forbidden` once the answer is ordered
- */
-export function handedUnder(
-  tx: Tx,
-  filed: FiledRequest | undefined,
-  text: string,
-): { readonly filedDigest?: Hash; readonly bytes?: number; readonly sha256?: string } {
-  if (filed === undefined) return {};
-  const handed = { bytes: Buffer.byteLength(text), sha256: hash('sha256', text) };
-  if (!handOver(tx, filed, handed)) {
-    throw new TandemError(
-      'forbidden',
-      `Request ${filed.request} has been answered: nothing more is handed over for it.`,
-    );
+const headerLine = (flow: FlowContext, { from, to, policy }: DisclosureRequest): string =>
+  encodeLine({
+    type: 'header',
+    format: disclosureFormat,
+    chainId: `${flow.settlement.chainId}`,
+    contract: flow.settlement.contract.toLowerCase(),
+    operator: flow.self,
+    from,
+    to,
+    policy,
+  });
+
+/** The batches of the request after a key of a lane, with their keys, in the order of the file. */
+async function* batchesOf(
+  flow: FlowContext,
+  { from, to, after }: DisclosureRequest,
+  counterparties: readonly OperatorId[] | undefined,
+): AsyncGenerator<{ readonly key: string; readonly known: KnownBatch; readonly prepared: number }> {
+  const { store, newest } = flow.engine;
+  // A lane's key and the space, which comes before every other character: the next key after it.
+  for await (const [key, batchId] of store.scan(laneBatchTable, after === '' ? {} : { gte: `${after} ` })) {
+    const [role = '', peer = ''] = key.split('!');
+    if (counterparties?.includes(Number(peer) as OperatorId) === false) continue;
+    const known = loadBatch(newest, batchId, role as Role);
+    const prepared = known?.state.prepared?.number;
+    if (known === undefined || prepared === undefined || prepared < from || prepared > to) continue;
+    const { batch } = known.record;
+    // A batch on us is in the store twice; it is disclosed once, with both legs.
+    if (batch.initiator === batch.acceptor && role === 'acceptor') continue;
+    yield { key, known, prepared };
   }
-  return { filedDigest: filed.digest, ...handed };
 }
 
 /** Journaled with each page, before it is given. @throws {TandemError} `not-found` for a policy; `not-ready` */
@@ -169,7 +208,7 @@ export async function disclosurePage(
   scope?: PageScope,
   pageBytes = defaultPageBytes,
 ): Promise<DisclosurePage> {
-  const { from, to, policy: name, after } = request;
+  const { from, to, policy: name, after, recipient, reason } = request;
   const policy = policyOf(flow.config.disclosure.policies, name);
   if (policy === undefined) throw new TandemError('not-found', `This node has no disclosure policy ${name}.`);
   const { engine } = flow;
@@ -181,33 +220,12 @@ export async function disclosurePage(
     );
   }
   const shown = shownBy(policy);
-  let text =
-    after === ''
-      ? encodeLine({
-          type: 'header',
-          format: disclosureFormat,
-          chainId: `${flow.settlement.chainId}`,
-          contract: flow.settlement.contract.toLowerCase(),
-          operator: flow.self,
-          from,
-          to,
-          policy: name,
-        })
-      : '';
+  let text = after === '' ? headerLine(flow, request) : '';
   let batches = 0;
   let pairs = 0;
   let last = after;
   let next: string | undefined;
-  // A lane's key and the space, which comes before every other character: the next key after it.
-  for await (const [key, batchId] of engine.store.scan(laneBatchTable, after === '' ? {} : { gte: `${after} ` })) {
-    const [role = '', peer = ''] = key.split('!');
-    if (scope?.counterparties?.includes(Number(peer) as OperatorId) === false) continue;
-    const known = loadBatch(engine.newest, batchId, role as Role);
-    const prepared = known?.state.prepared?.number;
-    if (known === undefined || prepared === undefined || prepared < from || prepared > to) continue;
-    const { batch } = known.record;
-    // A batch on us is in the store twice; it is disclosed once, with both legs.
-    if (batch.initiator === batch.acceptor && role === 'acceptor') continue;
+  for await (const { key, known, prepared } of batchesOf(flow, request, scope?.counterparties)) {
     // There is a page after this one only where there is a batch for it.
     if (text.length >= pageBytes) {
       next = last;
@@ -215,14 +233,39 @@ export async function disclosurePage(
     }
     text += await section(flow, payments, known, prepared, asOf, shown);
     batches += 1;
-    pairs += batch.count;
+    pairs += known.record.batch.count;
     last = key;
   }
   await engine.run((work) => {
-    const { recipient, reason } = request;
     const who = scope?.journal ?? { what: 'disclosure file', from, to, policy: name, after, recipient, reason };
     work.journal('disclosure', { ...who, batches, pairs, ...handedUnder(work, scope?.request, text) });
   });
   const journal = policy.journal === true ? { journal: true } : {};
   return { text, batches, pairs, ...journal, ...(next === undefined ? {} : { next }) };
 }
+
+/** The page, and after it the line that says where to go on. */
+export function pageText({ text, journal, next }: DisclosurePage): string {
+  const page = JSON.stringify({
+    ...(next === undefined ? {} : { after: next }),
+    ...(journal === true ? { journal } : {}),
+    type: 'page',
+  });
+  return `${text}${page}\n`;
+}
+
+export const pageAnswer = { 200: text('Lines of the file, then one of type `page`.', 'application/x-ndjson') };
+
+export const disclosureRoutes = {
+  disclosures: route({
+    method: 'post',
+    path: '/v1/disclosures',
+    token: 'admin',
+    summary: 'A page of this operator’s disclosure file for a range of blocks, for an auditor. Each page is journaled.',
+    body: disclosureRequest,
+    answers: pageAnswer,
+    refusals: ['not-found', 'not-ready', 'store-failed'],
+    run: async ({ flow, payments }: Pick<ApiNode, 'flow' | 'payments'>, { body }) =>
+      pageText(await disclosurePage(flow, payments, body)),
+  }),
+};

@@ -4,6 +4,7 @@
  * ledger's own entries.
  */
 import { setImmediate } from 'node:timers/promises';
+import { z } from 'zod';
 import type { ChainReader } from '../chain/chain.ts';
 import { executedBitmap, executedDigest, totalsText, type Executed } from '../commitment/executed.ts';
 import { batchSecret } from '../commitment/secrets.ts';
@@ -16,7 +17,44 @@ import { legOf, toTimestamp, type BatchId, type Hash, type Leg, type PairId, typ
 import { moneyOfLeg } from '../model/records.ts';
 import { decisionOf, type BatchOutcome } from '../model/outcome.ts';
 import type { View } from '../store/store.ts';
-import type { BookedLine, Discrepancy, PairFault } from './services.ts';
+import type { ApiNode } from './api-node.ts';
+import { asset, batchId, leafIndex, operatorId, pairId, signed, timestamp } from './fields.ts';
+import { json, route, type Shown } from './route.ts';
+
+/** What a customer's account got (above zero) or gave (below zero), in minor units. */
+const agreedLine = z.strictObject({ asset, amount: signed('above zero: into the customer’s account') });
+const bookedLine = z.strictObject({ booked: timestamp, ...agreedLine.shape });
+/** A pair whose bookings here are not what was decided and agreed. */
+const pairFault = z.strictObject({
+  pair: pairId,
+  leg: z.enum(['first', 'second']),
+  index: leafIndex,
+  fault: z.enum(['missing', 'doubled', 'amount', 'against-decision']),
+  /** By the chain; `none`: neither bit, which is an abort once the deadline is past. */
+  decided: z.enum(['commit', 'abort', 'none']),
+  agreed: agreedLine,
+  booked: z.array(bookedLine),
+});
+const discrepancy = z.strictObject({
+  batchId,
+  role: z.enum(['initiator', 'acceptor']),
+  peer: operatorId,
+  sequence: z.string(),
+  count: z.number().int().min(1).max(4096),
+  /** What the chain says; `open`: not both have attested. */
+  reconciled: z.enum(['reconciled', 'discrepancy', 'open']),
+  expected: z.string().meta({ description: 'The executed digest of books that are as decided.' }),
+  attested: z.string().optional(),
+  attestation: z
+    .enum(['as-decided', 'otherwise', 'none'])
+    .meta({ description: 'What this operator attested, against `expected`.' }),
+  pairs: z.array(pairFault),
+});
+export const discrepancyList = z.strictObject({ batches: z.array(discrepancy) });
+type AgreedLine = Shown<typeof agreedLine>;
+type BookedLine = Shown<typeof bookedLine>;
+type PairFault = Shown<typeof pairFault>;
+export type Discrepancy = Shown<typeof discrepancy>;
 
 export interface DiscrepancyContext extends Pick<FlowContext, 'engine' | 'domains'> {
   readonly chain: Pick<ChainReader, 'finalHead' | 'batchOutcome'>;
@@ -51,14 +89,14 @@ const decided = (outcome: BatchOutcome, index: number): PairFault['decided'] =>
   decidedWords[decisionOf(outcome, index)];
 
 /** What the customer's account must have got (above zero) or given (below), by the terms. */
-function agreedOf({ leg, terms, operation }: Side): Omit<BookedLine, 'booked'> {
+function agreedOf({ leg, terms, operation }: Side): AgreedLine {
   const { asset, amount } = moneyOfLeg(terms, leg);
   return { asset, amount: operation.action === 'debit' && amount !== '0' ? `-${amount}` : amount };
 }
 
 function faultOf(
   outcome: PairFault['decided'],
-  agreed: Omit<BookedLine, 'booked'>,
+  agreed: AgreedLine,
   booked: readonly BookedLine[],
 ): PairFault['fault'] | undefined {
   if (outcome !== 'commit') return booked.length === 0 ? undefined : 'against-decision';
@@ -163,3 +201,20 @@ async function disputed({ engine }: DiscrepancyContext, batch: BatchId | undefin
   }
   return found;
 }
+
+export const discrepancyRoutes = {
+  discrepancies: route({
+    method: 'get',
+    path: '/v1/discrepancies',
+    token: 'admin',
+    summary: 'Batches that the two operators attested differently, with the pairs that are at fault in these books.',
+    query: z.strictObject({
+      batch: batchId.optional().meta({ description: 'Without it all batches that have a discrepancy on chain.' }),
+    }),
+    answers: { 200: json('The batches; none is sound.', discrepancyList) },
+    refusals: ['not-found', 'chain-unavailable', 'chain-unreadable'],
+    run: async ({ flow, payments }: Pick<ApiNode, 'flow' | 'payments'>, { query }) => ({
+      batches: await discrepanciesOf(flow, payments, query.batch),
+    }),
+  }),
+};

@@ -1,5 +1,6 @@
 /** Statements of position accounts, for staff: read from the ledger, compared with the position, journaled. */
 import { setImmediate } from 'node:timers/promises';
+import { z } from 'zod';
 import type { PeerRegistry } from '../chain/chain.ts';
 import type { Config } from '../config.ts';
 import { TandemError } from '../errors.ts';
@@ -12,7 +13,25 @@ import { readPeriod, type AccountPeriod } from '../statements/entries.ts';
 import { statementReference } from '../statements/ids.ts';
 import { pacs009 } from '../statements/pacs009.ts';
 import { instant, type Institution, type Statement } from '../statements/statement.ts';
-import type { StatementFormat, StatementRequest } from './services.ts';
+import type { ApiNode } from './api-node.ts';
+import { asset, counterparty, pairId, timestamp } from './fields.ts';
+import { route, text } from './route.ts';
+
+const statementQuery = z.strictObject({
+  /** Id or handle. */
+  counterparty,
+  asset,
+  /** Bookings at this second or later … */
+  from: timestamp,
+  /** … and before this one. */
+  to: timestamp,
+});
+const paymentQuery = statementQuery.extend({
+  pair: pairId.optional().meta({ description: 'The payment of this pair alone, booked in the period.' }),
+});
+
+export type StatementFormat = 'camt053' | 'pacs009' | 'csv';
+export type StatementRequest = z.output<typeof paymentQuery> & { readonly format: StatementFormat };
 
 /** What a statement is made from: of the flow's parts, these. */
 export interface StatementContext extends Pick<FlowContext, 'self' | 'handle' | 'engine' | 'settlement'> {
@@ -165,3 +184,36 @@ export async function statementOf(flow: StatementContext, request: StatementRequ
   });
   return text;
 }
+
+/** One account and period in three formats. */
+const statement = <Q extends typeof statementQuery>(
+  format: StatementFormat,
+  type: string,
+  summary: string,
+  query: Q | typeof statementQuery = statementQuery,
+) =>
+  route({
+    method: 'get',
+    path: `/v1/statements/${format}`,
+    token: 'admin',
+    summary,
+    query: query as Q,
+    answers: { 200: text('The document.', type, `${type}; charset=utf-8`) },
+    refusals: ['not-found', 'unprocessable', 'store-failed'],
+    run: ({ flow }: Pick<ApiNode, 'flow'>, { query }) => statementOf(flow, { format, ...query }),
+  });
+
+export const statementRoutes = {
+  accountStatement: statement(
+    'camt053',
+    'application/xml',
+    'The account of a counterparty over a period, as ISO 20022 camt.053. Journaled.',
+  ),
+  netPayment: statement(
+    'pacs009',
+    'application/xml',
+    'The payment of what a period or one pair comes to, where this operator is the one that pays, as ISO 20022 pacs.009. Journaled.',
+    paymentQuery,
+  ),
+  accountStatementCsv: statement('csv', 'text/csv', 'The same account and period as CSV, of any asset. Journaled.'),
+};

@@ -1,7 +1,8 @@
 /**
- * Disclosure files for admitted auditors: the pages that staff would give (`node-disclosures.ts`), within the scope that
+ * Disclosure files for admitted auditors: the pages that staff would give (`disclosure-routes.ts`), within the scope that
  * the configuration gives the auditor. Each access is journaled, one that was refused too.
  */
+import { z } from 'zod';
 import type { FiledRequest } from '../chain/chain.ts';
 import type { PaymentsDomain } from '../domains/payments/payments.ts';
 import { TandemError } from '../errors.ts';
@@ -9,12 +10,40 @@ import { cursorTable } from '../chain/cursor.ts';
 import type { FlowContext } from '../flow/context.ts';
 import { loadBatch } from '../flow/batch.ts';
 import { sidesOf, type PairSide } from '../flow/pair.ts';
+import type { Timestamp } from '../model/ids.ts';
 import type { View } from '../store/store.ts';
 import { loadRequest } from '../flow/requests/request.ts';
 import type { Auditor } from './auditor-gate.ts';
-import { disclosurePage } from './node-disclosures.ts';
-import { journalExcerpt } from './node-journal.ts';
-import type { AuditJournalRequest, AuditRequest, AuditScope, DisclosurePage } from './services.ts';
+import type { ApiNode } from './api-node.ts';
+import { disclosurePage, disclosureRequest, pageAnswer, pageText, type DisclosurePage } from './disclosure-routes.ts';
+import { blockNumber, disclosing, filed, operatorId, pairId, timestamp } from './fields.ts';
+import { journalExcerpt } from './journal-excerpt.ts';
+import { bytes, json, route, type Shown } from './route.ts';
+
+/** What an auditor asks: its name comes from its token. */
+const auditRequest = disclosureRequest.omit({ recipient: true }).extend({ filed });
+export type AuditRequest = z.output<typeof auditRequest>;
+const auditJournalRequest = z.strictObject({
+  pair: pairId,
+  policy: disclosing.policy,
+  reason: disclosing.reason,
+  filed,
+});
+export type AuditJournalRequest = z.output<typeof auditJournalRequest>;
+
+/** What an auditor may ask; absent is without a bound. */
+export const scopeSchema = z.strictObject({
+  auditor: z.string(),
+  operator: operatorId,
+  counterparties: z.array(operatorId).optional().meta({ description: 'Absent: pairs with everybody.' }),
+  fromBlock: blockNumber,
+  toBlock: blockNumber.optional(),
+  policies: z.array(disclosing.policy),
+  expires: timestamp,
+  requestsPerMinute: z.number().int().min(1),
+  finalBlock: blockNumber.optional().meta({ description: 'The last block that can be asked for now.' }),
+});
+type AuditScope = Shown<typeof scopeSchema>;
 
 function auditorOf({ config }: Pick<FlowContext, 'config'>, name: string): Auditor {
   const found = config.auditors.find((auditor) => auditor.name === name);
@@ -72,7 +101,8 @@ export function auditScope(flow: Pick<FlowContext, 'config' | 'self' | 'engine'>
     fromBlock,
     ...(toBlock === undefined ? {} : { toBlock }),
     policies,
-    expires,
+    // The configuration takes no other.
+    expires: expires as Timestamp,
     requestsPerMinute,
     ...(applied === undefined ? {} : { finalBlock: applied }),
   };
@@ -149,3 +179,57 @@ export async function auditorPage(
     },
   );
 }
+
+export const auditorRoutes = {
+  auditScope: route({
+    method: 'get',
+    path: '/v1/audit/scope',
+    token: 'auditor',
+    summary: 'What this auditor may ask, and up to which block there is something.',
+    answers: { 200: json('The scope.', scopeSchema) },
+    refusals: ['forbidden', 'too-busy'],
+    run: async ({ flow }: Pick<ApiNode, 'flow'>, { auditor }) => auditScope(flow, auditor),
+  }),
+
+  auditDisclosures: route({
+    method: 'post',
+    path: '/v1/audit/disclosures',
+    token: 'auditor',
+    summary: 'A page of this operator’s disclosure file, within the auditor’s scope. Each request is journaled.',
+    body: auditRequest,
+    answers: pageAnswer,
+    refusals: [
+      'forbidden',
+      'not-found',
+      'not-ready',
+      'too-busy',
+      'chain-unavailable',
+      'chain-unreadable',
+      'store-failed',
+    ],
+    run: async ({ flow, payments }: Pick<ApiNode, 'flow' | 'payments'>, { auditor, body }) =>
+      pageText(await auditorPage(flow, payments, auditor, body)),
+  }),
+
+  auditJournal: route({
+    method: 'post',
+    path: '/v1/audit/journal',
+    token: 'auditor',
+    summary:
+      'What the journal has of a pair of the auditor’s scope, with its path to a head on chain. Each request is journaled.',
+    body: auditJournalRequest,
+    answers: { 200: bytes('The excerpt, byte for byte.') },
+    refusals: [
+      'forbidden',
+      'not-found',
+      'not-ready',
+      'unprocessable',
+      'too-busy',
+      'chain-unavailable',
+      'chain-unreadable',
+      'store-failed',
+    ],
+    run: ({ flow, auditLog }: Pick<ApiNode, 'flow' | 'auditLog'>, { auditor, body }) =>
+      auditorExcerpt(flow, auditLog, auditor, body),
+  }),
+};

@@ -1,0 +1,93 @@
+/** Caps for staff: how much two operators let each other owe (docs/settlement.md). */
+import { z } from 'zod';
+import type { PaymentsDomain } from '../domains/payments/payments.ts';
+import { TandemError } from '../errors.ts';
+import type { FlowContext } from '../flow/context.ts';
+import { changeCap } from '../flow/greet.ts';
+import { amountPattern, type Amount, type Asset, type OperatorId } from '../model/ids.ts';
+import type { ApiNode } from './api-node.ts';
+import { amount, asset, counterparty, format, operatorId } from './fields.ts';
+import { json, route, type Shown } from './route.ts';
+import { counterpartyOf } from './statement-routes.ts';
+
+/** How much two operators let each other owe; minor units. An absent cap is no bound. */
+const capState = z.strictObject({
+  operator: operatorId,
+  asset,
+  own: amount.optional(),
+  peer: amount.optional(),
+  agreed: amount.optional().meta({ description: 'The lower of the two; absent: no bound.' }),
+  /** What this operator owes, or is owed, when everything on hold is done. */
+  mayOwe: z.string(),
+  mayBeOwed: z.string(),
+});
+export type CapState = Shown<typeof capState>;
+
+/** Of each counterparty that there was ever a position with, or that a cap is set for. */
+async function capsOf({ flow, payments }: Pick<ApiNode, 'flow' | 'payments'>): Promise<readonly CapState[]> {
+  return flow.engine.run((view) => {
+    const used = new Map(payments.exposures(view).map((each) => [`${each.operator}/${each.asset}`, each]));
+    return flow.peers.all().flatMap(({ id }): CapState[] => {
+      if (id === flow.self) return [];
+      return flow.caps.view(id).flatMap(({ operator, asset, ...caps }): CapState[] => {
+        const exposure = used.get(`${operator}/${asset}`);
+        if (exposure === undefined && Object.keys(caps).length === 0) return [];
+        const { owes = 0n, owed = 0n } = exposure ?? {};
+        return [{ operator, asset, ...caps, mayOwe: owes.toString(), mayBeOwed: owed.toString() }];
+      });
+    });
+  });
+}
+
+/** For the metrics: of each cap that there is, how much is used, holds counted. */
+export function capsUsed(
+  flow: FlowContext,
+  payments: PaymentsDomain,
+): readonly { readonly operator: OperatorId; readonly asset: Asset; readonly share: number }[] {
+  return payments.exposures(flow.engine.newest).flatMap(({ operator, asset, owes, owed }) => {
+    const cap = flow.caps.of(operator, asset);
+    if (cap === undefined) return [];
+    const used = Number(owes > owed ? owes : owed);
+    return [{ operator, asset, share: cap === '0' ? 1 : used / Number(cap) }];
+  });
+}
+
+export const capRoutes = {
+  caps: route({
+    method: 'get',
+    path: '/v1/caps',
+    token: 'admin',
+    summary: 'How much this operator and each other may owe each other, by both, and how much of it is used.',
+    answers: { 200: json('One entry a counterparty and asset.', z.strictObject({ caps: z.array(capState) })) },
+    refusals: [],
+    run: async (node: Pick<ApiNode, 'flow' | 'payments'>) => ({ caps: await capsOf(node) }),
+  }),
+
+  setCap: route({
+    method: 'post',
+    path: '/v1/caps',
+    token: 'admin',
+    summary: 'Sets this operator’s own idea of a cap, in force at once and told to the other operator; journaled.',
+    body: z.strictObject({
+      counterparty,
+      asset,
+      cap: format<Amount | ''>(new RegExp(`${amountPattern.source}|^$`), 'minor units, or "" for no bound', '5000000'),
+    }),
+    answers: {
+      200: json(
+        'What is agreed now, if anything.',
+        z.strictObject({ operator: operatorId, asset, agreed: amount.optional() }),
+      ),
+    },
+    refusals: ['not-found', 'unprocessable', 'store-failed'],
+    run: async ({ flow }: Pick<ApiNode, 'flow'>, { body: { counterparty, asset, cap } }) => {
+      const peer = counterpartyOf(flow, counterparty);
+      if (!flow.config.assets.some((entry) => entry.asset === asset)) {
+        throw new TandemError('not-found', `This node keeps no accounts in ${asset}.`);
+      }
+      await changeCap(flow, peer, asset, cap === '' ? undefined : cap);
+      const agreed = flow.caps.of(peer, asset) as Amount | undefined;
+      return { operator: peer, asset, ...(agreed === undefined ? {} : { agreed }) };
+    },
+  }),
+};
