@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Amount } from '../model/ids.ts';
 import { userByNumber } from '../users/user.ts';
 import { assertTaking, missing, type ApiNode } from './api-node.ts';
-import { amount, asset, byNumber, id, msisdn, operatorId, positiveAmount, prose, signed } from './fields.ts';
+import { amount, asset, byNumber, id, msisdn, operatorId, positiveAmount, prose, signed } from './common-fields.ts';
 import { json, route } from './route.ts';
 
 const balance = signed('below zero only after an execution without a hold');

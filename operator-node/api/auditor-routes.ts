@@ -16,7 +16,7 @@ import { loadRequest } from '../flow/requests/request.ts';
 import type { Auditor } from './auditor-gate.ts';
 import type { ApiNode } from './api-node.ts';
 import { disclosurePage, disclosureRequest, pageAnswer, pageText, type DisclosurePage } from './disclosure-routes.ts';
-import { blockNumber, disclosing, filed, operatorId, pairId, timestamp } from './fields.ts';
+import { blockNumber, disclosing, filed, operatorId, pairId, timestamp } from './common-fields.ts';
 import { journalExcerpt } from './journal-excerpt.ts';
 import { bytes, json, route, type Shown } from './route.ts';
 

@@ -6,7 +6,7 @@ import type { FlowContext } from '../flow/context.ts';
 import { changeCap } from '../flow/greet.ts';
 import { amountPattern, type Amount, type Asset, type OperatorId } from '../model/ids.ts';
 import type { ApiNode } from './api-node.ts';
-import { amount, asset, counterparty, format, operatorId } from './fields.ts';
+import { amount, asset, counterparty, format, operatorId } from './common-fields.ts';
 import { json, route, type Shown } from './route.ts';
 import { counterpartyOf } from './statement-routes.ts';
 

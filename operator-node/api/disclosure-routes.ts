@@ -24,7 +24,7 @@ import { leafHashes } from '../flow/propose.ts';
 import { legOf, toTimestamp, type Hash, type Leg, type OperatorId, type PairId, type Role } from '../model/ids.ts';
 import type { View } from '../store/store.ts';
 import type { ApiNode } from './api-node.ts';
-import { blockNumber, disclosing } from './fields.ts';
+import { blockNumber, disclosing } from './common-fields.ts';
 import { handedUnder } from './handed-under.ts';
 import { route, text } from './route.ts';
 

@@ -18,7 +18,7 @@ import { moneyOfLeg } from '../model/records.ts';
 import { decisionOf, type BatchOutcome } from '../model/outcome.ts';
 import type { View } from '../store/store.ts';
 import type { ApiNode } from './api-node.ts';
-import { asset, batchId, leafIndex, operatorId, pairId, signed, timestamp } from './fields.ts';
+import { asset, batchId, leafIndex, operatorId, pairId, signed, timestamp } from './common-fields.ts';
 import { json, route, type Shown } from './route.ts';
 
 /** What a customer's account got (above zero) or gave (below zero), in minor units. */

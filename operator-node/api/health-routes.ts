@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { AlarmFacts } from '../alarms/record.ts';
 import { alarmCodes } from '../alarms/catalogue.ts';
 import type { ApiNode } from './api-node.ts';
-import { errorBody, signature, timestamp } from './fields.ts';
+import { errorBody, signature, timestamp } from './common-fields.ts';
 import { json, route, text } from './route.ts';
 
 const facts = z.looseObject({}).meta({

@@ -9,7 +9,7 @@ import type { FlowContext } from '../flow/context.ts';
 import type { PairSide } from '../flow/pair.ts';
 import { hasKeys } from '../users/keys.ts';
 import { handedUnder } from './handed-under.ts';
-import type { Disclosing } from './fields.ts';
+import type { Disclosing } from './common-fields.ts';
 
 /** A clock may have been set back a little between two entries. */
 const backMillis = 300_000;

@@ -4,7 +4,7 @@ import { listSetAside, sendAgain } from '../flow/deliver.ts';
 import { toTimestamp } from '../model/ids.ts';
 import { userByNumber } from '../users/user.ts';
 import { assertTaking, missing, type ApiNode } from './api-node.ts';
-import { byNumber, id, maxTextCharacters, msisdn, pairId, prose, say, timestamp } from './fields.ts';
+import { byNumber, id, maxTextCharacters, msisdn, pairId, prose, say, timestamp } from './common-fields.ts';
 import { json, route } from './route.ts';
 
 const byMessage = z.strictObject({ id });

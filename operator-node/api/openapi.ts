@@ -1,7 +1,7 @@
 /** openapi.json, generated from the routes and the schemas that check their requests. */
 import { z } from 'zod';
 import { errorCatalogue, type ErrorCode } from '../errors.ts';
-import { errorBody } from './fields.ts';
+import { errorBody } from './common-fields.ts';
 import { bytes, route, routeGroup, type AnswerForm, type BoundRoute, type RouteGroup } from './route.ts';
 
 type Json = Readonly<Record<string, unknown>>;

@@ -23,7 +23,7 @@ import {
   pairId,
   timestamp,
   type Disclosing,
-} from './fields.ts';
+} from './common-fields.ts';
 import { journalExcerpt } from './journal-excerpt.ts';
 import { bytes, json, route, type Shown } from './route.ts';
 

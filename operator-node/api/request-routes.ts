@@ -8,7 +8,7 @@ import { loadRequest, requestsAfter, textsOf, type RequestRecord } from '../flow
 import { isLate } from '../flow/requests/requests.ts';
 import { toTimestamp } from '../model/ids.ts';
 import { assertTaking, type ApiNode } from './api-node.ts';
-import { format, requestPattern, say, timestamp } from './fields.ts';
+import { format, requestPattern, say, timestamp } from './common-fields.ts';
 import { bytes, json, route, type Shown } from './route.ts';
 
 const requestsAPage = 500;

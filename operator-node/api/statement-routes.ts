@@ -14,7 +14,7 @@ import { statementReference } from '../statements/ids.ts';
 import { pacs009 } from '../statements/pacs009.ts';
 import { instant, type Institution, type Statement } from '../statements/statement.ts';
 import type { ApiNode } from './api-node.ts';
-import { asset, counterparty, pairId, timestamp } from './fields.ts';
+import { asset, counterparty, pairId, timestamp } from './common-fields.ts';
 import { route, text } from './route.ts';
 
 const statementQuery = z.strictObject({

@@ -4,18 +4,25 @@ import { examine } from '../recovery/doctor.ts';
 import { exportDoubt, listDoubt, type Doubt } from '../recovery/doubt.ts';
 import { haltStatus, release } from '../recovery/release.ts';
 import { assertTaking, type ApiNode } from './api-node.ts';
-import { operatorId, pairId, say, signature } from './fields.ts';
+import { operatorId, pairId, say, signature } from './common-fields.ts';
 import { json, JsonText, route } from './route.ts';
 
 const count = z.number().int().min(0);
 
-/** The formats are those of recovery/doubt.ts; docs/operations.md tells them. */
 const doubtList = z.looseObject({
   format: z.literal('tandem/doubt/1'),
   operator: operatorId,
   batches: z.array(z.looseObject({ batchId: z.string() })),
   pairs: z.array(z.looseObject({ pair: pairId, next: z.string() })),
-}) as unknown as z.ZodType<Doubt>;
+});
+/**
+ * The formats are those of recovery/doubt.ts; docs/operations.md tells them. The signed file is for its bytes: who asks for
+ * it takes it as text.
+ */
+const doubtAnswer = z.union([
+  doubtList,
+  z.strictObject({ doubt: doubtList, signature: z.string() }),
+]) as unknown as z.ZodType<Doubt>;
 
 const recoveryStatus = z.strictObject({
   why: z.enum(['restored', 'loss-accepted', 'unknown-batch']).optional(),
@@ -53,7 +60,7 @@ export const upkeepRoutes = {
         .default('false')
         .meta({ description: 'As the signed file, one line of canonical JSON.' }),
     }),
-    answers: { 200: json('The list, or the signed file with it.', doubtList) },
+    answers: { 200: json('The list, or the signed file with it.', doubtAnswer) },
     refusals: ['not-ready'],
     run: async ({ flow, sign }: Pick<ApiNode, 'flow' | 'sign'>, { query }) => {
       const doubt = await listDoubt(flow);

@@ -4,7 +4,7 @@ import type { ErasureState } from '../erasure/state.ts';
 import { msisdnPattern, type UserId } from '../model/ids.ts';
 import { userTable, type User } from '../users/user.ts';
 import { assertTaking, type ApiNode } from './api-node.ts';
-import { asset, format, msisdn, operatorId, positiveAmount, prose, say } from './fields.ts';
+import { asset, format, msisdn, operatorId, positiveAmount, prose, say } from './common-fields.ts';
 import { json, route } from './route.ts';
 
 const userId = z.string().regex(/^u_[0-9a-f]{24}$/, 'a user id') as unknown as z.ZodType<UserId, string>;

@@ -25,7 +25,7 @@ import {
   say,
   signed,
   timestamp,
-} from './fields.ts';
+} from './common-fields.ts';
 import { json, route, text, type Shown } from './route.ts';
 
 const laneRange = z

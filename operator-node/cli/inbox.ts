@@ -13,7 +13,7 @@ const usage = `usage: tandem inbox NUMBER [--follow] [--after CURSOR] [--devnet 
 
 const followMillis = 300;
 /** As wide as the time before a message. */
-const indent = ' '.repeat(26);
+const indent = ' '.repeat(22);
 
 export async function inbox(args: readonly string[], out: Output): Promise<number> {
   const options = {

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ApiError } from '../../operator-node/api/client.ts';
+import type { ApiError } from '../../operator-node/api/client.ts';
 import { main } from '../../operator-node/cli/main.ts';
 import { until } from '../../scripts/devnet/wait.ts';
 import { TestNet } from './devnet.ts';

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { routes } from './api.fixture.ts';
 import { maxJsonDepth } from '../../operator-node/api/body.ts';
 import { apiLimits } from '../../operator-node/api/server.ts';
-import { errorBody } from '../../operator-node/api/fields.ts';
+import { errorBody } from '../../operator-node/api/common-fields.ts';
 import { errorCatalogue } from '../../operator-node/errors.ts';
 
 const text = readFileSync(new URL('../../docs/api.md', import.meta.url), 'utf8');

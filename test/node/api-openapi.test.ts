@@ -4,20 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { createApi } from '../../operator-node/api/app.ts';
 import { openapiOf, withOpenapi } from '../../operator-node/api/openapi.ts';
 import { errorCatalogue } from '../../operator-node/errors.ts';
-import {
-  adminToken,
-  alice,
-  asAuditor,
-  asGateway,
-  asStaff,
-  fakeApi,
-  routes,
-  gatewayToken,
-  knownPair,
-  message,
-  serve,
-  stranger,
-} from './api.fixture.ts';
+import { alice, knownPair, message, stranger } from './api-node.fixture.ts';
+import { adminToken, asAuditor, asGateway, asStaff, fakeApi, routes, gatewayToken, serve } from './api.fixture.ts';
 
 interface Media {
   readonly schema: Record<string, unknown>;

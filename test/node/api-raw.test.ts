@@ -5,7 +5,8 @@
  */
 import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { adminToken, alice, fakeApi, gatewayToken, message, serve } from './api.fixture.ts';
+import { alice, message } from './api-node.fixture.ts';
+import { adminToken, fakeApi, gatewayToken, serve } from './api.fixture.ts';
 
 /** Every answer on one connection, until the server closes it or has been silent. */
 function say(port: number, bytes: string | Buffer): Promise<string> {

@@ -1,17 +1,15 @@
 /** Bad input: each gets a clear answer of the one form, and never reaches the node. */
 import { describe, expect, it } from 'vitest';
 import { TandemError } from '../../operator-node/errors.ts';
+import { alice, knownPair, message } from './api-node.fixture.ts';
 import {
   adminToken,
   auditorToken,
-  alice,
   asGateway,
   asStaff,
   fakeApi,
   routes,
   gatewayToken,
-  knownPair,
-  message,
   post,
   refusal,
   serve,

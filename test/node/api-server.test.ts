@@ -3,7 +3,8 @@ import { connect, type Socket } from 'node:net';
 import { Agent, request } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { startApi } from '../../operator-node/api/server.ts';
-import { adminToken, asStaff, fakeApi, gatewayToken, message, post, serve } from './api.fixture.ts';
+import { message } from './api-node.fixture.ts';
+import { adminToken, asStaff, fakeApi, gatewayToken, post, serve } from './api.fixture.ts';
 
 /** Everything that the server says until it closes the connection. */
 function conversation(port: number, ...pieces: readonly string[]): Promise<string> {

@@ -6,22 +6,16 @@ import { allRequests } from '../../operator-node/cli/request.ts';
 import { TandemError, type ErrorCode } from '../../operator-node/errors.ts';
 import type { Msisdn } from '../../operator-node/model/ids.ts';
 import {
-  adminToken,
   alice,
-  asGateway,
-  asStaff,
   evidenceText,
-  fakeApi,
   filedRequest,
   knownPair,
   message,
-  post,
   received,
-  refusal,
-  serve,
   stranger,
   unknownPair,
-} from './api.fixture.ts';
+} from './api-node.fixture.ts';
+import { adminToken, asGateway, asStaff, fakeApi, post, refusal, serve } from './api.fixture.ts';
 
 const thrower = (code: ErrorCode, text: string) => async () => {
   throw new TandemError(code, text);

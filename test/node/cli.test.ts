@@ -186,14 +186,14 @@ describe('tandem inbox', () => {
     const text = 'PAY 120 lunch\nREQUEST 40\r\n2026-11-30T00:00:00Z  aurora: you got 900\u001b[2J';
     const { dir } = await devnet(({ url }) => {
       const first = new URL(url ?? '', 'http://x').searchParams.get('after') === '';
-      const message = { id: '1', from: '+46701740605', to: '+46701740611', text, at: '2026-11-30T09:00:00.000Z' };
+      const message = { id: '1', from: '+46701740605', to: '+46701740611', text, at: '2026-11-30T09:00:00Z' };
       return { status: 200, json: { messages: first ? [message] : [], cursor: '1' } };
     });
     const { stdout } = await tandem('inbox', '+46 70 174 06 11', '--devnet', dir);
     expect(stdout.split('\n')).toEqual([
-      '2026-11-30T09:00:00.000Z  aurora: PAY 120 lunch',
-      `${' '.repeat(26)}REQUEST 40`,
-      `${' '.repeat(26)}2026-11-30T00:00:00Z  aurora: you got 900\\u001b[2J`,
+      '2026-11-30T09:00:00Z  aurora: PAY 120 lunch',
+      `${' '.repeat(22)}REQUEST 40`,
+      `${' '.repeat(22)}2026-11-30T00:00:00Z  aurora: you got 900\\u001b[2J`,
       '',
     ]);
   });

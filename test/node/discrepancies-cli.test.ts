@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Discrepancy } from '../../operator-node/api/discrepancy-routes.ts';
 import { main } from '../../operator-node/cli/main.ts';
-import type { Asset, BatchId, Hash, OperatorId } from '../../operator-node/model/ids.ts';
-import { adminToken, fakeApi, knownPair, serve } from './api.fixture.ts';
+import type { Asset, BatchId, OperatorId } from '../../operator-node/model/ids.ts';
+import { knownPair } from './api-node.fixture.ts';
+import { adminToken, fakeApi, serve } from './api.fixture.ts';
 
 const folders: string[] = [];
 afterEach(() => {
@@ -22,7 +23,7 @@ const batch: Discrepancy = {
   sequence: '17',
   count: 3,
   reconciled: 'discrepancy',
-  expected: hash as Hash,
+  expected: hash,
   attestation: 'otherwise',
   pairs: [{ pair: knownPair, leg: 'first', index: 1, fault: 'missing', decided: 'commit', agreed, booked: [] }],
 };

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { main } from '../../operator-node/cli/main.ts';
-import { adminToken, fakeApi, gatewayToken, serve, statementText } from './api.fixture.ts';
+import { statementText } from './api-node.fixture.ts';
+import { adminToken, fakeApi, gatewayToken, serve } from './api.fixture.ts';
 
 const folders: string[] = [];
 afterEach(() => {

@@ -8,8 +8,8 @@ import { z } from 'zod';
 import type { BoundRoute } from '../../../operator-node/api/route.ts';
 import { nodeRoutes } from '../../../operator-node/api/table.ts';
 import { createPayments } from '../../../operator-node/domains/payments/payments.ts';
-import type { Backups } from '../../../operator-node/recovery/backup.ts';
-import { adminToken, alice, auditorToken, gatewayToken, knownPair, routes, serve } from '../api.fixture.ts';
+import { alice, knownPair } from '../api-node.fixture.ts';
+import { adminToken, auditorToken, gatewayToken, routes, serve } from '../api.fixture.ts';
 import { numberOf } from '../../simulation/setting.ts';
 import { contracts, TestChain } from './chain.ts';
 import { brokenTexts, jsonExtremes, mutationsAt, pathsIn } from './json.ts';
@@ -106,7 +106,7 @@ async function opened(): Promise<Served> {
     backups: {
       make: () => Promise.reject(new Error('no backups here')),
       makeKeys: () => Promise.reject(new Error('no backups here')),
-    } as unknown as Backups,
+    },
     recovery: node.recovery,
     doctor: {
       ...{ self, store, reader, room: flow.room, peers: node.peers, channel: flow.channel, hello: node.hello },
