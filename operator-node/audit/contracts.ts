@@ -1,5 +1,5 @@
 /** What an auditor asks the two contracts, at the hash of one block. Undefined: the code there does not answer so. */
-import { Interface, type LogDescription, type Result } from 'ethers';
+import { Interface, ZeroHash, type LogDescription, type Result } from 'ethers';
 import { operatorRegistryAbi, pairSettlementAbi } from '../chain/abi.ts';
 import { FieldFault, Fields } from '../chain/fields.ts';
 import type { BatchId, Hash, Hex, UnixSeconds } from '../model/ids.ts';
@@ -19,6 +19,8 @@ export interface Contracts {
   registryOf(at: Hash): Promise<string | undefined>;
   batchOutcome(batchId: BatchId, at: Hash): Promise<BatchOutcome | undefined>;
   pairStatus(batchId: BatchId, index: number, at: Hash): Promise<PairStatusName | undefined>;
+  /** What the operator has attested of the batch; `none` where it has not, undefined where the contract does not answer. */
+  attestedDigest(batchId: BatchId, operator: number, at: Hash): Promise<Hash | 'none' | undefined>;
   verifyPair(bundle: EvidenceBundle, leaf: Hex, at: Hash): Promise<boolean | undefined>;
   /** What the registry's state has of an operator's signer; `0x` where it was never admitted. */
   signerOf(operator: number, at: Hash): Promise<RegisteredSigner | undefined>;
@@ -133,7 +135,7 @@ function viewsOf(chain: AuditChain, abi: Interface, to: string): ViewCall {
   };
 }
 
-type SettlementReads = 'registryOf' | 'batchOutcome' | 'pairStatus' | 'verifyPair' | 'events';
+type SettlementReads = 'registryOf' | 'batchOutcome' | 'attestedDigest' | 'pairStatus' | 'verifyPair' | 'events';
 
 function settlementReads(chain: AuditChain, address: string): Pick<Contracts, SettlementReads> {
   const ask = viewsOf(chain, settlement, address);
@@ -165,6 +167,12 @@ function settlementReads(chain: AuditChain, address: string): Pick<Contracts, Se
     async pairStatus(batchId, index, at) {
       const status = valueIn(await ask('pairStatus', [batchId, index], at));
       return pairStatusNames[Number(status)];
+    },
+
+    async attestedDigest(batchId, operator, at) {
+      const digest = valueIn(await ask('executedDigestOf', [batchId, operator], at));
+      if (typeof digest !== 'string') return undefined;
+      return digest === ZeroHash ? 'none' : (digest as Hash);
     },
 
     async verifyPair({ batch, index, proof }, leaf, at) {

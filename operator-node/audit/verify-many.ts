@@ -1,5 +1,5 @@
 /** Many evidence bundles, one after another as they come from disk: each by itself, and none against another. */
-import type { Stats } from 'node:fs';
+import type { Dir, Stats } from 'node:fs';
 import { opendir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AuditBlock, AuditChain } from './audit-chain.ts';
@@ -30,14 +30,27 @@ async function statOf(path: string): Promise<Stats> {
   }
 }
 
+/** What is in a folder, to any depth; a folder that cannot be opened comes itself, so that it is told. */
+async function* filesIn(folder: string): AsyncGenerator<string> {
+  let entries: Dir;
+  try {
+    entries = await opendir(folder);
+  } catch {
+    yield folder;
+    return;
+  }
+  for await (const entry of entries) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) yield* filesIn(path);
+    else yield path;
+  }
+}
+
 /** The files named, and those in the folders named, to any depth, one by one. @throws {TandemError} `not-found` */
 export async function* bundleFiles(paths: readonly string[]): AsyncGenerator<string> {
   for (const path of paths) {
-    if ((await statOf(path)).isDirectory()) {
-      for await (const entry of await opendir(path, { recursive: true })) {
-        if (entry.isFile()) yield join(entry.parentPath, entry.name);
-      }
-    } else yield path;
+    if ((await statOf(path)).isDirectory()) yield* filesIn(path);
+    else yield path;
   }
 }
 
@@ -210,7 +223,11 @@ class ManyFiles {
   }
 
   async #checkOne(file: string): Promise<void> {
-    const { size } = await stat(file);
+    const found = await stat(file);
+    // A pipe would be waited for.
+    if (!found.isFile())
+      throw new TypeError(found.isDirectory() ? 'the folder cannot be read' : 'it is no regular file');
+    const { size } = found;
     if (size > maxExcerptBytes) {
       this.#counts.FAIL += 1;
       const sentence = `${file}: form: it has ${size} bytes; nothing that is checked here has as many`;
@@ -225,10 +242,10 @@ class ManyFiles {
       this.#progress();
       return;
     }
-    const found = this.#unwrap(file, given);
+    const unwrapped = this.#unwrap(file, given);
     this.#progress();
-    if (found === undefined) this.#counts.FAIL += 1;
-    else await this.#checkBundle(file, found);
+    if (unwrapped === undefined) this.#counts.FAIL += 1;
+    else await this.#checkBundle(file, unwrapped);
   }
 
   async #checkBundle(file: string, { text, sealed }: Unwrapped): Promise<void> {

@@ -17,6 +17,7 @@ import { EarlierScans } from '../audit/scan/earlier.ts';
 import { exitCodeOf, Findings, severityOf } from '../audit/scan/findings.ts';
 import { scan, type ScanResult } from '../audit/scan/scan.ts';
 import { readState, writeState } from '../audit/scan/state.ts';
+import { utc } from '../audit/settled.ts';
 import { sdJwtOf } from '../audit/sd-jwt.ts';
 import { bundleFiles, verifyMany } from '../audit/verify-many.ts';
 import { isRpcUrl } from '../chain/address.ts';
@@ -69,7 +70,7 @@ Further:
   --attest-seconds N   allowed from the end of a batch to its attestation (${defaultTolerance.attestSeconds})
   --clock-seconds N    between a node’s clock and the chain’s (${defaultTolerance.clockSeconds})
 Ends with 0 when nothing was found, 1 for a breach, 3 where something was late or could not be checked, 2 when the audit
-itself failed. Codes of findings: docs/audit.md.
+could not be made, 4 for a fault of this program; 2 and 4 say nothing about anybody. Codes of findings: docs/audit.md.
 `;
 
 const options = {
@@ -202,6 +203,7 @@ async function scanned(files: readonly string[], values: Values, out: Output): P
         postSeconds: wholeNumber('post-seconds', values['post-seconds']) ?? defaultTolerance.postSeconds,
         attestSeconds: wholeNumber('attest-seconds', values['attest-seconds']) ?? defaultTolerance.attestSeconds,
       },
+      now: Math.floor(Date.now() / 1_000),
       threads: wholeNumber('threads', values.threads) ?? availableParallelism(),
       onProgress: bar.show,
     });
@@ -233,11 +235,15 @@ const tableText = (result: ScanResult, name: string): string => {
     : `${found.title}\n${table([found.columns, ...found.rows.map((row) => row.map(String))])}\n`;
 };
 
+/** With its age: an endpoint that is behind shortens the audit. */
+const finalText = ({ final: { number, time, age } }: ScanResult): string =>
+  `final block ${number} of ${utc(time)}${age === undefined ? '' : `, ${age} s old`}`;
+
 async function runScan(files: readonly string[], values: Values, out: Output): Promise<number> {
   const result = await scanned(files, values, out);
   if (values.json) out.stdout.write(jsonOf(result));
   else {
-    const head = `Blocks ${result.from} to ${result.to} of chain ${result.chainId}, final block ${result.final.number}`;
+    const head = `Blocks ${result.from} to ${result.to} of chain ${result.chainId}, ${finalText(result)}`;
     const tables = ['totals', 'lanes', 'operators', 'positions'].map((name) => tableText(result, name));
     out.stdout.write(`${[head, '', ...tables, ...findingLines(result.findings)].join('\n')}\n`);
   }
@@ -358,7 +364,7 @@ const commands = {
   verify: runVerify,
 } as const;
 
-/** @returns 0 nothing found, 1 a breach, 3 late or incomplete, 2 when the audit could not be made. */
+/** @returns 0 nothing found, 1 a breach, 3 late or incomplete, 2 when the audit could not be made. A fault is thrown. */
 export async function audit(args: readonly string[], out: Output): Promise<number> {
   const [name = '', ...rest] = args;
   try {

@@ -123,10 +123,21 @@ export async function main(args: readonly string[], streams: Output): Promise<nu
       return 1;
     }
     const file = fileFault(error);
-    if (file === undefined) throw error;
+    if (file === undefined) return fault(name, error, out);
     out.stderr.write(`tandem ${name}: ${file}\n`);
     return 2;
   }
+}
+
+/** No verdict and no misuse has this exit code: the program itself failed. */
+const faultExitCode = 4;
+
+function fault(name: string, error: unknown, out: Output): number {
+  const told = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  out.stderr.write(
+    visible(`tandem ${name}: a fault of this program, which says nothing about what it looked at: ${told}\n`),
+  );
+  return faultExitCode;
 }
 
 /** What a system call said of a file that the caller has named: the path is missing, no file, or not to be read. */
@@ -135,4 +146,9 @@ function fileFault(error: unknown): string | undefined {
   return code === undefined || path === undefined || syscall === undefined ? undefined : message;
 }
 
-if (import.meta.main) process.exitCode = await main(process.argv.slice(2), process);
+if (import.meta.main) {
+  process.on('uncaughtException', (error) => {
+    process.exit(fault(process.argv[2] ?? '', error, process));
+  });
+  process.exitCode = await main(process.argv.slice(2), process);
+}

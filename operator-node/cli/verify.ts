@@ -20,7 +20,7 @@ const usage = `usage: tandem verify BUNDLE --network FILE --rpc URL [--json]
 
 BUNDLE is an evidence bundle, or an excerpt of an operator's journal (tandem pair --journal).
 Without --network the verdict is UNPINNED at best: nobody said which chain and contract to trust.
-Ends with 0 for PASS, 1 for FAIL, 3 for UNPINNED, 2 when it could not be checked.
+Ends with 0 for PASS, 1 for FAIL, 3 for UNPINNED, 2 when it could not be checked, 4 for a fault of this program.
 `;
 
 class UsageError extends Error {}

@@ -1,7 +1,7 @@
 /** `tandem window`: settlement windows with another operator (docs/settlement.md). */
 import { writeFileSync } from 'node:fs';
 import type { WindowComparison, WindowView } from '../api/window-routes.ts';
-import { windowsFormat } from '../audit/scan/windows.ts';
+import { windowsFormat } from '../audit/scan/windows-file.ts';
 import { counted } from '../model/counted.ts';
 import { accessOptions, accessUsage, withNode } from './access.ts';
 import { parseCommand, print } from './arguments.ts';

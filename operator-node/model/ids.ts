@@ -52,6 +52,12 @@ export const isMsisdn = (text: string): text is Msisdn => msisdnPattern.test(tex
 export const isAsset = (text: string): text is Asset => assetPattern.test(text);
 export const isAmount = (text: string): text is Amount => amountPattern.test(text);
 export const isTimestamp = (text: string): text is Timestamp => timestampPattern.test(text);
+/** Has the form of a timestamp and is one: 30 February and 25 o’clock have it and are none. */
+export const isMoment = (text: string): text is Timestamp => {
+  if (!isTimestamp(text)) return false;
+  const millis = Date.parse(text);
+  return !Number.isNaN(millis) && new Date(millis).toISOString().startsWith(text.slice(0, 19));
+};
 export const isOperatorId = (value: number): value is OperatorId =>
   Number.isInteger(value) && value >= 1 && value <= 0xffffffff;
 

@@ -71,7 +71,6 @@ export const longFunctions: Exceptions = {
   'operator-node/node.ts startNode': { lines: 254, because: 'not split yet' },
   'test/contracts/audit-log/event-log.test.ts it': { lines: 95, because: 'not split yet' },
   'test/node/api.fixture.ts fakeServices': { lines: 109, because: 'not split yet' },
-  'test/node/audit-scan.fixture.ts chain': { lines: 78, because: 'not split yet' },
   'test/node/audit.fixture.ts modelChain': { lines: 127, because: 'not split yet' },
   'test/node/chain.fixture.ts openChain': { lines: 122, because: 'not split yet' },
   'test/node/extremes/node.ts startNode': { lines: 76, because: 'not split yet' },

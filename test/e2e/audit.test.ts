@@ -687,6 +687,8 @@ describe('settlement', () => {
       for (const each of first(windows).references) each.reference = 'RIX 1';
     });
     expect(renamed).toEqual({ code: 1, found: ['reference-differs'] });
+    const kept = await audited((windows) => void (first(windows).references = []));
+    expect(kept).toEqual({ code: 3, found: ['reference-missing'] });
     const longer = await audited((windows) => {
       const copy = structuredClone(first(windows));
       copy.window.aToB.to += 1;

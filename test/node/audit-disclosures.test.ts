@@ -93,7 +93,7 @@ describe('indexDisclosures', () => {
   it('refuses a file that is not there, or has no header', () => {
     expect(() => indexDisclosures('/no/such/file')).toThrow('Cannot read');
     expect(() => indexDisclosures(written(lines.slice(1).join('\n')))).toThrow('its first line is no header');
-    expect(() => indexDisclosures(written(''))).toThrow('it has no line');
+    expect(() => indexDisclosures(written(''))).toThrow('it is empty');
   });
 
   const faults: readonly (readonly [what: string, fault: RegExp, content: string])[] = [

@@ -3,14 +3,14 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { pageOf } from '../../operator-node/audit/report/page.ts';
 import { csvOf, jsonOf, tablesOf } from '../../operator-node/audit/report/tables.ts';
 import type { RangeChain } from '../../operator-node/audit/audit-chain.ts';
 import { audit } from '../../operator-node/cli/audit.ts';
 import { progressBar } from '../../operator-node/cli/audit-progress.ts';
 import type { Hash, Hex } from '../../operator-node/model/ids.ts';
-import { blockHash, Consortium, network, scanOf, temporaryFolder, textOf } from './audit-scan.fixture.ts';
+import { blockHash, Consortium, network, scanOf, temporaryFolder, textOf, timeOf } from './audit-scan.fixture.ts';
 
 const servers: Server[] = [];
 afterEach(() => {
@@ -178,6 +178,9 @@ describe('the report', () => {
 });
 
 describe('tandem audit', () => {
+  beforeEach(() => void vi.useFakeTimers({ toFake: ['Date'], now: timeOf(consortium().lastBlock + 1) * 1_000 }));
+  afterEach(() => void vi.useRealTimers());
+
   it('ends with 2 for wrong usage, and where nothing can be known', async () => {
     const { files, common, folder } = await setting();
     expect((await run()).code).toBe(2);

@@ -5,7 +5,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { keccak256 } from 'ethers';
+import { keccak256, ZeroAddress, ZeroHash } from 'ethers';
 import { afterEach } from 'vitest';
 import type { AuditLog, RangeChain } from '../../operator-node/audit/audit-chain.ts';
 import { registry, settlement } from '../../operator-node/audit/contracts.ts';
@@ -115,10 +115,18 @@ interface ModelEvent {
   readonly args: readonly unknown[];
 }
 
+const isOf = ({ name, args }: ModelEvent, event: string, at: number, values: readonly unknown[]): boolean =>
+  name === event && args.slice(at, at + values.length).join('/') === values.join('/');
 export const pairIdOf = (number: number): PairId =>
   `0190a1b2-c3d4-7e5f-8a9b-${number.toString(16).padStart(12, '0')}` as PairId;
 const key = (number: number): Buffer => Buffer.alloc(32, number);
 export const subjects: Readonly<Record<Leg, string>> = { first: '+46701000001', second: '+46702000002' };
+
+const logsOf = (events: readonly ModelEvent[]): AuditLog[] =>
+  events.map(({ block, name, args }) => {
+    const { topics, data } = settlement.encodeEventLog(name, args) as { topics: Hash[]; data: Hex };
+    return { address: addresses.PairSettlement, topics, data, transactionHash: hashOf(name), blockNumber: block };
+  });
 
 export class Consortium {
   readonly batches: BookedBatch[] = [];
@@ -271,19 +279,18 @@ export class Consortium {
       const before = this.events.filter(({ block }) => block <= at);
       if (name === 'REGISTRY') return [addresses.OperatorRegistry];
       if (name === 'nextSequence') {
-        const prepared = before.filter(
-          (event) =>
-            event.name === 'BatchPrepared' &&
-            Number(event.args[1]) === Number(args[0]) &&
-            Number(event.args[2]) === Number(args[1]),
-        );
+        const prepared = before.filter((event) => isOf(event, 'BatchPrepared', 1, args));
         return [but.nextSequence ?? prepared.length + 1];
+      }
+      if (name === 'executedDigestOf') {
+        const attested = before.find((event) => isOf(event, 'BatchAttested', 0, args));
+        return [attested?.args[2] ?? ZeroHash];
       }
       if (name === 'batchOutcome') {
         const batch = this.batches.find(({ batchId }) => batchId === args[0]);
         if (batch === undefined) return [false, 0, 0, [], []];
-        const words = Array.from({ length: Math.ceil(batch.pairs.length / 256) }, () => 0n);
-        const masks = { commit: [...words], abort: [...words] };
+        const none = (): bigint[] => maskWords(batch.pairs.length, () => false);
+        const masks = { commit: none(), abort: none() };
         for (const event of before) {
           if (event.name !== 'PairsDecided' || event.args[0] !== batch.batchId) continue;
           const word = Number(event.args[1]);
@@ -293,25 +300,12 @@ export class Consortium {
         return [true, batch.deadline, batch.pairs.length, masks.commit, masks.abort];
       }
       if (name === 'operator') {
-        const [zero, none] = [`0x${'00'.repeat(20)}`, `0x${'00'.repeat(32)}`];
-        const handle = `operator-${String(args[0])}`;
+        const [zero, none, handle] = [ZeroAddress, ZeroHash, `operator-${String(args[0])}`];
         return [[1, handle, zero, zero, zero, zero, 0, '0x', '0x', 0, none, none, none, 0, '', 0]];
       }
       throw new Error(`the model has no ${name}`);
     };
-    const logs = (from: number, to: number): AuditLog[] =>
-      events
-        .filter(({ block }) => block >= from && block <= to)
-        .map(({ block, name, args }) => {
-          const { topics, data } = settlement.encodeEventLog(name, args);
-          return {
-            address: addresses.PairSettlement,
-            topics: topics as Hash[],
-            data: data as Hex,
-            transactionHash: hashOf(name),
-            blockNumber: block,
-          };
-        });
+    const logs = (from: number, to: number) => logsOf(events.filter(({ block }) => block >= from && block <= to));
     return {
       chainId: async () => chainId,
       block: async (at) => {
@@ -339,9 +333,9 @@ export class Consortium {
     operator: number,
     {
       from = 1,
-      to = this.lastBlock,
-      policy = 'regulator-minimum',
       asOf = this.lastBlock,
+      to = asOf,
+      policy = 'regulator-minimum',
     }: { from?: number; to?: number; policy?: keyof typeof builtInPolicies; asOf?: number } = {},
   ): DisclosureLines {
     const own = this.batches.filter(

@@ -6,7 +6,7 @@
 import canonicalize from 'canonicalize';
 import { z } from 'zod';
 import { operationFields, termsFields } from '../../commitment/schema.ts';
-import { isAsset, isBatchId, isHash, isOperatorId, isPairId, isTimestamp, type Leg } from '../../model/ids.ts';
+import { isAsset, isBatchId, isHash, isMoment, isOperatorId, isPairId, type Leg } from '../../model/ids.ts';
 import type { LeafParts } from '../../commitment/leaf.ts';
 import { quickPairLine } from './quick.ts';
 
@@ -166,7 +166,7 @@ function isPosting(value: unknown): value is PostingLine {
     typeof id === 'string' &&
     postingId.test(id) &&
     typeof booked === 'string' &&
-    isTimestamp(booked) &&
+    isMoment(booked) &&
     typeof asset === 'string' &&
     isAsset(asset) &&
     typeof amount === 'string' &&

@@ -3,7 +3,7 @@
  * What it takes, the long way of `lines.ts` takes too, with the same outcome; what it does not take is left to that.
  */
 import { operationFields, termsFields } from '../../commitment/schema.ts';
-import type { Hash, Leg, PairId } from '../../model/ids.ts';
+import { isMoment, type Hash, type Leg, type PairId } from '../../model/ids.ts';
 import type { PairLine } from './lines.ts';
 
 const digest = '"(0x[0-9a-f]{64})"';
@@ -13,7 +13,7 @@ const entries = String.raw`\["([\w-]{43,}(?:","[\w-]{43,})*)"\]`;
 // No quotation mark and no backslash: these JSON would escape.
 const posting =
   String.raw`\{"amount":"(0|-?[1-9][0-9]{0,37})","asset":"([A-Z]{3}|[1-9][0-9]{0,9}:[A-Z0-9]{1,12})",` +
-  String.raw`"booked":"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)","id":"([!#-\[\]-~]{1,128})","leg":"(first|second)"\}`;
+  String.raw`"booked":"([0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z)","id":"([!#-\[\]-~]{1,128})","leg":"(first|second)"\}`;
 
 const pattern = new RegExp(
   String.raw`^\{(?:"first":${entries},)?"index":(0|[1-9][0-9]{0,3}),` +
@@ -23,6 +23,8 @@ const pattern = new RegExp(
 
 const separator = '","';
 const lastIndex = 4_095;
+/** Every month has these days; of the others the calendar has to be asked. */
+const lastCommonDay = '28';
 
 /** Undefined where the long way must look: more than one posting, or a text that is not of this form. */
 export function quickPairLine(text: string): PairLine | undefined {
@@ -37,6 +39,7 @@ export function quickPairLine(text: string): PairLine | undefined {
     postings:
       id === undefined ? [] : [{ leg: leg as Leg, id, booked: booked ?? '', asset: asset ?? '', amount: amount ?? '' }],
   };
+  if (booked !== undefined && booked.slice(8, 10) > lastCommonDay && !isMoment(booked)) return undefined;
   if (line.index > lastIndex || line.terms.length !== termsFields.length) return undefined;
   for (const [name, record] of [
     ['first', ofFirst],

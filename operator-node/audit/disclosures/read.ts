@@ -1,7 +1,7 @@
 /** Finds the sections of disclosure files without reading their pairs, and reads one section: of any size of file. */
 import { closeSync, existsSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { TandemError } from '../../errors.ts';
-import type { BatchId, OperatorId } from '../../model/ids.ts';
+import { isOperatorId, type BatchId, type OperatorId } from '../../model/ids.ts';
 import { counted } from '../../model/counted.ts';
 import {
   batchLineSchema,
@@ -20,6 +20,11 @@ export interface Section {
   readonly operator: OperatorId;
   readonly line: BatchLine & { readonly batchId: BatchId };
   readonly offset: number;
+  /**
+   * The last block whose decisions it must have: what its line says, and never less than the last block of the file, since
+   * no node gives a block before it has applied it.
+   */
+  readonly until: number;
 }
 
 export interface DisclosureIndex {
@@ -69,24 +74,63 @@ export function headerOf(file: string): HeaderLine | undefined {
 
 /** It is not there: the one who named it is wrong, and no operator. */
 export const isMissing = (error: unknown): boolean =>
-  ['ENOENT', 'ENOTDIR', 'EACCES', 'EISDIR'].includes((error as NodeJS.ErrnoException).code ?? '');
+  ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '');
 
-/** @throws {TandemError} `unprocessable` for a file without a header; `not-found` where it cannot be read. */
+/** What stands at a file’s beginning; no JSON begins so. */
+const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf]).toString('latin1');
+
+/** Why a first line is no header: first what an editor or a transfer does to a file that was one. */
+function reasonAgainst(first: string | undefined, size: number, found: string): string {
+  if (size === 0) return 'it is empty';
+  if (first === undefined) return 'its first line has no end';
+  if (first.startsWith(byteOrderMark)) return 'it begins with a byte order mark';
+  if (first.endsWith('\r')) return 'its lines end with a carriage return and a line feed';
+  return found;
+}
+
+/** Whose file it seems to be, where its first line can still be read. */
+function operatorIn(first: string | undefined): OperatorId | undefined {
+  try {
+    const { operator } = JSON.parse((first ?? '').replace(byteOrderMark, '')) as { readonly operator?: unknown };
+    return typeof operator === 'number' && isOperatorId(operator) ? operator : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A file that was handed in and is no disclosure file. */
+export class NoDisclosures extends TandemError {
+  /** Who handed it in, as far as the file still says. */
+  readonly operator: OperatorId | undefined;
+
+  constructor(file: string, reason: string, operator?: OperatorId) {
+    super('unprocessable', `${file} is no disclosure file: ${reason}`);
+    this.operator = operator;
+  }
+}
+
+/** @throws {NoDisclosures}; TandemError `not-found` where nothing is there, `unprocessable` where it may not be read */
 export function indexDisclosures(file: string): DisclosureIndex {
   let descriptor: number;
   try {
-    // Of a folder it can be opened, and not read.
-    if (statSync(file).isDirectory()) throw new Error('it is a folder');
+    // A pipe would be waited for, and a folder can be opened and not read.
+    const found = statSync(file);
+    if (!found.isFile())
+      throw new NoDisclosures(file, found.isDirectory() ? 'it is a folder' : 'it is no regular file');
     descriptor = openSync(file, 'r');
   } catch (cause) {
-    throw new TandemError('not-found', `Cannot read ${file}: ${(cause as Error).message}`, { cause });
+    if (cause instanceof NoDisclosures) throw cause;
+    const { message } = cause as Error;
+    throw new TandemError(isMissing(cause) ? 'not-found' : 'unprocessable', `Cannot read ${file}: ${message}`, {
+      cause,
+    });
   }
   try {
     const first = lineAt(descriptor, 0);
     const header = first === undefined ? undefined : parseLine(headerSchema, first);
     if (first === undefined || header?.ok !== true) {
-      const reason = header === undefined || header.ok ? 'it has no line' : header.reason;
-      throw new TandemError('unprocessable', `${file} is no disclosure file: its first line is no header: ${reason}`);
+      const reason = reasonAgainst(first, fstatSync(descriptor).size, header?.ok === false ? header.reason : '');
+      throw new NoDisclosures(file, `its first line is no header: ${reason}`, operatorIn(first));
     }
     return { file, header: header.value, ...sectionsOf(file, descriptor, header.value, first.length + 1) };
   } finally {
@@ -129,7 +173,8 @@ function sectionsOf(
         fault: `batch ${line.value.batchId} is said to be of block ${line.value.prepared}, outside of the file`,
       };
     }
-    sections.push({ file, operator: header.operator, line: line.value, offset: body });
+    const until = Math.max(line.value.asOf.number, header.to);
+    sections.push({ file, operator: header.operator, line: line.value, offset: body, until });
     pairs += line.value.pairs;
     offset = body + line.value.bytes;
     if (offset > size || (line.value.bytes > 0 && readAt(descriptor, offset - 1, 1)[0] !== 10)) {

@@ -12,6 +12,9 @@ export interface Table {
   readonly names?: readonly string[];
 }
 
+/** In the place of what nobody has disclosed. */
+const undisclosed = '–';
+
 /** Columns of operators: their ids are names, not numbers. */
 const ids = ['operator', 'counterparty', 'initiator', 'acceptor'];
 
@@ -66,11 +69,10 @@ const operatorsTable = ({ operators }: ScanResult): Table => ({
     each.batches,
     each.disclosed,
     each.attested,
-    each.posted,
-    each.postSecondsMean,
-    each.postSecondsMost,
-    each.attestSecondsMean,
-    each.attestSecondsMost,
+    ...(each.disclosed === 0
+      ? [undisclosed, undisclosed, undisclosed]
+      : [each.posted, each.postSecondsMean, each.postSecondsMost]),
+    ...(each.attested === 0 ? [undisclosed, undisclosed] : [each.attestSecondsMean, each.attestSecondsMost]),
   ]),
 });
 
@@ -84,8 +86,8 @@ const positionsTable = ({ positions }: ScanResult): Table => ({
     counterparty,
     asset,
     signed,
-    posted,
-    stated ?? '',
+    posted ?? undisclosed,
+    stated ?? undisclosed,
   ]),
 });
 
@@ -100,9 +102,9 @@ const windowsTable = ({ windows }: ScanResult): Table => ({
     number,
     asset,
     signed,
-    recomputed ?? '',
-    anchoredBlock ?? '',
-    dischargedBlock ?? '',
+    recomputed ?? undisclosed,
+    anchoredBlock ?? undisclosed,
+    dischargedBlock ?? undisclosed,
   ]),
 });
 

@@ -15,10 +15,18 @@ export interface NetPosition {
   readonly asset: string;
   /** What the operator owes (above zero) by the terms that both signed, in minor units. */
   readonly signed: string;
-  /** The same by the operator’s own disclosed postings. */
-  readonly posted: string;
+  /** The same by the operator’s own disclosed postings; absent where it has not disclosed all of them. */
+  readonly posted?: string;
   /** What the operator states in its files; absent where they have batches that this scan has not. */
   readonly stated?: string;
+}
+
+interface PositionSum {
+  readonly operator: OperatorId;
+  readonly counterparty: OperatorId;
+  readonly asset: string;
+  signed: bigint;
+  posted: bigint;
 }
 
 export class Across {
@@ -27,8 +35,9 @@ export class Across {
   readonly #postings: Seen;
   readonly #batches: readonly ChainBatch[];
   readonly #findings: Findings;
-  readonly #positions = new Map<string, { -readonly [K in keyof PositionPart]: PositionPart[K] }>();
-  readonly #stale = new Set<OperatorId>();
+  readonly #positions = new Map<string, PositionSum>();
+  /** Operators that have not disclosed all of their postings. */
+  readonly #partial = new Set<OperatorId>();
 
   constructor(batches: readonly ChainBatch[], findings: Findings) {
     const pairs = batches.reduce((sum, { count }) => sum + count, 0);
@@ -86,16 +95,18 @@ export class Across {
     }
     for (const [at, index] of result.postingIndexes.entries())
       once(this.#postings, postings, at, index, 'posting-shared', 'a posting of');
-    for (const { operator, counterparty, asset, signed, posted } of result.positions) {
-      const key = `${operator}/${counterparty}/${asset}`;
-      const found = this.#positions.get(key);
-      if (found === undefined) this.#positions.set(key, { operator, counterparty, asset, signed, posted });
-      else {
-        found.signed += signed;
-        found.posted += posted;
-      }
-    }
-    for (const operator of result.stale) this.#stale.add(operator);
+    for (const part of result.positions) this.#addPosition(part);
+    for (const operator of result.stale) this.#partial.add(operator);
+  }
+
+  #addPosition({ operator, counterparty, asset, signed, posted }: PositionPart): void {
+    const key = `${operator}/${counterparty}/${asset}`;
+    const sum = this.#positions.get(key) ?? { operator, counterparty, asset, signed: 0n, posted: 0n };
+    this.#positions.set(key, sum);
+    sum.signed += signed;
+    // What was not disclosed is not held against the rest.
+    sum.posted += posted ?? signed;
+    if (posted === undefined) this.#partial.add(operator);
   }
 
   /** What an earlier scan saw of this batch's pairs and postings, in other places. */
@@ -120,7 +131,7 @@ export class Across {
 
   positions(files: readonly DisclosureIndex[], checked: ReadonlySet<string>): NetPosition[] {
     const stated = statedPositions(files, checked);
-    for (const operator of this.#stale) stated.delete(operator);
+    for (const operator of this.#partial) stated.delete(operator);
     const operators = new Set([...this.#positions.values()].map(({ operator }) => operator));
     for (const [operator, entries] of stated) {
       if (!operators.has(operator)) continue;
@@ -162,7 +173,7 @@ export class Across {
           counterparty,
           asset,
           signed: `${signed}`,
-          posted: `${posted}`,
+          ...(this.#partial.has(operator) ? {} : { posted: `${posted}` }),
           ...(told === undefined ? {} : { stated: `${told}` }),
         };
       });

@@ -9,15 +9,15 @@ import type { Gathered } from './gather.ts';
 function checkMissing(found: BatchCheck, { job, outcomes }: BatchView): void {
   const { attestSeconds } = job.tolerance;
   const waits = job.final.time - outcomes.endedAt;
-  if (!outcomes.ended || waits <= attestSeconds) return;
+  if (!outcomes.ended || !(waits > attestSeconds)) return;
   const sentence = `it ended ${waits} s ago and is not attested; allowed are ${attestSeconds} s`;
   found.report('attestation-missing', sentence, { seconds: waits });
 }
 
-function checkTime(found: BatchCheck, { job, outcomes }: BatchView, { time }: ChainAttestation): void {
+function checkTime(found: BatchCheck, { job, outcomes }: BatchView, { time = NaN }: ChainAttestation): void {
   const { attestSeconds } = job.tolerance;
   const after = time - outcomes.endedAt;
-  if (!outcomes.ended || after <= attestSeconds) return;
+  if (!outcomes.ended || !(after > attestSeconds)) return;
   found.report('attested-late', `it was attested ${after} s after its end; allowed are ${attestSeconds}`, {
     seconds: after,
   });
@@ -31,12 +31,13 @@ function checkDigest(
 ): void {
   const side = sides.find((each) => each.operator === operator);
   const own = totals.get(operator);
-  if (side === undefined || own === undefined || own.unknown || own.stale || !side.complete) return;
+  if (side === undefined || own === undefined || own.unknown || !side.complete) return;
   const bitmap = executedBitmap(batch.count, (index) => own.bits.has(index));
   const recomputed = executedDigest(side.section.line.secret, batch.batchId, bitmap, totalsText(own.executed));
   if (recomputed === attested) return;
   const sentence = `it attested ${attested}; its disclosed postings give ${recomputed}`;
-  found.report('attestation-mismatch', sentence, { attested, recomputed, block });
+  const where = block === undefined ? {} : { block };
+  found.report('attestation-mismatch', sentence, { attested, recomputed, ...where });
 }
 
 export function attestedAsPosted(found: BatchCheck, view: BatchView, gathered: Gathered): void {
@@ -55,14 +56,9 @@ export function attestedAsPosted(found: BatchCheck, view: BatchView, gathered: G
 
 export function attestationsAgree(found: BatchCheck, { job: { batch } }: BatchView): void {
   const [one, other] = batch.attestations;
-  const differ = one !== undefined && other !== undefined && one.digest !== other.digest;
-  if (batch.reconciled !== 'discrepancy' && !differ) return;
-  found
-    .at(undefined)
-    .report(
-      'attestations-differ',
-      `operator ${one?.operator ?? '?'} attested ${one?.digest ?? '?'}, operator ${other?.operator ?? '?'} ${other?.digest ?? '?'}`,
-    );
+  if (one === undefined || other === undefined || one.digest === other.digest) return;
+  const sentence = `operator ${one.operator} attested ${one.digest}, operator ${other.operator} ${other.digest}`;
+  found.at(undefined).report('attestations-differ', sentence);
 }
 
 export function secretsAgree(found: BatchCheck, { sides: [first, second] }: BatchView): void {

@@ -52,7 +52,7 @@ export function postingsOf(line: PairLine, leg: Leg): readonly PostingLine[] {
 
 /** A posting that is not there because its section was written before the pair was decided. */
 export const isTooOldFor = ({ outcomes }: BatchView, side: Disclosed, { index, status }: PairView): boolean =>
-  status === 'committed' && outcomes.block(index) > side.section.line.asOf.number;
+  status === 'committed' && outcomes.block(index) > side.section.until;
 
 const sameTexts = (a: readonly string[], b: readonly string[]): boolean => a.every((text, at) => text === b[at]);
 

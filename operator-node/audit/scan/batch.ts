@@ -7,16 +7,18 @@ export interface ChainDecision {
   readonly word: number;
   readonly commitMask: bigint;
   readonly abortMask: bigint;
-  readonly block: number;
+  /** Absent, as `time` is, where the contract’s state has the decision and the endpoint no event of it. */
+  readonly block?: number;
   /** Unix seconds. */
-  readonly time: number;
+  readonly time?: number;
 }
 
 export interface ChainAttestation {
   readonly operator: OperatorId;
   readonly digest: Hash;
-  readonly block: number;
-  readonly time: number;
+  /** Absent, as `time` is, where the contract’s state has the attestation and the endpoint no event of it. */
+  readonly block?: number;
+  readonly time?: number;
 }
 
 export interface ChainBatch {
@@ -33,7 +35,6 @@ export interface ChainBatch {
   readonly preparedTime: number;
   readonly decisions: readonly ChainDecision[];
   readonly attestations: readonly ChainAttestation[];
-  readonly reconciled?: 'reconciled' | 'discrepancy';
 }
 
 /** Seconds that an operator has for what it does. */
@@ -63,8 +64,8 @@ export interface PositionPart {
   readonly asset: string;
   /** By the signed terms of committed pairs. */
   readonly signed: bigint;
-  /** By the operator's own disclosed postings. */
-  readonly posted: bigint;
+  /** By the operator's own disclosed postings; absent where it discloses nothing of the batch. */
+  readonly posted?: bigint;
 }
 
 export interface RefundPart {
@@ -93,7 +94,7 @@ export interface Lateness {
   readonly postSecondsSum: number;
   readonly postSecondsMost: number;
   readonly late: number;
-  /** From the batch's end to the attestation; absent without one. */
+  /** From the batch's end to the attestation; absent without one, and where a time is not known. */
   readonly attestSeconds?: number;
 }
 
@@ -113,6 +114,8 @@ export interface BatchResult {
   readonly lateness: readonly Lateness[];
   /** By service: pairs committed. */
   readonly services: Readonly<Record<string, number>>;
+  /** Committed pairs between two operators whose terms nobody discloses: the positions lack them. */
+  readonly unpriced: number;
   /** Of pair i the 16 bytes at 16·i; zeros where no operator disclosed it. */
   readonly pairKeys: Uint8Array;
   /** Of pair i the first 16 bytes of C1 and of C2, at 32·i. */

@@ -1,4 +1,5 @@
 /** One batch: what both operators disclosed of it, against the chain and against each other. */
+import type { Leg } from '../../model/ids.ts';
 import { attestationsAgree, attestedAsPosted, secretsAgree } from './attestations.ts';
 import type { BatchJob, BatchResult, OriginalFacts } from './batch.ts';
 import { openPair, type BatchView } from './batch-view.ts';
@@ -7,15 +8,15 @@ import { BatchCheck } from './findings-of-batch.ts';
 import { Gathered } from './gather.ts';
 import { outcomesOf } from './outcome.ts';
 import { pairChecks } from './pair-checks.ts';
-import { openedTerms, payingLeg, type Report } from './record.ts';
+import { openedOperation, openedTerms, payingLeg, type Report } from './record.ts';
 
 type BatchRule = (found: BatchCheck, batch: BatchView) => void;
 /** Knows what the pairs of the batch add up to. */
 type SumRule = (found: BatchCheck, batch: BatchView, gathered: Gathered) => void;
 
 const decidedInTime: BatchRule = (found, { job: { batch } }) => {
-  for (const { time, block, word } of batch.decisions) {
-    if (time <= batch.deadline) continue;
+  for (const { time = NaN, block = 0, word } of batch.decisions) {
+    if (!(time > batch.deadline)) continue;
     const sentence = `word ${word} was decided in block ${block}, ${time - batch.deadline} s after the deadline`;
     found.at(undefined).report('executed-though-expired', sentence, { block });
   }
@@ -71,7 +72,12 @@ export function readOriginals({ batch, final, sections }: BatchJob, indexes: rea
       const line = side.lines[index];
       const terms = line === undefined ? undefined : openedTerms(line, silent);
       if (terms?.secondAsset === undefined || terms.secondAmount === undefined) continue;
-      const pays = payingLeg(terms.service, 'first', undefined) ?? 'first';
+      const actionOf = (leg: Leg): string | undefined =>
+        line?.[leg] === undefined ? undefined : openedOperation(line, leg, silent)?.action;
+      const pays =
+        payingLeg(terms.service, 'first', actionOf('first')) ??
+        payingLeg(undefined, 'second', actionOf('second')) ??
+        'first';
       const [payer, payee] = pays === 'first' ? [batch.initiator, batch.acceptor] : [batch.acceptor, batch.initiator];
       const committed = outcomes.status(index) === 'committed';
       return [{ index, committed, asset: terms.secondAsset, amount: BigInt(terms.secondAmount), payer, payee }];

@@ -29,6 +29,13 @@ export function readDisclosed(section: Section, batch: ChainBatch, report: Repor
   if (told.sequence !== `${batch.sequence}`) {
     report('batch-differs', `its sequence is ${told.sequence} in the file and ${batch.sequence} on chain`);
   }
+  if (line.prepared !== batch.preparedBlock) {
+    report(
+      'batch-differs',
+      `it was prepared in block ${line.prepared} by the file and in block ${batch.preparedBlock} on chain`,
+      { field: 'prepared' },
+    );
+  }
   const lines: (PairLine | undefined)[] = Array.from({ length: batch.count }, () => undefined);
   const texts = readSection(section);
   if (texts.length !== line.pairs) {

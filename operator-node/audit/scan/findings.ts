@@ -30,7 +30,19 @@ export const findingCatalogue = {
   'chain-inconsistent': {
     severity: 'breach',
     means:
-      'The contract’s events contradict its state at the final block, or a batchId is not the one computed from the batch.',
+      'The endpoint contradicts itself: its events do not match the contract’s state, a log comes twice, or a batchId is not the one computed from the batch.',
+  },
+  'chain-stale': {
+    severity: 'incomplete',
+    means: 'The newest final block is too old for a running chain; anything after it was not audited.',
+  },
+  'heads-apart': {
+    severity: 'incomplete',
+    means: 'The endpoints’ newest blocks are further apart than finality explains: one of them is behind.',
+  },
+  'file-ahead': {
+    severity: 'incomplete',
+    means: 'A file names blocks that the chain does not have yet: the endpoint is behind, or the file is wrong.',
   },
   'operator-unreadable': {
     severity: 'breach',
@@ -55,7 +67,7 @@ export const findingCatalogue = {
   'disclosures-missing': { severity: 'incomplete', means: 'An operator that has batches provided no file at all.' },
   'disclosure-stale': {
     severity: 'incomplete',
-    means: 'A section was written before the last decision of its batch was final; it must be disclosed again.',
+    means: 'A file was written before the last decision of one of its batches was final; it must be disclosed again.',
   },
   'pair-missing': { severity: 'breach', means: 'An operator’s section of a batch lacks one of its pairs.' },
   'pair-surplus': {
@@ -100,6 +112,10 @@ export const findingCatalogue = {
   },
   'posted-early': { severity: 'breach', means: 'A pair was posted before it was decided.' },
   'posted-late': { severity: 'late', means: 'A pair was posted too long after its decision.' },
+  'attested-early': {
+    severity: 'breach',
+    means: 'A posting was booked after its operator had attested that everything in the batch is posted.',
+  },
   'attestation-missing': {
     severity: 'late',
     means: 'A batch ended longer ago than allowed, and an operator has not attested it.',
@@ -135,11 +151,18 @@ export const findingCatalogue = {
     severity: 'breach',
     means: 'Windows of two operators overlap, leave batches out, or were handed over in two versions.',
   },
+  'reference-missing': {
+    severity: 'incomplete',
+    means: 'A payment was discharged on the chain, but no window file contains its reference.',
+  },
   'reference-differs': {
     severity: 'breach',
     means: 'A payment’s reference is not the one that the payee anchored.',
   },
-  'window-unchecked': { severity: 'incomplete', means: 'A window covers batches that are not in this scan.' },
+  'window-unchecked': {
+    severity: 'incomplete',
+    means: 'A window covers batches that are not in this scan, or whose terms nobody disclosed.',
+  },
   'statement-unexplained': {
     severity: 'incomplete',
     means: 'A statement of two operators is on the chain but in none of the window files.',

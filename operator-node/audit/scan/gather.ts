@@ -4,7 +4,7 @@ import type { Executed } from '../../commitment/executed.ts';
 import type { Leg, OperatorId, PairId } from '../../model/ids.ts';
 import type { PairLine } from '../disclosures/lines.ts';
 import type { BatchResult, Lateness, Moved, PositionPart, RefundPart } from './batch.ts';
-import { isTooOldFor, legsOf, otherLeg, postingsOf, type BatchView, type PairView } from './batch-view.ts';
+import { isTooOldFor, legs, legsOf, otherLeg, postingsOf, type BatchView, type PairView } from './batch-view.ts';
 import type { Disclosed } from './disclosed.ts';
 import { magnitude, secondsToPosting } from './pair-checks.ts';
 
@@ -46,6 +46,7 @@ export class Gathered {
   readonly #postingKeys: Buffer[] = [];
   readonly #postingIndexes: number[] = [];
   readonly #counts = { open: 0, committed: 0, aborted: 0 };
+  #unpriced = 0;
   readonly #moved: (Moved | undefined)[] = [];
 
   constructor(batch: BatchView) {
@@ -64,6 +65,7 @@ export class Gathered {
       this.#services[terms.service] = (this.#services[terms.service] ?? 0) + 1;
     }
     this.#addMoved(pair);
+    this.#addUndisclosed(pair);
     for (const side of this.#batch.sides) {
       const line = side.lines[pair.index];
       const own = this.totals.get(side.operator);
@@ -76,6 +78,16 @@ export class Gathered {
       }
     }
     this.#addRefund(pair);
+  }
+
+  /** What an operator owes of whom there is no section: by the terms that the other discloses. */
+  #addUndisclosed(pair: PairView): void {
+    const { job, onUs } = this.#batch;
+    if (onUs || pair.status !== 'committed') return;
+    if (pair.pays === undefined || pair.terms?.secondAmount === undefined) this.#unpriced += 1;
+    for (const operator of [job.batch.initiator, job.batch.acceptor]) {
+      if (!this.totals.has(operator)) this.#addPosition(operator, pair, undefined);
+    }
   }
 
   #addKeys({ index, leaf }: PairView): void {
@@ -100,7 +112,12 @@ export class Gathered {
     const postings = postingsOf(line, leg);
     const [posting] = postings;
     const missed = posting === undefined && isTooOldFor(batch, side, pair);
-    if (missed) own.stale = true;
+    if (missed) {
+      own.stale = true;
+      // What it attested can be compared all the same: with what it had to post.
+      if (leg === 'first' || !batch.onUs) own.bits.add(pair.index);
+      for (const each of batch.onUs ? [leg] : legs) addAgreed(own, each, pair);
+    }
     if (posting !== undefined) {
       if (pair.status === 'committed') this.#addLateness(own, secondsToPosting(batch, pair.index, posting));
       if (leg === 'first' || !batch.onUs) own.bits.add(pair.index);
@@ -118,6 +135,7 @@ export class Gathered {
   }
 
   #addLateness(own: SideTotals, after: number): void {
+    if (Number.isNaN(after)) return;
     if (after > this.#batch.job.tolerance.postSeconds) own.late += 1;
     own.posted += 1;
     own.sum += Math.max(0, after);
@@ -128,7 +146,11 @@ export class Gathered {
    * What a committed pair moves between the operators: `secondAmount` of `secondAsset` (protocol §4). `bookedOf` gets what
    * the operator’s own leg must come to, and returns what its postings do come to.
    */
-  #addPosition(operator: OperatorId, { status, pays, terms }: PairView, bookedOf: (agreed: bigint) => bigint): void {
+  #addPosition(
+    operator: OperatorId,
+    { status, pays, terms }: PairView,
+    bookedOf: ((agreed: bigint) => bigint) | undefined,
+  ): void {
     if (this.#batch.onUs || status !== 'committed' || pays === undefined) return;
     const { initiator, acceptor } = this.#batch.job.batch;
     const leg: Leg = operator === initiator ? 'first' : 'second';
@@ -137,16 +159,15 @@ export class Gathered {
     const sign = pays === leg ? 1n : -1n;
     const signed = sign * BigInt(terms.secondAmount);
     const agreed = sign * BigInt(own);
-    const posted = signed + bookedOf(agreed) - agreed;
+    const posted = bookedOf === undefined ? undefined : signed + bookedOf(agreed) - agreed;
     const counterparty = leg === 'first' ? acceptor : initiator;
     const asset = terms.secondAsset;
     const key = `${operator}/${counterparty}/${asset}`;
     const found = this.#positions.get(key);
-    if (found === undefined) this.#positions.set(key, { operator, counterparty, asset, signed, posted });
-    else {
-      found.signed += signed;
-      found.posted += posted;
-    }
+    const sum = found ?? { operator, counterparty, asset, signed: 0n, ...(posted === undefined ? {} : { posted: 0n }) };
+    sum.signed += signed;
+    if (posted !== undefined) sum.posted = (sum.posted ?? 0n) + posted;
+    this.#positions.set(key, sum);
   }
 
   #addRefund({ index, status, leaf, terms, pays }: PairView): void {
@@ -168,14 +189,15 @@ export class Gathered {
   #lateness(): Lateness[] {
     const { job, outcomes } = this.#batch;
     return [...this.totals].map(([operator, { posted, sum, most, late }]) => {
-      const attestation = job.batch.attestations.find((found) => found.operator === operator);
+      const { time = NaN } = job.batch.attestations.find((found) => found.operator === operator) ?? {};
+      const attestSeconds = time - outcomes.endedAt;
       return {
         operator,
         posted,
         postSecondsSum: sum,
         postSecondsMost: most,
         late,
-        ...(attestation === undefined || !outcomes.ended ? {} : { attestSeconds: attestation.time - outcomes.endedAt }),
+        ...(Number.isNaN(attestSeconds) || !outcomes.ended ? {} : { attestSeconds }),
       };
     });
   }
@@ -191,6 +213,7 @@ export class Gathered {
       stale: [...this.totals].flatMap(([operator, { stale }]) => (stale ? [operator] : [])),
       lateness: this.#lateness(),
       services: this.#services,
+      unpriced: this.#unpriced,
       pairKeys: new Uint8Array(this.#pairKeys),
       commitmentKeys: new Uint8Array(this.#commitmentKeys),
       postingKeys: new Uint8Array(Buffer.concat(this.#postingKeys)),
@@ -200,7 +223,7 @@ export class Gathered {
   }
 }
 
-/** The other operator's leg counts in the digest as the terms have it. */
+/** A leg that the operator’s postings do not show counts in the digest as the terms have it. */
 function addAgreed(own: SideTotals, leg: Leg, { terms }: PairView): void {
   const [asset, amount] = [terms?.[`${leg}Asset`], terms?.[`${leg}Amount`]];
   if (asset === undefined || amount === undefined) own.unknown = true;

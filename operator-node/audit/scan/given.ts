@@ -1,6 +1,6 @@
 /** What operators have handed over: files and their sections, each for itself. What is wrong with one is a finding about it. */
 import { TandemError } from '../../errors.ts';
-import { indexDisclosures, type DisclosureIndex, type Section } from '../disclosures/read.ts';
+import { indexDisclosures, NoDisclosures, type DisclosureIndex, type Section } from '../disclosures/read.ts';
 import type { AuditNetwork } from '../network.ts';
 import type { BatchJob, BatchResult } from './batch.ts';
 import type { Findings } from './findings.ts';
@@ -11,8 +11,14 @@ export function indexed(file: string, findings: Findings): readonly DisclosureIn
   try {
     return [indexDisclosures(file)];
   } catch (error) {
-    if (!(error instanceof TandemError) || error.code === 'not-found') throw error;
-    findings.add('file-malformed', error.message, { file });
+    if (error instanceof TandemError && error.code === 'unprocessable' && !(error instanceof NoDisclosures)) {
+      findings.add('not-checked', error.message, { file });
+      return [];
+    }
+    if (!(error instanceof NoDisclosures)) throw error;
+    const { operator, message } = error;
+    const who = operator === undefined ? '' : `of operator ${operator}: `;
+    findings.add('file-malformed', `${who}${message}`, { ...(operator === undefined ? {} : { operator }), file });
     return [];
   }
 }

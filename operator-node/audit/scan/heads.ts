@@ -24,7 +24,7 @@ export async function checkHeads(
   if (AuditLog === undefined || from > to) return operators;
   /** Of each operator; not known before the first one seen, unless nothing is older. */
   const lasts = new Map<number, bigint>();
-  for (const { topics, data, blockNumber: block } of await logsBetween(chain, AuditLog, from, to)) {
+  for (const { topics, data, blockNumber: block } of await logsBetween(chain, AuditLog, from, to, findings)) {
     const event = eventIn(auditLogInterface, { topics, data });
     if (event === undefined) continue;
     const fields = new Fields(event.args);

@@ -6,14 +6,15 @@ export type Status = (typeof statuses)[number];
 
 export interface Outcomes {
   status(index: number): Status;
-  /** Unix seconds and number of the block of the pair's decision; of the deadline where that decided; 0 while open. */
+  /**
+   * Unix seconds and number of the block of the pair's decision; of the deadline where that decided; 0 while open. Where no
+   * event tells when it was decided: NaN, and Infinity.
+   */
   time(index: number): number;
   block(index: number): number;
   readonly ended: boolean;
-  /** When the last pair ended; 0 while one is open. */
+  /** When the last pair ended; 0 while one is open, NaN where that is not known. */
   readonly endedAt: number;
-  /** The block of the last decision, 0 without one. */
-  readonly lastBlock: number;
   /** Pairs that one decision commits and another aborts: no contract does that. */
   readonly contradictions: readonly number[];
 }
@@ -23,9 +24,7 @@ export function outcomesOf({ count, decisions, deadline, preparedTime }: ChainBa
   const times = new Float64Array(count);
   const blocks = new Float64Array(count);
   const contradictions: number[] = [];
-  let lastBlock = 0;
-  for (const { word, commitMask, abortMask, block, time } of decisions) {
-    lastBlock = Math.max(lastBlock, block);
+  for (const { word, commitMask, abortMask, block = Infinity, time = NaN } of decisions) {
     for (const [mask, to] of [
       [commitMask, 1],
       [abortMask, 2],
@@ -58,7 +57,6 @@ export function outcomesOf({ count, decisions, deadline, preparedTime }: ChainBa
     block: (index) => blocks[index] ?? 0,
     ended,
     endedAt: ended ? times.reduce((most, time) => Math.max(most, time), 0) : 0,
-    lastBlock,
     contradictions,
   };
 }

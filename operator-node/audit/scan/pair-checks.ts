@@ -105,12 +105,23 @@ const postedInTime: PostingCheck = (found, batch, { index, status }, { first }) 
   }
 };
 
+/** To attest says that every posting is durable (protocol rule 4). */
+const postedBeforeAttested: PostingCheck = (found, { job }, { status }, { side, first }) => {
+  if (status !== 'committed' || first === undefined) return;
+  const { time = NaN } = job.batch.attestations.find(({ operator }) => operator === side.operator) ?? {};
+  const after = Date.parse(first.booked) / 1000 - time;
+  if (!(after > job.tolerance.clockSeconds)) return;
+  const sentence = `the posting ${first.id} was booked ${after} s after the batch was attested`;
+  found.report('attested-early', sentence, { posting: first.id, seconds: after });
+};
+
 const postingChecks: readonly PostingCheck[] = [
   undecidedHasNone,
   abortedHasNone,
   committedHasOne,
   postedAsAgreed,
   postedInTime,
+  postedBeforeAttested,
 ];
 
 const postingsMatchDecision: PairCheck = (found, batch, pair) => {

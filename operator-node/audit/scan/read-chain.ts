@@ -1,13 +1,13 @@
 /** All batches prepared in a range of blocks, with what became of them, from events; compared with the contract's state. */
 import type { Result } from 'ethers';
 import { decodeCount } from '../../chain/decode.ts';
-import { batchIdOf } from '../../commitment/typed-data.ts';
 import { TandemError } from '../../errors.ts';
-import type { BatchId, Hash, Hex, OperatorId, UnixSeconds } from '../../model/ids.ts';
+import type { BatchId, Hash, Hex, OperatorId } from '../../model/ids.ts';
 import type { AuditBlock, AuditLog, RangeChain } from '../audit-chain.ts';
 import { eventIn, settlement, type Contracts } from '../contracts.ts';
 import type { AuditNetwork } from '../network.ts';
 import { counted } from '../../model/counted.ts';
+import { settledBatch, type Described, type StateView } from './batch-state.ts';
 import type { ChainAttestation, ChainBatch, ChainDecision } from './batch.ts';
 import type { Findings } from './findings.ts';
 
@@ -38,18 +38,39 @@ export async function eachAtOnce<T, R>(items: readonly T[], work: (item: T) => P
   return results;
 }
 
-export async function logsBetween(chain: RangeChain, address: string, from: number, to: number): Promise<AuditLog[]> {
+/** Each log once: one that is given twice is told, and changes nothing. */
+export async function logsBetween(
+  chain: RangeChain,
+  address: string,
+  from: number,
+  to: number,
+  findings: Findings,
+): Promise<AuditLog[]> {
   const logs: AuditLog[] = [];
+  const seen = new Set<string>();
+  const twice: AuditLog[] = [];
+  const take = (log: AuditLog): void => {
+    const { blockNumber, transactionHash, topics, data } = log;
+    const key = `${blockNumber}/${transactionHash}/${topics.join('')}/${data}`;
+    (seen.has(key) ? twice : logs).push(log);
+    seen.add(key);
+  };
   let step = blocksPerRequest;
   for (let at = from; at <= to;) {
     const until = Math.min(to, at + step - 1);
     try {
-      for (const log of await chain.range(address, at, until)) logs.push(log);
+      for (const log of await chain.range(address, at, until)) take(log);
       at = until + 1;
     } catch (error) {
       if (!(error instanceof TandemError) || step === 1) throw error;
       step = Math.ceil(step / 10);
     }
+  }
+  const [first] = twice;
+  if (first !== undefined) {
+    const { blockNumber: block, transactionHash: transaction } = first;
+    const says = `${counted(twice.length, 'log')} of ${address} came twice, the first in block ${block}`;
+    findings.add('chain-inconsistent', says, { block, transaction, logs: twice.length });
   }
   return logs;
 }
@@ -58,9 +79,9 @@ interface Building {
   batch: Omit<ChainBatch, 'decisions' | 'attestations'>;
   decisions: ChainDecision[];
   attestations: ChainAttestation[];
-  reconciled?: 'reconciled' | 'discrepancy';
 }
 
+/** @returns false for an event that comes a second time: no contract emits it */
 function take(
   building: Map<string, Building>,
   name: string,
@@ -68,11 +89,12 @@ function take(
   block: number,
   time: number,
   to: number,
-): void {
+): boolean {
   const batchId = args.getValue('batchId') as BatchId;
   const number = (field: string): number => Number(args.getValue(field) as bigint);
   if (name === 'BatchPrepared') {
-    if (block > to) return;
+    if (building.has(batchId)) return false;
+    if (block > to) return true;
     building.set(batchId, {
       batch: {
         ordinal: building.size,
@@ -89,19 +111,27 @@ function take(
       decisions: [],
       attestations: [],
     });
-    return;
+    return true;
   }
   // Of a batch that was prepared before or after the range.
   const found = building.get(batchId);
-  if (found === undefined) return;
+  if (found === undefined) return true;
   if (name === 'PairsDecided') {
     const [commitMask, abortMask] = [args.getValue('commitMask') as bigint, args.getValue('abortMask') as bigint];
-    found.decisions.push({ word: number('word'), commitMask, abortMask, block, time });
+    const word = number('word');
+    // Only bits that were not set before are in an event.
+    const again = found.decisions.some(
+      (each) => each.word === word && ((each.commitMask & commitMask) !== 0n || (each.abortMask & abortMask) !== 0n),
+    );
+    if (again) return false;
+    found.decisions.push({ word, commitMask, abortMask, block, time });
   } else if (name === 'BatchAttested') {
     const digest = args.getValue('executedDigest') as Hash;
-    found.attestations.push({ operator: number('operatorId') as OperatorId, digest, block, time });
-  } else if (name === 'BatchReconciled') found.reconciled = 'reconciled';
-  else if (name === 'BatchDiscrepancy') found.reconciled = 'discrepancy';
+    const operator = number('operatorId') as OperatorId;
+    if (found.attestations.some((each) => each.operator === operator)) return false;
+    found.attestations.push({ operator, digest, block, time });
+  }
+  return true;
 }
 
 export interface ChainRange {
@@ -111,6 +141,7 @@ export interface ChainRange {
   readonly final: AuditBlock;
   /** What is known from before; a lane that is not in it is asked of the contract. */
   readonly before: readonly LaneHead[];
+  readonly described: Described;
 }
 
 export async function readChain(
@@ -119,9 +150,9 @@ export async function readChain(
   range: ChainRange,
   findings: Findings,
 ): Promise<ChainScan> {
-  const { network, from, to, final } = range;
+  const { network, from, to, final, described } = range;
   const address = network.contracts.PairSettlement;
-  const logs = await logsBetween(chain, address, from, final.number);
+  const logs = await logsBetween(chain, address, from, final.number, findings);
   const numbers = [...new Set(logs.map(({ blockNumber }) => blockNumber))];
   const times = new Map(
     await eachAtOnce(numbers, async (number) => {
@@ -134,70 +165,23 @@ export async function readChain(
   const building = new Map<string, Building>();
   for (const { topics, data, blockNumber, transactionHash } of logs) {
     const event = eventIn(settlement, { topics, data });
-    if (event !== undefined) take(building, event.name, event.args, blockNumber, times.get(blockNumber) ?? 0, to);
-    else if (settlement.getEvent(topics[0] ?? '') !== null) {
+    if (event !== undefined) {
+      if (take(building, event.name, event.args, blockNumber, times.get(blockNumber) ?? 0, to)) continue;
+      const says = `an event ${event.name} in block ${blockNumber}, transaction ${transactionHash}, is of what an earlier one says`;
+      findings.add('chain-inconsistent', says, { block: blockNumber, transaction: transactionHash });
+    } else if (settlement.getEvent(topics[0] ?? '') !== null) {
       const says = `a log in block ${blockNumber}, transaction ${transactionHash}, is no event of the contract`;
       findings.add('chain-inconsistent', says, { block: blockNumber, transaction: transactionHash });
     }
   }
-  const batches = [...building.values()].map(({ batch, decisions, attestations, reconciled }): ChainBatch => ({
-    ...batch,
-    decisions,
-    attestations,
-    ...(reconciled === undefined ? {} : { reconciled }),
-  }));
-  await compareWithState(contracts, range, batches, findings);
+  const view: StateView = { contracts, network, final, described };
+  const settled = await eachAtOnce([...building.values()], ({ batch, decisions, attestations }) =>
+    settledBatch(view, { ...batch, decisions, attestations }, findings),
+  );
+  const batches = settled
+    .filter((batch) => batch !== undefined)
+    .map((batch, ordinal): ChainBatch => ({ ...batch, ordinal }));
   return { batches, lanes: await checkLanes(chain, range, batches, findings) };
-}
-
-/** An event left out, or one too many, shows: the state at the final block has every bit. */
-async function compareWithState(
-  contracts: Contracts,
-  { network, final }: ChainRange,
-  batches: readonly ChainBatch[],
-  findings: Findings,
-): Promise<void> {
-  const domain = { chainId: BigInt(network.chainId), contract: network.contracts.PairSettlement };
-  await eachAtOnce(batches, async (batch) => {
-    const { batchId, initiator, acceptor, sequence, deadline, count, root } = batch;
-    const evidence = { batchId, initiator, acceptor, sequence };
-    const computed = batchIdOf(domain, {
-      initiator,
-      acceptor,
-      sequence,
-      deadline: deadline as UnixSeconds,
-      count,
-      root,
-    });
-    if (computed !== batchId) {
-      findings.add(
-        'chain-inconsistent',
-        `batch ${sequence} of ${initiator} to ${acceptor} has the id ${batchId} on chain; its fields give ${computed}`,
-        evidence,
-      );
-    }
-    const outcome = await contracts.batchOutcome(batchId, final.hash);
-    const words = outcome?.commitWords.length ?? 0;
-    const sum = (mask: 'commitMask' | 'abortMask', word: number): bigint =>
-      batch.decisions
-        .filter((decision) => decision.word === word)
-        .reduce((bits, decision) => bits | decision[mask], 0n);
-    const same =
-      outcome?.prepared === true &&
-      outcome.count === count &&
-      outcome.deadline === deadline &&
-      Array.from({ length: words }, (_, word) => word).every(
-        (word) =>
-          outcome.commitWords[word] === sum('commitMask', word) && outcome.abortWords[word] === sum('abortMask', word),
-      );
-    if (!same) {
-      findings.add(
-        'chain-inconsistent',
-        `batch ${sequence} of ${initiator} to ${acceptor}: the contract’s state at block ${final.number} is not what its events add up to`,
-        evidence,
-      );
-    }
-  });
 }
 
 /** The number of a lane's last batch at a block; undefined where the endpoint has let go of that state. */

@@ -5,17 +5,19 @@
 import { TandemError } from '../../errors.ts';
 import type { Hash } from '../../model/ids.ts';
 import type { AuditBlock, RangeChain } from '../audit-chain.ts';
-import { contractsAt, type Contracts } from '../contracts.ts';
+import { contractsAt, eventIn, settlement, type Contracts } from '../contracts.ts';
 import type { DisclosureIndex, Section } from '../disclosures/read.ts';
 import type { AuditNetwork } from '../network.ts';
 import { checkNetwork, finalBlock } from '../settled.ts';
 import { Across, type NetPosition } from './across.ts';
 import { defaultTolerance, type BatchJob, type BatchResult, type ChainBatch, type Tolerance } from './batch.ts';
+import type { Described, StateView } from './batch-state.ts';
+import { checkEdge, checkReach } from './edge.ts';
 import { agreeing, type NamedChain } from './endpoints.ts';
 import type { EarlierScans } from './earlier.ts';
 import { Findings, type FindingCode } from './findings.ts';
 import { Pool } from './pool.ts';
-import { readChain, type LaneHead } from './read-chain.ts';
+import { eachAtOnce, readChain, type LaneHead } from './read-chain.ts';
 import { Refunds } from './refunds.ts';
 import { ScanTotals, type LaneTotals, type OperatorTotals, type PairTotals } from './scan-totals.ts';
 import type { ScanState } from './state.ts';
@@ -39,6 +41,8 @@ export interface ScanRequest {
   readonly tolerance?: Tolerance;
   /** Files of settlement windows (`tandem window export`). */
   readonly windows?: readonly string[];
+  /** Unix seconds by the auditor’s clock: without it the age of the chain is not judged. */
+  readonly now?: number;
   /** 0: no threads. */
   readonly threads: number;
   readonly onProgress?: (done: number, all: number) => void;
@@ -49,7 +53,8 @@ export interface ScanResult {
   readonly contract: string;
   readonly from: number;
   readonly to: number;
-  readonly final: { readonly number: number; readonly hash: string; readonly time: number };
+  /** `age`: seconds, by the auditor’s clock. */
+  readonly final: { readonly number: number; readonly hash: string; readonly time: number; readonly age?: number };
   readonly totals: PairTotals;
   readonly services: Readonly<Record<string, number>>;
   readonly lanes: readonly LaneTotals[];
@@ -106,14 +111,11 @@ function noteAbsent(
   files: readonly DisclosureIndex[],
   batches: readonly ChainBatch[],
   sections: ReadonlyMap<string, Section>,
-  range: { from: number; to: number },
   findings: Findings,
 ): void {
   const without = new Map<number, number>();
-  const known = new Set<string>();
   for (const batch of batches) {
     const { batchId, sequence, initiator, acceptor, preparedBlock } = batch;
-    known.add(batchId);
     for (const operator of new Set([initiator, acceptor])) {
       if (sections.has(sectionKey(operator, batchId))) continue;
       const covered = files.some(
@@ -139,14 +141,42 @@ function noteAbsent(
       batches: count,
     });
   }
-  for (const { operator, line } of sections.values()) {
-    if (known.has(line.batchId) || line.prepared < range.from || line.prepared > range.to) continue;
-    findings.add(
-      'batch-not-on-chain',
-      `operator ${operator} discloses batch ${line.batch.sequence} of ${line.batch.initiator} to ${line.batch.acceptor} in block ${line.prepared}; the contract has prepared no such batch there`,
-      { operator, batchId: line.batchId, block: line.prepared },
-    );
-  }
+}
+
+/** Batches that a file has in these blocks and the events have not. What the contract knows all the same was kept back by an endpoint. */
+async function noteForeign(
+  { contracts, chain, network, final }: StateView & { readonly chain: RangeChain },
+  batches: readonly ChainBatch[],
+  sections: ReadonlyMap<string, Section>,
+  range: { from: number; to: number },
+  findings: Findings,
+): Promise<void> {
+  const known = new Set<string>(batches.map(({ batchId }) => batchId));
+  const foreign = [...sections.values()].filter(
+    ({ line }) => !known.has(line.batchId) && line.prepared >= range.from && line.prepared <= range.to,
+  );
+  await eachAtOnce(foreign, async ({ operator, line }) => {
+    const { batchId, prepared: block } = line;
+    const { sequence, initiator, acceptor } = line.batch;
+    const evidence = { operator, batchId, block };
+    const who = `operator ${operator} discloses batch ${sequence} of ${initiator} to ${acceptor} in block ${block}`;
+    if ((await contracts.batchOutcome(batchId, final.hash))?.prepared !== true) {
+      findings.add('batch-not-on-chain', `${who}; the contract has prepared no such batch there`, evidence);
+      return;
+    }
+    const { PairSettlement } = network.contracts;
+    const logs = await chain.history(PairSettlement, batchId as string as Hash, network.firstBlock, final.number);
+    const found = logs.find((log) => eventIn(settlement, log)?.name === 'BatchPrepared')?.blockNumber;
+    if (found === undefined || found === block) {
+      findings.add(
+        'chain-inconsistent',
+        `${who}; the contract has it, and the endpoint gives no event of it`,
+        evidence,
+      );
+    } else {
+      findings.add('batch-differs', `${who}; it was prepared in block ${found}`, { ...evidence, found });
+    }
+  });
 }
 
 function stateAfter(
@@ -222,15 +252,30 @@ async function materialOf(request: ScanRequest, findings: Findings): Promise<Mat
   const paths = typeof request.files === 'function' ? await request.files(range, findings) : request.files;
   const files = paths.flatMap((path) => indexed(path, findings));
   const sections = sectionsOf(files, network, findings);
+  await checkEdge(request.endpoints, network, final, request.now, findings);
+  const latest = await chain.block('latest');
+  const newest = { final: (await finalBlock(chain, contracts, network))?.number ?? 0, latest: latest?.number ?? 0 };
+  const own = files.filter(
+    ({ header }) => header.chainId === network.chainId && header.contract === network.contracts.PairSettlement,
+  );
+  await checkReach(chain, own, newest, findings);
+  const described = describedIn(sections);
   const { batches, lanes } =
     range.from > range.to
       ? { batches: [], lanes: range.before }
-      : await readChain(chain, contracts, { network, final, ...range }, findings);
-  noteAbsent(request, files, batches, sections, range, findings);
+      : await readChain(chain, contracts, { network, final, described, ...range }, findings);
+  noteAbsent(request, files, batches, sections, findings);
+  await noteForeign({ contracts, chain, network, final, described }, batches, sections, range, findings);
   const anchoring = await checkHeads(chain, network, range, findings);
   const handles = await handlesOf(contracts, lanes, anchoring, final, findings);
   return { chain, final, range, files, sections, batches, lanes, handles };
 }
+
+/** What the files' sections say of a batch, where the endpoint's event of it cannot be right. */
+const describedIn =
+  (sections: ReadonlyMap<string, Section>): Described =>
+  (batchId) =>
+    [...sections.values()].filter(({ line }) => line.batchId === batchId).map(({ line }) => line.batch);
 
 /** Checks every batch, several at once, and adds up what they show. */
 class BatchChecks {
@@ -304,7 +349,7 @@ class BatchChecks {
     for (const finding of result.findings) this.#findings.take(finding);
     for (const [code, more] of Object.entries(result.more)) this.#findings.count(code as FindingCode, more);
     this.across.add(result);
-    this.nets.add(batch, result.positions);
+    this.nets.add(batch, result);
     this.#refunds.add(result.refunds);
     this.totals.add(batch, result);
     this.#done += 1;
@@ -335,7 +380,12 @@ export async function scan(request: ScanRequest): Promise<ScanResult> {
     contract: network.contracts.PairSettlement,
     from: range.from,
     to: range.to,
-    final: { number: final.number, hash: final.hash, time: final.timestamp },
+    final: {
+      number: final.number,
+      hash: final.hash,
+      time: final.timestamp,
+      ...(request.now === undefined ? {} : { age: request.now - final.timestamp }),
+    },
     totals: totals.pairs,
     services: totals.services,
     lanes: totals.lanes(lanes),

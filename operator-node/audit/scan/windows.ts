@@ -3,42 +3,25 @@
  * recomputed: both signed each statement, its net is what the pairs of its batches add up to, no batch is in two windows
  * or in none between them, and a reference is the one that the payee has anchored.
  */
-import { readFileSync, statSync } from 'node:fs';
-import { z } from 'zod';
-import { auditLogInterface } from '../../chain/decode.ts';
-import { windowSchema } from '../../channel/messages.ts';
-import { referenceDigest, statementDigest } from '../../commitment/window.ts';
+import { statementDigest } from '../../commitment/window.ts';
 import { TandemError } from '../../errors.ts';
-import { isAsset, type Hash } from '../../model/ids.ts';
+import type { Hash } from '../../model/ids.ts';
 import type { RangeChain } from '../audit-chain.ts';
-import { parseBounded } from '../bounded.ts';
-import { eventIn } from '../contracts.ts';
 import type { AuditNetwork } from '../network.ts';
-import type { ChainBatch, PositionPart } from './batch.ts';
-import { isMissing } from '../disclosures/read.ts';
+import type { BatchResult, ChainBatch } from './batch.ts';
 import type { Findings } from './findings.ts';
-import { logsBetween } from './read-chain.ts';
+import {
+  checkReference,
+  isAnchored,
+  nameOf,
+  statementsOf,
+  type Anchored,
+  type StatementLine,
+  type StatementLog,
+} from './statement-log.ts';
+import { readWindows, type DisclosedWindow } from './windows-file.ts';
 
-export const windowsFormat = 'tandem/windows/1';
-
-export const windowsFileSchema = z.strictObject({
-  format: z.literal(windowsFormat),
-  windows: z.array(
-    z.strictObject({
-      window: windowSchema,
-      /** What the file's operator knows of the payments to it. */
-      references: z.array(
-        z.strictObject({
-          asset: z.string().refine(isAsset, 'expected an asset'),
-          reference: z.string().max(1000),
-          salt: z.string().regex(/^[0-9a-f]{32}$/, 'expected 32 hex digits'),
-        }),
-      ),
-    }),
-  ),
-});
-
-type DisclosedWindow = z.output<typeof windowsFileSchema>['windows'][number];
+type Window = DisclosedWindow['window'];
 
 export interface AuditedNet {
   readonly operatorA: number;
@@ -57,7 +40,9 @@ export interface AuditedNet {
 export class BatchNets {
   readonly #byLane = new Map<string, ReadonlyMap<string, bigint>>();
 
-  add({ initiator, acceptor, sequence }: ChainBatch, positions: readonly PositionPart[]): void {
+  /** A batch with pairs whose terms nobody discloses has no net. */
+  add({ initiator, acceptor, sequence }: ChainBatch, { positions, unpriced }: BatchResult): void {
+    if (unpriced > 0) return;
     const a = Math.min(initiator, acceptor);
     const nets = new Map<string, bigint>();
     for (const { operator, asset, signed } of positions) {
@@ -83,102 +68,6 @@ export class BatchNets {
   }
 }
 
-/** Some hundred thousand windows. */
-const maxWindowsBytes = 67_108_864;
-const maxWindowsValues = 3_000_000;
-
-/** What a file has, or why it is none: then it is a finding, and the other files are judged. */
-function readWindows(file: string, findings: Findings): readonly DisclosedWindow[] {
-  let value: unknown;
-  try {
-    const { size } = statSync(file);
-    if (size > maxWindowsBytes) throw new RangeError(`it has ${size} bytes; at most ${maxWindowsBytes} are read`);
-    value = parseBounded(readFileSync(file, 'utf8'), maxWindowsValues);
-  } catch (error) {
-    if (isMissing(error)) throw new TandemError('not-found', `Cannot read ${file}: ${(error as Error).message}`);
-    findings.add('file-malformed', `${file} is no file of windows: ${(error as Error).message}`, { file });
-    return [];
-  }
-  const parsed = windowsFileSchema.safeParse(value);
-  if (parsed.success) return parsed.data.windows;
-  const [issue] = parsed.error.issues;
-  const why = `${issue?.path.join('.') || '(top)'}: ${issue?.message ?? ''}`;
-  findings.add('file-malformed', `${file} is no file of windows: ${why}`, { file });
-  return [];
-}
-
-interface Anchored {
-  readonly operatorA: number;
-  readonly operatorB: number;
-  readonly block: number;
-  discharge?: { readonly reference: Hash; readonly block: number };
-}
-
-async function statementsOf(
-  chain: RangeChain,
-  address: string,
-  from: number,
-  to: number,
-): Promise<Map<Hash, Anchored>> {
-  const statements = new Map<Hash, Anchored>();
-  for (const { topics, data, blockNumber: block } of await logsBetween(chain, address, from, to)) {
-    const event = eventIn(auditLogInterface, { topics, data });
-    if (event === undefined) continue;
-    const statement = event.args.getValue.bind(event.args);
-    if (event.name === 'StatementAnchored') {
-      const [operatorA, operatorB] = [Number(statement('operatorA')), Number(statement('operatorB'))];
-      statements.set(statement('statementDigest') as Hash, { operatorA, operatorB, block });
-    } else if (event.name === 'StatementDischarged') {
-      const found = statements.get(statement('statementDigest') as Hash);
-      if (found !== undefined) found.discharge = { reference: statement('referenceDigest') as Hash, block };
-    }
-  }
-  return statements;
-}
-
-const nameOf = ({ operatorA, operatorB, number }: Window): string =>
-  `window ${number} of operators ${operatorA} and ${operatorB}`;
-
-type Window = DisclosedWindow['window'];
-
-/** Each statement of a window against what is anchored of it. */
-function auditWindow(
-  { window, references }: DisclosedWindow,
-  domain: Parameters<typeof statementDigest>[0],
-  statements: ReadonlyMap<Hash, Anchored>,
-  recomputed: ReadonlyMap<string, bigint> | undefined,
-  findings: Findings,
-): { readonly digest: Hash; readonly net: AuditedNet }[] {
-  const { operatorA, operatorB, number } = window;
-  return window.nets.map(({ asset, net }) => {
-    const digest = statementDigest(domain, window, asset);
-    const anchored = statements.get(digest);
-    const evidence = { operatorA, operatorB, window: number, asset, statement: digest };
-    const fits = anchored?.operatorA === operatorA && anchored.operatorB === operatorB;
-    if (!fits) {
-      const sentence = `${nameOf(window)}: no statement of ${asset} is anchored that both signed`;
-      findings.add('window-unanchored', sentence, evidence);
-    }
-    const given = references.find((each) => each.asset === asset);
-    const discharge = fits ? anchored.discharge : undefined;
-    if (given !== undefined && discharge?.reference !== referenceDigest(given.salt, given.reference)) {
-      const sentence = `${nameOf(window)}: the reference of the payment in ${asset} is not the one that is anchored`;
-      findings.add('reference-differs', sentence, evidence);
-    }
-    const audited = {
-      operatorA,
-      operatorB,
-      number,
-      asset,
-      signed: net,
-      ...(recomputed === undefined ? {} : { recomputed: `${recomputed.get(asset) ?? 0n}` }),
-      ...(fits ? { anchoredBlock: anchored.block } : {}),
-      ...(discharge === undefined ? {} : { dischargedBlock: discharge.block }),
-    };
-    return { digest, net: audited };
-  });
-}
-
 /** What is anchored, and opened by no file. */
 function reportUnexplained(
   statements: ReadonlyMap<Hash, Anchored>,
@@ -195,34 +84,69 @@ function reportUnexplained(
 const inOrder = (a: AuditedNet, b: AuditedNet): number =>
   a.operatorA - b.operatorA || a.operatorB - b.operatorB || a.number - b.number || (a.asset < b.asset ? -1 : 1);
 
+async function checkLine(
+  log: StatementLog,
+  line: StatementLine,
+  recomputed: ReadonlyMap<string, bigint> | undefined,
+): Promise<AuditedNet> {
+  const { operatorA, operatorB, number } = line.window;
+  const anchored = await isAnchored(log, line);
+  await checkReference(log, line);
+  const { block, discharge } = (anchored ? log.statements.get(line.digest) : undefined) ?? {};
+  return {
+    operatorA,
+    operatorB,
+    number,
+    asset: line.asset,
+    signed: line.net,
+    ...(recomputed === undefined ? {} : { recomputed: `${recomputed.get(line.asset) ?? 0n}` }),
+    ...(block === undefined ? {} : { anchoredBlock: block }),
+    ...(discharge === undefined ? {} : { dischargedBlock: discharge.block }),
+  };
+}
+
+/** Each window once for each content that it is given with; the references of all files with it belong together. */
+function byContent(given: readonly DisclosedWindow[]): readonly DisclosedWindow[] {
+  const windows = new Map<string, DisclosedWindow>();
+  for (const { window, references } of given) {
+    const key = JSON.stringify(window);
+    windows.set(key, { window, references: [...(windows.get(key)?.references ?? []), ...references] });
+  }
+  return [...windows.values()];
+}
+
+const keyOf = ({ operatorA, operatorB, number }: Window): string => `${operatorA}/${operatorB}/${number}`;
+
 /** @throws {TandemError} `not-found` for a file that is not there, `config-invalid` for a network without an AuditLog */
 export async function checkWindows(
   files: readonly string[],
   chain: RangeChain,
   network: AuditNetwork,
-  final: { readonly number: number },
+  final: { readonly number: number; readonly hash: Hash },
   nets: BatchNets,
   findings: Findings,
 ): Promise<readonly AuditedNet[]> {
   if (files.length === 0) return [];
-  const { AuditLog } = network.contracts;
-  if (AuditLog === undefined) throw new TandemError('config-invalid', 'The network file names no AuditLog.');
-  const domain = { chainId: BigInt(network.chainId), contract: AuditLog };
-  const statements = await statementsOf(chain, AuditLog, network.firstBlock, final.number);
+  const { AuditLog: address } = network.contracts;
+  if (address === undefined) throw new TandemError('config-invalid', 'The network file names no AuditLog.');
+  const domain = { chainId: BigInt(network.chainId), contract: address };
+  const statements = await statementsOf(chain, address, network.firstBlock, final.number, findings);
+  const log: StatementLog = { chain, address, final, statements, findings };
   const opened = new Set<Hash>();
   const audited = new Map<string, AuditedNet>();
   /** By the two operators and number: the first that was seen, and all that differ from it. */
   const contents = new Map<string, Window[]>();
-  for (const disclosed of files.flatMap((file) => readWindows(file, findings))) {
-    const { window } = disclosed;
-    const key = `${window.operatorA}/${window.operatorB}/${window.number}`;
-    const seen = contents.get(key) ?? [];
-    contents.set(key, seen);
-    if (!seen.some((other) => JSON.stringify(other) === JSON.stringify(window))) seen.push(window);
+  for (const { window, references } of byContent(files.flatMap((file) => readWindows(file, findings)))) {
+    contents.set(keyOf(window), [...(contents.get(keyOf(window)) ?? []), window]);
     const recomputed = nets.of(window);
-    for (const { digest, net } of auditWindow(disclosed, domain, statements, recomputed, findings)) {
+    for (const { asset, net } of window.nets) {
+      const digest = statementDigest(domain, window, asset);
       opened.add(digest);
-      audited.set(`${key}/${net.asset}`, net);
+      const { operatorA, operatorB, number } = window;
+      const evidence = { operatorA, operatorB, window: number, asset, statement: digest };
+      const given = references.find((each) => each.asset === asset);
+      const line = { window, asset, net, digest, given, evidence };
+      audited.set(`${keyOf(window)}/${asset}`, await checkLine(log, line, recomputed));
     }
     compare(window, recomputed, findings);
   }
@@ -234,7 +158,11 @@ export async function checkWindows(
 function compare(window: Window, recomputed: ReadonlyMap<string, bigint> | undefined, findings: Findings): void {
   const evidence = { operatorA: window.operatorA, operatorB: window.operatorB, window: window.number };
   if (recomputed === undefined) {
-    findings.add('window-unchecked', `${nameOf(window)} covers batches that this scan has not`, evidence);
+    findings.add(
+      'window-unchecked',
+      `${nameOf(window)} covers batches that this scan has not, or of which it knows no amounts`,
+      evidence,
+    );
     return;
   }
   const signed = new Map(window.nets.map(({ asset, net }) => [asset as string, BigInt(net)]));

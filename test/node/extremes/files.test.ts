@@ -16,7 +16,7 @@ import { bundleSchema } from '../../../operator-node/audit/format.ts';
 import { encodeExcerpt, excerptSchema, headOf, type Excerpt } from '../../../operator-node/audit/journal/excerpt.ts';
 import { Findings } from '../../../operator-node/audit/scan/findings.ts';
 import { scan, type ScanResult } from '../../../operator-node/audit/scan/scan.ts';
-import { windowsFileSchema, windowsFormat } from '../../../operator-node/audit/scan/windows.ts';
+import { windowsFileSchema, windowsFormat } from '../../../operator-node/audit/scan/windows-file.ts';
 import { sdJwtOf } from '../../../operator-node/audit/sd-jwt.ts';
 import { bundleFiles, verifyMany } from '../../../operator-node/audit/verify-many.ts';
 import { makeCertificate } from '../../../operator-node/channel/certificate.ts';
