@@ -29,7 +29,7 @@ const none: CurrencyReading = { kind: 'none' };
 const unknown: CurrencyReading = { kind: 'unknown' };
 
 /** A sign of any currency, alone or with letters: `₹`, `US$`, `R$`. */
-const signed = /^[\p{L}.]*\p{Sc}+[\p{L}.]*$/u;
+const signed = /^[\p{L}.]*\p{Sc}+\p{L}*$/u;
 const leading = /^(?:[\p{L}\p{M}]+|\p{Sc}+)/u;
 /** Marks at a currency that say more than that it ends there. */
 const telling = /[?\u00bf\u037e\u061f*/%+=~\\^<>|#&-]/;
@@ -66,6 +66,11 @@ export class Currencies {
     const key = normaliseKeyword(word);
     const reading = this.#words.get(key) ?? (signed.test(word) ? unknown : none);
     return reading.kind === 'unknown' && word !== word.toUpperCase() && this.#alsoWords.has(key) ? none : reading;
+  }
+
+  /** A code that is a word of ordinary notes too. */
+  isAlsoWord(word: string): boolean {
+    return this.#alsoWords.has(word.toUpperCase());
   }
 
   /** A word as it stands in a message, with what people leave around a currency: `(EUR)`, `"EUR"`, `kr.`, `EUR👍`. */

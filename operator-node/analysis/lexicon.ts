@@ -6,7 +6,8 @@ import { normaliseKeyword } from './vocabulary.ts';
 /**
  * `size`: multiplies (thousand); `part`: a hundredth of the currency (cents); `number`: a number in letters; `origin`: says
  * whose currency (Canadian dollars); `quantity`: how many or how often (each, twice); `time`: when or on which condition;
- * `at`: makes a time of the number or time behind it; `join`: adds or offers another amount (and 30, or 30).
+ * `at`: makes a time of the number or time behind it; `join`: adds, offers or denies another amount (and 30, or 30, not 30);
+ * `correction`: takes the amount back for another one (no 30).
  * `note` begins a note whatever comes; a `filler` says nothing (please).
  */
 export type WordKind = (typeof wordKinds)[number];
@@ -19,6 +20,7 @@ export const wordKinds = [
   'time',
   'at',
   'join',
+  'correction',
   'note',
   'filler',
 ] as const;
@@ -29,9 +31,12 @@ const isList = (words: WordList): words is readonly string[] => Array.isArray(wo
 /** By kind, then by language: words, or words with what they stand for. */
 export type AmountWords = Readonly<Record<WordKind, Readonly<Record<string, WordList>>>>;
 
+const noKinds: ReadonlySet<WordKind> = new Set();
+
 export class Lexicon {
   readonly #kinds = new Map<string, Set<WordKind>>();
   readonly #values = new Map<string, number>();
+  #last: { readonly word: string; readonly kinds: ReadonlySet<WordKind> } = { word: '', kinds: noKinds };
 
   constructor(words: AmountWords) {
     for (const kind of wordKinds) {
@@ -61,11 +66,17 @@ export class Lexicon {
 
   /** A word with marks around it, or with more behind its letters (`per-person`, `at8`), is of the kinds of its letters too. */
   begins(word: string, ...kinds: readonly WordKind[]): boolean {
+    // One word is asked about several times in a row.
+    if (this.#last.word !== word) this.#last = { word, kinds: this.#kindsOf(word) };
+    return kinds.some((kind) => this.#last.kinds.has(kind));
+  }
+
+  #kindsOf(word: string): ReadonlySet<WordKind> {
     const plain = plainForm(word);
     const bare = core(plain);
-    if (bare === '') return this.is(plain, ...kinds);
-    if (this.is(bare, ...kinds)) return true;
+    const whole = this.#kinds.get(normaliseKeyword(bare === '' ? plain : bare));
     const lead = leadingLetters(bare);
-    return lead.length > 1 && lead !== bare && this.is(lead, ...kinds);
+    const first = lead.length > 1 && lead !== bare ? this.#kinds.get(normaliseKeyword(lead)) : undefined;
+    return first === undefined ? (whole ?? noKinds) : new Set([...(whole ?? []), ...first]);
   }
 }

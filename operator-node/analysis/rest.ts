@@ -1,5 +1,6 @@
 /** What follows the money in an order: a note, or something that could make it other money or another time. */
 import type { Currencies } from './currencies.ts';
+import { withoutUnseen } from './clean.ts';
 import { asciiDigits, plainForm } from './digits.ts';
 import type { Lexicon } from './lexicon.ts';
 import { core, leadingLetters } from './words.ts';
@@ -27,14 +28,18 @@ const telephone = /^(?:\+[0-9]{8,15}|00?[1-9][0-9]{6,12})$/;
 const isQuestion = (word: string): boolean => /[?\u00bf\u061f\uff1f]/.test(word) && !hasLetter.test(word);
 
 /** The first thing in `words`, which follow the money, that a note must not begin with or hide. */
-export function problemOfRest(words: readonly string[], reader: RestReader): RestProblem | undefined {
+export function problemOfRest(written: readonly string[], reader: RestReader): RestProblem | undefined {
   const { lexicon } = reader;
+  // What nobody sees must not part a word: a note is shown without it.
+  const words = written.map(withoutUnseen);
   let at = 0;
   while (at < words.length && isSilent(words, at, lexicon)) at += 1;
   const word = words[at];
   if (word === undefined) return undefined;
-  const isNote = lexicon.is(core(word), 'note');
-  return (isNote ? undefined : problemOfHead(words, at, reader)) ?? problemWithin(words, isNote ? at + 1 : at, reader);
+  const next = words[at + 1] ?? '';
+  if (!lexicon.is(core(word), 'note')) return problemOfHead(words, at, reader) ?? problemWithin(words, at, reader);
+  if (lexicon.begins(next, 'quantity')) return { kind: 'unclear', written: `${word} ${next}` };
+  return problemWithin(words, at + 1, reader);
 }
 
 /** Pictures and marks that say nothing, and words such as "please". */
@@ -69,10 +74,21 @@ function problemOfHead(words: readonly string[], at: number, reader: RestReader)
   if (lexicon.begins(word, 'origin') && (next === '' || isMoneyWord(next, reader))) {
     return { kind: 'unknown-currency', written: both };
   }
-  if (lexicon.begins(word, 'join') && (isNumeric(next, lexicon) || hasNumber.test(word) || isMoneyWord(next, reader))) {
-    return { kind: 'unclear', written: both };
+  // `a piece`, `la pièce`.
+  const isOfPieces = words.length === at + 2 && lexicon.begins(next, 'quantity');
+  const isJoined =
+    lexicon.begins(word, 'join', 'correction') && (hasNumber.test(word) || saysHowMuch(words, at + 1, reader));
+  return isOfPieces || isJoined ? { kind: 'unclear', written: both } : undefined;
+}
+
+/** Whether an amount comes within the next words: `and a half`, `but only 50`, `make it 130`. */
+function saysHowMuch(words: readonly string[], from: number, reader: RestReader): boolean {
+  for (const word of words.slice(from, from + 3)) {
+    if (reader.lexicon.is(core(word), 'note')) return false;
+    if (isNumeric(word, reader.lexicon) || isMoneyWord(word, reader) || reader.lexicon.begins(word, 'quantity'))
+      return true;
   }
-  return undefined;
+  return false;
 }
 
 /** `at 8`, `at8`, `on friday`. */
@@ -101,10 +117,13 @@ function problemOfNumber(words: readonly string[], at: number, reader: RestReade
   const next = words[at + 1] ?? '';
   if (telephone.test(word.replace(/[-().]/g, ''))) return undefined;
   const isOrdinary = hasLetter.test(next) && !isMoneyWord(next, reader) && !lexicon.begins(next, ...changing);
-  if (hasCurrency && /^[1-9][0-9]{2,}$/.test(word) && isOrdinary) return undefined;
-  const isTime = dateOrTime.test(word) || lexicon.begins(next, 'time', 'at');
+  if (hasCurrency && /^[1-9][0-9]{2,6}$/.test(word) && isOrdinary) return undefined;
+  const isTime = dateOrTime.test(word) || lexicon.begins(next, 'time', 'at') || lexicon.is(lettersBehind(word), 'time');
   return { kind: isTime ? 'time' : 'unclear', written: next === '' ? word : `${words[at] ?? ''} ${next}` };
 }
+
+/** The unit in the word of a number: `8pm`, `18h30`. */
+const lettersBehind = (word: string): string => /^[0-9.,:]+(\p{L}+)/u.exec(word)?.[1] ?? '';
 
 const changing = ['quantity', 'time', 'at', 'join', 'number', 'origin'] as const;
 
@@ -112,13 +131,29 @@ const changing = ['quantity', 'time', 'at', 'join', 'number', 'origin'] as const
 function problemWithin(words: readonly string[], from: number, reader: RestReader): RestProblem | undefined {
   for (let at = from; at < words.length; at += 1) {
     const word = words[at] ?? '';
+    if (!reader.hasCurrency && isLateCurrency(word, at === words.length - 1, reader))
+      return { kind: 'unclear', written: word };
     if (!hasNumber.test(word)) continue;
+    if (/^[+×*][0-9]/.test(plainForm(word)) && !telephone.test(plainForm(word)))
+      return { kind: 'unclear', written: word };
     const [previous = '', next = ''] = [at > from ? words[at - 1] : '', words[at + 1]];
     if (isMoney(word, next, reader)) return { kind: 'unclear', written: `${word} ${next}`.trim() };
     if (isJoined(previous, word, reader)) return { kind: 'unclear', written: `${previous} ${word}` };
   }
   return undefined;
 }
+
+/** A currency that the money lacks, at the end of the note or as its code or sign: `120 lunch EUR`. */
+function isLateCurrency(word: string, isLast: boolean, { currencies }: RestReader): boolean {
+  if (!isLast && !hasSign.test(word) && !/\b[A-Z]{3}\b/.test(word)) return false;
+  const { kind } = currencies.readWritten(word);
+  return (
+    kind === 'asset' || (kind !== 'none' && (hasSign.test(word) || (kind === 'unknown' && isCode(word, currencies))))
+  );
+}
+
+const isCode = (word: string, currencies: Currencies): boolean =>
+  /^[A-Z]{3}$/.test(core(word)) && !currencies.isAlsoWord(core(word));
 
 /** A single letter further on is a flat or a size of clothes rather than cents. */
 const isLong = (word: string): boolean => core(word).length > 1;

@@ -73,7 +73,7 @@ const isCurrencyBefore = (first: string, second: string, currencies: Currencies)
 export function beginsWithMoney(words: readonly string[], { currencies }: Pick<Habits, 'currencies'>): boolean {
   const [first = '', second = ''] = words.slice(0, 2).map(plainForm);
   if (/^\p{N}/u.test(first)) return true;
-  const [, before] = /^([^\p{N}\p{L}]*\p{L}*[^\p{N}\p{L}]*)\p{N}/u.exec(first) ?? [];
+  const [, before] = /^([^\p{N}\p{L}]*(?:\p{L}+[^\p{N}\p{L}]*)?)\p{N}/u.exec(first) ?? [];
   if (before !== undefined && !before.includes('#')) {
     if (!/\p{L}/u.test(before) || currencies.read(core(before)).kind !== 'none') return true;
   }
@@ -85,7 +85,7 @@ export function takeMoney(words: readonly string[], mayHaveCurrency: boolean, ha
   const { currencies } = habits;
   const written = takeApart(words, mayHaveCurrency, habits);
   const { word, before, digits, after, count } = written;
-  const next = words[count] ?? '';
+  const next = withoutUnseen(words[count] ?? '');
   if (digits === '' || mixesScripts(word)) return badAmount(written, words, mayHaveCurrency, habits);
   if (after === '' || !mayHaveCurrency) {
     const scaled = after === '' && before === '' ? scaledBy(next, habits) : undefined;
@@ -153,7 +153,7 @@ function spokenAmount([first = '', second = '']: readonly string[], { lexicon }:
 }
 
 /** Marks that make no amount of what is one without them: `-5`, `(5)`, `5?`. */
-const onlyMarks = /^[^\p{L}\p{N}\p{Sc}%/.,]*$/u;
+const onlyMarks = /^[^\p{L}\p{N}\p{Sc}%/.,']*$/u;
 
 /** The amount that a word would be without what nobody sees in it, or without the marks around it. */
 function rightForm(written: Written, mayHaveCurrency: boolean, habits: Habits): string | undefined {

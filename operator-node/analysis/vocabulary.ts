@@ -13,6 +13,8 @@ export type Meaning =
 export type Vocabulary = ReadonlyMap<string, Meaning>;
 
 const ascii = /^[A-Za-z]+$/;
+/** No word that means anything here is longer; some letters become eighteen when they are compared. */
+const maxKeywordUnits = 64;
 
 /** Joiners, the stretching of Arabic letters, and vowel signs, which some writers set and some leave out. */
 const unwritten = /[\u200c\u200d\u0640\u064b-\u065f\u0670]/gu;
@@ -33,15 +35,12 @@ const twiceWritten = new RegExp(`[${Object.keys(sameLetters).join('')}]`, 'gu');
  * Letter case and Unicode's compatible forms are one: `Köp`, `KÖP`, and the same with a combining diaeresis. So are the
  * spellings with and without joiners and vowel signs, and letters that keyboards write in two ways.
  */
-export const normaliseKeyword = (word: string): string =>
-  ascii.test(word)
-    ? word.toUpperCase()
-    : word
-        .normalize('NFKC')
-        .toUpperCase()
-        .normalize('NFKC')
-        .replace(unwritten, '')
-        .replace(twiceWritten, (letter) => sameLetters[letter] ?? letter);
+export function normaliseKeyword(word: string): string {
+  if (ascii.test(word)) return word.toUpperCase();
+  if (word.length > maxKeywordUnits) return word;
+  const compatible = word.normalize('NFKC').toUpperCase().normalize('NFKC');
+  return compatible.replace(unwritten, '').replace(twiceWritten, (letter) => sameLetters[letter] ?? letter);
+}
 
 const commands = ['join', 'stop', 'balance', 'history', 'help'] as const satisfies readonly CommandName[];
 
