@@ -15,8 +15,12 @@ const message = z.strictObject({
   text: z.string(),
   pair: pairId.optional(),
   at: timestamp,
+  deadline: timestamp.optional().meta({ description: 'After it the text is of no more use.' }),
+  priority: z.literal('question').optional().meta({ description: 'The user has to answer it before the deadline.' }),
 });
-const setAsideMessage = message.omit({ from: true }).extend({ tries: z.number().int().min(1), reason: z.string() });
+const setAsideMessage = message
+  .omit({ from: true, deadline: true, priority: true })
+  .extend({ tries: z.number().int().min(1), reason: z.string() });
 
 export const messageRoutes = {
   receiveMessage: route({

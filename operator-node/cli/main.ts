@@ -80,6 +80,11 @@ const commands: Readonly<Record<string, { readonly run: Command; readonly summar
     summary: 'list | close | discharge | payment | compare | export | settle   settlement with others',
   },
   cap: { run: cap, summary: '[set …]                   how much two operators let each other owe' },
+  smpp: {
+    // Loaded by this command alone: the others need nothing of an SMS centre.
+    run: async (args, out) => (await import('./smpp.ts')).smpp(args, out),
+    summary: '--config FILE             the gateway between a node and SMS centres (docs/sms.md)',
+  },
   conformance: { run: conformance, summary: 'FILE                      the commitments of a file of vectors' },
   catalogue: {
     run: catalogue,

@@ -4,7 +4,15 @@ import { newPairId } from '../engine/clock.ts';
 import type { JournalKind } from '../engine/journal.ts';
 import type { Work } from '../engine/engine.ts';
 import type { OutboundMessage } from '../messaging/gateway.ts';
-import { toTimestamp, type Leg, type Msisdn, type OperatorId, type PairId, type UserId } from '../model/ids.ts';
+import {
+  toTimestamp,
+  type Leg,
+  type Msisdn,
+  type OperatorId,
+  type PairId,
+  type UnixSeconds,
+  type UserId,
+} from '../model/ids.ts';
 import { table, type View } from '../store/store.ts';
 import { userTable, type User } from '../users/user.ts';
 import type { FlowContext } from './context.ts';
@@ -37,6 +45,9 @@ interface About {
   readonly pair: PairId;
   readonly leg: Leg;
   readonly ends: boolean;
+  /** Of a text that means nothing any more when the pair is decided. */
+  readonly deadline?: UnixSeconds;
+  readonly isQuestion?: boolean;
 }
 
 function enqueueMessage(flow: FlowContext, work: Work, user: UserId, to: Msisdn, text: string, about?: About): void {
@@ -47,6 +58,8 @@ function enqueueMessage(flow: FlowContext, work: Work, user: UserId, to: Msisdn,
     text,
     ...(about === undefined ? {} : { pair: about.pair }),
     at: toTimestamp(work.now),
+    ...(about?.deadline === undefined ? {} : { deadline: toTimestamp(about.deadline * 1000) }),
+    ...(about?.isQuestion === true ? { priority: 'question' } : {}),
   };
   const item: MessageItem =
     about?.ends === true ? { user, message, ends: { pair: about.pair, leg: about.leg } } : { user, message };
@@ -109,5 +122,8 @@ export function tellSide(flow: FlowContext, work: Work, side: Side, text: PairTe
     ...text.params,
   });
   work.journal(text.journal, { pair: side.pair, leg: side.leg, to: side.userNumber, text: words }, side.user);
-  enqueueMessage(flow, work, side.user, side.userNumber, words, { pair: side.pair, leg: side.leg, ends: text.ends });
+  enqueueMessage(flow, work, side.user, side.userNumber, words, {
+    ...{ pair: side.pair, leg: side.leg, ends: text.ends },
+    ...(text.ends ? {} : { deadline: side.deadline, isQuestion: text.key === 'ask' }),
+  });
 }

@@ -9,6 +9,10 @@ export interface OutboundMessage {
   readonly text: string;
   readonly pair?: PairId;
   readonly at: Timestamp;
+  /** After it the text is of no more use: a gateway need not deliver it, and can say so to its network. */
+  readonly deadline?: Timestamp;
+  /** The user has to answer it before the deadline: it goes before others. */
+  readonly priority?: 'question';
 }
 
 export interface MessageGateway {

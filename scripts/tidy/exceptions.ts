@@ -15,6 +15,7 @@ export const rooms: readonly Room[] = [
     name: 'node',
     paths: ['main', 'node', 'reload', 'keys'].map((name) => `operator-node/${name}.ts`),
   },
+  { name: 'smpp', paths: ['operator-node/smpp/'] },
   { name: 'api', paths: ['operator-node/api/'] },
   { name: 'compose', paths: ['operator-node/compose.ts'] },
   { name: 'recovery', paths: ['operator-node/recovery/'] },
