@@ -3,6 +3,7 @@
  * what it does and what it sends; any other cell says why nothing is done. Only the module that holds the table moves the
  * thing, and it compares what a step did with what the cell lists.
  */
+import type { EventAlarm } from '../alarms/catalogue.ts';
 import { TandemError } from '../errors.ts';
 import type { Work } from './engine.ts';
 
@@ -22,6 +23,8 @@ export interface Ignored {
 /** Cannot happen while everybody keeps the protocol: kept as evidence, staff is told, nothing changes. */
 export interface Fault {
   readonly fault: string;
+  /** `impossible-event` unless it has an alarm of its own. */
+  readonly alarm?: EventAlarm;
 }
 
 export type Cell<State extends string, Sent extends string, Does> = Step<State, Sent, Does> | Ignored | Fault;
@@ -32,7 +35,8 @@ export type AnyTable = Readonly<
 >;
 
 export const ignore = (why: string): Ignored => ({ ignore: why });
-export const fault = (why: string): Fault => ({ fault: why });
+export const fault = (why: string, alarm?: EventAlarm): Fault =>
+  alarm === undefined ? { fault: why } : { fault: why, alarm };
 
 /** The same reason for each of these events. */
 export const each = <Name extends string, C>(names: readonly Name[], cell: C): Readonly<Record<Name, C>> =>

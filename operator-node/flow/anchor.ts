@@ -11,19 +11,19 @@ import { merkleTree } from '../commitment/merkle.ts';
 import { batchIdOf } from '../commitment/typed-data.ts';
 import type { Work } from '../engine/engine.ts';
 import {
-  legOf,
   toUnixSeconds,
   type BatchId,
   type Hash,
   type Hex,
   type OperatorId,
   type PairId,
-  type Role,
   type UnixSeconds,
 } from '../model/ids.ts';
 import { askForForgotten, lostLeafOf, rememberOffer } from '../recovery/forgotten.ts';
 import { rebuildBatch } from '../recovery/rebuild.ts';
 import { table } from '../store/store.ts';
+import { countersignQueue, offerQueue, type BatchItem } from './batch-events.ts';
+import { advanceBatch } from './batch-machine.ts';
 import {
   createBatch,
   laneBatchKey,
@@ -31,7 +31,6 @@ import {
   laneKey,
   laneTable,
   loadBatch,
-  moveBatch,
   peerCommitmentTable,
   readLane,
   type BatchRecord,
@@ -39,18 +38,11 @@ import {
   type KnownBatch,
 } from './batch.ts';
 import type { FlowContext } from './context.ts';
+import { noteFault } from './faults.ts';
 import { advance, advancePair } from './flow.ts';
 import { loadSide, type PairSide } from './pair.ts';
 import { ownKeyCounts } from './own-key.ts';
 import { leafHashes } from './propose.ts';
-
-export const offerQueue = 'offer';
-export const countersignQueue = 'countersign';
-
-export interface BatchItem {
-  readonly peer: OperatorId;
-  readonly batchId: BatchId;
-}
 
 type Group = readonly (readonly [key: string, item: BatchItem])[];
 
@@ -177,17 +169,7 @@ async function takeOfferAnswer(flow: FlowContext, known: KnownBatch, answer: Ans
   await flow.engine.run((work) => {
     const now = loadBatch(work, batchId, 'initiator');
     if (now === undefined || !wantsSignature(now.state)) return;
-    const signed = moveBatch(work, work.now, now, {
-      state: 'countersigned',
-      acceptorSignature: answer.signature,
-      initiatorSignature,
-      ...(now.state.othersVoid === undefined ? {} : { othersVoid: false }),
-    });
-    const item: BatchItem = { peer, batchId };
-    work.done(offerQueue, batchId);
-    work.enqueue(countersignQueue, batchId, item);
-    freeLane(work, 'initiator', peer, batchId);
-    countersigned(flow, work, signed);
+    advanceBatch(flow, work, now, { type: 'accepted', acceptorSignature: answer.signature, initiatorSignature });
   });
 }
 
@@ -195,48 +177,21 @@ async function takeOfferAnswer(flow: FlowContext, known: KnownBatch, answer: Ans
 export function batchRefused(flow: FlowContext, work: Work, batchId: BatchId, refusal: BatchRefusal): void {
   const known = loadBatch(work, batchId, 'initiator');
   if (known === undefined) return;
-  const { peer, pairs } = known.record;
+  const { peer, batch } = known.record;
   work.done(offerQueue, batchId);
-  // From the own signature on only the chain ends it (rule 1), whatever the acceptor says of it afterwards.
-  if (known.state.state !== 'offered') {
-    noteFault(work, 'batch-refused-after-signing', { peer, batchId, refusal });
-    return;
-  }
   // What was taken up behind it (rule 11) cannot be anchored either.
-  const behind = work.get(laneBatchTable, laneBatchKey('initiator', peer, known.record.batch.sequence + 1));
-  if (behind !== undefined && loadBatch(work, behind, 'initiator')?.state.state === 'offered') {
+  const behind = work.get(laneBatchTable, laneBatchKey('initiator', peer, batch.sequence + 1));
+  const isFree = known.state.state === 'offered';
+  if (isFree && behind !== undefined && loadBatch(work, behind, 'initiator')?.state.state === 'offered') {
     batchRefused(flow, work, behind, refusal);
   }
-  moveBatch(work, work.now, known, { state: 'refused', refusal, remaining: 0 });
-  // Nobody has signed this content, so its number is free for another one.
-  work.put(laneTable, laneKey('initiator', peer), { next: known.record.batch.sequence });
-  for (const pair of pairs) {
-    const found = loadSide(work, pair, 'first');
-    if (found !== undefined) advance(flow, work, found, { type: 'batch-refused' });
-  }
-  noteFault(work, 'batch-refused', { peer, batchId, refusal });
+  // From the own signature on only the chain ends it (rule 1), whatever the acceptor says of it afterwards.
+  advanceBatch(flow, work, known, { type: 'refused', refusal });
 }
 
 async function reportFault(flow: FlowContext, what: EventAlarm, facts: AlarmFacts): Promise<void> {
   await flow.engine.run((work) => {
     noteFault(work, what, facts);
-  });
-}
-
-function noteFault(work: Work, what: EventAlarm, facts: AlarmFacts): void {
-  work.journal('fault', { what, ...facts });
-  work.emit({ type: 'alarm', what, ...facts });
-}
-
-/** Both signatures are stored (or the batch is on chain): the pairs go on, and the batch goes to the chain. */
-export function countersigned(flow: FlowContext, work: Work, { record }: KnownBatch): void {
-  for (const pair of record.pairs) {
-    const found = loadSide(work, pair, legOf(record.role));
-    if (found !== undefined) advance(flow, work, found, { type: 'countersigned' });
-  }
-  work.emit({ type: 'countersigned', batchId: record.batchId, role: record.role, count: record.batch.count });
-  work.afterwards(() => {
-    flow.duties.wake();
   });
 }
 
@@ -309,7 +264,7 @@ function currentSignature(flow: FlowContext, work: Work, known: KnownBatch): Hex
   const signature = flow.signer.sign(known.record.batchId);
   if (known.state.acceptorSignature === signature) return signature;
   if (known.state.prepared !== undefined) return undefined;
-  moveBatch(work, work.now, known, { acceptorSignature: signature });
+  advanceBatch(flow, work, known, { type: 'asked-again', acceptorSignature: signature });
   return signature;
 }
 
@@ -385,23 +340,8 @@ export async function answerCountersign(
     // chain is the one from before.
     const had = now?.state.initiatorSignature;
     if (now !== undefined && had !== signature && (had === undefined || now.state.prepared === undefined)) {
-      const was = now.state.state;
-      const next = moveBatch(work, work.now, now, {
-        state: 'countersigned',
-        initiatorSignature: signature,
-        ...(now.state.othersVoid === undefined ? {} : { othersVoid: false }),
-      });
-      freeLane(work, 'acceptor', from, batchId);
-      if (was === 'signed') countersigned(flow, work, next);
+      advanceBatch(flow, work, now, { type: 'handed-over', initiatorSignature: signature });
     }
     return { batchId, answer: 'stored' as const };
   });
-}
-
-/** The lane may go on: its last batch is countersigned, or on chain. */
-export function freeLane(work: Work, role: Role, peer: OperatorId, batchId: BatchId): void {
-  const lane = readLane(work, role, peer);
-  const sequence = loadBatch(work, batchId, role)?.record.batch.sequence ?? 0;
-  const next = { next: Math.max(lane.next, sequence + 1) };
-  if (lane.waitsFor === batchId) work.put(laneTable, laneKey(role, peer), next);
 }

@@ -66,10 +66,12 @@ export function loadBatch(view: View, batchId: BatchId, role: Role): KnownBatch 
   return record === undefined || state === undefined ? undefined : { record, state };
 }
 
-/** Nothing left to do: refused, or every pair final, on chain and attested. */
+/** Nothing left to do: refused once, or every pair final, on chain and attested. */
 export const isOver = (state: BatchState): boolean =>
-  state.state === 'refused' || (state.remaining === 0 && state.prepared !== undefined && state.attested !== undefined);
+  state.refusal !== undefined ||
+  (state.remaining === 0 && state.prepared !== undefined && state.attested !== undefined);
 
+/** Makes it; from then on its table moves it (`batch-machine.ts`). */
 export function createBatch(
   tx: Tx,
   now: UnixMillis,
@@ -84,19 +86,6 @@ export function createBatch(
   tx.put(openBatchTable, key, true);
   tx.put(laneBatchTable, laneBatchKey(record.role, record.peer, record.batch.sequence), record.batchId);
   return { record, state: full };
-}
-
-export function moveBatch(
-  tx: Tx,
-  now: UnixMillis,
-  { record, state }: KnownBatch,
-  change: Partial<BatchState>,
-): KnownBatch {
-  const next: BatchState = { ...state, ...change, since: now };
-  const key = batchKey(record.batchId, record.role);
-  tx.put(batchStateTable, key, next);
-  if (isOver(next)) tx.del(openBatchTable, key);
-  return { record, state: next };
 }
 
 /** Addresses of the keys that a process signs with; lower case. */

@@ -11,7 +11,6 @@ import { legOf, type BatchId, type Hash, type Role } from '../model/ids.ts';
 import { decisionIn, decisionOf, wordOf, type BatchOutcome } from '../model/outcome.ts';
 import { logs, type PartLog, type ReadableLog } from '../parts/part.ts';
 import { lostTable } from '../recovery/state.ts';
-import { countersigned, freeLane, offerQueue, type BatchItem } from './anchor.ts';
 import {
   halt,
   laneBatchKey,
@@ -19,10 +18,10 @@ import {
   laneKey,
   laneTable,
   loadBatch,
-  moveBatch,
   readLane,
   type KnownBatch,
 } from './batch.ts';
+import { advanceBatch } from './batch-machine.ts';
 import type { FlowContext } from './context.ts';
 import { advance } from './flow.ts';
 import { isFinal, loadSide } from './pair.ts';
@@ -93,10 +92,10 @@ export const batchLogs = (flow: FlowContext): readonly PartLog[] => [
     }
   }),
   ...logs(['BatchAttested'], (work, _block, log) => {
-    if (log.operator === flow.self) applyOwnAttestation(work, log.batchId, log.executedDigest);
+    if (log.operator === flow.self) applyOwnAttestation(flow, work, log.batchId, log.executedDigest);
   }),
   ...logs(['BatchReconciled', 'BatchDiscrepancy'], (work, _block, log) => {
-    applyReconciliation(work, log);
+    applyReconciliation(flow, work, log);
   }),
   ...logs(['DecisionTooLate'], (work, _block, log) => {
     if (loadBatch(work, log.batchId, 'acceptor') !== undefined)
@@ -120,21 +119,9 @@ function applyPrepared(
       continue;
     }
     if (known.state.prepared !== undefined) continue;
-    const unsigned = known.state.state === 'signed' || known.state.state === 'offered';
-    const next = moveBatch(work, work.now, known, {
-      state: 'countersigned',
-      prepared: { number: block.number, hash: block.hash },
-    });
-    freeLane(work, role, known.record.peer, log.batchId);
-    if (unsigned) countersigned(flow, work, next);
-    work.emit({
-      type: 'prepared',
-      batchId: log.batchId,
-      role,
-      block: block.number,
-      count: log.count,
-      sequence: log.sequence,
-    });
+    const { sequence, count } = log;
+    const prepared = { number: block.number, hash: block.hash };
+    advanceBatch(flow, work, known, { type: 'prepared', block: prepared, sequence, count });
   }
 }
 
@@ -192,30 +179,27 @@ function settle(
     advance(flow, work, found, event);
     if (!was) ended += 1;
   });
-  if (ended === 0) return;
-  const next = moveBatch(work, work.now, known, { remaining: known.state.remaining - ended });
-  if (next.state.remaining === 0) work.emit({ type: 'batch-ended', batchId: record.batchId, role: record.role });
+  if (ended > 0) advanceBatch(flow, work, known, { type: 'pairs-ended', count: ended });
 }
 
-function applyOwnAttestation(work: Work, batchId: BatchId, attested: Hash): void {
+function applyOwnAttestation(flow: FlowContext, work: Work, batchId: BatchId, attested: Hash): void {
   for (const role of roles) {
     const known = loadBatch(work, batchId, role);
     if (known === undefined || known.state.attested !== undefined) continue;
-    moveBatch(work, work.now, known, { attested });
-    work.emit({ type: 'attested', batchId, role });
+    advanceBatch(flow, work, known, { type: 'attested', digest: attested });
   }
 }
 
 function applyReconciliation(
+  flow: FlowContext,
   work: Work,
   log: Extract<ChainLog, { type: 'BatchReconciled' | 'BatchDiscrepancy' }>,
 ): void {
-  const reconciled = log.type === 'BatchReconciled' ? 'reconciled' : 'discrepancy';
+  const as = log.type === 'BatchReconciled' ? 'reconciled' : 'discrepancy';
   for (const role of roles) {
     const known = loadBatch(work, log.batchId, role);
     if (known === undefined) continue;
-    moveBatch(work, work.now, known, { reconciled });
-    work.emit({ type: reconciled, batchId: log.batchId, role });
+    advanceBatch(flow, work, known, { type: 'reconciled', as });
     if (log.type === 'BatchDiscrepancy') {
       work.journal('fault', {
         what: 'discrepancy',
@@ -253,7 +237,7 @@ async function expireBatch(flow: FlowContext, batchId: BatchId, block: Block): P
       const known = loadBatch(work, batchId, role);
       if (known !== undefined && known.record.batch.deadline < block.timestamp) {
         applyOutcome(flow, work, block, known, outcome);
-        offerDead(work, batchId, outcome);
+        offerDead(flow, work, batchId, outcome);
       }
     }
   });
@@ -271,13 +255,11 @@ function applyOutcome(flow: FlowContext, work: Work, block: Block, known: KnownB
 const waitsForItsEnd = ({ state }: KnownBatch): boolean => state.state === 'offered' && state.onlyDead === true;
 
 /** What was taken up after a loss is dead: it is signed now, in its turn, so that its number is used up (rules 8, 11). */
-function offerDead(work: Work, batchId: BatchId, outcome: BatchOutcome): void {
+function offerDead(flow: FlowContext, work: Work, batchId: BatchId, outcome: BatchOutcome): void {
   const known = loadBatch(work, batchId, 'initiator');
   if (known === undefined || outcome.prepared || !waitsForItsEnd(known)) return;
   const { peer, batch } = known.record;
   const before = work.get(laneBatchTable, laneBatchKey('initiator', peer, batch.sequence - 1));
   if (before !== undefined && loadBatch(work, before, 'initiator')?.state.state === 'offered') return;
-  moveBatch(work, work.now, known, { onlyDead: false });
-  const item: BatchItem = { peer, batchId };
-  work.enqueue(offerQueue, batchId, item);
+  advanceBatch(flow, work, known, { type: 'dead' });
 }

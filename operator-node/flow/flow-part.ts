@@ -5,17 +5,7 @@
 import type { SettlementCalls } from '../chain/calls.ts';
 import { peerMethod, queue, type Part, type PartClock, type PartMethod, type PartQueue } from '../parts/part.ts';
 import { recentTable, refTable } from './account.ts';
-import {
-  answerCountersign,
-  answerOffer,
-  countersignQueue,
-  formBatches,
-  handOver,
-  offerBatches,
-  offerQueue,
-  refusedBatchTable,
-  type BatchItem,
-} from './anchor.ts';
+import { answerCountersign, answerOffer, formBatches, handOver, offerBatches, refusedBatchTable } from './anchor.ts';
 import {
   batchStateTable,
   batchTable,
@@ -25,6 +15,7 @@ import {
   openBatchTable,
   peerCommitmentTable,
 } from './batch.ts';
+import { countersignQueue, offerQueue, type BatchItem } from './batch-events.ts';
 import { batchLogs } from './blocks.ts';
 import { ownCapTable, peerCapTable } from './caps.ts';
 import { watchConditions } from './conditions.ts';

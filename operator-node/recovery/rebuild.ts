@@ -12,7 +12,8 @@ import { operationCommitment, termsCommitment } from '../commitment/record.ts';
 import { operationSecret } from '../commitment/secrets.ts';
 import { batchIdOf } from '../commitment/typed-data.ts';
 import type { Work } from '../engine/engine.ts';
-import { batchRefused, freeLane } from '../flow/anchor.ts';
+import { batchRefused } from '../flow/anchor.ts';
+import { advanceBatch } from '../flow/batch-machine.ts';
 import {
   createBatch,
   laneBatchKey,
@@ -20,7 +21,6 @@ import {
   laneKey,
   laneTable,
   loadBatch,
-  moveBatch,
   peerCommitmentTable,
   readLane,
   type BatchRecord,
@@ -241,9 +241,7 @@ function advanced(flow: FlowContext, work: Work, found: PairSide, event: SideEve
 
 /** A batch that the store has and the chain too: what the chain knows more of it. */
 export function followBatch(flow: FlowContext, work: Work, known: KnownBatch, outcome: BatchOutcome): void {
-  const { record, state } = known;
-  if (state.state !== 'countersigned') moveBatch(work, work.now, known, { state: 'countersigned' });
-  freeLane(work, record.role, record.peer, record.batchId);
+  const { record } = advanceBatch(flow, work, known, { type: 'recovered-prepared' });
   record.pairs.forEach((pair, index) => {
     const found = loadSide(work, pair, legOf(record.role));
     if (found !== undefined) followChain(flow, work, found, index, outcome);

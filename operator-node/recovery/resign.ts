@@ -4,8 +4,8 @@
  * count it is not carried. The batch stays countersigned: only the chain ends what its initiator has signed (rule 1). Looked
  * at when the registry changes, and at start, before anything is carried.
  */
-import { countersignQueue, offerQueue, type BatchItem } from '../flow/anchor.ts';
-import { laneKey, laneTable, loadBatch, moveBatch, readLane, type KnownBatch } from '../flow/batch.ts';
+import { loadBatch, type KnownBatch } from '../flow/batch.ts';
+import { advanceBatch } from '../flow/batch-machine.ts';
 import type { FlowContext } from '../flow/context.ts';
 import { ownKeyCounts } from '../flow/own-key.ts';
 import type { OperatorId } from '../model/ids.ts';
@@ -35,25 +35,11 @@ async function signBatchAgain(flow: FlowContext, { record, state }: KnownBatch):
   const signature = own || !may ? ownSignature : flow.signer.sign(batchId);
   const changed = signature !== ownSignature;
   if (!changed && others === (state.othersVoid !== true) && may === (state.ownVoid !== true)) return;
-  const item: BatchItem = { peer, batchId };
   await flow.engine.run((work) => {
     const now = loadBatch(work, batchId, role);
     if (now === undefined || !isCarried(now)) return;
     const newer = role === 'initiator' ? now.state.acceptorSignature : now.state.initiatorSignature;
     const othersVoid = !others && newer === othersSignature;
-    moveBatch(work, work.now, now, {
-      othersVoid,
-      ownVoid: !may,
-      ...(role === 'initiator' ? { initiatorSignature: signature } : { acceptorSignature: signature }),
-    });
-    if (role === 'acceptor') return;
-    if (changed) work.enqueue(countersignQueue, batchId, item);
-    if (!othersVoid) return;
-    const lane = readLane(work, role, peer);
-    if (lane.waitsFor === undefined && lane.next === record.batch.sequence + 1) {
-      work.put(laneTable, laneKey(role, peer), { ...lane, waitsFor: batchId });
-    }
-    work.enqueue(offerQueue, batchId, item);
-    work.emit({ type: 'signed-again', batchId, peer });
+    advanceBatch(flow, work, now, { type: 'keys-changed', othersVoid, ownVoid: !may, signature });
   });
 }

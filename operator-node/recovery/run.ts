@@ -5,13 +5,13 @@
  */
 import type { Block, ChainLog, OperatorEntry } from '../chain/chain.ts';
 import { TandemError } from '../errors.ts';
-import { countersignQueue, offerQueue } from '../flow/anchor.ts';
+import { countersignQueue } from '../flow/batch-events.ts';
+import { advanceBatch } from '../flow/batch-machine.ts';
 import {
   haltTable,
   laneBatchKey,
   laneBatchTable,
   loadBatch,
-  moveBatch,
   openBatchTable,
   readLane,
   type OwnKeys,
@@ -200,8 +200,7 @@ export class RecoveryRun {
           followBatch(this.#flow, work, known, outcome);
           if (role === 'initiator') work.done(countersignQueue, batchId);
         } else if (known.state.state === 'offered') {
-          moveBatch(work, work.now, known, { onlyDead: true });
-          work.done(offerQueue, batchId);
+          advanceBatch(this.#flow, work, known, { type: 'recovered-offered' });
         }
       });
     }

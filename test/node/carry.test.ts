@@ -4,7 +4,7 @@ import type { SettlementCalls } from '../../operator-node/chain/calls.ts';
 import type { ContractCall } from '../../operator-node/chain/chain.ts';
 import { Duties } from '../../operator-node/chain/duties.ts';
 import { Engine } from '../../operator-node/engine/engine.ts';
-import { createBatch, loadBatch, moveBatch, type BatchRecord } from '../../operator-node/flow/batch.ts';
+import { batchKey, batchStateTable, createBatch, loadBatch, type BatchRecord } from '../../operator-node/flow/batch.ts';
 import type { FlowContext } from '../../operator-node/flow/context.ts';
 import { OpenWork } from '../../operator-node/flow/open.ts';
 import type { Side, SideState } from '../../operator-node/flow/pair.ts';
@@ -104,8 +104,9 @@ async function open(role: Role) {
       }),
     prepared: (peer: number, sequence: number) =>
       engine.run((tx) => {
-        const known = loadBatch(tx, idOf(peer, sequence), role);
-        if (known !== undefined) moveBatch(tx, clock.now(), known, { prepared: { number: 1, hash: digest } });
+        const state = loadBatch(tx, idOf(peer, sequence), role)?.state;
+        const prepared = { number: 1, hash: digest };
+        if (state !== undefined) tx.put(batchStateTable, batchKey(idOf(peer, sequence), role), { ...state, prepared });
       }),
   };
 }
