@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { OperatorId } from '../../operator-node/model/ids.ts';
 import { crashPoints, endings, goldenRun, sendFates, writeFates } from './golden.ts';
-import type { RunResult } from './world.ts';
+import type { RunResult } from './run-result.ts';
 
 /**
  * A node that is down, or has only just come back, refuses an order or cannot say what an item costs: then the user has been

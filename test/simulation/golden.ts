@@ -2,7 +2,8 @@
 import type { OperatorId } from '../../operator-node/model/ids.ts';
 import type { WriteFate } from './disk.ts';
 import type { SendFate } from './simulated-node.ts';
-import { simulate, type RunOptions, type RunResult, type Scripted } from './world.ts';
+import type { RunResult } from './run-result.ts';
+import { simulate, type RunOptions, type Scripted } from './world.ts';
 
 const script: readonly Scripted[] = [
   { atMillis: 0, from: [1, 1], to: [2, 1], text: 'PAY 5 lunch' },

@@ -21,6 +21,7 @@ import { enterBatch } from '../../operator-node/flow/steps.ts';
 import { cancelHeld } from '../../operator-node/flow/steps-initiator.ts';
 import { toUnixSeconds, type Hash, type Leg, type OperatorId, type PairId } from '../../operator-node/model/ids.ts';
 import type { Store, Table as StoreTable, Tx } from '../../operator-node/store/store.ts';
+import { extend } from './extend.ts';
 import type { AnyFault } from './reachable.ts';
 import type { Plant } from './simulated-node.ts';
 import type { Invariant } from './violation.ts';
@@ -120,18 +121,6 @@ function raisingTheUnpayable(): Plant {
   };
 }
 
-/** An object of a class as it is, with some of its methods others. */
-function extend<T extends object>(base: T, changes: Partial<T>): T {
-  return new Proxy(base, {
-    get: (target, name) => {
-      const changed: unknown = Reflect.get(changes, name);
-      if (changed !== undefined) return changed;
-      const value: unknown = Reflect.get(target, name);
-      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
-    },
-  });
-}
-
 const wrapCalls =
   (wrap: (calls: SettlementCalls, parts: NodeParts) => Partial<SettlementCalls>): NonNullable<Plant['parts']> =>
   (parts) => ({ ...parts, calls: { ...parts.calls, ...wrap(parts.calls, parts) } });
@@ -140,9 +129,11 @@ const withTable =
   (side: SideMachine): NonNullable<Plant['parts']> =>
   (parts) => ({ ...parts, machines: { ...machines, ...parts.machines, side } });
 
-type InitiatorRow = SideMachine['initiator']['held'];
-
-const giveUp: InitiatorRow['cancel'] = { to: ['aborted'], does: cancelHeld, emits: ['message', 'withdraw'] };
+const giveUp: SideMachine['initiator']['held']['cancel'] = {
+  to: ['aborted'],
+  does: cancelHeld,
+  emits: ['message', 'withdraw'],
+};
 
 /** Every second, something for each side that is not over. */
 const everySecond =
@@ -370,7 +361,7 @@ export const plantedBugs: readonly PlantedBug[] = [
               },
               emits: [],
             },
-          } satisfies InitiatorRow,
+          },
         },
       }),
     },

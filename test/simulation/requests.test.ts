@@ -6,7 +6,8 @@ import { answerRequest } from '../../operator-node/flow/requests/answer.ts';
 import { loadRequest } from '../../operator-node/flow/requests/request.ts';
 import type { Hash, OperatorId } from '../../operator-node/model/ids.ts';
 import { crashPoints } from './golden.ts';
-import { simulate, type RunOptions, type RunResult, type World } from './world.ts';
+import type { RunResult } from './run-result.ts';
+import { simulate, type RunOptions, type World } from './world.ts';
 
 const aurora = 1 as OperatorId;
 const files = [hash('sha256', 'a letter')];

@@ -2,7 +2,8 @@
 import type { OperatorId } from '../../operator-node/model/ids.ts';
 import { goldenScript } from './golden.ts';
 import type { RestorePlan } from './restore.ts';
-import { simulate, type RunOptions, type RunResult } from './world.ts';
+import type { RunResult } from './run-result.ts';
+import { simulate, type RunOptions } from './world.ts';
 
 export interface RestorePoint {
   readonly name: string;

@@ -1,6 +1,7 @@
 /** Runs seeds for a test: the first that fails is shown with its story. */
 import { expect } from 'vitest';
-import { simulate, type RunOptions, type RunResult } from './world.ts';
+import type { RunResult } from './run-result.ts';
+import { simulate, type RunOptions } from './world.ts';
 
 const shownLines = 120;
 

@@ -253,11 +253,7 @@ export class SimulatedNode {
         if (isAlive()) this.#fatal(error instanceof Error ? error.message : String(error));
       },
     };
-    const planted = this.#world.plant?.parts?.(parts, this.#world, this.operator) ?? parts;
-    const node = composeNode({
-      ...planted,
-      machines: recorded(planted.machines ?? machines, (transition) => this.#world.transitions.add(transition)),
-    });
+    const node = composeNode(this.#recorded(this.#world.plant?.parts?.(parts, this.#world, this.operator) ?? parts));
     const process: Process = {
       number,
       operator: this.operator,
@@ -280,6 +276,12 @@ export class SimulatedNode {
       },
     };
     return process;
+  }
+
+  /** Each step that a table takes is noted. */
+  #recorded(parts: NodeParts): NodeParts {
+    const { transitions } = this.#world;
+    return { ...parts, machines: recorded(parts.machines ?? machines, (transition) => transitions.add(transition)) };
   }
 
   /** As a process whose store has failed: it ends, and is started again when there is room. */

@@ -21,7 +21,8 @@ import { paymentTable } from '../../operator-node/domains/payments/records.ts';
 import type { Amount, Asset, OperatorId, UnixMillis } from '../../operator-node/model/ids.ts';
 import { crashPoints } from './golden.ts';
 import { close, pay as payAll } from './windows.ts';
-import { simulate, type RunOptions, type RunResult, type Scripted, type World } from './world.ts';
+import type { RunResult } from './run-result.ts';
+import { simulate, type RunOptions, type Scripted, type World } from './world.ts';
 
 const [aurora, borealis] = [1, 2] as OperatorId[] as [OperatorId, OperatorId];
 const sek = 'SEK' as Asset;

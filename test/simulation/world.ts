@@ -27,6 +27,7 @@ import { SimulatedNode, type Plant, type SendFate } from './simulated-node.ts';
 import { Restore, randomRestore, type RestoreName, type RestorePlan } from './restore.ts';
 import { Story } from './story.ts';
 import { Time } from './time.ts';
+import type { RunResult } from './run-result.ts';
 import { Violation, type Invariant } from './violation.ts';
 import { planWindows, settleWindows } from './windows.ts';
 
@@ -71,25 +72,6 @@ export interface Scripted {
   readonly to?: readonly [operator: number, person: number];
   /** `{ref}` is the last ref that this person can give back or take back. */
   readonly text: string;
-}
-
-export interface RunResult {
-  readonly seed: number;
-  readonly violation: Violation | undefined;
-  readonly hash: string;
-  readonly lines: readonly string[];
-  readonly pairs: number;
-  readonly committed: number;
-  readonly events: number;
-  readonly seconds: number;
-  /** `<fault>|<role>|<state>`. */
-  readonly coverage: ReadonlySet<string>;
-  /** Steps that were taken: `<thing> <role> <state> <event> → <state>`. */
-  readonly transitions: ReadonlySet<string>;
-  readonly writes: ReadonlyMap<OperatorId, number>;
-  readonly sends: ReadonlyMap<OperatorId, number>;
-  /** How each pair ended, by its order of beginning. */
-  readonly outcomes: readonly string[];
 }
 
 /** A registry that changes all the time, by one member's doing, is read by the others within this. */

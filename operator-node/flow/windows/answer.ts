@@ -8,9 +8,10 @@ import type { Work } from '../../engine/engine.ts';
 import type { Hash, OperatorId } from '../../model/ids.ts';
 import type { SettlementDomain, WindowContent } from '../../model/records.ts';
 import { assertCaughtUp, type FlowContext } from '../context.ts';
-import { withSeen } from './apply.ts';
-import { asMessage, closeWindow, nextWindow, windowQueue } from './close.ts';
-import { isBound, lastWindow, linesOf, loadWindow, putWindow, windowKey, type WindowRecord } from './window.ts';
+import { asMessage, closeWindow, nextWindow } from './close.ts';
+import { isBound, lastWindow, linesOf, loadWindow, stateOf, type WindowLine, type WindowRecord } from './window.ts';
+import { advanceWindow, openWindow } from './window-machine.ts';
+import { withSeen } from './window-steps.ts';
 
 type WindowAnswer = Answer<'window'>;
 
@@ -54,25 +55,20 @@ export async function answerWindow(
     const now = loadWindow(work, from, number);
     // Something of it has changed while it was added up.
     if (lastWindow(work, from)?.since !== last?.since) return { answer: 'later', number, reason: 'busy' };
-    if (now !== undefined) work.done(windowQueue, windowKey(from, number));
-    const fresh: WindowRecord = {
-      peer: from,
-      role: 'answerer',
-      content,
-      lines: linesOf(auditLog, content),
-      state: 'signed',
-      opened: now?.opened ?? work.now,
-      since: work.now,
-    };
-    const window = putWindow(work, work.now, withSeen(flow, work, fresh));
+    const lines = linesOf(auditLog, content);
+    const seen = (): readonly WindowLine[] => withSeen(flow, work, { peer: from, content }, lines);
+    const window =
+      now === undefined
+        ? openSigned(work, from, content, seen())
+        : advanceWindow(flow, work, now, { type: 'agreed', content, lines });
     work.journal('staff', { what: 'window signed', peer: from, window: content });
     work.emit({ type: 'window-signed', peer: from, number, role: 'answerer' });
-    work.afterwards(() => {
-      flow.windows.moved(window);
-    });
     return signed(flow, auditLog, window);
   });
 }
+
+const openSigned = (work: Work, peer: OperatorId, content: WindowContent, lines: readonly WindowLine[]): WindowRecord =>
+  openWindow(work, { peer, role: 'answerer', content, lines, state: stateOf(lines) });
 
 function told(work: Work, peer: OperatorId, content: WindowContent, why: string): void {
   work.journal('fault', { what: 'window not signed here', peer, number: content.number, why });

@@ -12,26 +12,11 @@ import type { Hex, OperatorId, Role, UnixMillis } from '../../model/ids.ts';
 import type { LaneRange, SettlementDomain, WindowContent } from '../../model/records.ts';
 import type { View } from '../../store/store.ts';
 import { assertCaughtUp, type FlowContext } from '../context.ts';
-import { withSeen } from './apply.ts';
-import { locateQueue, type LocateItem } from './locate.ts';
 import { finalPrefix, netsOf, sumsOf } from './totals.ts';
-import {
-  isBound,
-  lastWindow,
-  linesOf,
-  loadWindow,
-  putWindow,
-  sameContent,
-  windowKey,
-  type WindowRecord,
-} from './window.ts';
-
-export const windowQueue = 'window';
-
-export interface WindowItem {
-  readonly peer: OperatorId;
-  readonly number: number;
-}
+import { isBound, lastWindow, linesOf, loadWindow, sameContent, windowKey, type WindowRecord } from './window.ts';
+import { windowQueue, type WindowItem } from './window-events.ts';
+import { advanceWindow, openWindow } from './window-machine.ts';
+import { askFor } from './window-steps.ts';
 
 /** The window after the last one that is bound: its number, and where its lanes begin, by this operator's role. */
 export interface Next {
@@ -95,15 +80,12 @@ export async function closeWindow(
       throw new TandemError('conflict', `Another window with operator ${peer} was begun meanwhile: look again.`);
     }
     work.journal('staff', { what: 'window proposed', ...(by === 'clock' ? { by } : {}), peer, window: content });
-    return propose(flow, work, {
-      peer,
-      role: 'proposer',
-      content,
-      lines: linesOf(auditLog, content),
-      state: 'proposed',
-      opened: now?.content.number === number ? now.opened : work.now,
-      since: work.now,
-    });
+    const lines = linesOf(auditLog, content);
+    if (now?.content.number === number) return advanceWindow(flow, work, now, { type: 'proposed', content, lines });
+    const window = openWindow(work, { peer, role: 'proposer', content, lines, state: 'proposed' });
+    askFor(work, window);
+    work.emit({ type: 'window-proposed', peer, number });
+    return window;
   });
 }
 
@@ -118,8 +100,8 @@ const isLeft = ({ role, state, since }: WindowRecord, now: UnixMillis): boolean 
  * From here on this operator is the one that asks for the other's signature and anchors: the content stays. If the other
  * anchors it after all, the chain takes the first of the two and refuses the second.
  */
-async function takeOver({ engine, windows }: FlowContext, { peer, content }: WindowRecord): Promise<WindowRecord> {
-  return engine.run((work) => {
+async function takeOver(flow: FlowContext, { peer, content }: WindowRecord): Promise<WindowRecord> {
+  return flow.engine.run((work) => {
     const now = loadWindow(work, peer, content.number);
     if (now === undefined || !isLeft(now, work.now)) {
       throw new TandemError(
@@ -127,13 +109,8 @@ async function takeOver({ engine, windows }: FlowContext, { peer, content }: Win
         `Window ${content.number} with operator ${peer} has moved meanwhile: look again.`,
       );
     }
-    const next = putWindow(work, work.now, { ...now, role: 'proposer' });
     work.journal('staff', { what: 'window taken over', peer, number: content.number });
-    repropose(work, peer, content.number);
-    work.afterwards(() => {
-      windows.moved(next);
-    });
-    return next;
+    return advanceWindow(flow, work, now, { type: 'taken-over' });
   });
 }
 
@@ -161,24 +138,11 @@ function contentOf(
   };
 }
 
-function propose(flow: FlowContext, work: Work, window: WindowRecord): WindowRecord {
-  const next = putWindow(work, work.now, window);
-  const { peer, content } = next;
-  const item: WindowItem = { peer, number: content.number };
-  work.enqueue(windowQueue, windowKey(peer, content.number), item);
-  work.emit({ type: 'window-proposed', peer, number: content.number });
-  work.afterwards(() => {
-    flow.windows.moved(next);
-  });
-  return next;
-}
-
 /** The same window is asked for again: for a signature that counts now. */
 export function repropose(work: Work, peer: OperatorId, number: number): void {
   const window = loadWindow(work, peer, number);
   if (window?.role !== 'proposer' || window.state !== 'signed') return;
-  const item: WindowItem = { peer, number };
-  work.enqueue(windowQueue, windowKey(peer, number), item);
+  askFor(work, window);
 }
 
 export const asMessage = (content: WindowContent): Request<'window'>['window'] => ({
@@ -236,16 +200,7 @@ async function notSigned(flow: FlowContext, { peer, content }: WindowRecord, ref
     work.done(windowQueue, windowKey(peer, content.number));
     const now = loadWindow(work, peer, content.number);
     if (now?.state !== 'proposed' || !sameContent(now.content, content)) return;
-    const next = putWindow(work, work.now, { ...now, state: 'differs', refusal });
-    work.journal('fault', { what: 'window not signed', peer, number: content.number, refusal });
-    work.emit({ type: 'alarm', what: 'window-differs', peer, window: content.number, refusal });
-    if (refusal === 'differs') {
-      const item: LocateItem = { peer };
-      work.enqueue(locateQueue, String(peer), item);
-    }
-    work.afterwards(() => {
-      flow.windows.moved(next);
-    });
+    advanceWindow(flow, work, now, { type: 'not-signed', refusal });
   });
 }
 
@@ -256,9 +211,7 @@ async function signatureUnknown(flow: FlowContext, { peer, content }: WindowReco
   await flow.engine.run((work) => {
     const now = loadWindow(work, peer, number);
     if (now?.state !== 'proposed' || now.refusal === refusal) return;
-    putWindow(work, work.now, { ...now, refusal });
-    work.journal('fault', { what: 'window not signed', peer, number, refusal });
-    work.emit({ type: 'alarm', what: 'window-not-signed', peer, window: number, refusal });
+    advanceWindow(flow, work, now, { type: 'signature-unknown', refusal });
   });
 }
 
@@ -307,14 +260,7 @@ async function takeSignatures(
       const peerSignature = signatures[index];
       return peerSignature === undefined ? line : { ...line, peerSignature };
     });
-    work.done(windowQueue, windowKey(peer, content.number));
-    const { refusal: _, ...rest } = now;
-    const taken: WindowRecord = { ...rest, content, lines, state: 'signed' };
-    const next = putWindow(work, work.now, withSeen(flow, work, taken));
-    work.emit({ type: 'window-signed', peer, number: content.number, role: 'proposer' });
-    work.afterwards(() => {
-      flow.windows.moved(next);
-    });
+    advanceWindow(flow, work, now, { type: 'peer-signed', content, lines });
   });
 }
 

@@ -7,7 +7,8 @@ import { TandemError } from '../../errors.ts';
 import type { Asset, OperatorId } from '../../model/ids.ts';
 import type { FlowContext } from '../context.ts';
 import { auditLogOf } from './close.ts';
-import { loadWindow, payeeOf, putWindow, type WindowRecord } from './window.ts';
+import { loadWindow, payeeOf, type WindowRecord } from './window.ts';
+import { advanceWindow } from './window-machine.ts';
 
 export interface Payment {
   readonly peer: OperatorId;
@@ -56,13 +57,6 @@ export async function dischargeWindow(flow: FlowContext, payment: Payment): Prom
     }
     const salt = Buffer.from(flow.engine.random.bytes(16)).toString('hex');
     const order = { reference, salt, digest: referenceDigest(salt, reference) };
-    const lines = window.lines.map((each) => (each === line ? { ...line, order } : each));
-    const next = putWindow(work, work.now, { ...window, lines });
-    work.journal('staff', { what: 'window paid', peer, number, asset, reference });
-    work.emit({ type: 'discharge-ordered', peer, number, asset });
-    work.afterwards(() => {
-      flow.windows.moved(next);
-    });
-    return next;
+    return advanceWindow(flow, work, window, { type: 'payment-ordered', asset, order });
   });
 }

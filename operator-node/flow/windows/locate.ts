@@ -12,12 +12,7 @@ import type { FlowContext } from '../context.ts';
 import { nextWindow } from './close.ts';
 import { batchesDigest, batchOfLane, finalPrefix, isFinalBatch, pairsDigest } from './totals.ts';
 import { lastWindow } from './window.ts';
-
-export const locateQueue = 'locate';
-
-export interface LocateItem {
-  readonly peer: OperatorId;
-}
+import { locateQueue, type LocateItem } from './window-events.ts';
 
 /** Batches of one request, and pairs of one: what can be added up while the other side waits. */
 const maxBatchesAsked = 64;

@@ -6,7 +6,7 @@
 import { statementDigest } from '../../commitment/window.ts';
 import type { Asset, Hash, Hex, OperatorId, UnixMillis } from '../../model/ids.ts';
 import type { SettlementDomain, WindowContent } from '../../model/records.ts';
-import { table, type Tx, type View } from '../../store/store.ts';
+import { table, type View } from '../../store/store.ts';
 
 /**
  * proposed    proposer only: stored, sent unsigned, not answered yet. Left by: the peer's signature, or its refusal.
@@ -106,25 +106,8 @@ export function payeeOf(
   return net.startsWith('-') ? operatorA : operatorB;
 }
 
-/** Puts the window's next form: its state follows from its lines. */
-export function putWindow(tx: Tx, now: UnixMillis, window: WindowRecord): WindowRecord {
-  const { peer, content } = window;
-  const state = isBound(window) ? stateOf(window.lines) : window.state;
-  const key = windowKey(peer, content.number);
-  const next: WindowRecord = { ...window, state, since: now };
-  tx.put(windowTable, key, next);
-  tx.put(windowHeadTable, String(peer), Math.max(content.number, tx.get(windowHeadTable, String(peer)) ?? 0));
-  if (state === 'discharged') tx.del(openWindowTable, key);
-  else tx.put(openWindowTable, key, true);
-  if (isBound(window)) {
-    for (const { asset, statement } of window.lines) {
-      tx.put(statementTable, statement, { peer, number: content.number, asset });
-    }
-  }
-  return next;
-}
-
-function stateOf(lines: readonly WindowLine[]): WindowStateName {
+/** Of a window that is bound: it follows from its lines. */
+export function stateOf(lines: readonly WindowLine[]): WindowStateName {
   if (lines.every(isSettled)) return 'discharged';
   return lines.every(({ anchored }) => anchored !== undefined) ? 'anchored' : 'signed';
 }

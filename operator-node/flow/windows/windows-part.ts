@@ -5,11 +5,12 @@ import { peerQueue } from '../flow-part.ts';
 import type { ContractCalls } from '../own-calls.ts';
 import { answerWindow } from './answer.ts';
 import { applyStatement } from './apply.ts';
-import { askForSignatures, windowQueue, type WindowItem } from './close.ts';
-import { answerCompare, locateForStaff, locateQueue, type LocateItem } from './locate.ts';
+import { askForSignatures } from './close.ts';
+import { answerCompare, locateForStaff } from './locate.ts';
 import { dischargeDuty, statementDuty } from './on-chain.ts';
 import { closeByClock, windowScheduleTable } from './schedule.ts';
 import { openWindowTable, statementSeenTable, statementTable, windowHeadTable, windowTable } from './window.ts';
+import { locateQueue, windowQueue, type LocateItem, type WindowItem } from './window-events.ts';
 
 /** How often it is asked whether a window is to be closed by the clock. */
 const scheduleMillis = 1_000;
@@ -39,5 +40,10 @@ export const windowsPart = (flow: FlowContext, { statements }: Pick<ContractCall
           statementDuty(flow, statements.domain, statements.calls),
           dischargeDuty(flow, statements.domain, statements.calls),
         ],
+  follow() {
+    flow.engine.follow(windowTable, (_key, window) => {
+      if (window !== undefined) flow.windows.moved(window);
+    });
+  },
   load: () => flow.windows.load(),
 });
