@@ -44,6 +44,12 @@ const checks: readonly Check[] = [
     args: ['--check'],
     remedy: 'node scripts/run.mjs scripts/channel/schemas.ts',
   },
+  {
+    name: 'states',
+    file: join(root, 'scripts', 'states.ts'),
+    args: ['--check'],
+    remedy: 'node scripts/run.mjs scripts/states.ts',
+  },
   { name: 'links', file: join(root, 'scripts', 'links.ts'), args: [], remedy: 'fix the links' },
   {
     name: 'tidy',
