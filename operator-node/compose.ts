@@ -132,7 +132,7 @@ export interface ComposedNode {
   readonly eraser: Eraser;
   /** As this node greets others. */
   readonly hello: Greeting;
-  /** What of the configuration may change while the node runs is as here from now on. */
+  /** Applies the settings that may change while the node runs. */
   reconfigure(config: Config): void;
   /** @throws {TandemError} `catalogue-invalid` for one that lacks a service with open pairs: their users could not be told. */
   checkOpenServices(services: readonly string[]): void;
@@ -446,7 +446,7 @@ export function composeNode(parts: NodeParts): ComposedNode {
     const list = missing.map(([service, open]) => `${service} (${counted(open, 'open side')})`).join(', ');
     throw new TandemError(
       'catalogue-invalid',
-      `The catalogue has no service ${list}: put it back until these pairs are over, or their users cannot be told.`,
+      `The catalogue lacks ${list}, which open pairs need to inform their users: put it back until these pairs have ended.`,
     );
   };
   const lookAtOwnEntry = async (): Promise<void> => {

@@ -62,7 +62,10 @@ const schema = z.strictObject({
     sharedAddresses: shared,
     certFile: z.string(),
     keyFile: z.string(),
-    /** By operator id: where that counterparty is reached, over a private line, in place of its endpoint in the registry. */
+    /**
+     * By operator id: where that counterparty is reached, over a private line, in place of its endpoint in the
+     * registry.
+     */
     routes: z
       .record(
         z.string().regex(/^[1-9][0-9]{0,9}$/, 'an operator id'),
@@ -88,7 +91,10 @@ const schema = z.strictObject({
     pollMillis: z.number().int().min(20).max(60_000).default(250),
     /** Blocks on top of the consortium's finality: a node may be stricter, never laxer. */
     extraDepth: z.number().int().min(0).max(1000).default(0),
-    /** Secrets as 0x-hex of 32 bytes in one JSON file `{signer, account, carrier, operatorKey}`, readable by the node's user only. */
+    /**
+     * Secrets as 0x-hex of 32 bytes in one JSON file `{signer, account, carrier, operatorKey}`, readable by the node's
+     * user only.
+     */
     keysFile: z.string(),
   }),
   assets: z
@@ -111,7 +117,10 @@ const schema = z.strictObject({
       perCounterparty: z.record(z.string(), z.string().regex(/^[1-9][0-9]*$/)).default({}),
     })
     .default({ perOrder: {}, perUserDay: {}, perCounterparty: {} }),
-  /** By operator id: what that counterparty may owe here, and be owed, as `hello` tells it; the lower of both ideas counts. */
+  /**
+   * By operator id: what that counterparty may owe here, and be owed, as `hello` tells it; the lower of both ideas
+   * counts.
+   */
   caps: z
     .record(
       z.string().regex(/^[1-9][0-9]{0,9}$/, 'an operator id'),
@@ -198,7 +207,10 @@ const schema = z.strictObject({
       }),
     )
     .default([]),
-  /** How operators are called in ISO 20022 documents, by their ids; what is absent is left out, and the name is the handle. */
+  /**
+   * How operators are called in ISO 20022 documents, by their ids; what is absent is left out, and the name is the
+   * handle.
+   */
   institutions: z
     .record(
       z.string().regex(/^[1-9][0-9]{0,9}$/, 'an operator id'),
@@ -228,7 +240,10 @@ const schema = z.strictObject({
     .strictObject({
       /** Orders to a counterparty are refused while the oldest pair to it has been in no batch for so long. */
       unproposedSeconds: z.number().int().min(1).max(600).default(10),
-      /** All orders are refused while the oldest signed batch or decision has waited so long for the chain, beyond its finality. */
+      /**
+       * All orders are refused while the oldest signed batch or decision has waited so long for the chain, beyond its
+       * finality.
+       */
       unanchoredSeconds: z.number().int().min(5).max(86_400).default(120),
     })
     .prefault({}),
@@ -242,7 +257,10 @@ const schema = z.strictObject({
    */
   maxLookupsPerPeerHour: z.number().int().min(1).default(20_000),
   maxOpenPairsPerUser: z.number().int().min(1).default(50),
-  /** Requests of one auditor in the AuditLog that are kept and listed while they are open; further ones are on the chain alone. */
+  /**
+   * Requests of one auditor in the AuditLog that are kept and listed while they are open; further ones are on the chain
+   * alone.
+   */
   maxOpenRequestsPerAuditor: z.number().int().min(1).max(100_000).default(200),
 });
 
@@ -309,7 +327,7 @@ export function maxBlockGapOf({ timing }: Config, network: Pick<Network, 'maxBlo
   if (own !== undefined && agreed !== undefined && own > agreed) {
     throw new TandemError(
       'config-invalid',
-      `timing.maxBlockGapSeconds is ${own}: network.json says ${agreed}, and a node may be stricter, never laxer. Leave it out, or make it ${agreed} or less.`,
+      `timing.maxBlockGapSeconds is ${own}: network.json says ${agreed}, and a node may be stricter, never laxer. Omit it, or set it to ${agreed} or less.`,
     );
   }
   return own ?? agreed ?? defaultBlockGapSeconds;
@@ -345,7 +363,10 @@ function checkCaps({ caps, assets, operator }: Config): void {
   }
 }
 
-/** Checks a configuration given as a value; `base` is what its paths are relative to, `lineOf` where a field stands in its file. */
+/**
+ * Checks a configuration given as a value; `base` is what its paths are relative to, `lineOf` where a field stands in
+ * its file.
+ */
 export function parseConfig(input: unknown, base: string, lineOf?: (path: YamlPath) => number): Config {
   const result = schema.safeParse(input);
   if (!result.success) {
@@ -369,7 +390,10 @@ export function parseConfig(input: unknown, base: string, lineOf?: (path: YamlPa
   return deepFreeze(pathFields(result.data, base));
 }
 
-/** @throws {TandemError} `config-invalid`, naming the file and each field; or one that others can read: it has tokens in it. */
+/**
+ * @throws {TandemError} `config-invalid`, naming the file and each field; or one that others can read: it has tokens in
+ * it.
+ */
 export function loadConfig(file: string): Config {
   let yaml: LocatedYaml;
   try {

@@ -81,7 +81,7 @@ export class LocatedYaml {
     this.#problems.push({ line: this.line(path), text: where === '' ? text : `${where}: ${text}` });
   }
 
-  /** Of the key at `path`, or of the nearest thing around it that is there. */
+  /** The line of the key at `path`, or of the nearest enclosing key that exists. */
   line(path: YamlPath): number {
     let node: unknown = this.#document.contents;
     let offset = isNode(node) ? node.range?.[0] : undefined;

@@ -69,13 +69,13 @@ export interface RunningNode {
 
 const webhookTimeoutMillis = 10_000;
 const metricsMillis = 2_000;
-/** So long before its end the channel's certificate is an alarm. */
+/** An alarm is raised this many days before the channel's certificate expires. */
 const certificateDays = 14;
 /** How often the followed copy is looked at for its length. */
 const tidyMillis = 600_000;
 /** A hold is near its deadline so long before. */
 const nearSeconds = 60;
-/** So often so many entries of the journal are recomputed, until its end. */
+/** The interval and number of journal entries with which the journal is verified in the background. */
 const journalMillis = 60_000;
 const journalEntries = 5_000;
 /** After these the node writes and tells nothing more. */

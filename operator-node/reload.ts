@@ -84,7 +84,7 @@ function replaceCertificate({ certificate, pins, now }: ReloadParts, { channel }
   try {
     pin = pinOf(pem.cert);
   } catch (cause) {
-    throw new TandemError('config-invalid', `${channel.certFile} is no certificate: ${(cause as Error).message}`, {
+    throw new TandemError('config-invalid', `${channel.certFile} is not a certificate: ${(cause as Error).message}`, {
       cause,
     });
   }
@@ -92,7 +92,7 @@ function replaceCertificate({ certificate, pins, now }: ReloadParts, { channel }
   if (pin !== certificate.pin && !pins().includes(pin)) {
     throw new TandemError(
       'config-invalid',
-      `The key of ${channel.certFile}, ${pin}, is no pin of this operator in the registry: set it there first (setNextPin), or use the key of before.`,
+      `The key of ${channel.certFile}, ${pin}, is not a pin of this operator in the registry: add it there first (setNextPin), or keep the previous key.`,
     );
   }
   certificate.replace(pem, now());

@@ -13,9 +13,7 @@ export function readSecretFile(file: string): string {
   try {
     const { mode } = fstatSync(descriptor);
     if ((mode & 0o077) !== 0 && process.platform !== 'win32') {
-      throw new Error(
-        `it has secrets and others can read or write it (mode ${shown(mode)}); it must be readable by its owner only: chmod 600 ${file}`,
-      );
+      throw new Error(`it holds secrets, but others can read or write it (mode ${shown(mode)}): chmod 600 ${file}`);
     }
     return readFileSync(descriptor, 'utf8');
   } finally {

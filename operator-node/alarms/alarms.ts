@@ -10,7 +10,7 @@ import { alarmEntry, isAlarmCode, type AlarmCode, type ConditionAlarm, type Even
 import { alarmKey, alarmTable, noteFacts, type AlarmFacts, type AlarmRecord } from './record.ts';
 
 export interface AlarmView extends Pick<AlarmRecord, 'code' | 'subject' | 'count' | 'facts'> {
-  /** Of a condition: when it last began. Of an event: when it first happened since staff acknowledged it. */
+  /** For a condition, when it last began; for an event, when it first happened since staff acknowledged it. */
   readonly since: Timestamp;
   readonly last: Timestamp;
   /** A condition that holds now, or an event that nobody has acknowledged. */
@@ -128,7 +128,7 @@ export class Alarms {
     };
   }
 
-  /** Of each code that has one: how many are active. */
+  /** How many alarms are active, by code; codes without any are left out. */
   async active(): Promise<ReadonlyMap<AlarmCode, number>> {
     const counts = new Map<AlarmCode, number>();
     for (const { code, active } of await this.list()) if (active) counts.set(code, (counts.get(code) ?? 0) + 1);
@@ -140,7 +140,7 @@ export class Alarms {
    * @throws {TandemError} `not-found`
    */
   async acknowledge({ code, subject, by, because }: Acknowledgement): Promise<readonly AlarmView[]> {
-    if (!isAlarmCode(code)) throw new TandemError('not-found', `There is no alarm ${code}: see docs/alarms.md.`);
+    if (!isAlarmCode(code)) throw new TandemError('not-found', `Unknown alarm ${code}: docs/alarms.md lists them all.`);
     const engine = this.#attached();
     const keys: string[] = [];
     for await (const [key, row] of engine.store.scan(alarmTable)) {
@@ -148,7 +148,7 @@ export class Alarms {
     }
     if (keys.length === 0) {
       const about = subject === undefined ? '' : ` about ${subject}`;
-      throw new TandemError('not-found', `There is no alarm ${code}${about} to acknowledge.`);
+      throw new TandemError('not-found', `Alarm ${code}${about} is not raised, so it cannot be acknowledged.`);
     }
     await engine.run((work) => {
       for (const key of keys) {

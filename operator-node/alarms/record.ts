@@ -63,11 +63,11 @@ export interface AlarmRecord {
   readonly code: AlarmCode;
   /** What it is about where there are several: an operator, an endpoint. */
   readonly subject: string;
-  /** Of a condition: when it last began. Of an event: when it first happened since staff acknowledged it. */
+  /** For a condition, when it last began; for an event, when it first happened since staff acknowledged it. */
   readonly since: UnixMillis;
   readonly last: UnixMillis;
   readonly count: number;
-  /** Of the last time. */
+  /** The facts of the latest occurrence. */
   readonly facts: AlarmFacts;
   /** A condition that is over, and since when. */
   readonly over?: UnixMillis;

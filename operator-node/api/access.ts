@@ -57,7 +57,7 @@ export class ApiAccess {
     if (hostname !== undefined && (isAddress(hostname) || this.#names.has(hostname))) return;
     throw new TandemError(
       'misdirected',
-      `This is not ${JSON.stringify(host.slice(0, 200))}: ask by an address, by localhost, or by a name that the configuration has in api.names.`,
+      `This is not ${JSON.stringify(host.slice(0, 200))}: use an address, localhost, or a name listed in api.names of the configuration.`,
     );
   }
 }

@@ -16,7 +16,7 @@ const cash = (kind: 'deposit' | 'withdraw', path: string, summary: string) =>
     token: 'admin',
     summary,
     body: z.strictObject({ id, number: msisdn, asset, amount: positiveAmount, reason: prose(1, 200) }),
-    answers: { 200: json('Booked, with the balance after it.', z.strictObject({ id, asset, balance })) },
+    answers: { 200: json('The movement was booked; the balance after it.', z.strictObject({ id, asset, balance })) },
     refusals: ['not-found', 'conflict', 'unprocessable', 'not-ready', 'store-failed'],
     run: async (node: Pick<ApiNode, 'staff' | 'recovery'>, { body }) => {
       assertTaking(node);
@@ -52,7 +52,7 @@ export const accountRoutes = {
     method: 'get',
     path: '/v1/assets',
     token: 'admin',
-    summary: 'The assets that this operator keeps accounts in, each with its decimals: 2 for SEK, 0 for JPY.',
+    summary: 'The assets in which this operator has accounts, each with its number of decimals: 2 for SEK, 0 for JPY.',
     answers: {
       200: json(
         'As they are configured.',
@@ -72,7 +72,7 @@ export const accountRoutes = {
     summary: 'What this operator owes each counterparty (positive) or is owed by it (negative).',
     answers: {
       200: json(
-        'One entry a counterparty and asset.',
+        'One entry for each counterparty and asset.',
         z.strictObject({
           positions: z.array(
             z.strictObject({

@@ -32,7 +32,7 @@ export interface ApiNode {
 
 /** A node in recovery takes nothing (rule 11). @throws {TandemError} `not-ready` */
 export function assertTaking({ recovery }: { readonly recovery: Pick<RecoveryRun, 'needed'> }): void {
-  if (recovery.needed) throw new TandemError('not-ready', 'This node is in recovery: tandem recover.');
+  if (recovery.needed) throw new TandemError('not-ready', 'This node is in recovery: see tandem recover.');
 }
 
 export const missing = (what: string): TandemError => new TandemError('not-found', what);

@@ -74,12 +74,12 @@ export function createApi(
   for (const [path, methods] of methodsByPath(routes)) {
     const allow = methods.join(', ');
     app.all(expressPath(path), (request, response) => {
-      const error = new TandemError('method-not-allowed', `${request.method} is not for this address, but ${allow}.`);
+      const error = new TandemError('method-not-allowed', `${request.method} is not allowed here; use ${allow}.`);
       fail('none', request, response, error, allow);
     });
   }
   app.use((request, response) => {
-    fail('none', request, response, new TandemError('not-found', 'There is nothing at this address.'));
+    fail('none', request, response, new TandemError('not-found', 'There is no resource at this address.'));
   });
   // Express knows an error handler by its four parameters.
   app.use((error: unknown, request: Request, response: Response, _next: NextFunction) => {

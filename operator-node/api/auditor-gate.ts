@@ -45,7 +45,7 @@ export class AuditorGate {
     const given = hash('sha256', tokenOf(authorization), 'buffer');
     // Each is compared, so that the time says nothing of which one it was nearly.
     const [found] = this.#auditors.filter(({ digest }) => timingSafeEqual(digest, given));
-    if (found === undefined) throw new TandemError('unauthorized', 'The token is not the one of an auditor.');
+    if (found === undefined) throw new TandemError('unauthorized', 'The token does not belong to an auditor.');
     const { auditor, bucket } = found;
     const now = this.#now();
     if (now >= Date.parse(auditor.expires)) {
@@ -56,7 +56,7 @@ export class AuditorGate {
     bucket.left = Math.min(requestsPerMinute, filled);
     bucket.at = now;
     if (bucket.left < 1) {
-      throw new TandemError('too-busy', `${auditor.name} may ask ${requestsPerMinute} times a minute.`);
+      throw new TandemError('too-busy', `${auditor.name} may send ${requestsPerMinute} requests a minute.`);
     }
     bucket.left -= 1;
     return auditor.name;

@@ -35,7 +35,7 @@ export type AuditJournalRequest = z.output<typeof auditJournalRequest>;
 export const scopeSchema = z.strictObject({
   auditor: z.string(),
   operator: operatorId,
-  counterparties: z.array(operatorId).optional().meta({ description: 'Absent: pairs with everybody.' }),
+  counterparties: z.array(operatorId).optional().meta({ description: 'If absent, pairs with every counterparty.' }),
   fromBlock: blockNumber,
   toBlock: blockNumber.optional(),
   policies: z.array(disclosing.policy),
@@ -47,7 +47,7 @@ type AuditScope = Shown<typeof scopeSchema>;
 
 function auditorOf({ config }: Pick<FlowContext, 'config'>, name: string): Auditor {
   const found = config.auditors.find((auditor) => auditor.name === name);
-  if (found === undefined) throw new TandemError('forbidden', `${name} is no auditor of this node.`);
+  if (found === undefined) throw new TandemError('forbidden', `${name} is not an auditor of this node.`);
   return found;
 }
 
@@ -123,7 +123,7 @@ async function filedFor(
 ): Promise<FiledRequest | string> {
   if (auditLog === undefined) return 'this network has no AuditLog, so that no request is filed';
   const final = engine.newest.get(cursorTable, 'chain');
-  if (final === undefined) throw new TandemError('not-ready', 'This node has applied no block yet.');
+  if (final === undefined) throw new TandemError('not-ready', 'This node has not applied any block yet.');
   const found = await chain.disclosureRequest(Number(filed), final.hash);
   if (found === undefined) return `the AuditLog has no request ${filed} at final block ${final.number}`;
   const { request, operator, auditor, answered } = found;
@@ -185,7 +185,7 @@ export const auditorRoutes = {
     method: 'get',
     path: '/v1/audit/scope',
     token: 'auditor',
-    summary: 'What this auditor may ask, and up to which block there is something.',
+    summary: 'What this auditor may ask for, and up to which block there is data.',
     answers: { 200: json('The scope.', scopeSchema) },
     refusals: ['forbidden', 'too-busy'],
     run: async ({ flow }: Pick<ApiNode, 'flow'>, { auditor }) => auditScope(flow, auditor),

@@ -45,7 +45,7 @@ function parse(bytes: Buffer): unknown {
   } catch (cause) {
     if (cause instanceof DoubledNameError) {
       const name = JSON.stringify(cause.member.slice(0, 64));
-      throw new TandemError('bad-json', `The body says ${name} twice in one object; say it once.`, { cause });
+      throw new TandemError('bad-json', `The body has ${name} twice in one object; send it once.`, { cause });
     }
     // The parser's own message quotes the text, which is a user's.
     throw new TandemError('bad-json', 'The body is not well-formed JSON.', { cause });

@@ -16,7 +16,7 @@ const capState = z.strictObject({
   asset,
   own: amount.optional(),
   peer: amount.optional(),
-  agreed: amount.optional().meta({ description: 'The lower of the two; absent: no bound.' }),
+  agreed: amount.optional().meta({ description: 'The lower of the two caps; absent if neither operator has one.' }),
   /** What this operator owes, or is owed, when everything on hold is done. */
   mayOwe: z.string(),
   mayBeOwed: z.string(),
@@ -57,8 +57,9 @@ export const capRoutes = {
     method: 'get',
     path: '/v1/caps',
     token: 'admin',
-    summary: 'How much this operator and each other may owe each other, by both, and how much of it is used.',
-    answers: { 200: json('One entry a counterparty and asset.', z.strictObject({ caps: z.array(capState) })) },
+    summary:
+      'How much this operator and each counterparty may owe each other, as set by both, and how much of it is used.',
+    answers: { 200: json('One entry for each counterparty and asset.', z.strictObject({ caps: z.array(capState) })) },
     refusals: [],
     run: async (node: Pick<ApiNode, 'flow' | 'payments'>) => ({ caps: await capsOf(node) }),
   }),
@@ -67,7 +68,7 @@ export const capRoutes = {
     method: 'post',
     path: '/v1/caps',
     token: 'admin',
-    summary: 'Sets this operator’s own idea of a cap, in force at once and told to the other operator; journaled.',
+    summary: 'Sets this operator’s own cap; it applies at once, and the counterparty is told. Journaled.',
     body: z.strictObject({
       counterparty,
       asset,
@@ -83,7 +84,7 @@ export const capRoutes = {
     run: async ({ flow }: Pick<ApiNode, 'flow'>, { body: { counterparty, asset, cap } }) => {
       const peer = counterpartyOf(flow, counterparty);
       if (!flow.config.assets.some((entry) => entry.asset === asset)) {
-        throw new TandemError('not-found', `This node keeps no accounts in ${asset}.`);
+        throw new TandemError('not-found', `This node has no accounts in ${asset}.`);
       }
       await changeCap(flow, peer, asset, cap === '' ? undefined : cap);
       const agreed = flow.caps.of(peer, asset) as Amount | undefined;

@@ -84,7 +84,7 @@ export function nodeClient(
     }
     return new Promise<RawAnswer>((resolve, reject) => {
       const fail = (cause: Error) => {
-        reject(new ApiError(0, 'no-answer', `${url} does not answer: ${cause.message}`, { cause }));
+        reject(new ApiError(0, 'no-answer', `No answer from ${url}: ${cause.message}`, { cause }));
       };
       const outgoing = request(url, { method, headers, agent, timeout }, (answer) => {
         const chunks: Buffer[] = [];

@@ -216,7 +216,7 @@ export async function disclosurePage(
   if (asOf === undefined || asOf.number < to) {
     throw new TandemError(
       'not-ready',
-      `Block ${to} is not final here yet: this node has applied ${asOf?.number ?? 'none'}.`,
+      `Block ${to} is not final here yet: the last block applied is ${asOf?.number ?? 'none'}.`,
     );
   }
   const shown = shownBy(policy);
@@ -254,7 +254,7 @@ export function pageText({ text, journal, next }: DisclosurePage): string {
   return `${text}${page}\n`;
 }
 
-export const pageAnswer = { 200: text('Lines of the file, then one of type `page`.', 'application/x-ndjson') };
+export const pageAnswer = { 200: text('Lines of the file, then a line of type `page`.', 'application/x-ndjson') };
 
 export const disclosureRoutes = {
   disclosures: route({

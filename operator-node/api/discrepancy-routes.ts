@@ -47,7 +47,7 @@ const discrepancy = z.strictObject({
   attested: z.string().optional(),
   attestation: z
     .enum(['as-decided', 'otherwise', 'none'])
-    .meta({ description: 'What this operator attested, against `expected`.' }),
+    .meta({ description: 'What this operator attested, compared with `expected`.' }),
   pairs: z.array(pairFault),
 });
 export const discrepancyList = z.strictObject({ batches: z.array(discrepancy) });
@@ -207,11 +207,12 @@ export const discrepancyRoutes = {
     method: 'get',
     path: '/v1/discrepancies',
     token: 'admin',
-    summary: 'Batches that the two operators attested differently, with the pairs that are at fault in these books.',
+    summary:
+      'Batches that the two operators attested differently, with the pairs that are wrong in this operator’s books.',
     query: z.strictObject({
-      batch: batchId.optional().meta({ description: 'Without it all batches that have a discrepancy on chain.' }),
+      batch: batchId.optional().meta({ description: 'Without it, all batches with a discrepancy on the chain.' }),
     }),
-    answers: { 200: json('The batches; none is sound.', discrepancyList) },
+    answers: { 200: json('The batches with a discrepancy.', discrepancyList) },
     refusals: ['not-found', 'chain-unavailable', 'chain-unreadable'],
     run: async ({ flow, payments }: Pick<ApiNode, 'flow' | 'payments'>, { query }) => ({
       batches: await discrepanciesOf(flow, payments, query.batch),

@@ -20,7 +20,7 @@ export function handedUnder(
   if (!handOver(tx, filed, handed)) {
     throw new TandemError(
       'forbidden',
-      `Request ${filed.request} has been answered: nothing more is handed over for it.`,
+      `Request ${filed.request} has already been answered: nothing more is disclosed for it.`,
     );
   }
   return { filedDigest: filed.digest, ...handed };

@@ -7,20 +7,20 @@ import { errorBody, signature, timestamp } from './common-fields.ts';
 import { json, route, text } from './route.ts';
 
 const facts = z.looseObject({}).meta({
-  description: 'Ids, numbers of blocks and the like, each a text, a number or a boolean.',
+  description: 'Ids, block numbers and the like, each a text, a number or a boolean.',
 }) as unknown as z.ZodType<AlarmFacts>;
 const alarmList = z.strictObject({
   alarms: z.array(
     z.strictObject({
       code: z.enum(alarmCodes),
       severity: z.enum(['critical', 'warning']),
-      subject: z.string().meta({ description: 'Whom it is about where there are several: an operator, an endpoint.' }),
+      subject: z.string().meta({ description: 'What it is about, if there are several: an operator or an endpoint.' }),
       active: z
         .boolean()
-        .meta({ description: 'A condition that holds now, or an event that nobody has acknowledged.' }),
+        .meta({ description: 'True for a condition that holds now, and for an event that is not acknowledged.' }),
       since: timestamp,
       last: timestamp,
-      over: timestamp.optional().meta({ description: 'When a condition that holds no more ended.' }),
+      over: timestamp.optional().meta({ description: 'When a condition ended that no longer holds.' }),
       count: z.number().int().min(1),
       facts,
       text: z.string(),
@@ -31,7 +31,7 @@ const alarmList = z.strictObject({
 
 const readinessView = z.strictObject({
   ready: z.boolean(),
-  checks: z.record(z.string(), z.string()).meta({ description: 'One entry a part: "ok", or what is wrong.' }),
+  checks: z.record(z.string(), z.string()).meta({ description: 'One entry for each part: "ok", or what is wrong.' }),
   error: errorBody.shape.error.optional().meta({ description: 'Only while not ready, with code `not-ready`.' }),
 });
 
@@ -40,7 +40,7 @@ export const healthRoutes = {
     method: 'get',
     path: '/v1/alarms',
     token: 'admin',
-    summary: 'Alarms that hold now or that nobody has acknowledged, with what to do about each.',
+    summary: 'Alarms that are active or not acknowledged, with what to do about each.',
     answers: { 200: json('Active ones first.', alarmList) },
     refusals: ['not-ready'],
     run: async ({ flow }: Pick<ApiNode, 'flow'>) => ({ alarms: await flow.alarms.list() }),
@@ -50,9 +50,9 @@ export const healthRoutes = {
     method: 'post',
     path: '/v1/alarms/acknowledge',
     token: 'admin',
-    summary: 'Staff has seen an alarm: it is shown no more unless it still holds; journaled with who and why.',
+    summary: 'Acknowledges an alarm: it is no longer shown unless it still holds. Journaled with who and why.',
     body: z.strictObject({ code: z.string().max(100), subject: z.string().max(500).optional(), ...signature }),
-    answers: { 200: json('What is left.', alarmList) },
+    answers: { 200: json('The remaining alarms.', alarmList) },
     refusals: ['not-found', 'not-ready', 'store-failed'],
     run: async ({ flow }: Pick<ApiNode, 'flow'>, { body }) => ({ alarms: await flow.alarms.acknowledge(body) }),
   }),
@@ -61,8 +61,8 @@ export const healthRoutes = {
     method: 'get',
     path: '/healthz',
     token: 'none',
-    summary: 'Answers while the process serves.',
-    answers: { 200: json('It serves.', z.strictObject({ status: z.literal('ok') })) },
+    summary: 'Answers as long as the process is running.',
+    answers: { 200: json('The process is running.', z.strictObject({ status: z.literal('ok') })) },
     refusals: [],
     run: async () => ({ status: 'ok' as const }),
   }),
@@ -71,8 +71,11 @@ export const healthRoutes = {
     method: 'get',
     path: '/readyz',
     token: 'none',
-    summary: 'Whether the node takes orders, and what each part of it says.',
-    answers: { 200: json('It does.', readinessView), 503: json('It does not; `checks` says why.', readinessView) },
+    summary: 'Whether the node accepts orders, and the state of each part.',
+    answers: {
+      200: json('The node is ready.', readinessView),
+      503: json('The node is not ready; see `checks`.', readinessView),
+    },
     refusals: [],
     run: async ({ flow }: { readonly flow: Pick<ApiNode['flow'], 'readiness'> }) => {
       const found = flow.readiness.checks();

@@ -78,7 +78,7 @@ export async function journalExcerpt(
     const { anchorSeconds } = flow.config.journal;
     throw new TandemError(
       'not-ready',
-      `Entry ${last.sequence} is not under an anchored head yet: heads are anchored every ${anchorSeconds} s.`,
+      `Entry ${last.sequence} is not covered by an anchored head yet; heads are anchored every ${anchorSeconds} s.`,
     );
   }
   if (anchor.entry - first.sequence > maxPathEntries) {

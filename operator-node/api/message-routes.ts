@@ -27,7 +27,8 @@ export const messageRoutes = {
     method: 'post',
     path: '/v1/messages',
     token: 'gateway',
-    summary: 'Takes a message that a user has sent. The same id and body again: the same answer, and nothing else.',
+    summary:
+      'Accepts a message from a user. Repeating the same id and body gives the same answer and has no further effect.',
     body: z.strictObject({ id, from: msisdn, to: msisdn, text: prose(0, maxTextCharacters) }),
     answers: {
       202: json(
@@ -47,14 +48,14 @@ export const messageRoutes = {
     method: 'get',
     path: '/v1/phones/{number}/messages',
     token: 'gateway',
-    summary: 'On a devnet only: what a user’s phone has received, at most 500 messages a call, oldest first.',
+    summary: 'On a devnet only: the messages that a user’s phone has received, oldest first, at most 500 a call.',
     params: byNumber,
     query: z.strictObject({
       after: z
         .string({ error: say('given once') })
         .max(64, 'must be a cursor that an earlier answer gave')
         .default('')
-        .meta({ description: 'The cursor of the answer before; without it from the first message.' }),
+        .meta({ description: 'The cursor from the previous answer; without it, from the first message.' }),
     }),
     answers: {
       200: json(
@@ -79,7 +80,7 @@ export const messageRoutes = {
     method: 'get',
     path: '/v1/set-aside',
     token: 'admin',
-    summary: 'Messages to users that the gateway has refused for good, oldest first; nothing of them is lost.',
+    summary: 'Messages to users that the gateway refused permanently, oldest first. They are kept.',
     answers: { 200: json('The messages, and why.', z.strictObject({ messages: z.array(setAsideMessage) })) },
     refusals: [],
     run: async ({ flow: { engine } }: Pick<ApiNode, 'flow'>) => ({
@@ -95,9 +96,9 @@ export const messageRoutes = {
     method: 'post',
     path: '/v1/set-aside/send',
     token: 'admin',
-    summary: 'Puts a message that was set aside back into the queue, for another try.',
+    summary: 'Puts a set-aside message back into the queue for another attempt.',
     body: byMessage,
-    answers: { 200: json('It is in the queue.', byMessage) },
+    answers: { 200: json('The message is in the queue.', byMessage) },
     refusals: ['not-found', 'store-failed'],
     run: async ({ flow }: Pick<ApiNode, 'flow'>, { body: { id } }) => {
       if (!(await sendAgain(flow.engine, id))) throw missing(`No message ${id} is set aside.`);

@@ -127,19 +127,19 @@ export function createMetrics(nowSeconds: () => number, certificateEnds?: () => 
       },
     });
 
-  const messages = tally('tandem_messages_total', 'Messages of users, by what became of them.', ['disposition']);
+  const messages = tally('tandem_messages_total', 'Messages from users, by what was done with them.', ['disposition']);
   const pairs = tally('tandem_pairs_total', 'Pairs that are final.', ['role', 'outcome']);
   const refusals = tally('tandem_refusals_total', 'Orders and requests refused.', ['code']);
-  const peerCalls = tally('tandem_peer_calls_total', 'Calls of other operators.', ['method', 'outcome']);
-  const peerRefusals = tally('tandem_peer_refusals_total', 'Requests of other operators that were refused.', [
+  const peerCalls = tally('tandem_peer_calls_total', 'Calls by other operators.', ['method', 'outcome']);
+  const peerRefusals = tally('tandem_peer_refusals_total', 'Refused requests from other operators.', [
     ...['peer', 'method', 'code'],
   ]);
-  const closed = tally('tandem_connections_closed_total', 'Connections not taken, or closed to make room.', [
+  const closed = tally('tandem_connections_closed_total', 'Connections refused, or closed to make room.', [
     ...['server', 'reason'],
   ]);
   const connections = new Gauge({
     name: 'tandem_connections',
-    help: 'Open connections, by whether they have proved who they are.',
+    help: 'Open connections, by whether they are authenticated.',
     labelNames: ['server', 'state'],
     registers: [registry],
   });
@@ -149,7 +149,7 @@ export function createMetrics(nowSeconds: () => number, certificateEnds?: () => 
   for (const code of alarmCodes) alarms.add(code, 0);
   new Gauge({
     name: 'tandem_alarm_active',
-    help: 'Alarms of that code that hold now, or that nobody has acknowledged.',
+    help: 'Active alarms with that code: conditions that hold now, and events that are not acknowledged.',
     labelNames: ['code'],
     registers: [registry],
     collect() {
@@ -158,19 +158,19 @@ export function createMetrics(nowSeconds: () => number, certificateEnds?: () => 
   });
   const outbox = new Gauge({
     name: 'tandem_outbox_entries',
-    help: 'Entries that wait in the outbox.',
+    help: 'Items waiting in the outbox.',
     labelNames: ['queue'],
     registers: [registry],
   });
   const outboxLag = new Gauge({
     name: 'tandem_outbox_lag_seconds',
-    help: 'For how long the oldest entry of a queue has been waiting.',
+    help: 'Age of the oldest item of a queue.',
     labelNames: ['queue'],
     registers: [registry],
   });
   const flushSeconds = new Histogram({
     name: 'tandem_store_flush_seconds',
-    help: 'One synced write of the store.',
+    help: 'Duration of a synced write of the store.',
     buckets: [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2],
     registers: [registry],
   });
@@ -200,10 +200,10 @@ export function createMetrics(nowSeconds: () => number, certificateEnds?: () => 
   gauge('tandem_chain_final_age_seconds', 'Age of the newest final block.', () => age(final?.timestamp));
   gauge(
     'tandem_holds_near_deadline',
-    'Open pairs whose deadline is within a minute, or past.',
+    'Open pairs whose deadline has passed or is less than a minute away.',
     () => watch?.holdsNearDeadline,
   );
-  gauge('tandem_holds_past_deadline', 'Open pairs whose deadline is past.', () => watch?.holdsPastDeadline);
+  gauge('tandem_holds_past_deadline', 'Open pairs whose deadline has passed.', () => watch?.holdsPastDeadline);
   gauge('tandem_endpoints_ok', 'RPC endpoints that answer.', () => watch?.endpointsOk);
   gauge('tandem_endpoints_silent', 'RPC endpoints that do not answer.', () => watch?.endpointsSilent);
   gauge('tandem_endpoints_disagreeing', 'Questions on which the RPC endpoints disagree.', () => watch?.disagreements);
@@ -221,43 +221,47 @@ export function createMetrics(nowSeconds: () => number, certificateEnds?: () => 
   };
   perEndpoint(
     'tandem_endpoint_ok',
-    'Whether that RPC endpoint answers, on the right network.',
+    '1 if the RPC endpoint answers and serves the right network.',
     (endpoint) => endpoint.state === 'ok',
   );
   perEndpoint(
     'tandem_endpoint_disagrees',
-    'Whether that RPC endpoint says otherwise than the others.',
+    '1 if the RPC endpoint contradicts the others.',
     (endpoint) => endpoint.disagrees !== undefined,
   );
-  gauge('tandem_halted', '1: nothing new is begun until staff has looked.', () => flag(watch?.halted));
-  gauge('tandem_recovering', '1: the store may be behind (tandem recover).', () => flag(watch?.recovering));
-  gauge('tandem_messages_set_aside', 'Messages that the gateway refused for good.', () => watch?.setAside);
-  gauge('tandem_disk_free_bytes', 'Free on the disk of the store.', () => watch?.freeBytes);
-  gauge('tandem_out_of_room', '1: no orders are taken until the disk has room again.', () => flag(watch?.outOfRoom));
-  gauge('tandem_journal_anchor_age_seconds', 'Age of the newest anchored head of the journal.', () =>
+  gauge('tandem_halted', '1 if the node is halted and starts nothing new (tandem release).', () => flag(watch?.halted));
+  gauge('tandem_recovering', '1 if the node is in recovery because its store may be behind (tandem recover).', () =>
+    flag(watch?.recovering),
+  );
+  gauge('tandem_messages_set_aside', 'Messages that the gateway refused permanently.', () => watch?.setAside);
+  gauge('tandem_disk_free_bytes', 'Free space on the store’s disk.', () => watch?.freeBytes);
+  gauge('tandem_out_of_room', '1 if no orders are accepted because the disk is nearly full.', () =>
+    flag(watch?.outOfRoom),
+  );
+  gauge('tandem_journal_anchor_age_seconds', 'Age of the newest anchored journal head.', () =>
     age(anchor?.newest?.block.timestamp),
   );
   gauge(
     'tandem_journal_unanchored_entries',
-    'Entries of the journal that no anchored head covers.',
+    'Journal entries that no anchored head covers yet.',
     () => anchor?.entries,
   );
-  gauge('tandem_journal_unanchored_seconds', 'For how long the oldest of these waits.', () =>
+  gauge('tandem_journal_unanchored_seconds', 'Age of the oldest journal entry that no anchored head covers yet.', () =>
     anchor === undefined ? undefined : Math.round(anchor.waitingMillis / 1000),
   );
   gauge(
     'tandem_oldest_unproposed_seconds',
-    'Age of the oldest pair that is in no batch yet.',
+    'Age of the oldest pair that is not in a batch yet.',
     () => overload?.unproposedSeconds,
   );
   gauge(
     'tandem_oldest_unanchored_seconds',
-    'For how long the oldest signed batch or decision has waited for the chain, beyond its finality.',
+    'How long the oldest signed batch or decision has waited for the chain, beyond the time to finality.',
     () => overload?.unanchoredSeconds,
   );
   new Gauge({
     name: 'tandem_overloaded',
-    help: '1: orders are refused as busy, to that operator, or to all (“chain”).',
+    help: '1 if orders to that operator, or to all (“chain”), are refused as busy.',
     labelNames: ['subject'],
     registers: [registry],
     collect() {
@@ -265,16 +269,16 @@ export function createMetrics(nowSeconds: () => number, certificateEnds?: () => 
       for (const subject of overload?.braked ?? []) this.set({ subject }, 1);
     },
   });
-  gauge('tandem_open_windows', 'Settlement windows that are not discharged.', () => watch?.openWindows);
-  gauge('tandem_overdue_windows', 'Settlement windows that should be discharged by now.', () => watch?.overdueWindows);
+  gauge('tandem_open_windows', 'Settlement windows that are not discharged yet.', () => watch?.openWindows);
+  gauge('tandem_overdue_windows', 'Settlement windows that are overdue.', () => watch?.overdueWindows);
   gauge('tandem_oldest_window_seconds', 'Age of the oldest window that is not discharged.', () =>
     watch === undefined ? undefined : Math.round(watch.oldestWindowSeconds),
   );
   gauge('tandem_open_requests', 'Auditors’ requests without a final answer.', () => watch?.openRequests);
-  gauge('tandem_overdue_requests', 'Of these, past their due time.', () => watch?.overdueRequests);
+  gauge('tandem_overdue_requests', 'Auditors’ requests that are overdue.', () => watch?.overdueRequests);
   new Gauge({
     name: 'tandem_operator_standing',
-    help: 'An operator of the registry, this one too, by its status there: active, suspended, retired.',
+    help: 'Operators in the registry, including this one, by status: active, suspended, retired.',
     labelNames: ['operator', 'status'],
     registers: [registry],
     collect() {
@@ -284,7 +288,7 @@ export function createMetrics(nowSeconds: () => number, certificateEnds?: () => 
   });
   new Gauge({
     name: 'tandem_cap_used_ratio',
-    help: 'Part of the agreed cap that is used, holds counted; 1 refuses.',
+    help: 'Share of the agreed cap in use, including holds; at 1 orders are refused.',
     labelNames: ['counterparty', 'asset'],
     registers: [registry],
     collect() {
@@ -307,24 +311,28 @@ export function createMetrics(nowSeconds: () => number, certificateEnds?: () => 
         }
       },
     });
-  ofKeys('tandem_gas_balance_wei', 'What a sending key has.', ({ balance }) => Number(balance));
-  ofKeys('tandem_gas_needed_wei', 'What it needs for what is open and one batch more.', ({ needed }) => Number(needed));
+  ofKeys('tandem_gas_balance_wei', 'Balance of a sending key.', ({ balance }) => Number(balance));
+  ofKeys('tandem_gas_needed_wei', 'What a sending key needs for the open batches and one more.', ({ needed }) =>
+    Number(needed),
+  );
   ofKeys(
     'tandem_gas_days_left',
-    'For how long that lasts as it was spent in the last day.',
+    'How many days the balance of a sending key lasts at the rate of the last 24 hours.',
     ({ daysLeft }) => daysLeft,
   );
-  gauge('tandem_gas_short', '1: no orders are taken, its transactions cannot be paid or do not get in.', () =>
-    flag(watch?.gasShort),
+  gauge(
+    'tandem_gas_short',
+    '1 if no orders are accepted because a key’s transactions cannot be paid for or are not included.',
+    () => flag(watch?.gasShort),
   );
-  gauge('tandem_certificate_days_left', 'Days until the certificate of the channel ends.', () =>
+  gauge('tandem_certificate_days_left', 'Days until the channel’s certificate expires.', () =>
     certificateEnds === undefined ? undefined : Math.floor((certificateEnds() - nowSeconds()) / 86_400),
   );
   gauge('tandem_process_cpu_seconds', 'CPU time of the process so far.', () => {
     const { user, system } = process.cpuUsage();
     return (user + system) / 1e6;
   });
-  gauge('tandem_process_resident_bytes', 'Memory of the process.', () => process.memoryUsage.rss());
+  gauge('tandem_process_resident_bytes', 'Resident memory of the process.', () => process.memoryUsage.rss());
 
   return {
     incMessage: (disposition) => messages.add(disposition),

@@ -96,9 +96,9 @@ export function openapiOf(groups: readonly RouteGroup[]): Json {
     paths,
     components: {
       securitySchemes: {
-        gatewayToken: { type: 'http', scheme: 'bearer', description: 'Of the message gateway.' },
-        adminToken: { type: 'http', scheme: 'bearer', description: 'Of the operator’s staff.' },
-        auditorToken: { type: 'http', scheme: 'bearer', description: 'Of an admitted auditor.' },
+        gatewayToken: { type: 'http', scheme: 'bearer', description: 'The message gateway’s token.' },
+        adminToken: { type: 'http', scheme: 'bearer', description: 'The token of the operator’s staff.' },
+        auditorToken: { type: 'http', scheme: 'bearer', description: 'The token of an admitted auditor.' },
       },
       schemas: { Error: jsonSchema(errorBody, 'output') },
     },

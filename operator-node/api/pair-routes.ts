@@ -41,7 +41,7 @@ const pairView = z.strictObject({
       amount,
       user: msisdn,
       created: timestamp,
-      deadline: timestamp.meta({ description: 'Until when the second user can accept, by the time of blocks.' }),
+      deadline: timestamp.meta({ description: 'Until when the second user can accept, in block time.' }),
       batchId: z.string().optional(),
       index: leafIndex.optional(),
       told: z.boolean(),
@@ -84,7 +84,7 @@ async function evidenceOf(
     throw new TandemError('not-ready', 'The pair has no final outcome yet: ask again later.');
   }
   if (batchId === undefined || index === undefined || finalBlock === undefined) {
-    throw new TandemError('unprocessable', 'The pair ended before it was in a batch: nothing of it is on the chain.');
+    throw new TandemError('unprocessable', 'The pair ended before it was in a batch, so the chain has no trace of it.');
   }
   const view = flow.engine.newest;
   const known = loadBatch(view, batchId, own.side.role);
@@ -144,7 +144,7 @@ export const pairRoutes = {
     method: 'get',
     path: '/v1/pairs/{id}',
     token: 'admin',
-    summary: 'A pair as this node has it: one leg, or both of an on-us pair.',
+    summary: 'A pair as this node sees it: one leg, or both legs if the pair is on us.',
     params: byPair,
     answers: { 200: json('The pair.', pairView) },
     refusals: ['not-found'],

@@ -19,13 +19,15 @@ const requestView = z.strictObject({
   request: requestNumber,
   auditor: z.number().int().min(1).meta({ description: 'The auditor’s number in the AuditLog.' }),
   state: z.enum(['open', 'ordered', 'answered']),
-  late: z.boolean().meta({ description: 'Not answered by its due time, or answered after it.' }),
-  digest: z.string().meta({ description: 'Salted, of what is asked: told outside of the chain.' }),
+  late: z.boolean().meta({ description: 'True if it was answered after its due time, or is due and not answered.' }),
+  digest: z
+    .string()
+    .meta({ description: 'The salted digest of what is asked for, which the auditor says outside of the chain.' }),
   madeAt: timestamp,
   filedAt: timestamp,
   due: timestamp,
   confidential: z.boolean(),
-  fetched: z.number().int().min(0).meta({ description: 'Texts that the auditor has fetched under it.' }),
+  fetched: z.number().int().min(0).meta({ description: 'How many texts the auditor has fetched under it.' }),
   ordered: z.string().optional().meta({ description: 'The salted digest that staff has answered with.' }),
   files: z.array(sha256).optional(),
   answer: z.string().optional().meta({ description: 'The salted digest in a final block.' }),
@@ -33,7 +35,12 @@ const requestView = z.strictObject({
 });
 export const requestList = z.strictObject({
   requests: z.array(requestView),
-  after: z.number().int().min(1).optional().meta({ description: 'Where to go on; absent: these were the last.' }),
+  after: z
+    .number()
+    .int()
+    .min(1)
+    .optional()
+    .meta({ description: 'Where the next page starts; absent on the last page.' }),
 });
 export type RequestView = Shown<typeof requestView>;
 
@@ -80,7 +87,7 @@ export async function openingOf(flow: FlowContext, request: number): Promise<str
     if (record === undefined) throw unknownRequest(request, 'this node knows none of that number');
     const { order, auditor } = record;
     if (order === undefined) {
-      throw new TandemError('unprocessable', `Request ${request} is not answered by this staff.`);
+      throw new TandemError('unprocessable', `This operator’s staff has not answered request ${request}.`);
     }
     work.journal('disclosure', { what: 'opening of an answer', request, auditor });
     return encodeAnswer({
@@ -106,7 +113,7 @@ export const requestRoutes = {
         .meta({ description: 'The `after` of the answer before; without it from the first request.' }),
     }),
     answers: {
-      200: json('In the order of their numbers.', requestList),
+      200: json('The requests, by number.', requestList),
     },
     refusals: [],
     run: ({ flow }: Pick<ApiNode, 'flow'>, { query }) => requestsOf(flow, query),
@@ -139,7 +146,7 @@ export const requestRoutes = {
     method: 'get',
     path: '/v1/requests/{request}/opening',
     token: 'admin',
-    summary: 'What opens the answer to a request, for its auditor, in canonical JSON; journaled.',
+    summary: 'The opening of the answer to a request, for its auditor, in canonical JSON. Journaled.',
     params: z.strictObject({
       request: z
         .string({ error: say('a number') })

@@ -50,7 +50,10 @@ export function counterpartyOf(flow: Pick<StatementContext, 'self' | 'peers'>, t
   const found = flow.peers.all().find(({ id, handle }) => handle === text || `${id}` === text);
   if (found === undefined) throw new TandemError('not-found', `The registry has no operator ${text}.`);
   if (found.id === flow.self) {
-    throw new TandemError('unprocessable', 'Between users of one operator there is no position, and no statement.');
+    throw new TandemError(
+      'unprocessable',
+      'Between users of one operator there is no position, so there is no account statement.',
+    );
   }
   return found.id;
 }
@@ -64,7 +67,7 @@ export function institutionOf(flow: StatementContext, operator: OperatorId): Ins
 const unequal = (operator: OperatorId, asset: Asset, position: bigint, total: bigint): TandemError =>
   new TandemError(
     'unprocessable',
-    `The position with ${operator} in ${asset} is ${position} and its bookings make ${total}: no statement is given of books that do not agree.`,
+    `The position with ${operator} in ${asset} is ${position}, but its bookings sum to ${total}: no account statement is made from inconsistent books.`,
     { facts: { position: `${position}`, total: `${total}` } },
   );
 
@@ -128,7 +131,7 @@ export async function statementOf(flow: StatementContext, request: StatementRequ
   const to = Date.parse(request.to) as UnixMillis;
   const operator = counterpartyOf(flow, request.counterparty);
   const known = flow.config.assets.find((entry) => entry.asset === asset);
-  if (known === undefined) throw new TandemError('not-found', `This node keeps no accounts in ${asset}.`);
+  if (known === undefined) throw new TandemError('not-found', `This node has no accounts in ${asset}.`);
   if (!(from < to)) {
     throw new TandemError(
       'unprocessable',
@@ -139,7 +142,7 @@ export async function statementOf(flow: StatementContext, request: StatementRequ
   if (to > now) {
     throw new TandemError(
       'unprocessable',
-      `The period ends at ${request.to} and it is ${instant(now)}: a statement is of what is over.`,
+      `The period ends at ${request.to}, but it is only ${instant(now)}: an account statement covers past periods only.`,
     );
   }
   const { opening, entries, closing, compared } = await checkedPeriod(flow, operator, asset, from, to);

@@ -44,7 +44,7 @@ const halted = z.strictObject({
   what: z.string().optional(),
   batchId: z.string().optional(),
   since: z.string().optional(),
-  holds: z.array(z.string()).meta({ description: 'What has to be done before the node is released.' }),
+  holds: z.array(z.string()).meta({ description: 'What has to be done before the halt can end.' }),
   says: z.string(),
 });
 
@@ -53,12 +53,12 @@ export const upkeepRoutes = {
     method: 'get',
     path: '/v1/doubt',
     token: 'admin',
-    summary: 'Every pair that is not final: what is signed, what the chain says, and the one next step.',
+    summary: 'Every pair that is not final: what is signed, what the chain says, and what happens next.',
     query: z.strictObject({
       signed: z
         .enum(['true', 'false'], { error: say('"true" or "false"') })
         .default('false')
-        .meta({ description: 'As the signed file, one line of canonical JSON.' }),
+        .meta({ description: 'Also return the signed file, one line of canonical JSON.' }),
     }),
     answers: { 200: json('The list, or the signed file with it.', doubtAnswer) },
     refusals: ['not-ready'],
@@ -76,7 +76,7 @@ export const upkeepRoutes = {
     method: 'post',
     path: '/v1/backup',
     token: 'admin',
-    summary: 'Makes a backup while the node runs, in a folder of its configuration; journaled.',
+    summary: 'Makes a backup in the configured folder while the node runs. Journaled.',
     body: z.strictObject({ kind: z.enum(['file', 'follow'], { error: say('"file" or "follow"') }) }),
     answers: {
       200: json(
@@ -97,7 +97,7 @@ export const upkeepRoutes = {
     method: 'post',
     path: '/v1/key-backup',
     token: 'admin',
-    summary: 'Writes the keys of users to a file of their own in `backup.keysDir`, which is removed when it expires.',
+    summary: 'Writes the users’ keys to a separate file in `backup.keysDir`, which is deleted when it expires.',
     body: z.strictObject({}),
     answers: {
       200: json(
@@ -113,7 +113,7 @@ export const upkeepRoutes = {
     method: 'get',
     path: '/v1/doctor',
     token: 'admin',
-    summary: 'Store, chain and peers compared; each difference is named. Reads the whole store.',
+    summary: 'Compares store, chain and peers and names each difference. Reads the whole store.',
     answers: {
       200: json(
         'What was found, and how much was looked at.',
@@ -131,7 +131,7 @@ export const upkeepRoutes = {
     method: 'get',
     path: '/v1/recovery',
     token: 'admin',
-    summary: 'How far a recovery is: keys, then the chain, then the sealed copies; and what is lost.',
+    summary: 'The progress of a recovery (keys, then chain, then sealed copies) and what is lost.',
     answers: { 200: json('The step, what it waits for, and what is lost.', recoveryStatus) },
     refusals: [],
     run: ({ recovery }: Pick<ApiNode, 'recovery'>) => recovery.status(),
@@ -141,9 +141,9 @@ export const upkeepRoutes = {
     method: 'post',
     path: '/v1/recovery',
     token: 'admin',
-    summary: 'Goes on without what peers could give back; journaled.',
+    summary: 'Continues a recovery without what a peer could give back. Journaled.',
     body: z.strictObject({ without: z.array(operatorId).min(1).max(100) }),
-    answers: { 200: json('As after it.', recoveryStatus) },
+    answers: { 200: json('The status afterwards.', recoveryStatus) },
     refusals: ['unprocessable', 'store-failed'],
     run: async ({ recovery }: Pick<ApiNode, 'recovery'>, { body }) => {
       await recovery.goWithout(body.without);
@@ -155,8 +155,8 @@ export const upkeepRoutes = {
     method: 'get',
     path: '/v1/halt',
     token: 'admin',
-    summary: 'Whether the node begins nothing new, why, and what has to be done before it is released.',
-    answers: { 200: json('What halted it, and what the chain says of it now.', halted) },
+    summary: 'Whether the node is halted, why, and what has to be done before the halt can end.',
+    answers: { 200: json('What halted the node, and what the chain says about it now.', halted) },
     refusals: ['chain-unavailable', 'chain-unreadable'],
     run: ({ flow, doctor: { self, reader, signer, account } }: Pick<ApiNode, 'flow' | 'doctor'>) =>
       haltStatus({ self, view: flow.engine.newest, reader, keys: { signer, account } }),
@@ -166,9 +166,9 @@ export const upkeepRoutes = {
     method: 'post',
     path: '/v1/halt',
     token: 'admin',
-    summary: 'Lets a halted node begin new things again; journaled with who and why.',
+    summary: 'Ends the halt: the node accepts new work again. Journaled with who and why.',
     body: z.strictObject({ ...signature, keysAreSafe: z.boolean().default(false) }),
-    answers: { 200: json('As after it.', halted) },
+    answers: { 200: json('The state afterwards.', halted) },
     refusals: ['unprocessable', 'not-ready', 'chain-unavailable', 'chain-unreadable', 'store-failed'],
     run: async (node: Pick<ApiNode, 'flow' | 'doctor' | 'recovery'>, { body }) => {
       assertTaking(node);

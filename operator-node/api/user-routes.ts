@@ -24,11 +24,12 @@ export const newUser = z.strictObject({
     .min(1, 'must name at least one asset')
     .max(16, 'must name at most 16 assets')
     .refine((list) => distinct(list, (entry) => entry), 'must not name an asset twice')
-    .meta({ uniqueItems: true, description: 'The first is what an amount without a currency is in.' }),
+    .meta({ uniqueItems: true, description: 'The first one applies to amounts without a currency.' }),
   joined: flag.default(false),
-  autoAccept: flag
-    .optional()
-    .meta({ description: 'Accepts credits and sales without asking; absent: a machine does, a person does not.' }),
+  autoAccept: flag.optional().meta({
+    description:
+      'Whether credits and sales are accepted without asking; if absent, yes for a machine and no for a person.',
+  }),
   goods: z
     .array(
       z.strictObject({
@@ -94,9 +95,13 @@ export const userRoutes = {
     method: 'post',
     path: '/v1/users',
     token: 'admin',
-    summary: 'Adds a user with empty accounts. The same content again has no second effect, any other is a conflict.',
+    summary:
+      'Adds a user with empty accounts. Repeating the same content has no further effect; other content is a conflict.',
     body: newUser,
-    answers: { 200: json('Was there already, with this content.', createdUser), 201: json('Added.', createdUser) },
+    answers: {
+      200: json('The user already exists with this content.', createdUser),
+      201: json('The user was added.', createdUser),
+    },
     refusals: ['conflict', 'unprocessable', 'not-ready', 'store-failed'],
     run: async (node: Pick<ApiNode, 'staff' | 'recovery'>, { body }) => {
       assertTaking(node);
@@ -112,7 +117,7 @@ export const userRoutes = {
     method: 'post',
     path: '/v1/erasures',
     token: 'admin',
-    summary: 'Erases a user, or what was said to and by it. The same again is answered with what was done.',
+    summary: 'Erases a user, or only the messages to and from the user. Repeating it returns what was done.',
     body: z.strictObject({
       user: format<string>(
         new RegExp(`^u_[0-9a-f]{24}$|${msisdnPattern.source}`),
@@ -133,7 +138,7 @@ export const userRoutes = {
     method: 'get',
     path: '/v1/erasures',
     token: 'admin',
-    summary: 'Every erasure there was, by user id: there is nothing else of an erased user.',
+    summary: 'All erasures, by user id; nothing else is left of an erased user.',
     answers: { 200: json('All of them.', z.strictObject({ erasures: z.array(erasure) })) },
     refusals: [],
     run: async ({ eraser }: Pick<ApiNode, 'eraser'>) => ({ erasures: await eraser.list() }),

@@ -30,7 +30,7 @@ import { json, route, text, type Shown } from './route.ts';
 
 const laneRange = z
   .strictObject({ from: z.number().int().min(1), to: z.number().int().min(0) })
-  .meta({ description: 'Sequences of a lane; none where `to` is one less than `from`.' });
+  .meta({ description: 'Sequence numbers of a lane; empty if `to` is one less than `from`.' });
 const windowNumber = z.number().int().min(1);
 /** A settlement window (docs/settlement.md). */
 const windowView = z.strictObject({
@@ -41,7 +41,7 @@ const windowView = z.strictObject({
   overdue: z.boolean(),
   opened: timestamp,
   since: timestamp,
-  refusal: z.string().optional().meta({ description: 'Why the other operator has not signed.' }),
+  refusal: z.string().optional().meta({ description: 'Why the other operator did not sign.' }),
   operatorA: operatorId,
   operatorB: operatorId,
   aToB: laneRange,
@@ -79,7 +79,7 @@ const windowComparison = z.strictObject({
       index: leafIndex,
       own: z
         .enum(['as-agreed', 'otherwise'])
-        .meta({ description: 'Whether these books are as decision and terms say.' }),
+        .meta({ description: 'Whether this operator’s books agree with decision and terms.' }),
     }),
   ),
   batches: z.number().int().min(0),
@@ -147,12 +147,12 @@ async function paymentOf(
   const window = await engine.run((work) => loadWindow(work, peer, number));
   const line = window?.lines.find((each) => each.asset === asset);
   if (window === undefined || line === undefined || exponent === undefined) {
-    throw new TandemError('not-found', `There is no window ${number} with operator ${peer} in ${asset}.`);
+    throw new TandemError('not-found', `Window ${number} with operator ${peer} does not exist in ${asset}.`);
   }
   if (line.anchored === undefined) {
     throw new TandemError(
       'unprocessable',
-      `Window ${number} is ${window.state}: nothing is paid before it is anchored.`,
+      `Window ${number} is ${window.state}: it is paid only after it is anchored.`,
     );
   }
   const amount = owedBy(flow.self, window.content, line);
@@ -182,7 +182,7 @@ export const windowRoutes = {
     summary: 'Settlement windows with other operators: their lanes, nets, statements and payments.',
     query: byCounterparty.partial(),
     answers: {
-      200: json('All of them, or those with one operator.', z.strictObject({ windows: z.array(windowView) })),
+      200: json('All windows, or those with one operator.', z.strictObject({ windows: z.array(windowView) })),
     },
     refusals: ['not-found'],
     run: async ({ flow }: Pick<ApiNode, 'flow'>, { query }) => ({ windows: await windowsOf(flow, query.counterparty) }),
@@ -192,7 +192,7 @@ export const windowRoutes = {
     method: 'post',
     path: '/v1/windows',
     token: 'admin',
-    summary: 'Closes a window with an operator over all that is final; one that is under way is answered again.',
+    summary: 'Closes a window with an operator over everything that is final, or returns the one in progress.',
     body: byCounterparty,
     answers: { 200: json('The window.', windowView) },
     refusals: ['not-found', 'conflict', 'unprocessable', 'not-ready', 'store-failed'],
@@ -204,7 +204,7 @@ export const windowRoutes = {
     method: 'post',
     path: '/v1/windows/discharge',
     token: 'admin',
-    summary: 'The payee says how a window was paid in one asset. The same again has no second effect.',
+    summary: 'Records how a window was paid in one asset, for the payee. Repeating it has no further effect.',
     body: byCounterparty.extend({ number: windowNumber, asset, reference: prose(1, 140) }),
     answers: { 200: json('The window.', windowView) },
     refusals: ['not-found', 'conflict', 'unprocessable', 'store-failed'],
@@ -216,7 +216,7 @@ export const windowRoutes = {
     method: 'post',
     path: '/v1/windows/compare',
     token: 'admin',
-    summary: 'Compares books with an operator since the last signed window, by digests, down to the pair.',
+    summary: 'Compares books with an operator since the last signed window and names the pairs that differ.',
     body: byCounterparty,
     answers: { 200: json('Pairs that are booked differently.', windowComparison) },
     refusals: ['not-found', 'unprocessable', 'peer-unavailable', 'too-busy', 'not-ready'],
@@ -227,7 +227,7 @@ export const windowRoutes = {
     method: 'get',
     path: '/v1/windows/pacs009',
     token: 'admin',
-    summary: 'The payment of a window in one asset, where this operator is the one that pays. Journaled.',
+    summary: 'The payment of a window in one asset, if this operator is the payer. Journaled.',
     query: z.strictObject({
       counterparty,
       number: z

@@ -25,7 +25,7 @@ export interface AnswerChecked {
 /** The longest end line that a disclosure file can have. */
 const maxEndBytes = 262_144;
 
-/** Of the bytes from `start`, so many of them, or to the end. */
+/** The SHA-256 of `bytes` bytes from `start`, or of all to the end. */
 async function sha256(file: string, start = 0, bytes?: number): Promise<string> {
   const digest = createHash('sha256');
   const range = bytes === undefined ? { start } : { start, end: start + bytes - 1 };

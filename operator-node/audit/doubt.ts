@@ -89,12 +89,12 @@ export function readDoubt(text: string): DoubtFile {
   try {
     value = parseJson(text);
   } catch (cause) {
-    throw new TandemError('bad-request', `it is no JSON: ${(cause as Error).message}`, { cause });
+    throw new TandemError('bad-request', `it is not JSON: ${(cause as Error).message}`, { cause });
   }
   const parsed = fileSchema.safeParse(value);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
-    throw new TandemError('bad-request', `${issue?.path.join('.') || '(top)'}: ${issue?.message ?? 'another form'}`);
+    throw new TandemError('bad-request', `${issue?.path.join('.') || '(top)'}: ${issue?.message ?? 'malformed'}`);
   }
   const { doubt: list, signature } = parsed.data;
   return { list, signer: recoverSigner(doubtDigest(list as unknown as Doubt), signature as Hex) };

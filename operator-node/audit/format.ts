@@ -53,7 +53,7 @@ export const bundleSchema = z.strictObject({
   signatures: z.strictObject({ initiator: hex, acceptor: hex }),
   /** ERC-7913 bytes, as the registry had them at the block in which the batch was prepared. */
   signers: z.strictObject({ initiator: hex, acceptor: hex }),
-  /** Of the pair in its batch, from 0. */
+  /** The pair's place in its batch, from 0. */
   index: uint(4096),
   leaf: z.strictObject({ pair: pairId, terms: hash, first: hash, second: hash }),
   /** From leaf to root (RFC 9162 §2.1.3). */

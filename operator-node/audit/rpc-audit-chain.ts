@@ -75,7 +75,7 @@ class Caller {
     const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method, params });
     const answer = await patiently(systemClock, () => exchange(this.#options, body, bounds));
     const reply = readAnswers(this.#address, answer.text, [1]).replies.get(1);
-    if (reply === undefined) throw new EndpointFault(this.#address.name, `no answer to ${method} in what came`);
+    if (reply === undefined) throw new EndpointFault(this.#address.name, `the response has no answer to ${method}`);
     if (reply.ok) {
       if (!answer.ok) throw refusal(this.#options, answer, answer.text);
       return { result: reply.result };
@@ -88,7 +88,7 @@ class Caller {
     const answer = await this.ask(method, params);
     if ('error' in answer) throw this.refused(method, answer.error.message);
     const result = schema.safeParse(answer.result);
-    if (!result.success) throw this.unavailable(`the answer to ${method} has another form than expected`);
+    if (!result.success) throw this.unavailable(`the answer to ${method} is malformed`);
     return result.data;
   }
 
@@ -138,7 +138,7 @@ export function rpcAuditChain(url: string, fetchOver: typeof fetch = fetch): Ran
         throw caller.refused('eth_call', answer.error.message);
       }
       const result = hex.safeParse(answer.result);
-      if (!result.success) throw caller.unavailable('the answer to eth_call has another form than expected');
+      if (!result.success) throw caller.unavailable('the answer to eth_call is malformed');
       return result.data;
     },
 

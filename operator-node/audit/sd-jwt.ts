@@ -120,7 +120,7 @@ export type SdJwtFault =
 export type OpenedSdJwt =
   | {
       readonly ok: true;
-      /** Of the key that signed; to be compared with the registry at the batch's block. */
+      /** The pin of the key that signed; compare it with the registry at the batch's block. */
       readonly pin: Hash;
       /** The bundle's text, for `verifyBundle`. */
       readonly bundle: string;
@@ -148,7 +148,7 @@ function decoded<T>(schema: z.ZodType<T>, part: string, what: string): T {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  throw new Refused('form', `the ${what}: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'another form'}`);
+  throw new Refused('form', `the ${what}: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'malformed'}`);
 }
 
 /** The record's entries in the order of its schema: a field's disclosure where there is one, else its digest. */

@@ -136,7 +136,10 @@ const valuesOf = (bundle: EvidenceBundle): Readonly<Record<string, string>> => {
   );
 };
 
-/** Two bundles of one pair: the same place, and nothing said twice differently. Values are not told: they may be personal. */
+/**
+ * Two bundles of one pair: the same place, and nothing said twice differently. Values are not told: they may be
+ * personal.
+ */
 function compare(
   file: string,
   bundle: EvidenceBundle,
@@ -168,7 +171,10 @@ interface Pinned {
   readonly chain: AuditChain;
 }
 
-/** The key that signed an SD-JWT was a pin of that operator at the batch's block. @throws {TandemError} `chain-unavailable` */
+/**
+ * The key that signed an SD-JWT was a pin of that operator at the batch's block. @throws {TandemError}
+ * `chain-unavailable`
+ */
 async function pinFaultOf(
   { network, chain }: Pinned,
   text: string,
@@ -197,7 +203,7 @@ class ManyFiles {
   readonly #findings: Findings;
   readonly #onProgress: ((done: number) => void) | undefined;
   readonly #seen = new Seen(1024);
-  /** Of the files whose pairs were seen, in the order of seeing. */
+  /** The files whose pairs were seen, in the order in which they were seen. */
   readonly #names: string[] = [];
   readonly #counts = { PASS: 0, FAIL: 0, UNPINNED: 0 };
   #unchecked = 0;

@@ -68,7 +68,7 @@ function secretsOf(url: URL, token: string, path: string): readonly string[] {
   ].sort((a, b) => b.length - a.length);
 }
 
-/** As it was before it was written into a URL; as it stands, where it is not well formed. */
+/** The text before URL encoding; unchanged if the encoding is malformed. */
 function decoded(part: string): string {
   try {
     return decodeURIComponent(part);

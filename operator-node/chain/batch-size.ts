@@ -43,7 +43,7 @@ export class BatchSize {
         : Math.max(this.#size, Math.floor((this.#size + this.#refused.count) / 2));
   }
 
-  /** So many were too many. Half of it, or what is known to work if that is more. */
+  /** `count` calls were too many: from now on half of that, or as many as are known to work if that is more. */
   refused(count: number): void {
     if (this.#refused === undefined || count <= this.#refused.count) {
       this.#refused = { count, at: this.#clock.now() };
@@ -53,7 +53,7 @@ export class BatchSize {
     this.#wins = 0;
   }
 
-  /** So many had no answer in time, for whatever reason. */
+  /** `count` calls had no answer in time, for whatever reason. */
   failed(count: number): void {
     this.#size = Math.min(this.#size, Math.max(1, Math.floor(count / 2)));
     this.#wins = 0;

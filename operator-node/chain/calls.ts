@@ -68,7 +68,7 @@ const decisionGas = (decisions: readonly Decision[]): bigint => {
 const prepareGas = ({ sequence }: Pick<Batch, 'sequence'>, signatures: readonly Hex[], care: Care = {}): bigint =>
   work.prepare + careWork(care) + (sequence === 1 ? work.firstOfLane : 0n) + signatureWork(...signatures);
 
-/** Of decisions of the batch that the same call prepares: its header is read already. */
+/** Gas for the decisions of a batch that the same call prepares: its header has been read already. */
 const settleGas = (decisions: readonly Decision[]): bigint =>
   decisions.reduce<bigint>((sum, decision) => sum + wordGas(decision), work.settle);
 
@@ -85,7 +85,10 @@ export interface SettlementCalls {
    * are those of its own batch; undefined where nothing is added. What it says already is never said differently.
    */
   enlarged(call: ContractCall, more: readonly Decision[]): ContractCall | undefined;
-  /** The calls in their order, in as few transactions as their gas allows; each of these happens as a whole or not at all. */
+  /**
+   * The calls in their order, in as few transactions as their gas allows; each of these happens as a whole or not at
+   * all.
+   */
   together(calls: readonly ContractCall[]): readonly ContractCall[];
 }
 

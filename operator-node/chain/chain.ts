@@ -100,7 +100,7 @@ export interface UnreadableLog {
 /** An event with the transaction it came in, in log order within its block. */
 export type ChainLog = ChainEvent & { readonly transactionHash: Hash; readonly logIndex: number };
 
-/** How far a journal is anchored, as AuditLog has it: the next head is of a later entry. */
+/** The newest anchored head of a journal in the AuditLog; the next head must be of a later entry. */
 export interface Checkpoint {
   /** Number of the entry that it is the head after, from 1. */
   readonly entry: number;
@@ -125,7 +125,9 @@ export interface RequestTerms {
   readonly confidential: boolean;
 }
 
-/** A request as the AuditLog has it at one block: open without an answer, overdue past `due`. There are no other states. */
+/**
+ * A request as the AuditLog has it at one block: open without an answer, overdue past `due`. There are no other states.
+ */
 export interface FiledRequest extends RequestTerms {
   /** Timestamp of the block that shows it. */
   readonly filedAt: UnixSeconds;
@@ -198,7 +200,10 @@ export interface Head {
 
 /** What an operator's node knows of the others: the chain is the trust store (protocol §6). */
 export interface PeerRegistry {
-  /** By the newest final block, refused by the latest one: an entry whose latest status is not active is not active here. */
+  /**
+   * By the newest final block, refused by the latest one: an entry whose latest status is not active is not active
+   * here.
+   */
   get(id: OperatorId): OperatorEntry | undefined;
   /**
    * The operators that name this TLS key, if the pin counts at the final and at the latest block. More than one can: a pin
@@ -323,7 +328,7 @@ export interface KeyMoney {
 
 export interface SendingKeys {
   readonly status: readonly KeyStanding[];
-  /** Of both; undefined before it was read. */
+  /** A key's money; undefined before it was read. */
   money(key: SendingKey): KeyMoney | undefined;
   /** The most that a unit of gas may cost, in wei. */
   readonly feeCap: bigint;

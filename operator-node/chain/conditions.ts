@@ -1,4 +1,4 @@
-/** What of the chain is an alarm while it lasts: a block that cannot be read, a registry that is not, an operator's entry. */
+/** States of the chain that are alarms while they last: an unreadable block, registry or operator's entry. */
 import type { Alarms } from '../alarms/alarms.ts';
 import type { OperatorEntry } from './chain.ts';
 import { maxRegistryAgeMillis, type RegistryStatus } from './peers.ts';

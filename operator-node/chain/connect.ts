@@ -64,7 +64,7 @@ export function networkCheck(network: Network): NetworkCheck {
       if (code === '0x' && height < firstBlock) {
         throw new EndpointFault(
           endpoint.name,
-          `it has got to block ${height}, and this network begins at ${firstBlock}`,
+          `it is only at block ${height}, and this network begins at ${firstBlock}`,
         );
       }
       const other = differs(`the code hash of ${name}`, keccak256(code), expected);

@@ -1,4 +1,4 @@
-/** How far the chain is applied to the store; written in the same write as what its blocks did. */
+/** The last block applied to the store, written in the same write as the block's effects. */
 import { table } from '../store/store.ts';
 import type { Block } from './chain.ts';
 

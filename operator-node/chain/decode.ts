@@ -23,7 +23,7 @@ export const auditLogInterface = new Interface(auditLogAbi);
 const unreadable = (what: string, why: string, facts: Record<string, unknown> = {}): TandemError =>
   new TandemError(
     'chain-unreadable',
-    `${what} is nothing that the contracts of network.json write: ${why}. Compare their addresses and code, and the RPC endpoints`,
+    `${what} cannot come from the contracts in network.json: ${why}. Compare their addresses and code, and the RPC endpoints`,
     { facts },
   );
 

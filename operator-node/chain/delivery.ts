@@ -51,7 +51,10 @@ export interface DeliveryOptions<T extends Tx> {
    * there is nothing to add.
    */
   readonly enlarge?: (tx: T, tag: string, call: ContractCall) => ContractCall | undefined;
-  /** That block is one of which this store may have forgotten what it sent: what is unknown there is no stolen key. */
+  /**
+   * Whether this store may have forgotten what it sent up to that block: an unknown transaction there does not mean a
+   * stolen key.
+   */
   readonly isForgotten?: (blockNumber: number) => boolean;
   /** Once for each kind of trouble of a transaction. */
   readonly onAlarm: (alarm: SenderAlarm) => void;
@@ -164,7 +167,10 @@ export class Delivery<T extends Tx> {
     for (const nonce of this.#progress.keys()) if (!stored.has(nonce)) this.#progress.delete(nonce);
   }
 
-  /** A new key begins at the chain’s nonce; a chain that is further than the store has seen what this store has not sent. */
+  /**
+   * A new key begins at the chain’s nonce; a chain that is further than the store has seen what this store has not
+   * sent.
+   */
   async #compareNext(chainNonce: number, { asked, money, newest }: Surroundings): Promise<void> {
     const next = this.#options.store.newest.get(sendingAccountTable, this.#address)?.next;
     if (this.#key === undefined || (next !== undefined && next >= chainNonce)) return;

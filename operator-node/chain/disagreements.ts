@@ -8,7 +8,7 @@ export interface Disagreement {
   readonly endpoints: readonly string[];
 }
 
-/** So long it counts, unless all that answer the same question say the same before. */
+/** How long a disagreement counts, unless all answers to the question agree earlier. */
 const keptMillis = 600_000;
 const maxKept = 100;
 /** What may well be for a while has to be so often in a row, and for so long, before it counts. */

@@ -22,7 +22,7 @@ export interface EndpointOptions {
 
 const maxRequestsAtOnce = 4;
 const mebibyte = 1024 * 1024;
-/** Of the answer to one request, whatever was asked in it. */
+/** The most bytes of the answer to one request. */
 const maxAnswerBytes = 16 * mebibyte;
 
 /** What the answer to a call may be like: a number, or what grows with blocks and contracts. */

@@ -78,7 +78,10 @@ export class Endpoints {
     return this.#disagreements.all;
   }
 
-  /** @throws {TandemError} `network-mismatch` if a majority is on another network, `chain-unavailable` if too few answer. */
+  /**
+   * @throws {TandemError} `network-mismatch` if a majority is on another network, `chain-unavailable` if too few
+   * answer.
+   */
   async checkAll(): Promise<void> {
     for (const member of this.#members) member.reset();
     const ready = await Promise.all(this.#members.map((member) => member.ready()));
@@ -294,7 +297,7 @@ export class Endpoints {
     this.#disagreements.note(about, endpoints);
     return new TandemError(
       'chain-unavailable',
-      `The RPC endpoints disagree about ${about}: ${endpoints.join(', ')} against the others, and no ${this.majority} of ${this.#members.length} say the same; compare them and remove the one that is wrong`,
+      `The RPC endpoints disagree about ${about}: ${endpoints.join(', ')} against the others, and no ${this.majority} of ${this.#members.length} agree; compare them and remove the one that is wrong`,
       { facts: { about, endpoints } },
     );
   }

@@ -45,7 +45,7 @@ export class Fields {
     try {
       return this.#result.getValue(name) as unknown;
     } catch {
-      throw new FieldFault(name, 'has bytes that are no value of its type');
+      throw new FieldFault(name, 'has bytes that are not a value of its type');
     }
   }
 
@@ -65,7 +65,7 @@ export class Fields {
     return value;
   }
 
-  /** Of a type that can hold more than a node counts with. */
+  /** A number of a Solidity type that is wider than JavaScript's safe integers. */
   number(name: string): number {
     const value = this.big(name);
     if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw new FieldFault(name, `is ${value}, above 2^53 − 1`);
@@ -75,7 +75,7 @@ export class Fields {
   /** A running number, from 1. */
   ordinal(name: string): number {
     const value = this.number(name);
-    if (value === 0) throw new FieldFault(name, 'is 0; such numbers begin at 1');
+    if (value === 0) throw new FieldFault(name, 'is 0; the lowest valid number is 1');
     return value;
   }
 

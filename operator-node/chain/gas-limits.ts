@@ -19,7 +19,10 @@ export const work = {
   caller: 10_300n,
   /** Its header, the event, both operators' entries and signatures: of one of them by the signer before. */
   prepare: 86_000n,
-  /** Of both of them, and both were under an emergency once: said when it is known, and after a revert. */
+  /**
+   * Added to `prepare` if both signed with previous signers and both were once suspended in an emergency: when that is
+   * known, and after a revert.
+   */
   rotating: 12_000n,
   /** Beside what prepare does: the caller, whose operator's entry is read then, and the header once more. */
   settle: 8_200n,
@@ -50,7 +53,10 @@ export const work = {
   inner: 5_000n,
 } as const;
 
-/** A signer is being rotated as far as this node knows, or the call has reverted before: room for all that costs more then. */
+/**
+ * A signer is being rotated as far as this node knows, or the call has reverted before: room for all that costs more
+ * then.
+ */
 export interface Care {
   readonly careful?: boolean;
 }

@@ -39,7 +39,10 @@ const maxOperators = 10_000;
 /** Blooms of this many blocks are remembered between `block` and `logs`. */
 const rememberedBlooms = 512;
 
-/** Where one endpoint sees the newest block, or the newest final one; the block itself where that is what it answered with. */
+/**
+ * Where one endpoint sees the newest block, or the newest final one; the block itself where that is what it answered
+ * with.
+ */
 interface Seen {
   readonly number: number;
   readonly block?: RpcBlock;
@@ -49,7 +52,7 @@ const rememberedShown = 128;
 
 /** How long a newest block counts that a majority has shown and shows no more. */
 const highestMillis = 60_000;
-/** How far below its tip the endpoints are asked for a block that they have in common. */
+/** How far below the tip to look for a block that the endpoints have in common. */
 const maxForkBlocks = 64;
 
 export class RpcReader implements ChainReader {

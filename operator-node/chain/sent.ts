@@ -26,7 +26,7 @@ export interface SentTransaction {
   /** The form that is sent now. */
   readonly raw: Hex;
   readonly hash: Hash;
-  /** Of this form: decimal, the price in wei at most. */
+  /** Decimal numbers; the price is the most that is offered, in wei. */
   readonly gas: { readonly limit: string; readonly price: string };
   /**
    * Forms with other fees, of this content or a part of it, that were sent before, oldest first: any of them may be the one

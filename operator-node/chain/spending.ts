@@ -25,7 +25,7 @@ const leastMillis = 60_000;
 
 const hourOf = (now: UnixMillis): number => Math.floor(now / hourMillis);
 
-/** Of the last 24 hours; a clock that was ahead has put some into hours that are still to come. */
+/** The spending of the last 24 hours. A clock that was ahead may have put some into future hours. */
 const counted = (spending: Spending, now: UnixMillis): Spending['hours'] =>
   spending.hours.filter(({ hour }) => hour > hourOf(now) - dayHours && hour <= hourOf(now));
 

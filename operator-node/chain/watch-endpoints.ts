@@ -1,4 +1,4 @@
-/** What of the RPC endpoints is for staff to see: which of them lies, is silent, or serves another chain. */
+/** Alarms about RPC endpoints: which of them contradicts the others, is silent, or serves another chain. */
 import type { Alarms } from '../alarms/alarms.ts';
 import type { EndpointStatus } from './endpoints.ts';
 

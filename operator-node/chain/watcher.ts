@@ -21,7 +21,10 @@ export interface WatcherOptions {
   readonly pollMillis: number;
   /** Where to begin without a cursor: nothing of this network is older. */
   readonly firstBlock: number;
-  /** Stores the effects and the cursor (the last block handed over) in one transaction. If it rejects, the watcher stops. */
+  /**
+   * Stores the effects and the cursor (the last block handed over) in one transaction. If it rejects, the watcher
+   * stops.
+   */
   readonly onBlocks: (blocks: readonly FinalBlock[]) => Promise<void>;
   /** At every look at the chain that succeeded. */
   readonly onHead: (head: Head) => void;
@@ -38,7 +41,10 @@ export interface WatcherStatus {
   readonly running: boolean;
   readonly head: Head | undefined;
   readonly cursor: Cursor | undefined;
-  /** Why the last look did not succeed; undefined when it did. `chain-unreadable`: the block after the cursor is at fault. */
+  /**
+   * Why the last look did not succeed; undefined when it did. `chain-unreadable`: the block after the cursor is at
+   * fault.
+   */
   readonly trouble: TandemError | undefined;
 }
 
@@ -53,7 +59,9 @@ export class ChainWatcher {
   /** When the newest block was first seen. */
   #newestSince: UnixMillis | undefined;
   #running = false;
-  /** Blocks that are asked for at once: fewer after a failure, since an endpoint may answer only so many calls a second. */
+  /**
+   * Blocks that are asked for at once: fewer after a failure, since an endpoint may answer only so many calls a second.
+   */
   #group = maxGroup;
   #cancelTimer: () => void = () => undefined;
   #looking: Promise<void> = Promise.resolve();
@@ -202,7 +210,7 @@ export class ChainWatcher {
         }
         throw new TandemError(
           'chain-unavailable',
-          `Blocks ${before.number} and ${block.number} do not fit together: the parent of ${block.hash} is ${block.parentHash}, not ${before.hash}`,
+          `Blocks ${before.number} and ${block.number} are not consecutive: the parent of ${block.hash} is ${block.parentHash}, not ${before.hash}`,
         );
       }
       before = block;
@@ -212,7 +220,7 @@ export class ChainWatcher {
   #replaced(now: Block): TandemError {
     return new TandemError(
       'chain-reorganised',
-      `Block ${now.number} was final as ${this.#cursor?.hash} and is ${now.hash} now; nothing more is read until the endpoints are compared`,
+      `Block ${now.number} was final as ${this.#cursor?.hash} and is ${now.hash} now; reading stops until the endpoints have been compared`,
       { facts: { number: now.number, stored: this.#cursor?.hash, found: now.hash } },
     );
   }

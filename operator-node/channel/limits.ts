@@ -10,11 +10,14 @@ export const channelLimits = {
   requestsPerPeer: 32,
   /** Connections to a server, from whomever. */
   serverConnections: 1_024,
-  /** Of those, ones that have not presented a key of the registry yet; the others are kept for those that have. */
+  /**
+   * Connections among those that have not presented a key of the registry yet; the other places are kept for those that
+   * have.
+   */
   unprovenConnections: 256,
   /** Likewise of one address, unless it is one that many come through (`channel.sharedAddresses`). */
   unprovenPerAddress: 64,
-  /** Of one key: four times what a client keeps. */
+  /** Connections with one key: four times what a client keeps open. */
   connectionsPerKey: 64,
   /** New connections of one key. */
   newPerKeyPerSecond: 50,
@@ -37,10 +40,10 @@ export const channelLimits = {
   keepAliveMillis: 60_000,
   /** What requests in progress get when the server closes. */
   closeMillis: 2_000,
-  /** Of one peer, requests and answers: several times what a thousand pairs a second need. */
+  /** Traffic of one peer, requests and answers: several times what a thousand pairs a second need. */
   peerBytesPerSecond: 16 * 1024 * 1024,
   peerBytesBurst: 64 * 1024 * 1024,
-  /** Of one peer, in requests that are not whole yet or wait for their turn to be parsed. */
+  /** Bytes of one peer's requests that are incomplete or wait to be parsed. */
   peerBufferedBytes: 8 * 1024 * 1024,
   /** CPU time for parsing and checking one peer's requests: a fifth of what there is. */
   peerParseMillisPerSecond: 200,
@@ -48,12 +51,14 @@ export const channelLimits = {
   /** Requests of one peer that are refused, each method apart: whoever gets one wrong can go on with the others. */
   peerRefusalsPerSecond: 5,
   peerRefusalsBurst: 100,
-  /** Requests of one peer, each method apart, where a small one makes much work: `hello`, `window`, `compare`, `erased`. */
+  /**
+   * Requests of one peer, each method apart, where a small one makes much work: `hello`, `window`, `compare`, `erased`.
+   */
   peerHeavyPerSecond: 10,
   peerHeavyBurst: 100,
   /** A larger body is parsed in a turn of its own: what else there is to do comes in between. */
   largeBytes: 64 * 1024,
-  /** Of a refused body, so much is read and dropped, for its sender to come to read the answer. */
+  /** Bytes of a refused body that are read and dropped, so that its sender gets to read the answer. */
   drainBytes: 256 * 1024,
   /** For so long a sender that has not come to an end of it can still read the answer. */
   lingerMillis: 500,

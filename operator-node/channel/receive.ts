@@ -1,4 +1,7 @@
-/** One request of a trusted connection, from its headers to its answer: bounds, then form, and only then a handler sees it. */
+/**
+ * One request of a trusted connection, from its headers to its answer: bounds, then form, and only then a handler sees
+ * it.
+ */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { PeerRegistry } from '../chain/chain.ts';
 import { errorCatalogue, TandemError, type ErrorCode } from '../errors.ts';
@@ -111,7 +114,10 @@ class Receiver {
     });
   }
 
-  /** Puts what is known of the request into `named` as soon as it is known. @throws {TandemError} for whatever the headers already show. */
+  /**
+   * Puts what is known of the request into `named` as soon as it is known. @throws {TandemError} for whatever the
+   * headers already show.
+   */
   #admit(request: IncomingMessage, pin: Hash, named: Named): Required<Named> {
     this.#budgets.assertRefusals(pin);
     const version = request.headers[headers.version];
@@ -124,7 +130,7 @@ class Receiver {
     if (!maySpeak(this.#options.peers, from, pin)) {
       throw new TandemError(
         'forbidden',
-        `The key of this connection, ${pin}, is no pin of operator ${from} in the registry`,
+        `The key of this connection, ${pin}, is not a pin of operator ${from} in the registry`,
       );
     }
     named.from = from;
@@ -266,7 +272,10 @@ function tooLarge(method: Method): TandemError {
   return new TandemError('too-large', `The body of a ${method} has at most ${sizes[method].request.bytes} bytes`);
 }
 
-/** @param keep is told of each piece before it is kept. @throws {TandemError} what `keep` throws; `too-large`, `bad-request` */
+/**
+ * @param keep is told of each piece before it is kept. @throws {TandemError} what `keep` throws; `too-large`,
+ * `bad-request`
+ */
 async function readBody(request: IncomingMessage, method: Method, keep: (bytes: number) => void): Promise<Buffer> {
   const most = sizes[method].request.bytes;
   const chunks: Buffer[] = [];

@@ -29,5 +29,5 @@ export const sizes: { readonly [M in Method]: { readonly request: Size; readonly
   forward: { request: size(64, 8, 1), answer: size(4, 8, 1) },
 };
 
-/** Of an answer other than 200, whatever the method. */
+/** The size of an answer other than 200, for every method. */
 export const errorSize: Size = size(16, 8, 2);

@@ -1,4 +1,7 @@
-/** How a message looks in HTTP, and its checks on the way in: the part that client, server and loopback share (protocol §6). */
+/**
+ * How a message looks in HTTP, and its checks on the way in: the part that client, server and loopback share (protocol
+ * §6).
+ */
 import { isUtf8 } from 'node:buffer';
 import type { z } from 'zod';
 import { TandemError, type ErrorCode } from '../errors.ts';
@@ -12,7 +15,10 @@ export const protocolVersion = '1';
 export const pathPrefix = `/tandem/v${protocolVersion}/`;
 export const jsonType = 'application/json';
 
-/** Both operators are named in each request: a wrong key in the right place, or an endpoint of somebody else, is said so. */
+/**
+ * Both operators are named in each request: a wrong key in the right place, or an endpoint of somebody else, is said
+ * so.
+ */
 export const headers = { version: 'tandem-version', from: 'tandem-from', to: 'tandem-to' } as const;
 
 export const isMethod = (name: string): name is Method => Object.hasOwn(methods, name);
@@ -46,16 +52,20 @@ export function checkAnswer<M extends Method>(
   const result = methods[method].answer.safeParse(value);
   if (!result.success) {
     const { text, path } = describeIssues(result.error);
-    throw new TandemError('unprocessable', `Operator ${peer} answered ${method} with something else: ${text}`, {
+    throw new TandemError('unprocessable', `Operator ${peer} sent a malformed answer to ${method}: ${text}`, {
       facts: { peer, path },
     });
   }
   const answer = result.data as Answer<M>;
   const mismatch = mismatches[method](request, answer, peer);
   if (mismatch !== undefined) {
-    throw new TandemError('unprocessable', `Operator ${peer} answered another ${method} than was asked: ${mismatch}`, {
-      facts: { peer },
-    });
+    throw new TandemError(
+      'unprocessable',
+      `Operator ${peer} answered a different ${method} than was asked: ${mismatch}`,
+      {
+        facts: { peer },
+      },
+    );
   }
   return answer;
 }

@@ -22,7 +22,10 @@ interface Chosen {
 
 const timeoutMillis = 120_000;
 
-/** The token in a file of its own. That others can read it is said, and the command goes on: the file is of who calls it. */
+/**
+ * The token in a file of its own. That others can read it is said, and the command goes on: the file is of who calls
+ * it.
+ */
 export function tokenIn(file: string): string {
   try {
     const token = readFileSync(file, 'utf8').trim();
@@ -38,7 +41,7 @@ export function tokenIn(file: string): string {
 /** @param other an operator that is surely not meant: of two, the one that is left needs no `--operator`. */
 function accessOf(values: Chosen, other: string | undefined): NodeAccess {
   if (values.node !== undefined) {
-    if (values['token-file'] === undefined) throw new UsageError('--node needs --token-file.');
+    if (values['token-file'] === undefined) throw new UsageError('--node requires --token-file.');
     return {
       apiUrl: values.node.replace(/\/$/, ''),
       gatewayToken: '',
@@ -51,7 +54,7 @@ function accessOf(values: Chosen, other: string | undefined): NodeAccess {
   );
   const [found] = possible;
   if (found === undefined || possible.length > 1) {
-    throw new UsageError(`--operator is to be one of: ${operators.map(({ handle }) => handle).join(', ')}.`);
+    throw new UsageError(`--operator must be one of: ${operators.map(({ handle }) => handle).join(', ')}.`);
   }
   return found;
 }

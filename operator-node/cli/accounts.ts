@@ -7,7 +7,7 @@ import { moneyOf } from './money.ts';
 import type { Output } from './output.ts';
 
 const usage = `usage: tandem accounts [NUMBER…] [--devnet DIR] [--json]
-  Without a number: all users, and the positions of the operators (positive: it owes the other).`;
+  Without a number: all users, and the operators' positions (positive: the operator owes the other).`;
 
 export async function accounts(args: readonly string[], out: Output): Promise<number> {
   const { values, positionals } = parseCommand(usage, args, devnetOptions, { min: 0, max: 100 });

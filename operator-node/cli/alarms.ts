@@ -9,9 +9,9 @@ import { staffNode, staffOptions, staffUsage } from './staff.ts';
 const usage = `usage: tandem alarms (--config FILE | --operator HANDLE) [--json]
        tandem alarms … --ack CODE [SUBJECT] --because TEXT [--by NAME]
 ${staffUsage}
-  --ack CODE         somebody has seen it: shown no more, unless it still holds; without SUBJECT, all of that code
-  --because TEXT     what was found and done; kept in the journal
-  --by NAME          who says so; without it, the name of this account`;
+  --ack CODE         acknowledge it: no longer shown, unless it is still active; without SUBJECT, all with that code
+  --because TEXT     what was found and done; recorded in the journal
+  --by NAME          who says so (default: the name of this account)`;
 
 /** Exit code 1 while any is active. */
 export async function alarms(args: readonly string[], out: Output): Promise<number> {
@@ -33,7 +33,7 @@ export async function alarms(args: readonly string[], out: Output): Promise<numb
   }
   const { alarms: list } = await withClient(staffNode(values).access, (client) => {
     if (ack === undefined) return client.alarms();
-    if (because === undefined) throw new UsageError(`--ack ${ack}: because of what? --because TEXT.\n${usage}`);
+    if (because === undefined) throw new UsageError(`--ack ${ack} needs a reason: --because TEXT.\n${usage}`);
     return client.acknowledgeAlarm({ code: ack, by, because, ...(subject === undefined ? {} : { subject }) });
   });
   print(out, values.json, { alarms: list }, () =>

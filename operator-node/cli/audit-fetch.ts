@@ -33,7 +33,10 @@ export interface Blocks {
 }
 
 const timeoutMillis = 120_000;
-/** Of requests that may be answered later: the rate, a block that the node has not applied yet, no answer at all. */
+/**
+ * How often to repeat a request that may succeed later: rate limit, a block that the node has not applied yet, no
+ * answer.
+ */
 const attempts = 60;
 const pauseMillis = 1_000;
 
@@ -66,7 +69,7 @@ async function once(
     text = await response.text();
   } catch (cause) {
     const reason = ((cause as Error).cause as Error | undefined)?.message ?? (cause as Error).message;
-    return { ok: false, later: pauseMillis, why: `it does not answer: ${reason}` };
+    return { ok: false, later: pauseMillis, why: `no answer: ${reason}` };
   }
   if (response.status === 200) return { ok: true, text };
   let found = { code: 'unexpected', message: `HTTP ${response.status}` };
@@ -104,11 +107,11 @@ async function scopeOf(node: AuditNode) {
   try {
     value = parseJson(answer);
   } catch (cause) {
-    throw new TandemError('unprocessable', `${node.url} answers with what is no JSON: ${(cause as Error).message}`);
+    throw new TandemError('unprocessable', `${node.url} did not answer with JSON: ${(cause as Error).message}`);
   }
   const parsed = scopeSchema.safeParse(value);
   if (parsed.success) return parsed.data;
-  throw new TandemError('unprocessable', `${node.url} gives a scope of another form: ${parsed.error.message}`);
+  throw new TandemError('unprocessable', `${node.url} answered with a malformed scope: ${parsed.error.message}`);
 }
 
 /** @throws {UsageError} where a request is named of an operator that is none of these nodes' */
@@ -116,7 +119,7 @@ function checkFiled(scopes: readonly Scope[], { filed }: FetchJob): void {
   for (const operator of filed.keys()) {
     if (scopes.some((scope) => scope.operator === operator)) continue;
     const found = scopes.map((scope) => scope.operator).join(', ');
-    throw new UsageError(`--filed ${operator}=…: the nodes are those of operator ${found}.`);
+    throw new UsageError(`--filed ${operator}=…: the given nodes belong to operator ${found}.`);
   }
 }
 
@@ -189,7 +192,7 @@ export async function fetchFor(
     } catch (error) {
       if (error instanceof UsageError) throw error;
       const why = (error as Error).message.replace(`${node.url}: `, '');
-      findings.add('not-checked', `the node at ${node.url} gives no file: ${why}`, { node: node.url });
+      findings.add('not-checked', `the node at ${node.url} provided no file: ${why}`, { node: node.url });
     }
   };
   const asked: { readonly node: AuditNode; readonly scope: Scope }[] = [];
@@ -211,7 +214,10 @@ export async function fetchFor(
       if (!existsSync(file)) await fetchFile(node, operator, file, within, job);
       const header = headerOf(file);
       if (header !== undefined && header.operator !== operator) {
-        throw new TandemError('unprocessable', `it is operator ${operator}, and its file is of ${header.operator}`);
+        throw new TandemError(
+          'unprocessable',
+          `it is the node of operator ${operator}, but its file is of operator ${header.operator}`,
+        );
       }
       files.push(file);
     });

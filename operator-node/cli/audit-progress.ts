@@ -2,7 +2,7 @@
 import type { Output } from './output.ts';
 
 const width = 40;
-/** Of a thousand: a line is written again only when the bar has moved. */
+/** The bar moves in thousandths; the line is rewritten only when it has moved. */
 const steps = 1_000;
 
 export interface ProgressBar {

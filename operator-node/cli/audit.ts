@@ -51,24 +51,24 @@ const usage = `usage: tandem audit scan FILE …      --network FILE --rpc URL �
        tandem audit answer OPENING FILE … --network FILE --rpc URL … [--json]
        tandem audit sd-jwt BUNDLE    --key FILE [--leg first|second]
 
-FILE are disclosure files, of all operators; PATH are evidence bundles, SD-JWTs of them, and folders of either. --rpc can
-be given more than once: endpoints that disagree are a finding. --state FILE is written, with FILE.index beside it, and
-the next scan goes on from there after it has checked that the chain still has the last block.
-OPENING is what opens an operator’s answer to a request (tandem request opening), FILE there what was handed over.
-In place of FILE, the nodes’ endpoints for auditors:
-  --node URL           of a node’s API; more than once
-  --token-file FILE    the auditor’s token there; one for each --node, in their order
-  --reason WHY         goes into the nodes’ journals
-  --filed OPERATOR=N   what that operator is asked is its request N in the AuditLog; once for each operator
-  --policy NAME        what is to be disclosed (${defaultPolicyName})
-  --keep FOLDER        keeps the files that were fetched
-  --no-journal         of fetch: without what the journal has of each pair, where the policy hands it over
-Further:
-  --windows FILE       settlement windows (tandem window export), to be compared; more than once
-  --threads N          threads that check batches (as many as there are cores)
+FILE is a disclosure file; give those of all operators. PATH is an evidence bundle, an SD-JWT of one, or a folder of either.
+--rpc can be repeated: endpoints that disagree are a finding. --state FILE is written together with FILE.index; the next
+scan checks that the chain still has the last block and continues from there.
+For answer, OPENING opens an operator’s answer to a request (tandem request opening), and FILE is what was handed over.
+Instead of FILE, the nodes’ endpoints for auditors:
+  --node URL           a node’s API; can be repeated
+  --token-file FILE    the auditor’s token for it; one for each --node, in the same order
+  --reason WHY         recorded in the nodes’ journals
+  --filed OPERATOR=N   the number of the request in the AuditLog for that operator; once for each operator
+  --policy NAME        which fields are to be disclosed (${defaultPolicyName})
+  --keep FOLDER        where to keep the fetched files
+  --no-journal         for fetch: without the journal excerpts that the policy includes
+Other options:
+  --windows FILE       settlement windows to compare (tandem window export); can be repeated
+  --threads N          threads that check batches (default: one for each core)
   --post-seconds N     allowed from decision to posting (${defaultTolerance.postSeconds})
   --attest-seconds N   allowed from the end of a batch to its attestation (${defaultTolerance.attestSeconds})
-  --clock-seconds N    between a node’s clock and the chain’s (${defaultTolerance.clockSeconds})
+  --clock-seconds N    allowed between a node’s clock and the chain’s (${defaultTolerance.clockSeconds})
 Ends with 0 when nothing was found, 1 for a breach, 3 where something was late or could not be checked, 2 when the audit
 could not be made, 4 for a fault of this program; 2 and 4 say nothing about anybody. Codes of findings: docs/audit.md.
 `;
@@ -105,7 +105,7 @@ type Values = ReturnType<typeof parseCommand<typeof options>>['values'];
 
 function wholeNumber(name: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
-  if (!/^[0-9]{1,15}$/.test(text)) throw new UsageError(`--${name} is to be a whole number.`);
+  if (!/^[0-9]{1,15}$/.test(text)) throw new UsageError(`--${name} must be a whole number.`);
   return Number(text);
 }
 
@@ -131,7 +131,7 @@ function networkOf(file: string | undefined): AuditNetwork | undefined {
 
 function endpointsOf(urls: readonly string[] | undefined) {
   return (urls ?? []).map((url) => {
-    if (!isRpcUrl(url)) throw new UsageError('--rpc is no http or https URL.');
+    if (!isRpcUrl(url)) throw new UsageError('--rpc must be an http or https URL.');
     return { name: new URL(url).host, chain: rpcAuditChain(url) };
   });
 }
@@ -140,7 +140,8 @@ function nodesOf(values: Values): AuditNode[] {
   const [urls = [], tokenFiles = []] = [values.node, values['token-file']];
   if (urls.length !== tokenFiles.length) throw new UsageError('each --node needs a --token-file.');
   return urls.map((url, at) => {
-    if (!URL.canParse(url) || !/^https?:/.test(url)) throw new UsageError(`--node ${url} is no http URL.`);
+    if (!URL.canParse(url) || !/^https?:/.test(url))
+      throw new UsageError(`--node ${url} must be an http or https URL.`);
     return { url: url.replace(/\/$/, ''), token: tokenIn(tokenFiles[at] ?? '') };
   });
 }
@@ -150,7 +151,8 @@ function requestsOf(filed: readonly string[] = []): ReadonlyMap<number, string> 
   const requests = new Map<number, string>();
   for (const text of filed) {
     const [, operator = '', request = ''] = /^([1-9][0-9]{0,9})=([1-9][0-9]{0,14})$/.exec(text) ?? [];
-    if (request === '') throw new UsageError(`--filed ${text} is to be OPERATOR=N: its id, and its request’s number.`);
+    if (request === '')
+      throw new UsageError(`--filed ${text} must be OPERATOR=N: the operator’s id and the number of the request.`);
     if (requests.has(Number(operator))) throw new UsageError(`--filed names operator ${operator} twice.`);
     requests.set(Number(operator), request);
   }
@@ -158,7 +160,7 @@ function requestsOf(filed: readonly string[] = []): ReadonlyMap<number, string> 
 }
 
 function jobOf({ policy, reason, filed }: Values): FetchJob {
-  if (reason === undefined) throw new UsageError('--node needs --reason.');
+  if (reason === undefined) throw new UsageError('--node requires --reason.');
   return { policy, reason, filed: requestsOf(filed) };
 }
 
@@ -177,7 +179,7 @@ async function scanned(files: readonly string[], values: Values, out: Output): P
   const endpoints = endpointsOf(values.rpc);
   const nodes = nodesOf(values);
   if (network === undefined || endpoints.length === 0 || files.length + nodes.length === 0) {
-    throw new UsageError(`files or --node, --network and --rpc are needed.\n${usage}`);
+    throw new UsageError(`--network and --rpc are required, and files or --node.\n${usage}`);
   }
   const job = nodes.length === 0 ? undefined : jobOf(values);
   const [from, to] = [wholeNumber('from', values.from), wholeNumber('to', values.to)];
@@ -267,7 +269,7 @@ async function runPositions(files: readonly string[], values: Values, out: Outpu
 
 async function runReport(files: readonly string[], values: Values, out: Output): Promise<number> {
   const folder = values.out;
-  if (folder === undefined) throw new UsageError(`--out is needed.\n${usage}`);
+  if (folder === undefined) throw new UsageError(`--out is required.\n${usage}`);
   const result = await scanned(files, values, out);
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'report.html'), pageOf(result));
@@ -278,10 +280,10 @@ async function runReport(files: readonly string[], values: Values, out: Output):
 }
 
 async function runVerify(paths: readonly string[], values: Values, out: Output): Promise<number> {
-  if (paths.length === 0) throw new UsageError(`name bundles, or folders of them.\n${usage}`);
+  if (paths.length === 0) throw new UsageError(`Name bundles, or folders of bundles.\n${usage}`);
   const network = networkOf(values.network);
   const endpoints = endpointsOf(values.rpc);
-  if (network !== undefined && endpoints.length === 0) throw new UsageError('--network needs --rpc.');
+  if (network !== undefined && endpoints.length === 0) throw new UsageError('--network requires --rpc.');
   const findings = new Findings();
   let all = 0;
   for await (const _ of bundleFiles(paths)) all += 1;
@@ -302,7 +304,7 @@ async function runFetch(paths: readonly string[], values: Values, out: Output): 
   const [node, ...others] = nodesOf(values);
   const file = values.out;
   if (node === undefined || others.length > 0 || file === undefined || paths.length > 0)
-    throw new UsageError(`one --node, --token-file and --out are needed.\n${usage}`);
+    throw new UsageError(`One --node, --token-file and --out are required.\n${usage}`);
   const job = jobOf(values);
   const [from, to] = [wholeNumber('from', values.from), wholeNumber('to', values.to)];
   const asked = { ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) };
@@ -330,7 +332,7 @@ async function runAnswer(paths: readonly string[], values: Values, out: Output):
   const network = networkOf(values.network);
   const endpoints = endpointsOf(values.rpc);
   if (opening === undefined || network === undefined || endpoints.length === 0)
-    throw new UsageError(`an opening, --network and --rpc are needed.\n${usage}`);
+    throw new UsageError(`An opening, --network and --rpc are required.\n${usage}`);
   const findings = new Findings();
   const chain = agreeing(endpoints, findings);
   const checked = await checkAnswer(opening, readText(opening), files, { network, chain }, findings);
@@ -345,10 +347,10 @@ async function runSdJwt(paths: readonly string[], values: Values, out: Output): 
   const [file] = paths;
   const { key, leg } = values;
   if (file === undefined || paths.length !== 1 || key === undefined)
-    throw new UsageError(`one bundle and --key are needed.\n${usage}`);
-  if (leg !== 'first' && leg !== 'second') throw new UsageError('--leg is to be first or second.');
+    throw new UsageError(`One bundle and --key are required.\n${usage}`);
+  if (leg !== 'first' && leg !== 'second') throw new UsageError('--leg must be first or second.');
   const parsed = parseBundle(readText(file));
-  if (!parsed.ok) throw new UsageError(`${file} is no evidence bundle: ${parsed.reason}`);
+  if (!parsed.ok) throw new UsageError(`${file} is not an evidence bundle: ${parsed.reason}`);
   if (parsed.bundle.records[leg] === undefined) throw new UsageError(`${file} has no record of the ${leg} operation.`);
   out.stdout.write(`${sdJwtOf(parsed.bundle, readText(key), leg)}\n`);
   return 0;
@@ -372,7 +374,7 @@ export async function audit(args: readonly string[], out: Output): Promise<numbe
       (name === '' ? out.stderr : out.stdout).write(usage);
       return name === '' ? 2 : 0;
     }
-    if (!Object.hasOwn(commands, name)) throw new UsageError(`there is no audit command "${name}".\n${usage}`);
+    if (!Object.hasOwn(commands, name)) throw new UsageError(`Unknown command "tandem audit ${name}".\n${usage}`);
     const { values, positionals } = parseCommand(usage, rest, options, { min: 0, max: 100_000 });
     if (values.help) {
       out.stdout.write(usage);

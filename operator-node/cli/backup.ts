@@ -16,10 +16,10 @@ import { staffNode, staffOptions, staffUsage, type StaffNode } from './staff.ts'
 
 const usage = `usage: tandem backup (--config FILE | --operator HANDLE) [--follow | --keys] [--json]
 ${staffUsage}
-  --follow           a new base of the copy in backup.followDir, to which the running node adds each of its writes before
-                     anything is told of it; without it a file in backup.dir
-  --keys             the users' keys, which are in no other backup, to a file in backup.keysDir that expires after
-                     backup.keysDays; restored with tandem restore --keys FILE`;
+  --follow           start a new followed copy in backup.followDir, to which the running node adds each write before the
+                     write counts; without --follow, a backup file in backup.dir
+  --keys             back up the users' keys, which no other backup has, to a file in backup.keysDir that expires after
+                     backup.keysDays; restore it with tandem restore --keys FILE`;
 
 const slowMillis = 3_600_000;
 
@@ -34,13 +34,13 @@ export async function backup(args: readonly string[], out: Output): Promise<numb
     out.stdout.write(`${usage}\n`);
     return 0;
   }
-  if (values.follow && values.keys) throw new UsageError(`--follow and --keys are two backups.\n${usage}`);
+  if (values.follow && values.keys) throw new UsageError(`Use either --follow or --keys.\n${usage}`);
   const node = staffNode(values);
   if (values.keys) {
     const made = (await online(node, (client) => client.keyBackup())) ?? (await offlineKeys(node));
     print(out, values.json, made, () => {
       const day = new Date(made.expires).toISOString().slice(0, 10);
-      return `${counted(made.records, 'record')} of keys, to be restored from until ${day} and then removed: ${made.file}`;
+      return `${counted(made.records, 'record')} of keys in ${made.file}: usable until ${day}, to be deleted then`;
     });
     return 0;
   }
@@ -70,8 +70,9 @@ async function online<R>({ access }: StaffNode, ask: (client: NodeClient) => Pro
 
 async function offline({ config }: StaffNode, follow: boolean): Promise<SnapshotSummary> {
   const { dir } = config.backup;
-  if (follow) throw new TandemError('not-ready', 'The node does not run, so nothing follows it: start it first.');
-  if (dir === undefined) throw new TandemError('unprocessable', 'The configuration names no backup.dir.');
+  if (follow)
+    throw new TandemError('not-ready', 'The node is not running, so it has no followed copy: start it first.');
+  if (dir === undefined) throw new TandemError('unprocessable', 'The configuration has no backup.dir.');
   const network = loadNetwork(config.chain.networkFile);
   const settlement = { chainId: BigInt(network.chainId), contract: network.contracts.PairSettlement };
   await using store = await openLevelStore(config.dataDir);
@@ -83,7 +84,7 @@ async function offline({ config }: StaffNode, follow: boolean): Promise<Snapshot
 
 async function offlineKeys({ config }: StaffNode): Promise<KeyBackupSummary> {
   const { keysDir, keysDays } = config.backup;
-  if (keysDir === undefined) throw new TandemError('unprocessable', 'The configuration names no backup.keysDir.');
+  if (keysDir === undefined) throw new TandemError('unprocessable', 'The configuration has no backup.keysDir.');
   const network = loadNetwork(config.chain.networkFile);
   const settlement = { chainId: BigInt(network.chainId), contract: network.contracts.PairSettlement };
   await using store = await openLevelStore(config.dataDir);

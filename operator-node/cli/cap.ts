@@ -11,9 +11,9 @@ import type { Output } from './output.ts';
 const usage = `usage: tandem cap [--json] [${accessUsage}]
        tandem cap set --peer HANDLE|ID --asset CODE --cap AMOUNT|none [${accessUsage}]
 
-Without "set": what this operator and each other let each other owe, by both, and what would be owed if everything on
-hold were done. The lower of the two operators' caps applies. "set" changes this operator's own at once, and the other
-operator is told.
+Without "set": how much this operator and each other operator let each other owe, and what would be owed if everything
+on hold were booked. The lower of the two operators' caps applies. "set" changes this operator's own cap at once and
+tells the other operator.
   tandem cap set --peer borealis --asset SEK --cap 50000.00`;
 
 const options = {
@@ -62,7 +62,7 @@ export async function cap(args: readonly string[], out: Output): Promise<number>
   }
   const { peer, asset, cap: bound } = values;
   if (verb !== 'set' || peer === undefined || asset === undefined || bound === undefined) {
-    throw new UsageError(`"set" needs --peer, --asset and --cap.\n${usage}`);
+    throw new UsageError(`set requires --peer, --asset and --cap.\n${usage}`);
   }
   const setCap = async (client: NodeClient): Promise<void> => {
     const money = await moneyOf(client);
@@ -72,7 +72,7 @@ export async function cap(args: readonly string[], out: Output): Promise<number>
       cap: bound === 'none' ? '' : money.read(bound, asset),
     });
     const agreed = set.agreed === undefined ? 'no bound' : `${money.text(set.agreed, asset)} ${asset}`;
-    print(out, values.json, set, () => `With operator ${set.operator}, ${agreed} is agreed now.`);
+    print(out, values.json, set, () => `The cap with operator ${set.operator} is now ${agreed}.`);
   };
   await withNode(values, setCap, peer);
   return 0;

@@ -10,7 +10,7 @@ import type { Output } from './output.ts';
 const usage = (
   command: string,
 ): string => `usage: tandem ${command} NUMBER AMOUNT ASSET [--reason TEXT] [--id ID] [--devnet DIR] [--json]
-  The same --id and content again has no second effect.
+  Repeating the same --id and content has no further effect.
   tandem ${command} anna 250.00 SEK --reason "Counter, receipt 17"`;
 
 const command =
@@ -23,7 +23,7 @@ const command =
       return 0;
     }
     const [who = '', amountText = '', asset = ''] = positionals;
-    if (!isAsset(asset)) throw new UsageError(`"${asset}" is no asset: write an ISO 4217 code, such as SEK.`);
+    if (!isAsset(asset)) throw new UsageError(`"${asset}" is not an asset: write an ISO 4217 code, such as SEK.`);
     checkAboveZero(amountText);
     const devnet = devnetOf(values);
     const user = findUser(await knownUsers(devnet), who);

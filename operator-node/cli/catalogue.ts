@@ -8,8 +8,8 @@ import { UsageError } from './devnet-file.ts';
 import type { Output } from './output.ts';
 
 const usage = `usage: tandem catalogue [FILE] [--config FILE] [--json]
-  FILE     the catalogue; default catalogue/services.yaml
-  --config the node's configuration: its assets, and its catalogue where no FILE is given; default SEK and EUR`;
+  FILE     the catalogue (default: catalogue/services.yaml)
+  --config the node's configuration, for its assets (default: SEK and EUR) and, without FILE, its catalogue`;
 
 const defaultFile = 'catalogue/services.yaml';
 
@@ -35,7 +35,7 @@ export async function catalogue(args: readonly string[], out: Output): Promise<n
   const sizes = loaded.sizes();
   print(out, values.json, { file, services: loaded.services, languages: loaded.languages, texts: sizes }, () =>
     [
-      `${file}: ${loaded.services.join(', ')}; ${loaded.languages.join(', ')}. No fault was found.`,
+      `${file}: ${loaded.services.join(', ')}; ${loaded.languages.join(', ')}. No faults found.`,
       '',
       sizeTable(sizes),
     ].join('\n'),

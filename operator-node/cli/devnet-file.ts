@@ -40,7 +40,7 @@ export function readDevnet(dir: string): DevnetFile {
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') {
       throw new UsageError(
-        `There is no ${file}: start a devnet with npm start, or name its folder with --devnet DIR.`,
+        `${file} does not exist: start a devnet with npm start, or name its folder with --devnet DIR.`,
         {
           cause,
         },
@@ -52,7 +52,7 @@ export function readDevnet(dir: string): DevnetFile {
 
 export function operatorOf(devnet: DevnetFile, user: Pick<DevnetUser, 'operator'>): DevnetOperator {
   const found = devnet.operators.find((operator) => operator.handle === user.operator);
-  if (found === undefined) throw new UsageError(`devnet.json names no operator ${user.operator}.`);
+  if (found === undefined) throw new UsageError(`devnet.json has no operator ${user.operator}.`);
   return found;
 }
 

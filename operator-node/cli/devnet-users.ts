@@ -67,12 +67,12 @@ export function findUser({ users, operators, silent }: KnownUsers, text: string)
   if (one !== undefined) {
     const alike = new Set(found.map((user) => user.number)).size === 1;
     throw new UsageError(
-      `More than one user is ${text}: ${found.map(described).join(', ')}. ` +
+      `Several users match ${text}: ${found.map(described).join(', ')}. ` +
         (alike ? `Write ${one.number}@${one.operator}.` : 'Use the number.'),
     );
   }
   const others = users.length - shownUsers;
   const known = users.slice(0, shownUsers).map(described).join(', ') + (others > 0 ? ` and ${others} more` : '');
-  const missing = silent.length === 0 ? '' : ` No answer came from ${silent.join(', ')}, who may have others.`;
-  throw new UsageError(`No user of this devnet is ${text}. There are: ${known}.${missing}`);
+  const missing = silent.length === 0 ? '' : ` ${silent.join(', ')} did not answer and may have others.`;
+  throw new UsageError(`This devnet has no user ${text}. Its users: ${known}.${missing}`);
 }

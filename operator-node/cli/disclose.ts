@@ -29,10 +29,10 @@ import type { Output } from './output.ts';
 const usage = `usage: tandem disclose --from BLOCK --to BLOCK --policy NAME --out FILE --recipient WHO --reason WHY
          [--no-journal] [--operator HANDLE] [--devnet DIR] | [--node URL --token-file FILE]
 
-Writes the operator's disclosure file for the batches prepared in these blocks. An interrupted file is taken up where it
-ended. Where the policy hands over what the journal has of each pair (dispute, full), it comes beside the file, in
-FILE.journal: one excerpt a pair, for tandem audit verify. Ends with 3 where one is not anchored yet; the same command
-again gets it. --no-journal leaves them out: they are asked for pair by pair.`;
+Writes the operator's disclosure file for the batches prepared in these blocks. An interrupted file is continued where it
+ended. Where the policy includes journal excerpts (dispute, full), they are written to FILE.journal, one for each pair, for
+tandem audit verify. Exit code 3: an excerpt is not anchored yet; repeat the command later. --no-journal leaves the
+excerpts out; they are fetched one by one.`;
 
 const options = {
   ...devnetOptions,
@@ -79,7 +79,7 @@ class Sums {
     if (text.endsWith('"type":"pair"}')) {
       const parsed = parsePairLine(text);
       if (!parsed.ok || this.#batch === undefined)
-        throw new TandemError('unprocessable', 'a pair line in the wrong place');
+        throw new TandemError('unprocessable', 'a pair line is in the wrong place');
       const { initiator, acceptor } = this.#batch.batch;
       const other = initiator === this.operator ? acceptor : initiator;
       this.pairs += 1;
@@ -100,7 +100,8 @@ class Sums {
       return;
     }
     const header = parseLine(headerSchema, text);
-    if (!header.ok) throw new TandemError('unprocessable', `a line is none of a disclosure file: ${batch.reason}`);
+    if (!header.ok)
+      throw new TandemError('unprocessable', `a line does not belong in a disclosure file: ${batch.reason}`);
     this.operator = header.value.operator;
   }
 
@@ -138,7 +139,7 @@ async function takeUp(part: string, job: DisclosureJob, sums: Sums): Promise<boo
       const header = parseLine(headerSchema, line);
       const same =
         header.ok && header.value.from === job.from && header.value.to === job.to && header.value.policy === job.policy;
-      if (!same) throw new UsageError(`${part} was begun with other blocks or another policy: remove it first.`);
+      if (!same) throw new UsageError(`${part} was started with other blocks or another policy: remove it first.`);
     } else if (line.endsWith('"type":"batch"}')) {
       const batch = parseLine(batchLineSchema, line);
       if (missing > 0 || !batch.ok) break;
@@ -182,9 +183,9 @@ export async function writeDisclosures(
       const text = await client.disclosures({ ...job, after });
       const end = text.lastIndexOf('\n', text.length - 2) + 1;
       const page = pageSchema.safeParse(jsonOf(text.slice(end)));
-      if (!page.success) throw new TandemError('unprocessable', 'The node’s answer does not end with a page line.');
-      if (seen.has(after))
-        throw new TandemError('unprocessable', `The node gives the page after "${after}" again and again.`);
+      if (!page.success)
+        throw new TandemError('unprocessable', 'The node’s answer is incomplete: it does not end with a page line.');
+      if (seen.has(after)) throw new TandemError('unprocessable', `The node keeps sending the page after "${after}".`);
       seen.add(after);
       // A run that was interrupted after its header, before any batch, asks for the first page again.
       const begins = sums.operator !== 0 && after === '' ? text.indexOf('\n') + 1 : 0;
@@ -205,7 +206,7 @@ export async function writeDisclosures(
 
 const blockOf = (name: string, text: string | undefined): number => {
   if (text === undefined || !/^[0-9]{1,15}$/.test(text))
-    throw new UsageError(`--${name} is to be a block number.\n${usage}`);
+    throw new UsageError(`--${name} must be a block number.\n${usage}`);
   return Number(text);
 };
 
@@ -217,7 +218,7 @@ export async function disclose(args: readonly string[], out: Output): Promise<nu
   }
   const { out: file, recipient, reason } = values;
   if (file === undefined || recipient === undefined || reason === undefined) {
-    throw new UsageError(`--out, --recipient and --reason are needed.\n${usage}`);
+    throw new UsageError(`--out, --recipient and --reason are required.\n${usage}`);
   }
   const job = {
     from: blockOf('from', values.from),
@@ -265,7 +266,7 @@ function accessOf(values: {
 }): NodeAccess {
   if (values.node !== undefined) {
     const tokenFile = values['token-file'];
-    if (tokenFile === undefined) throw new UsageError(`--node needs --token-file.\n${usage}`);
+    if (tokenFile === undefined) throw new UsageError(`--node requires --token-file.\n${usage}`);
     return {
       apiUrl: values.node.replace(/\/$/, ''),
       gatewayToken: '',
@@ -275,7 +276,7 @@ function accessOf(values: {
   const { operators } = devnetOf(values);
   const found = operators.find(({ handle }) => handle === values.operator);
   if (found === undefined) {
-    throw new UsageError(`--operator is to be one of: ${operators.map(({ handle }) => handle).join(', ')}.\n${usage}`);
+    throw new UsageError(`--operator must be one of: ${operators.map(({ handle }) => handle).join(', ')}.\n${usage}`);
   }
   return found;
 }

@@ -10,23 +10,23 @@ import type { Output } from './output.ts';
 
 const usage = `usage: tandem discrepancies [--batch ID] [--json] [${accessUsage}]
 
-Batches of which the chain says that the two attestations differ, with the pairs whose bookings here are not what was
-decided. With --batch one batch, whatever the chain says of it. Ends with 3 where there is something to mend.`;
+Batches whose two attestations on the chain differ, with the pairs that are booked here differently than decided.
+--batch shows one batch, whatever its state on the chain. Exit code 3: something needs fixing.`;
 
 const options = { ...accessOptions, batch: { type: 'string' } } as const;
 
 const faults = {
-  missing: 'decided, not booked',
+  missing: 'committed, but not booked',
   doubled: 'booked more than once',
   amount: 'booked with another amount than agreed',
-  'against-decision': 'booked and not decided',
+  'against-decision': 'booked, but not committed',
 } as const;
 
 const verdicts = {
   'as-decided':
-    'This operator attested what the decision and the terms say: the other one’s books or attestation are wrong.',
-  otherwise: 'This operator attested something else than the decision and the terms say.',
-  none: 'This operator has attested nothing yet.',
+    'This operator’s attestation matches the decisions and terms: the other operator’s books or attestation are wrong.',
+  otherwise: 'This operator’s attestation does not match the decisions and terms.',
+  none: 'This operator has not attested yet.',
 } as const;
 
 function tell({ batchId, sequence, role, peer, count, reconciled, attestation, pairs }: Discrepancy): string {
@@ -38,7 +38,7 @@ function tell({ batchId, sequence, role, peer, count, reconciled, attestation, p
     `agreed ${agreed.amount} ${agreed.asset}`,
     `booked ${booked.map(({ amount, asset, booked: at }) => `${amount} ${asset} at ${at}`).join(', ') || 'nothing'}`,
   ]);
-  const found = pairs.length > 0 ? table(rows) : 'Every pair is booked as decided in these books now.';
+  const found = pairs.length > 0 ? table(rows) : 'All pairs are now booked as decided in this operator’s books.';
   const head = `${batchId} (${role}, with operator ${peer}, sequence ${sequence}, ${counted(count, 'pair')}): ${reconciled}`;
   return `${head}\n${verdicts[attestation]}\n${found}`;
 }
@@ -50,7 +50,7 @@ export async function discrepancies(args: readonly string[], out: Output): Promi
     return 0;
   }
   const { batch } = values;
-  if (batch !== undefined && !isBatchId(batch)) throw new UsageError(`"${batch}" is no batch id.\n${usage}`);
+  if (batch !== undefined && !isBatchId(batch)) throw new UsageError(`"${batch}" is not a batch id.\n${usage}`);
   const { batches: found } = await withNode(values, (client) => client.discrepancies({ batch }));
   print(out, values.json, { batches: found }, () =>
     found.length === 0 ? 'No batch has a discrepancy.' : found.map(tell).join('\n\n'),

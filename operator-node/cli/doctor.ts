@@ -22,7 +22,7 @@ import { counted, countedOf } from '../model/counted.ts';
 
 const usage = `usage: tandem doctor (--config FILE | --operator HANDLE) [--json]
 ${staffUsage}
-  Exit code 1 where anything is found. A stopped store is looked at directly; nothing in it is changed.`;
+  Exit code 1: something was found. The store of a stopped node is read directly; nothing in it is changed.`;
 
 const slowMillis = 3_600_000;
 
@@ -55,7 +55,7 @@ async function offline({ config }: StaffNode): Promise<Diagnosis> {
   if (await isInUse(dataDir)) {
     throw new TandemError(
       'store-failed',
-      `${dataDir} is in use by a process that does not answer at ${config.api.host}:${config.api.port}`,
+      `${dataDir} is used by a process that does not answer at ${config.api.host}:${config.api.port}`,
     );
   }
   const { files, faults } = await inspectLevelStore(dataDir);
@@ -115,7 +115,7 @@ function text({ findings, looked }: Diagnosis): string {
   const counts = Object.entries(looked).map(([what, count]) => countedOf(count, what));
   return [
     ...findings.map(({ part, says }) => `${part}: ${says}`),
-    findings.length === 0 ? 'Nothing is wrong.' : `${counted(findings.length, 'finding')}.`,
-    `Looked at ${counts.join(', ')}.`,
+    findings.length === 0 ? 'No problems found.' : `${counted(findings.length, 'finding')}.`,
+    `Checked ${counts.join(', ')}.`,
   ].join('\n');
 }

@@ -15,9 +15,9 @@ import { staffNode, staffOptions, staffUsage } from './staff.ts';
 const usage = `usage: tandem doubt (--config FILE | --operator HANDLE) [--export FILE] [--json]
        tandem doubt --check FILE --network FILE --rpc URL [--json]
 ${staffUsage}
-  --export FILE      write the list, signed by the operator's signer, for the counterparty or the regulator
-  --check FILE       such a file against the chain alone, with no node: whose it is by the registry, and whether the chain has of each
-                     batch and pair what it says; exit code 1 where it has not. Without --network it says whose key signed it`;
+  --export FILE      write the list, signed with the operator's signer key, for the counterparty or the regulator
+  --check FILE       check such a file against the chain, without a node: who signed it, and whether the chain agrees about
+                     each batch and pair; exit code 1 if not. Without --network it only shows whose key signed it`;
 
 export async function doubt(args: readonly string[], out: Output): Promise<number> {
   const options = {
@@ -34,7 +34,7 @@ export async function doubt(args: readonly string[], out: Output): Promise<numbe
   }
   if (values.check !== undefined) return check(values.check, values, out);
   if (values.network !== undefined || values.rpc !== undefined) {
-    throw new UsageError(`--network and --rpc are for --check.\n${usage}`);
+    throw new UsageError(`--network and --rpc belong to --check.\n${usage}`);
   }
   const { access } = staffNode(values);
   return withClient(access, async (client) => {
@@ -67,7 +67,7 @@ async function check(file: string, { json, network, rpc }: CheckValues, out: Out
   try {
     found = readDoubt(readFileSync(file, 'utf8'));
   } catch (cause) {
-    throw new UsageError(`${file} is no signed in-doubt list: ${(cause as Error).message}`, { cause });
+    throw new UsageError(`${file} is not a signed in-doubt list: ${(cause as Error).message}`, { cause });
   }
   const { list, signer } = found;
   const { operator, at, chainId, settlement, pairs } = list;
@@ -75,13 +75,13 @@ async function check(file: string, { json, network, rpc }: CheckValues, out: Out
   if (network === undefined && rpc === undefined) {
     print(out, json, head, () =>
       signer === undefined
-        ? 'The signature is no signature of this content.'
-        : `Operator ${operator} at ${at}: ${counted(pairs.length, 'pair')}. Signed by ${signer}. Nothing of it is compared with chain ${chainId} and contract ${settlement}: name --network and --rpc.`,
+        ? 'The signature does not match the content.'
+        : `Operator ${operator} at ${at}: ${counted(pairs.length, 'pair')}. Signed by ${signer}. Not compared with contract ${settlement} on chain ${chainId}: that needs --network and --rpc.`,
     );
     return signer === undefined ? 1 : 0;
   }
   if (network === undefined || rpc === undefined) throw new UsageError(`--network and --rpc go together.\n${usage}`);
-  if (!URL.canParse(rpc) || !/^https?:/.test(rpc)) throw new UsageError(`--rpc ${rpc} is no http URL.`);
+  if (!URL.canParse(rpc) || !/^https?:/.test(rpc)) throw new UsageError(`--rpc ${rpc} must be an http or https URL.`);
   const checked = await checkDoubt(found, { network: networkOf(network), chain: rpcAuditChain(rpc) });
   const wrong = checked.findings.filter(({ ok }) => !ok).length;
   print(
@@ -92,9 +92,7 @@ async function check(file: string, { json, network, rpc }: CheckValues, out: Out
       [
         `Operator ${operator} at ${at}: ${counted(pairs.length, 'pair')}, against final block ${checked.final?.number ?? 'none'}.`,
         ...checked.findings.map(({ what, id, ok, says }) => `${ok ? 'ok   ' : 'WRONG'} ${what} ${id}: ${says}`),
-        wrong === 0
-          ? 'The chain has nothing else than the list says.'
-          : `${counted(wrong, 'finding')} against the list.`,
+        wrong === 0 ? 'The chain agrees with the list.' : `${counted(wrong, 'finding')} against the list.`,
       ].join('\n'),
   );
   return wrong === 0 ? 0 : 1;
@@ -105,14 +103,14 @@ function networkOf(file: string): ReturnType<typeof parseNetwork> {
   try {
     value = parseJson(readFileSync(file, 'utf8'));
   } catch (cause) {
-    throw new UsageError(`${file} is no network file: ${(cause as Error).message}`, { cause });
+    throw new UsageError(`${file} is not a network file: ${(cause as Error).message}`, { cause });
   }
   return parseNetwork(value);
 }
 
 function text({ pairs, block, halted, recovering }: Doubt): string {
-  const where = block === undefined ? 'The chain is out of reach.' : `As of final block ${block.number}.`;
-  const mode = recovering ? ' In recovery.' : halted ? ' Halted: begins nothing new.' : '';
+  const where = block === undefined ? 'The chain cannot be reached.' : `As of final block ${block.number}.`;
+  const mode = recovering ? ' In recovery.' : halted ? ' Halted: starts nothing new.' : '';
   if (pairs.length === 0) return `Every pair is final. ${where}${mode}`;
   const mark = (signed: boolean): string => (signed ? 'signed' : '–');
   const rows = pairs.map((pair) => [

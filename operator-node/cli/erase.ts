@@ -9,10 +9,11 @@ import { staffNode, staffOptions, staffUsage } from './staff.ts';
 const usage = `usage: tandem erase (--config FILE | --operator HANDLE) --user ID [--messages] [--json]
        tandem erase (--config FILE | --operator HANDLE) --list [--json]
 ${staffUsage}
-  --user ID          the user's id, or its number; what was begun or done before is found by the id
-  --messages         only what was said to and by the user, who stays a customer
-  --list             every erasure there was
-  It cannot be undone. Open pairs, balances and what law requires to be kept (retention in the configuration) refuse it.`;
+  --user ID          the user's id or phone number; an earlier or unfinished erasure is found by id only
+  --messages         erase only the messages to and from the user, who stays a customer
+  --list             list all erasures
+  This cannot be undone. It is refused while pairs are open, balances remain, or the law requires retention (retention in
+  the configuration).`;
 
 const slowMillis = 3_600_000;
 
@@ -34,7 +35,7 @@ export async function erase(args: readonly string[], out: Output): Promise<numbe
   try {
     if (user === undefined) {
       const { erasures } = await client.erasures();
-      print(out, json, erasures, () => erasures.map(lineOf).join('\n') || 'Nobody was erased.');
+      print(out, json, erasures, () => erasures.map(lineOf).join('\n') || 'No user has been erased.');
       return 0;
     }
     const done = await client.erase({ user, what: messages ? 'messages' : 'all' });
@@ -46,8 +47,8 @@ export async function erase(args: readonly string[], out: Output): Promise<numbe
 }
 
 function lineOf({ user, what, phase, erased, records = 0, told = [] }: AnswerOf<'erase'>): string {
-  const whom = what === 'all' ? user : `what was said to and by ${user}`;
-  if (phase === 'begun' || erased === undefined) return `${whom}: being erased`;
+  const whom = what === 'all' ? user : `messages to and from ${user}`;
+  if (phase === 'begun' || erased === undefined) return `${whom}: erasure in progress`;
   const when = new Date(erased).toISOString().slice(0, 19);
   const peers =
     told.length === 0

@@ -61,8 +61,8 @@ export async function writeExcerpts(file: string, ask: (pair: PairId) => Promise
 
 export function excerptsText({ folder, written, waiting, refused }: ExcerptsWritten): string {
   return [
-    `${folder}: ${counted(written, 'excerpt')} of the journal`,
-    ...waiting.map((pair) => `  ${pair}: not under an anchored head yet; the same command again gets it`),
+    `${folder}: ${counted(written, 'journal excerpt')}`,
+    ...waiting.map((pair) => `  ${pair}: not anchored yet; repeat the command later`),
     ...refused.map(({ pair, why }) => `  ${pair}: none: ${why}`),
   ].join('\n');
 }

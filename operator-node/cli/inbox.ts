@@ -8,8 +8,8 @@ import type { Output } from './output.ts';
 import { visible, visibleIndented } from './visible.ts';
 
 const usage = `usage: tandem inbox NUMBER [--follow] [--after CURSOR] [--devnet DIR] [--json]
-  --follow  stay, and print messages as they come
-  --json    one JSON object a message`;
+  --follow  keep running and print messages as they arrive
+  --json    one JSON object for each message`;
 
 const followMillis = 300;
 /** As wide as the time before a message. */

@@ -32,63 +32,68 @@ import { window } from './window.ts';
 type Command = (args: readonly string[], out: Output) => Promise<number>;
 
 const commands: Readonly<Record<string, { readonly run: Command; readonly summary: string }>> = {
-  send: { run: send, summary: 'FROM TO TEXT              a message from a user’s phone' },
-  inbox: { run: inbox, summary: 'NUMBER [--follow]         what a user’s phone has received' },
-  pair: { run: pair, summary: 'ID                        a pair as each operator has it' },
+  send: { run: send, summary: 'FROM TO TEXT              send a message from a user’s phone' },
+  inbox: { run: inbox, summary: 'NUMBER [--follow]         messages that a user’s phone has received' },
+  pair: { run: pair, summary: 'ID                        a pair as each operator sees it' },
   accounts: { run: accounts, summary: '[NUMBER …]                balances and holds, and the operators’ positions' },
-  deposit: { run: deposit, summary: 'NUMBER AMOUNT ASSET       money into a user’s account, by staff' },
-  withdraw: { run: withdraw, summary: 'NUMBER AMOUNT ASSET       money out of a user’s account, by staff' },
-  doubt: { run: doubt, summary: '--operator HANDLE [--export FILE]   pairs that are not final, and the next step' },
+  deposit: { run: deposit, summary: 'NUMBER AMOUNT ASSET       pay money into a user’s account, as staff' },
+  withdraw: { run: withdraw, summary: 'NUMBER AMOUNT ASSET       pay money out of a user’s account, as staff' },
+  doubt: { run: doubt, summary: '--operator HANDLE [--export FILE]   pairs that are not final, and what happens next' },
   'set-aside': {
     run: setAside,
-    summary: '--operator HANDLE [--send ID]       messages that the gateway would not take',
+    summary: '--operator HANDLE [--send ID]       messages that the gateway refused',
   },
-  alarms: { run: alarms, summary: '--operator HANDLE [--ack CODE]   what staff has to see, and what to do about it' },
-  doctor: { run: doctor, summary: '--operator HANDLE         store, chain and peers compared' },
-  backup: { run: backup, summary: '--operator HANDLE [--follow]        a backup, while the node runs' },
-  restore: { run: restore, summary: '--operator HANDLE --from PATH       the store anew, from a backup' },
-  erase: { run: erase, summary: '--operator HANDLE --user ID [--messages]   a user, for good' },
+  alarms: { run: alarms, summary: '--operator HANDLE [--ack CODE]   alarms, and what to do about each' },
+  doctor: { run: doctor, summary: '--operator HANDLE         compare store, chain and peers' },
+  backup: { run: backup, summary: '--operator HANDLE [--follow]        back up the store while the node runs' },
+  restore: { run: restore, summary: '--operator HANDLE --from PATH       restore the store from a backup' },
+  erase: { run: erase, summary: '--operator HANDLE --user ID [--messages]   erase a user permanently' },
   recover: {
     run: recover,
-    summary: '--operator HANDLE         a store that may be behind: keys, chain, sealed copies',
+    summary: '--operator HANDLE         recover a store that may be behind',
   },
   release: {
     run: release,
-    summary: '--operator HANDLE --because TEXT    a halted node begins new things again',
+    summary: '--operator HANDLE --because TEXT    resume accepting new work on a halted node',
   },
-  verify: { run: verify, summary: 'BUNDLE --network FILE --rpc URL   an evidence bundle against the chain alone' },
+  verify: { run: verify, summary: 'BUNDLE --network FILE --rpc URL   check an evidence bundle against the chain' },
   audit: {
     run: audit,
-    summary:
-      'scan | positions | report | verify | fetch | answer | sd-jwt   everything against the chain, with no node',
+    summary: 'scan | positions | report | verify | fetch | answer | sd-jwt   audit against the chain, without a node',
   },
-  disclose: { run: disclose, summary: '--from A --to B --out FILE   an operator’s disclosure file, for an auditor' },
+  disclose: {
+    run: disclose,
+    summary: '--from A --to B --out FILE   write an operator’s disclosure file for an auditor',
+  },
   request: {
     run: request,
-    summary: 'list | answer | opening   what auditors ask of this operator on chain, and its answers',
+    summary: 'list | answer | opening   auditors’ requests on the chain, and this operator’s answers',
   },
   discrepancies: {
     run: discrepancies,
-    summary: '[--batch ID]            batches attested differently, and the pairs at fault',
+    summary: '[--batch ID]            batches whose attestations differ, and the pairs at fault',
   },
   statement: {
     run: statement,
-    summary: '--counterparty B --asset SEK --from DAY --to DAY   camt.053, pacs.009 or CSV',
+    summary: '--counterparty B --asset SEK --from DAY --to DAY   account statement as camt.053, pacs.009 or CSV',
   },
   window: {
     run: window,
-    summary: 'list | close | discharge | payment | compare | export | settle   settlement with others',
+    summary: 'list | close | discharge | payment | compare | export | settle   settlement with other operators',
   },
-  cap: { run: cap, summary: '[set …]                   how much two operators let each other owe' },
+  cap: { run: cap, summary: '[set …]                   how much two operators may owe each other' },
   smpp: {
     // Loaded by this command alone: the others need nothing of an SMS centre.
     run: async (args, out) => (await import('./smpp.ts')).smpp(args, out),
     summary: '--config FILE             the gateway between a node and SMS centres (docs/sms.md)',
   },
-  conformance: { run: conformance, summary: 'FILE                      the commitments of a file of vectors' },
+  conformance: {
+    run: conformance,
+    summary: 'FILE                      compute the commitments of a file of test vectors',
+  },
   catalogue: {
     run: catalogue,
-    summary: '[FILE]                    check a service catalogue; SMS segments of its texts',
+    summary: '[FILE]                    check a service catalogue and count SMS segments',
   },
 };
 
@@ -97,7 +102,7 @@ const help = [
   '',
   ...Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(12)} ${summary}`),
   '',
-  'Commands that talk to a devnet find it in .devnet, in TANDEM_DEVNET_DIR or in --devnet DIR. FROM, TO and NUMBER are',
+  'Commands for a devnet find it in .devnet, TANDEM_DEVNET_DIR or --devnet DIR. FROM, TO and NUMBER are',
   'numbers or names of users (anna, or anna@aurora where there are several); TO can be "service". tandem COMMAND --help',
   'tells more.',
   '',
@@ -113,7 +118,7 @@ export async function main(args: readonly string[], streams: Output): Promise<nu
   }
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (command === undefined) {
-    out.stderr.write(`tandem: there is no command "${name}".\n\n${help}`);
+    out.stderr.write(`tandem: unknown command "${name}".\n\n${help}`);
     return 2;
   }
   try {

@@ -13,8 +13,8 @@ export interface Money {
 /** Refuses what is no amount above 0 in any asset, before a node is asked. @throws {UsageError} */
 export function checkAboveZero(text: string): void {
   const minor = minorOf(text, 18);
-  if (minor === undefined) throw new UsageError(`"${text}" is no amount: write it as 120 or 120.50.`);
-  if (minor === '0') throw new UsageError(`"${text}" is no amount: write one above 0.`);
+  if (minor === undefined) throw new UsageError(`"${text}" is not an amount: write it as 120 or 120.50.`);
+  if (minor === '0') throw new UsageError(`"${text}" is not an amount: it must be above 0.`);
 }
 
 /** As the node that `client` talks to keeps its assets. */
@@ -30,12 +30,12 @@ export async function moneyOf(client: NodeClient): Promise<Money> {
     read(text, asset) {
       const exponent = exponents.get(asset);
       if (exponent === undefined) {
-        throw new UsageError(`This operator keeps no ${asset}. It keeps: ${[...exponents.keys()].join(', ')}.`);
+        throw new UsageError(`This operator has no accounts in ${asset}. It has: ${[...exponents.keys()].join(', ')}.`);
       }
       const minor = minorOf(text, exponent);
       if (minor !== undefined) return minor;
       const example = exponent === 0 ? '120' : `120 or 120.${'50'.padEnd(exponent, '0').slice(0, exponent)}`;
-      throw new UsageError(`"${text}" is no amount of ${asset}: write it as ${example}.`);
+      throw new UsageError(`"${text}" is not an amount of ${asset}: write it as ${example}.`);
     },
   };
 }

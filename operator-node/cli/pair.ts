@@ -11,8 +11,8 @@ import type { Output } from './output.ts';
 
 const usage = `usage: tandem pair ID [--evidence FILE] [--journal FILE] [--operator HANDLE] [--devnet DIR] [--json]
   --evidence FILE    write the evidence bundle, for tandem verify
-  --journal FILE     write what the operator's journal has of the pair, with its path to the chain, for tandem verify;
-                     needs --recipient WHO and --reason WHY, which the operator's journal keeps, and takes --policy NAME
+  --journal FILE     write an excerpt of the operator's journal about the pair, with the proof that leads to the chain, for
+                     tandem verify; requires --recipient WHO and --reason WHY, which are recorded; --policy NAME is optional
   --operator HANDLE  ask only this operator`;
 
 export async function pair(args: readonly string[], out: Output): Promise<number> {
@@ -31,16 +31,16 @@ export async function pair(args: readonly string[], out: Output): Promise<number
     return 0;
   }
   const id = positionals[0] ?? '';
-  if (!isPairId(id)) throw new UsageError(`"${id}" is no pair id: a UUID, as messages of the inbox name it (--json).`);
+  if (!isPairId(id)) throw new UsageError(`"${id}" is not a pair id: write a UUID, as tandem inbox --json shows it.`);
   const devnet = devnetOf(values);
   const operators = devnet.operators.filter(({ handle }) => handle === (values.operator ?? handle));
-  if (operators.length === 0) throw new UsageError(`There is no operator ${values.operator ?? ''} on this devnet.`);
+  if (operators.length === 0) throw new UsageError(`This devnet has no operator ${values.operator ?? ''}.`);
   const views: Record<string, PairView> = {};
   for (const operator of operators) {
     const view = await viewOf(operator, id);
     if (view !== undefined) views[operator.handle] = view;
   }
-  if (Object.keys(views).length === 0) throw new ApiError(404, 'not-found', `No operator has a pair ${id}.`);
+  if (Object.keys(views).length === 0) throw new ApiError(404, 'not-found', `No operator knows pair ${id}.`);
   const holder = operators.find(({ handle }) => views[handle] !== undefined);
   if (values.evidence !== undefined) {
     if (holder !== undefined) {
@@ -52,7 +52,7 @@ export async function pair(args: readonly string[], out: Output): Promise<number
   const { journal, recipient, reason, policy = 'dispute' } = values;
   if (journal !== undefined && holder !== undefined) {
     if (recipient === undefined || reason === undefined)
-      throw new UsageError('--journal needs --recipient and --reason.');
+      throw new UsageError('--journal requires --recipient and --reason.');
     const excerpt = await withClient(holder, (client) => client.pairJournal({ id, policy, recipient, reason }));
     writeFileSync(journal, excerpt, { mode: 0o600 });
   }

@@ -24,12 +24,12 @@ import { UsageError, withClient } from './devnet-file.ts';
 import type { Output } from './output.ts';
 import { staffNode, staffOptions, staffUsage, type StaffNode } from './staff.ts';
 
-const usage = `usage: tandem recover (--config FILE | --operator HANDLE) [--json]                 how far it is
-       tandem recover … --controller FILE      the node stopped: new keys, rotated without overlap
-       tandem recover … --without ID           go on without what that operator could give back
-       tandem recover … --accept-loss | --begin   the node stopped: its store is known, or thought, to be behind
+const usage = `usage: tandem recover (--config FILE | --operator HANDLE) [--json]                 show how far recovery is
+       tandem recover … --controller FILE      with the node stopped: make new keys and rotate to them without overlap
+       tandem recover … --without ID           continue without what that operator could give back
+       tandem recover … --accept-loss | --begin   with the node stopped: its store is known (or suspected) to be behind
 ${staffUsage}
-  --controller FILE  JSON {"controller": "0x…"}; the old keys file is kept beside the new one`;
+  --controller FILE  JSON {"controller": "0x…"}; the old key file is kept beside the new one`;
 
 export async function recover(args: readonly string[], out: Output): Promise<number> {
   const options = {
@@ -47,22 +47,22 @@ export async function recover(args: readonly string[], out: Output): Promise<num
   const node = staffNode(values);
   if (values['accept-loss'] || values.begin) {
     await markBehind(node, values['accept-loss'] ? 'loss-accepted' : 'unknown-batch');
-    out.stdout.write('The store is marked as behind. Now rotate the keys (--controller FILE), then start the node.\n');
+    out.stdout.write('The store is marked as behind. Rotate the keys next (--controller FILE), then start the node.\n');
     return 0;
   }
   if (values.controller !== undefined) {
     const rotated = await rotate(node, values.controller);
     print(out, values.json, rotated, () =>
       [
-        `Signer ${rotated.signer} and account ${rotated.account} count from block ${rotated.block}; the old ones count no more.`,
-        `The old keys are in ${rotated.kept}. Start the node: it goes on by itself when that block is final.`,
+        `Signer ${rotated.signer} and account ${rotated.account} are valid from block ${rotated.block}; the old keys are no longer valid.`,
+        `The old keys are in ${rotated.kept}. Start the node: it continues by itself when that block is final.`,
       ].join('\n'),
     );
     return 0;
   }
   const without = values.without?.map(Number);
   if (without?.some((id) => !Number.isInteger(id)) === true)
-    throw new UsageError(`--without: an operator's id.\n${usage}`);
+    throw new UsageError(`--without must be an operator's id.\n${usage}`);
   const status = await withClient(node.access, (client) =>
     without === undefined ? client.recovery() : client.recoverWithout({ without }),
   );
@@ -98,13 +98,19 @@ interface RegisteredKeys {
   readonly account: string;
 }
 
-/** Those of a rotation that broke off, which the registry may have already; else new ones, on disk before anybody has them. */
+/**
+ * Those of a rotation that broke off, which the registry may have already; else new ones, on disk before anybody has
+ * them.
+ */
 function nextKeys(keysFile: string, keys: Keys): Keys {
   const file = `${keysFile}.next`;
   if (existsSync(file)) {
     const found = loadKeys(file);
     if (found.operatorKey === keys.operatorKey && found.carrier === keys.carrier) return found;
-    throw new TandemError('config-invalid', `${file} is of another operator than ${keysFile}: move one of them away.`);
+    throw new TandemError(
+      'config-invalid',
+      `${file} and ${keysFile} belong to different operators: move one of them away.`,
+    );
   }
   const drawn = (): Hex => hexlify(randomBytes(32)) as Hex;
   const next: Keys = { ...keys, signer: drawn(), account: drawn() };
@@ -124,7 +130,7 @@ function controllerIn(file: string): string {
   }
   const parsed = z.object({ controller: z.string().regex(/^0x[0-9a-fA-F]{64}$/) }).safeParse(found);
   if (parsed.success) return parsed.data.controller;
-  throw new TandemError('config-invalid', `${file} has no "controller" of 0x and 64 hex digits.`);
+  throw new TandemError('config-invalid', `${file} needs a "controller" of 0x and 64 hex digits.`);
 }
 
 /** New keys first on disk, then in the registry: a crash in between leaves both files, and the same again goes on. */
@@ -132,7 +138,7 @@ async function rotate({ config }: StaffNode, controllerFile: string): Promise<Ro
   if (await isInUse(config.dataDir)) {
     throw new TandemError(
       'store-failed',
-      'The node runs: stop it first, since it signs with the keys that it has read.',
+      'The node is running: stop it first, because it still signs with the old keys.',
     );
   }
   const { keysFile, networkFile, rpcUrls } = config.chain;
@@ -209,7 +215,7 @@ async function sent(registry: Contract, name: string, args: readonly unknown[], 
     wait(): Promise<{ blockNumber: number } | null>;
   };
   const receipt = await transaction.wait();
-  if (receipt === null) throw new TandemError('chain-unavailable', `${name} was sent and is in no block.`);
+  if (receipt === null) throw new TandemError('chain-unavailable', `${name} was sent but not included in a block.`);
   return receipt.blockNumber;
 }
 

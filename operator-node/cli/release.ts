@@ -6,12 +6,12 @@ import { UsageError, withClient } from './devnet-file.ts';
 import type { Output } from './output.ts';
 import { staffNode, staffOptions, staffUsage } from './staff.ts';
 
-const usage = `usage: tandem release (--config FILE | --operator HANDLE) [--json]                 why it is halted
-       tandem release … --because TEXT [--by NAME] [--keys-are-safe]   it begins new things again
+const usage = `usage: tandem release (--config FILE | --operator HANDLE) [--json]                 show why the node is halted
+       tandem release … --because TEXT [--by NAME] [--keys-are-safe]   resume accepting new work
 ${staffUsage}
   --because TEXT     what was found and done; kept in the journal
   --by NAME          who says so; without it, the name of this account
-  --keys-are-safe    although a key that it had then still counts: nobody else has it`;
+  --keys-are-safe    confirm that nobody else has a key that was in use then and is still valid`;
 
 /** Exit code 1 while it is halted. */
 export async function release(args: readonly string[], out: Output): Promise<number> {
@@ -28,7 +28,7 @@ export async function release(args: readonly string[], out: Output): Promise<num
   }
   const { because, by = userInfo().username } = values;
   if (because === undefined && values['keys-are-safe'])
-    throw new UsageError(`--keys-are-safe: because of what?\n${usage}`);
+    throw new UsageError(`--keys-are-safe needs a reason: --because TEXT.\n${usage}`);
   const status = await withClient(staffNode(values).access, (client) =>
     because === undefined ? client.halt() : client.release({ because, by, keysAreSafe: values['keys-are-safe'] }),
   );
@@ -42,6 +42,6 @@ function text({ halted, says, holds }: AnswerOf<'halt'>): string {
   return [
     says,
     ...holds.map((hold) => `First: ${hold}.`),
-    holds.length === 0 ? 'Nothing stands in the way. ' + end : end,
+    holds.length === 0 ? 'Nothing prevents resuming. ' + end : end,
   ].join('\n');
 }

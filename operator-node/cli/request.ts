@@ -15,10 +15,10 @@ const usage = `usage: tandem request list
        tandem request opening --request N [--out FILE]
        each with [--json] [${accessUsage}]
 
-list      requests for disclosure to this operator in the AuditLog: open, answered, late
-answer    sends the salted digest of what was handed over: each FILE, and what the auditor has fetched by itself
-          under the request; nothing more is handed over under it afterwards
-opening   for the auditor: what opens that digest (tandem audit answer)`;
+list      list auditors' requests to this operator in the AuditLog: open, answered, late
+answer    put the salted digest of what was handed over on the chain: each FILE, and what the auditor fetched under the
+          request; nothing more is handed over for the request afterwards
+opening   write what opens that digest, for the auditor (tandem audit answer)`;
 
 const options = {
   ...accessOptions,
@@ -31,7 +31,7 @@ type Values = ReturnType<typeof parseCommand<typeof options>>['values'];
 
 function numberOf({ request }: Values): number {
   if (request === undefined || !/^[1-9][0-9]{0,14}$/.test(request)) {
-    throw new UsageError(`--request is to be the number of a request.\n${usage}`);
+    throw new UsageError(`--request must be the number of a request.\n${usage}`);
   }
   return Number(request);
 }
@@ -51,7 +51,7 @@ const stateOf = ({ state, late }: RequestView): string =>
 
 const tell = (requests: readonly RequestView[]): string =>
   requests.length === 0
-    ? 'No auditor has filed a request to this operator.'
+    ? 'No auditor has filed a request for this operator.'
     : table([
         ['request', 'auditor', 'state', 'due', 'filed', 'fetched', 'digest'],
         ...requests.map((each) => [
@@ -110,6 +110,6 @@ export async function request(args: readonly string[], out: Output): Promise<num
   }
   const [verb = ''] = positionals;
   const run = Object.hasOwn(verbs, verb) ? verbs[verb] : undefined;
-  if (run === undefined) throw new UsageError(`There is no "tandem request ${verb}".\n${usage}`);
+  if (run === undefined) throw new UsageError(`Unknown command "tandem request ${verb}".\n${usage}`);
   return withNode(values, (client) => run(values, client, out));
 }

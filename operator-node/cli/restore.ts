@@ -12,9 +12,9 @@ import { staffNode, staffOptions, staffUsage } from './staff.ts';
 
 const usage = `usage: tandem restore (--config FILE | --operator HANDLE) --from PATH [--keys FILE] [--json]
 ${staffUsage}
-  --from PATH        a backup file, or the folder of a followed backup
-  --keys FILE        the users' keys (tandem backup --keys); for a followed backup its own are found by themselves
-  The node must be stopped. The store that is there is set aside. Make sure that no other machine runs on the old store.`;
+  --from PATH        a backup file, or the folder of a followed copy
+  --keys FILE        the users' keys (tandem backup --keys); a followed copy has its own
+  The node must be stopped. The present store is moved aside. Make sure that no other machine uses the old store.`;
 
 export async function restore(args: readonly string[], out: Output): Promise<number> {
   const options = { ...staffOptions, from: { type: 'string' }, keys: { type: 'string' } } as const;
@@ -25,7 +25,7 @@ export async function restore(args: readonly string[], out: Output): Promise<num
   }
   const { from, keys } = values;
   if (from === undefined || !existsSync(from))
-    throw new UsageError(`--from: there is no ${from ?? 'backup named'}.\n${usage}`);
+    throw new UsageError(`--from: ${from ?? 'a backup'} does not exist.\n${usage}`);
   const { config } = staffNode(values);
   const node = loadKeys(config.chain.keysFile);
   const { chainId, contracts } = loadNetwork(config.chain.networkFile);
@@ -40,13 +40,13 @@ export async function restore(args: readonly string[], out: Output): Promise<num
   print(out, values.json, done, () =>
     [
       `Restored as of write ${done.mark.write}. ${done.why}`,
-      ...(done.setAside === undefined ? [] : [`The store that was there is in ${done.setAside}.`]),
+      ...(done.setAside === undefined ? [] : [`The previous store is in ${done.setAside}.`]),
       ...(done.erased === 0
         ? []
-        : [`${counted(done.erased, 'user is', 'users are')} erased: nothing of them can be opened.`]),
+        : [`${counted(done.erased, 'user is', 'users are')} erased: their data cannot be opened.`]),
       done.recovery
-        ? 'The node will start in recovery: it signs, releases, gives up, tells and takes nothing until its keys are rotated. Start it and run tandem recover.'
-        : 'Start the node: it goes on as if nothing had been.',
+        ? 'The node will start in recovery: until its keys are rotated it signs nothing, ends no pair, sends no messages and accepts nothing. Start it, then run tandem recover.'
+        : 'Start the node: nothing was lost, it continues as before.',
     ].join('\n'),
   );
   return 0;

@@ -8,7 +8,7 @@ import type { Output } from './output.ts';
 
 const usage = `usage: tandem send FROM TO TEXT… [--id ID] [--devnet DIR] [--json]
   FROM and TO are numbers or names; anna@aurora where there are several. TO can be "service": the service number of
-  the sender's operator, where YES, NO, CANCEL, REFUND, BALANCE, HISTORY and HELP go. The same --id again has no second
+  the sender's operator, for YES, NO, CANCEL, REFUND, BALANCE, HISTORY and HELP. Repeating the same --id has no further
   effect.
   tandem send anna elin "PAY 120 lunch"`;
 
@@ -35,6 +35,7 @@ export async function send(args: readonly string[], out: Output): Promise<number
 function numberOf(text: string, otherwise: () => string): string {
   const number = text.replaceAll(/[\s().-]/g, '');
   if (isMsisdn(number)) return number;
-  if (/^[+0-9]+$/.test(number)) throw new UsageError(`${text} is no number in E.164: write it as +46701740611.`);
+  if (/^[+0-9]+$/.test(number))
+    throw new UsageError(`${text} is not a phone number in E.164 form: write it as +46701740611.`);
   return otherwise();
 }

@@ -7,7 +7,7 @@ import { staffNode, staffOptions, staffUsage } from './staff.ts';
 
 const usage = `usage: tandem set-aside (--config FILE | --operator HANDLE) [--send ID] [--json]
 ${staffUsage}
-  --send ID          puts that message back into the queue`;
+  --send ID          put that message back into the queue`;
 
 export async function setAside(args: readonly string[], out: Output): Promise<number> {
   const { values } = parseCommand(usage, args, { ...staffOptions, send: { type: 'string' } } as const, {
@@ -22,7 +22,7 @@ export async function setAside(args: readonly string[], out: Output): Promise<nu
   return withClient(staffNode(values).access, async (client) => {
     if (send !== undefined) {
       const sent = await client.sendSetAside({ id: send });
-      print(out, values.json, sent, () => `Message ${sent.id} is in the queue again.`);
+      print(out, values.json, sent, () => `Message ${sent.id} is back in the queue.`);
       return 0;
     }
     const { messages } = await client.setAside();

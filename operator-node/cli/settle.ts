@@ -90,7 +90,7 @@ function parties({ peer, operator, devnet: dir }: SettleOptions): readonly [Part
     const found = operators.find(({ handle, id }) => handle === text || `${id}` === text);
     if (found === undefined) {
       throw new UsageError(
-        `No operator of this devnet is ${text}: ${operators.map(({ handle }) => handle).join(', ')}.`,
+        `This devnet has no operator ${text}; it has ${operators.map(({ handle }) => handle).join(', ')}.`,
       );
     }
     return found;
@@ -109,7 +109,7 @@ function parties({ peer, operator, devnet: dir }: SettleOptions): readonly [Part
 
 async function windowAt({ client, other }: Party, number: number): Promise<WindowView> {
   const found = await windowIfThere({ client, other }, number);
-  if (found === undefined) throw new TandemError('not-found', `There is no window ${number} with ${other}.`);
+  if (found === undefined) throw new TandemError('not-found', `Window ${number} with ${other} does not exist.`);
   return found;
 }
 

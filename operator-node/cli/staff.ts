@@ -29,7 +29,7 @@ export interface StaffNode {
 
 /** @throws {UsageError} where no node is named; {TandemError} for a configuration that is not valid. */
 export function staffNode({ config: file, operator, devnet }: StaffChoice): StaffNode {
-  if (file === undefined && operator === undefined) throw new UsageError(`Which node?\n${staffUsage}`);
+  if (file === undefined && operator === undefined) throw new UsageError(`Name the node.\n${staffUsage}`);
   const configFile = file ?? join(devnet ?? devnetDirFromEnvironment(), operator ?? '', 'config.yaml');
   const config = loadConfig(configFile);
   const { adminToken, gatewayToken } = config.api;

@@ -11,10 +11,10 @@ import type { Output } from './output.ts';
 const usage = `usage: tandem statement --counterparty HANDLE|ID --asset CODE --from WHEN --to WHEN
          [--format camt053|csv|pacs009] [--pair ID] [--out FILE] [${accessUsage}]
 
-WHEN is a day, 2026-11-01 (UTC; --to takes in the whole of it), or a moment, 2026-11-01T12:00:00Z (--to ends before it).
-camt053 (the default) is the ISO 20022 statement, csv the same for any asset, pacs009 the payment of what the period
-comes to, where this operator is the one that pays, or with --pair what that pair of the period does. Without --out it is
-written to standard output.`;
+WHEN is a day, 2026-11-01 (UTC; for --to the whole day counts), or a moment, 2026-11-01T12:00:00Z (--to ends before it).
+camt053 (the default) is the ISO 20022 account statement; csv is the same for any asset; pacs009 is the payment of the
+period's total, where this operator is the payer, or with --pair the payment of one pair. Without --out it is written to
+standard output.`;
 
 const options = {
   ...accessOptions,
@@ -33,7 +33,7 @@ const dayMillis = 86_400_000;
 
 /** The first second of a day, or with `whole` of the day after; a moment is itself. */
 function momentOf(name: 'from' | 'to', text: string | undefined): string {
-  const wrong = new UsageError(`--${name} is to be a day, 2026-11-01, or a moment, 2026-11-01T12:00:00Z.\n${usage}`);
+  const wrong = new UsageError(`--${name} must be a day, 2026-11-01, or a moment, 2026-11-01T12:00:00Z.\n${usage}`);
   if (text === undefined) throw wrong;
   const isDay = /^\d{4}-\d{2}-\d{2}$/.test(text);
   const moment = Date.parse(isDay ? `${text}T00:00:00Z` : text);
@@ -53,12 +53,12 @@ export async function statement(args: readonly string[], out: Output): Promise<n
   const format = formats.find((each) => each === values.format);
   if (counterparty === undefined || asset === undefined || format === undefined) {
     throw new UsageError(
-      `--counterparty and --asset are needed, and --format is one of ${formats.join(', ')}.\n${usage}`,
+      `--counterparty and --asset are required; --format must be one of ${formats.join(', ')}.\n${usage}`,
     );
   }
   const { pair } = values;
   if (pair !== undefined && (format !== 'pacs009' || !isPairId(pair))) {
-    throw new UsageError(`--pair is a pair’s id, and goes with --format pacs009.\n${usage}`);
+    throw new UsageError(`--pair must be a pair’s id, and requires --format pacs009.\n${usage}`);
   }
   const query = {
     counterparty,

@@ -91,7 +91,7 @@ function lines({ checks, verdict, statement }: Verification): string[] {
     ...shown,
     verdict === 'PASS'
       ? `PASS: ${claim}`
-      : `UNPINNED: the bundle agrees with itself; no network file says whether its chain is the right one (it says: ${claim})`,
+      : `UNPINNED: the bundle is consistent, but no network file says whether its chain is the right one (it claims: ${claim})`,
   ];
 }
 
@@ -119,13 +119,16 @@ function readArguments(args: readonly string[]): Arguments | 'help' {
   const { values, positionals } = parsed;
   if (values.help) return 'help';
   const [bundle] = positionals;
-  if (bundle === undefined || positionals.length !== 1) throw new UsageError('name one bundle file');
-  if (values.network !== undefined && values.rpc === undefined) throw new UsageError('--network needs --rpc');
-  if (values.rpc !== undefined && !isRpcUrl(values.rpc)) throw new UsageError('--rpc is no http or https URL');
+  if (bundle === undefined || positionals.length !== 1) throw new UsageError('name one file');
+  if (values.network !== undefined && values.rpc === undefined) throw new UsageError('--network requires --rpc');
+  if (values.rpc !== undefined && !isRpcUrl(values.rpc)) throw new UsageError('--rpc must be an http or https URL');
   return { bundle, network: values.network, rpc: values.rpc, json: values.json };
 }
 
-/** @returns 0 PASS (or help), 1 FAIL, 3 UNPINNED, 2 for wrong usage, files that cannot be read, or a chain that does not answer. */
+/**
+ * @returns 0 PASS (or help), 1 FAIL, 3 UNPINNED, 2 for wrong usage, files that cannot be read, or a chain that does not
+ * answer.
+ */
 export async function verify(args: readonly string[], out: Output): Promise<number> {
   try {
     const read = readArguments(args);

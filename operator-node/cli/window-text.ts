@@ -24,7 +24,7 @@ export function windowText(window: WindowView, money: Money): string {
   return [
     head,
     `Batches ${operatorA} to ${operatorB}: ${laneText(aToB)}; ${operatorB} to ${operatorA}: ${laneText(bToA)}`,
-    ...(refusal === undefined ? [] : [`The other operator has not signed: ${refusal}. See tandem window compare.`]),
+    ...(refusal === undefined ? [] : [`The other operator did not sign: ${refusal}. See tandem window compare.`]),
     table(rows, [2]),
   ].join('\n');
 }

@@ -22,12 +22,12 @@ const usage = `usage: tandem window list [--peer HANDLE|ID]
        tandem window settle --peer HANDLE|ID --operator HANDLE --reference TEXT [--devnet DIR]
        each with [--json] [${accessUsage}]
 
-close       signs with the other operator what has moved since the last window, and anchors it
-discharge   by the operator that was paid: how, with the reference of the bank or the RTGS
-payment     ISO 20022 pacs.009, by the operator that pays
-compare     where the two operators' books differ: digests of batches, halved down to the pair
-export      what auditors compare: contents with their secrets, references of payments to this operator (--windows)
-settle      on a devnet, for both operators: close, anchor, discharge every asset, until all is booked`;
+close       close a window over everything since the last one: both operators sign it, then it is anchored
+discharge   for the operator that was paid: confirm it, with the reference of the bank or the RTGS
+payment     for the operator that pays: write the payment as ISO 20022 pacs.009
+compare     find the pairs on which the two operators' books differ
+export      write windows with their secrets and payment references, for auditors (tandem audit --windows)
+settle      on a devnet, for both operators: close, anchor and discharge every asset, and wait until all is booked`;
 
 const options = {
   ...accessOptions,
@@ -42,23 +42,26 @@ type Values = ReturnType<typeof parseCommand<typeof options>>['values'];
 
 function needed(values: Values, name: 'peer' | 'window' | 'asset' | 'reference'): string {
   const value = values[name];
-  if (value === undefined) throw new UsageError(`--${name} is needed.\n${usage}`);
+  if (value === undefined) throw new UsageError(`--${name} is required.\n${usage}`);
   return value;
 }
 
 function windowNumber(values: Values): number {
   const text = needed(values, 'window');
-  if (!/^[1-9][0-9]{0,14}$/.test(text)) throw new UsageError(`"${text}" is no number of a window.\n${usage}`);
+  if (!/^[1-9][0-9]{0,14}$/.test(text)) throw new UsageError(`"${text}" is not the number of a window.\n${usage}`);
   return Number(text);
 }
 
 function comparisonText({ differences, batches, more }: WindowComparison): string {
-  if (differences.length === 0) return `${counted(batches, 'batch', 'batches')} compared: both books say the same.`;
+  if (differences.length === 0)
+    return `${counted(batches, 'batch', 'batches')} compared: the two operators' books agree.`;
   const rows = differences.map(({ pair, role, sequence, index, own }) => [
     pair,
     `batch ${sequence} as ${role}`,
     `leaf ${index}`,
-    own === 'as-agreed' ? 'these books are as agreed: the other’s are not' : 'these books are not as agreed',
+    own === 'as-agreed'
+      ? 'booked as agreed here; the other operator’s books are wrong'
+      : 'booked here differently than agreed',
   ]);
   return `${table(rows)}${more ? '\nThere are more.' : ''}\n${counted(batches, 'batch', 'batches')} compared.`;
 }
@@ -86,7 +89,7 @@ const verbs: Readonly<Record<string, (values: Values, client: NodeClient, out: O
     const money = await moneyOf(client);
     print(out, values.json, { windows }, () =>
       windows.length === 0
-        ? 'There is no window yet.'
+        ? 'There are no windows yet.'
         : windows.map((window) => windowText(window, money)).join('\n\n'),
     );
     return windows.some(({ overdue }) => overdue) ? 3 : 0;
@@ -151,6 +154,6 @@ export async function window(args: readonly string[], out: Output): Promise<numb
     return settle({ ...values, peer: needed(values, 'peer'), reference: needed(values, 'reference') }, out);
   }
   const run = Object.hasOwn(verbs, verb) ? verbs[verb] : undefined;
-  if (run === undefined) throw new UsageError(`There is no "tandem window ${verb}".\n${usage}`);
+  if (run === undefined) throw new UsageError(`Unknown command "tandem window ${verb}".\n${usage}`);
   return withNode(values, (client) => run(values, client, out), values.peer);
 }

@@ -11,7 +11,7 @@ export interface HandedText {
 
 export interface AnswerContent {
   readonly operator: OperatorId;
-  /** Of the AuditLog. */
+  /** The request's number in the AuditLog. */
   readonly request: number;
   /** Hex of 16 bytes. */
   readonly salt: string;

@@ -7,7 +7,7 @@ import type { SettlementDomain, WindowContent } from '../model/records.ts';
 
 const saltBytes = 16;
 
-/** Of one asset's statement: unlike that of any other asset or window. */
+/** The salt of one asset's statement, different for every asset and window. */
 export const windowSalt = (secret: Hash, asset: Asset): Buffer =>
   fromHex(hmac(secret, Buffer.from(asset))).subarray(0, saltBytes);
 

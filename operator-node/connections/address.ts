@@ -1,4 +1,7 @@
-/** Whose a connection is, as far as its address says: bounds are for one address, or for a network that one party has whole. */
+/**
+ * Whose a connection is, as far as its address says: bounds are for one address, or for a network that one party has
+ * whole.
+ */
 import { BlockList, isIP, isIPv4 } from 'node:net';
 import { TandemError } from '../errors.ts';
 
@@ -52,7 +55,7 @@ export function sharedAddresses(list: readonly string[]): SharedAddresses {
     if (network === undefined) {
       throw new TandemError(
         'config-invalid',
-        `sharedAddresses: "${entry}" is no address and no network like 10.0.0.0/8`,
+        `sharedAddresses: "${entry}" is neither an address nor a network like 10.0.0.0/8`,
       );
     }
     blocks.addSubnet(network.address, network.length, network.family);

@@ -11,11 +11,11 @@ import { addressGroup, type SharedAddresses } from './address.ts';
 export interface ConnectionBounds {
   /** All of them. */
   readonly total: number;
-  /** Of those, from whomever, that have proved nothing. */
+  /** The most unauthenticated connections, over all addresses. */
   readonly unproven: number;
   /** Likewise, of one address that is not shared. */
   readonly unprovenPerAddress: number;
-  /** Of one party that has proved who it is. */
+  /** The most connections of one authenticated party. */
   readonly perParty: number;
   /** New connections of one party. */
   readonly partyRate: BucketSize;
@@ -177,7 +177,10 @@ export class Connections {
     return at !== undefined && now() - at < bounds.rememberMillis;
   }
 
-  /** The unproven ones in the order in which they give way: first those of addresses from which nobody has proved itself lately. */
+  /**
+   * The unproven ones in the order in which they give way: first those of addresses from which nobody has proved itself
+   * lately.
+   */
   *#worst(): Iterable<Socket> {
     for (const socket of this.#unproven) {
       if (!this.#isKnownAddress(this.#all.get(socket)?.address ?? '')) yield socket;

@@ -22,7 +22,7 @@ export interface Operation {
   readonly counterparty: OperatorId;
   /** What is sold, for `sell`; a refund says the same as a pay. */
   readonly item?: string;
-  /** Of a hold that is made again after a loss: the code that the buyer's operator has been told. */
+  /** For a hold that is made again after a loss: the code that the buyer's operator was told. */
   readonly delivers?: string;
 }
 

@@ -29,7 +29,7 @@ export function createDomains(all: readonly PrivateDomain[]): Domains {
     all,
     get: (name) => {
       const domain = byName.get(name);
-      if (domain === undefined) throw new TandemError('internal', `There is no domain ${name}, only ${names}`);
+      if (domain === undefined) throw new TandemError('internal', `Unknown domain ${name}; known are ${names}`);
       return domain;
     },
     checkPlan: (service, { first, second }) => {

@@ -87,7 +87,8 @@ export class Eraser {
     if (known !== undefined) return this.#goOn(known);
     const state = await engine.run((work) => {
       const user = userByNumber(work, who as Msisdn) ?? work.get(userTable, who);
-      if (user === undefined) throw new TandemError('not-found', `${who} is neither a user’s id nor a number here.`);
+      if (user === undefined)
+        throw new TandemError('not-found', `${who} is neither the id nor the phone number of a user here.`);
       this.#judge(work, user, what, work.now);
       return this.#begin(work, user, what);
     });
@@ -190,7 +191,7 @@ export class Eraser {
     });
     throw new TandemError(
       'unprocessable',
-      `User ${state.user} cannot be erased: ${waiting} messages or pairs are under way. Try again when they have been delivered.`,
+      `User ${state.user} cannot be erased: ${waiting} messages or pairs are in progress. Try again when they have been delivered.`,
     );
   }
 

@@ -65,7 +65,7 @@ export class RestoredPersons {
     );
   }
 
-  /** What of a change of the ordinary backup goes into the new store. */
+  /** The part of a change from the ordinary backup that goes into the new store. */
   take(op: DiskOp): DiskOp | undefined {
     if (isKeyRecord(op.key)) return undefined;
     if (!op.key.startsWith('user!')) return op;
@@ -132,7 +132,7 @@ async function keysOf({ config, from, keys, now, network }: PersonsSource): Prom
     const folder = [own, `${from}.keys`].find((dir) => dir !== undefined && existsSync(join(dir, 'keys.tandem')));
     return folder === undefined ? new Map() : readKeyLog(folder);
   }
-  if (!existsSync(keys)) throw new TandemError('unprocessable', `There is no key backup ${keys}.`);
+  if (!existsSync(keys)) throw new TandemError('unprocessable', `Key backup ${keys} does not exist.`);
   const { header, records } = await readKeyBackup(keys);
   const found = `operator ${header.operator} of contract ${header.settlement} on chain ${header.chainId}`;
   const expected = `operator ${config.operator.id} of contract ${network.settlement} on chain ${network.chainId}`;

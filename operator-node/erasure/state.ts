@@ -14,7 +14,7 @@ export interface ErasureState {
    */
   readonly phase: 'begun' | 'erased' | 'purged';
   readonly begun: UnixMillis;
-  /** Of the messages key that goes, where only that one does. */
+  /** The generation of the messages key to destroy; absent if it is the user's key. */
   readonly generation?: number;
   readonly erased?: UnixMillis;
   /** Operation records written out. */

@@ -16,7 +16,7 @@ export interface Tombstone {
   readonly operator: OperatorId;
   readonly user: UserId;
   readonly what: ErasureScope;
-  /** Of the messages key that went, where only that one did. */
+  /** The generation of the messages key that was destroyed; absent if the user's key was. */
   readonly generation?: number;
   readonly at: UnixMillis;
 }

@@ -48,7 +48,7 @@ export function newRef(view: View, random: Random, user: UserId): string {
     while (ref.length < 4) ref += lettersAndDigits.charAt(drawBelow(lettersAndDigits.length, random));
     if (isFree(view, user, ref)) return ref;
   }
-  throw new TandemError('too-busy', `User ${user} has hardly a reference left: too many pairs are open.`);
+  throw new TandemError('too-busy', `User ${user} has too many open pairs: almost no free references are left.`);
 }
 
 export function remember(work: Work, { user, pair, leg, ref }: Side): void {

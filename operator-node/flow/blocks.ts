@@ -62,7 +62,7 @@ export async function applyBlocks(
   if (last.number >= (flow.chainView.finalNumber ?? 0)) await expireBatches(flow, last);
 }
 
-/** Of this node and not of what it reads. */
+/** Faults of this node itself, not of what it reads. */
 const ownFaults: ReadonlySet<string> = new Set(['store-failed', 'store-damaged', 'not-ready']);
 
 /** Faults of the store are its own. Whatever else is thrown was brought about by this log, and is said of it. */

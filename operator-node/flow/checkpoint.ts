@@ -25,7 +25,10 @@ export interface Anchored {
   readonly entry: number;
   readonly head: Hash;
   readonly block: Pick<Block, 'number' | 'hash' | 'timestamp'>;
-  /** This journal has that entry with that hash. False where the end of the store was lost, or somebody else anchored it. */
+  /**
+   * This journal has that entry with that hash. False where the end of the store was lost, or somebody else anchored
+   * it.
+   */
   readonly held: boolean;
   /** What counted before it. */
   readonly before?: Counting;
@@ -102,7 +105,7 @@ export function checkAnchored(view: View): void {
   const found = entry === undefined ? 'is not there' : `has the hash ${entry.hash}`;
   throw new TandemError(
     'store-damaged',
-    `The journal is not the one whose head was anchored in block ${newest.block.number}: entry ${newest.entry} ${found}; anchored is ${newest.head}. Keep the folder as it is, run tandem doctor, then tandem restore (docs/operations.md).`,
+    `The journal is not the one whose head was anchored in block ${newest.block.number}: entry ${newest.entry} ${found}; anchored is ${newest.head}. Leave the folder as it is, run tandem doctor, then tandem restore (docs/operations.md).`,
   );
 }
 
@@ -111,19 +114,21 @@ export function checkAnchored(view: View): void {
  * its way.
  */
 export const maxEntriesApart = 60_000;
-/** Of a backlog, in one transaction: some 2 million gas. */
+/** Heads of a backlog that are sent in one transaction: about 2 million gas. */
 export const maxHeadsACall = 32;
 
-/** After which entries the heads are that are anchored next, in order: of a journal at `sequence`, on a chain at `last`. */
+/**
+ * After which entries the heads are that are anchored next, in order: of a journal at `sequence`, on a chain at `last`.
+ */
 export function headsBetween(last: number, sequence: number): readonly number[] {
   const count = Math.min(maxHeadsACall, Math.ceil((sequence - last) / maxEntriesApart));
   return Array.from({ length: count }, (_, index) => Math.min(sequence, last + (index + 1) * maxEntriesApart));
 }
 
-/** So long after it was due, by the time of blocks, somebody has to look: an own clock that jumps is no reason. */
+/** Grace period after the due time, measured in block time so that a jumping local clock cannot raise the alarm. */
 const graceSeconds = 600;
 
-/** What of the flow it needs. */
+/** The parts of the flow that it uses. */
 export interface AnchorContext extends Pick<FlowContext, 'self' | 'engine' | 'alarms'> {
   readonly chainView: Pick<ChainView, 'headTime'>;
   readonly peers: Pick<PeerRegistry, 'get'>;
@@ -228,7 +233,7 @@ const counting = (newest: number | undefined, held: number | undefined): Countin
 function headAt(view: View, entry: number): JournalCheckpoint {
   const found = journalEntry(view, entry);
   if (found === undefined) {
-    throw new TandemError('store-damaged', `Entry ${entry} of the journal, which is to be anchored, is not there`);
+    throw new TandemError('store-damaged', `Journal entry ${entry}, which is due to be anchored, is missing`);
   }
   return { entry, head: headOf(found.hash) };
 }

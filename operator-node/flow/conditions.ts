@@ -1,4 +1,4 @@
-/** What of this node's state is an alarm while it lasts; looked at by the clock. */
+/** States of this node that are alarms while they last; checked at intervals. */
 import type { FlowContext } from './context.ts';
 
 export function watchConditions(flow: FlowContext): void {

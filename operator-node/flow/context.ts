@@ -126,7 +126,7 @@ export interface FlowContext {
   readonly anchor: JournalAnchor;
   /** Money of the sending keys. */
   readonly gas: Gas;
-  /** Of the store's disk. */
+  /** Free space on the store's disk. */
   readonly room: Room;
   /** What peers make this node remember. */
   readonly allowance: PeerAllowance;
@@ -151,7 +151,9 @@ export interface FaultNote {
   readonly [fact: string]: unknown;
 }
 
-/** Just after a start the chain may know more than the store: nothing is begun before. @throws {TandemError} `not-ready` */
+/**
+ * Just after a start the chain may know more than the store: nothing is begun before. @throws {TandemError} `not-ready`
+ */
 export function assertCaughtUp({ chainView }: FlowContext): void {
   if (!chainView.caughtUp) throw new TandemError('not-ready', 'This node has not caught up with the chain yet.');
 }

@@ -29,11 +29,11 @@ const apartOf = (user: UserId): string => `apart ${user}`;
 /** Requests in which the refused ones of a group are looked for; the rest waits for the next round. */
 const maxRequests = 48;
 
-/** What of the flow it needs. */
+/** The parts of the flow that it uses. */
 export type DeliveryContext = Pick<FlowContext, 'engine' | 'gateway'>;
 
 interface Refusal {
-  /** Of refusals that counted. */
+  /** The number of refusals that counted. */
   tries: number;
   /** What the gateway had taken in all when this one was last tried. */
   takenThen: number;
@@ -54,7 +54,10 @@ export class Deliveries {
     this.#onTold = onTold;
   }
 
-  /** Of one lane. @throws {TandemError} `gateway-unavailable`: what is not done with is tried again */
+  /**
+   * Delivers the messages of one lane. @throws {TandemError} `gateway-unavailable`: what was not delivered is tried
+   * again
+   */
   async run(group: readonly Entry[]): Promise<void> {
     if (group[0]?.[1].apart === true) return this.#oneByOne(group);
     const { engine } = this.#flow;
@@ -106,7 +109,7 @@ export class Deliveries {
     });
   }
 
-  /** Of one user: none before the one that came before it. */
+  /** Delivers one user's messages strictly in order. */
   async #oneByOne(group: readonly Entry[]): Promise<void> {
     for (const entry of group) {
       try {
@@ -178,7 +181,10 @@ export async function listSetAside({ store }: Engine): Promise<readonly (readonl
   return found;
 }
 
-/** Puts a message that was set aside back into the queue, behind what waits for the same user. False where there is none. */
+/**
+ * Puts a message that was set aside back into the queue, behind what waits for the same user. False where there is
+ * none.
+ */
 export const sendAgain = (engine: Engine, id: string): Promise<boolean> =>
   listSetAside(engine).then((all) => {
     const found = all.find(([, { message }]) => message?.id === id);

@@ -8,9 +8,12 @@ import { foreignHead, type AnchorContext } from './checkpoint.ts';
 
 type UnreadableLog = Extract<ChainLog, { type: 'Unreadable' }>;
 
-/** Of one sender in one block, in full; those beyond are counted, so that nobody fills the journal of others. */
+/**
+ * Logs of one sender in one block that are kept in full. Further ones are only counted, so that nobody can fill others'
+ * journals.
+ */
 const keptPerSender = 8;
-/** Of a log's data; the transaction is named, and the chain keeps the rest. */
+/** Hex digits kept of a log's data; the transaction is named, and the chain has the rest. */
 const keptDataDigits = 4_096;
 
 /** What one block has of them. */

@@ -11,7 +11,7 @@ import { reserveGas } from '../chain/gas-limits.ts';
 import { daysOf, spendingTable, spentPerDay } from '../chain/spending.ts';
 import type { FlowContext } from './context.ts';
 
-/** Of one key, in wei. */
+/** The gas account of one key, in wei. */
 export interface KeyGas {
   readonly key: SendingKey;
   readonly address: string;
@@ -22,7 +22,7 @@ export interface KeyGas {
   readonly daysLeft: number | undefined;
 }
 
-/** What of the flow it needs. */
+/** The parts of the flow that it uses. */
 export type GasContext = Pick<FlowContext, 'self' | 'engine' | 'open' | 'alarms'>;
 
 const keys = ['carrier', 'account'] as const;

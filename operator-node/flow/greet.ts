@@ -69,7 +69,7 @@ export class Greetings {
     }
     if (this.#caps.isNews(peer, hello.caps)) {
       if (!this.#mayRemember(peer)) {
-        throw new TandemError('too-busy', `Operator ${peer} has changed what it says of itself too often.`);
+        throw new TandemError('too-busy', `Operator ${peer} has changed its greeting too often.`);
       }
       await this.#engine.run((work) => {
         work.afterwards(this.#caps.hear(work, peer, hello.caps));

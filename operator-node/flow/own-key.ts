@@ -3,7 +3,7 @@ import { hash } from 'node:crypto';
 import type { BatchId, Hex } from '../model/ids.ts';
 import type { FlowContext } from './context.ts';
 
-/** Of no batch: what is signed to see whose signature it is. */
+/** No batch has this id: it is signed only to find out which key signs. */
 const probe = `0x${hash('sha256', 'tandem/own-key/1', 'hex')}` as BatchId;
 
 /** One look for each reading of the registry. */

@@ -231,7 +231,10 @@ function answerProposal(flow: FlowContext, work: Work, from: OperatorId, proposa
   return heldAnswer(flow, work, outcome);
 }
 
-/** Of what a peer asks, something was told of who is a customer here, or what a customer is called, and nothing came of it. */
+/**
+ * A peer has learned who is a customer here, or what a customer is called, and no pair came of it: that counts against
+ * its allowance.
+ */
 export function lookedUpInVain(flow: FlowContext, from: OperatorId): void {
   if (from !== flow.self) flow.lookups.charge(from);
 }
@@ -370,7 +373,7 @@ export async function answerWithdraw(
   );
   // A pair that is answered given-up is never held later: so it has to be remembered, or asked again.
   if (!mayRemember(flow, from, unknown.length)) {
-    throw new TandemError('too-busy', `Operator ${from} has withdrawn too many pairs that are not known here.`);
+    throw new TandemError('too-busy', `Operator ${from} has withdrawn too many unknown pairs.`);
   }
   return flow.engine.run((work) => ({
     answers: request.pairs.map((pair) => {

@@ -92,7 +92,7 @@ export class Receiver {
     if (flow.readiness.recovering) assertCaughtUp(flow);
     const user = userByNumber(flow.engine.newest, message.from);
     if (user === undefined) {
-      throw new TandemError('unknown-sender', `${message.from} is no customer of this operator.`);
+      throw new TandemError('unknown-sender', `${message.from} is not a customer of this operator.`);
     }
     const act = await this.#decide(message, user);
     return flow.engine.run((work) => {
@@ -128,7 +128,9 @@ export class Receiver {
     return this.#own(message, user, reading);
   }
 
-  /** To the addressee's phone, through its operator. The text is kept nowhere: the gateway has its 202 when it is there. */
+  /**
+   * To the addressee's phone, through its operator. The text is kept nowhere: the gateway has its 202 when it is there.
+   */
   async #passOn({ id, from, to, text }: InboundMessage, user: User): Promise<Act> {
     const flow = this.#flow;
     const peer = flow.directory.find(to);
@@ -273,10 +275,10 @@ const say =
   };
 
 const conflict = (id: string): TandemError =>
-  new TandemError('conflict', `The message id ${id} has been used for another message.`, { facts: { id } });
+  new TandemError('conflict', `The message id ${id} was already used for another message.`, { facts: { id } });
 
 const forwardedTooMuch = (from: OperatorId, what: string, retrySeconds: number): TandemError =>
-  new TandemError('too-busy', `Operator ${from} has passed on too many ${what}; again in ${retrySeconds} s`, {
+  new TandemError('too-busy', `Operator ${from} has forwarded too many ${what}; retry in ${retrySeconds} s`, {
     facts: { retrySeconds },
   });
 
@@ -291,7 +293,7 @@ export async function deliverForwarded(
     flow.troubles.note('peer-foreign-number', from, { why: 'forward' });
     throw new TandemError(
       'forbidden',
-      `The number directory of operator ${flow.self} does not give the number in “from” to operator ${from}, and its operator alone passes on what it says. Where it is yours, have that directory corrected.`,
+      `The number directory of operator ${flow.self} does not assign the number in “from” to operator ${from}; only a number’s own operator may forward its messages. If the number is yours, have that directory corrected.`,
     );
   }
   if (userByNumber(flow.engine.newest, to) === undefined) {

@@ -11,7 +11,7 @@ export class FanoutGateway implements MessageGateway {
     if (gateways.length === 0) {
       throw new TandemError(
         'config-invalid',
-        'gateway: neither webhook nor phonesDir is set, so users could not be told',
+        'gateway: neither webhook nor phonesDir is set, so users would receive no messages',
       );
     }
     this.#gateways = gateways;

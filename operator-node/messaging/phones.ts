@@ -54,7 +54,7 @@ export class Phones implements MessageGateway {
     cursor: string,
   ): Promise<{ readonly messages: readonly OutboundMessage[]; readonly cursor: string }> {
     if (!/^[0-9]{0,12}$/.test(cursor)) {
-      throw new TandemError('bad-request', 'after: must be a cursor that an earlier answer gave');
+      throw new TandemError('bad-request', 'after: must be a cursor from an earlier answer');
     }
     const range = { gt: inboxKey(number, cursor), lt: `inbox!${number}"`, limit: pageMessages };
     const entries = await this.#db.iterator(range).all();
@@ -89,7 +89,7 @@ export class Phones implements MessageGateway {
       await batch.write({ sync: true });
       this.#last = sequence;
     } catch (cause) {
-      throw new TandemError('gateway-unavailable', `The phones have not taken the messages: ${reason(cause)}`, {
+      throw new TandemError('gateway-unavailable', `The phones did not accept the messages: ${reason(cause)}`, {
         cause,
       });
     }

@@ -103,7 +103,7 @@ export class WebhookGateway implements MessageGateway {
           : result;
     throw new TandemError(
       'gateway-unavailable',
-      `The webhook at ${receiver.url.host} has not taken the messages: ${why}.`,
+      `The webhook at ${receiver.url.host} did not accept the messages: ${why}.`,
       { facts: typeof result === 'number' ? { status: result } : {} },
     );
   }

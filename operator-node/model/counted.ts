@@ -1,7 +1,7 @@
 /** `1 window`, `2 windows`; `many` where the plural is not made with an s. */
 export const counted = (count: number, one: string, many = `${one}s`): string => `${count} ${count === 1 ? one : many}`;
 
-/** Of a name that is a plural, of words in -s, -ches or -ies: `1 lane on chain`, `2 journal entries`. */
+/** A number with its name, given as a plural in -s, -ches or -ies: `1 lane on chain`, `2 journal entries`. */
 export const countedOf = (count: number, plural: string): string =>
   counted(
     count,

@@ -20,7 +20,7 @@ export interface BackupParts {
   readonly follow: FollowLog | undefined;
 }
 
-/** Of which node, and when. */
+/** Which node the backup is of, and when it was made. */
 export const headerOf = (config: Config, settlement: SettlementDomain, at: number): Omit<SnapshotHeader, 'format'> => ({
   operator: config.operator.id,
   chainId: settlement.chainId.toString(),
@@ -28,7 +28,10 @@ export const headerOf = (config: Config, settlement: SettlementDomain, at: numbe
   at,
 });
 
-/** What a crash left unfinished where this node writes backups, keys and tombstones. At a start, before anything else does. */
+/**
+ * What a crash left unfinished where this node writes backups, keys and tombstones. At a start, before anything else
+ * does.
+ */
 export async function removeLeftovers(config: Config): Promise<readonly string[]> {
   const { dir, keysDir, followDir } = config.backup;
   // Backups of several operators may go to one folder; a followed copy and the tombstones beside a store are of one.
@@ -66,7 +69,7 @@ export class Backups {
   /** @throws {TandemError} `unprocessable` where the configuration names no folder, `too-busy` while one is made */
   async make(kind: 'file' | 'follow'): Promise<SnapshotSummary> {
     const { config, engine, settlement, records, follow } = this.#parts;
-    if (this.#running) throw new TandemError('too-busy', 'A backup is being made already.');
+    if (this.#running) throw new TandemError('too-busy', 'A backup is already in progress.');
     this.#running = true;
     try {
       const now = engine.clock.now();
@@ -87,7 +90,7 @@ export class Backups {
     records: BackupParts['records'],
   ): Promise<SnapshotSummary> {
     const { dir } = config.backup;
-    if (dir === undefined) throw new TandemError('unprocessable', 'The configuration names no backup.dir.');
+    if (dir === undefined) throw new TandemError('unprocessable', 'The configuration has no backup.dir.');
     await mkdir(dir, { recursive: true, mode: 0o700 });
     const name = `${config.operator.handle}-${new Date(now).toISOString().replaceAll(/[-:.]/g, '')}.tandem`;
     return writeSnapshot(join(dir, name), headerOf(config, settlement, now), records());
@@ -95,7 +98,10 @@ export class Backups {
 
   async #rebase(follow: FollowLog | undefined): Promise<SnapshotSummary> {
     if (follow === undefined) {
-      throw new TandemError('unprocessable', 'The configuration names no backup.followDir, so nothing is followed.');
+      throw new TandemError(
+        'unprocessable',
+        'The configuration has no backup.followDir, so there is no followed copy.',
+      );
     }
     const made = await follow.rebase(this.#parts.records);
     this.#baseBytes = made.bytes;
@@ -106,7 +112,7 @@ export class Backups {
   async makeKeys(): Promise<KeyBackupSummary> {
     const { config, engine } = this.#parts;
     const { keysDir } = config.backup;
-    if (keysDir === undefined) throw new TandemError('unprocessable', 'The configuration names no backup.keysDir.');
+    if (keysDir === undefined) throw new TandemError('unprocessable', 'The configuration has no backup.keysDir.');
     const made = await this.#writeKeys(keysDir);
     await engine.run((work) => {
       work.journal('staff', { did: 'backup', kind: 'keys', records: made.records, expires: made.expires });

@@ -330,7 +330,7 @@ async function anchoredJournal({ self, store, reader }: DoctorParts, notes: Note
   }
 }
 
-/** How far each lane is on the chain, and here. */
+/** The last sequence of each lane, on the chain and here. */
 async function lanes({ self, store, reader, peers }: DoctorParts, notes: Notes): Promise<void> {
   // In this order: what is applied here is never ahead of what the chain says afterwards.
   const cursor = store.newest.get(cursorTable, 'chain');

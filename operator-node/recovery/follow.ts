@@ -89,7 +89,7 @@ async function endOf(file: string): Promise<LogEnd> {
 
 export interface FollowOptions {
   readonly dir: string;
-  /** Of a base, when one is made; `at` is when. */
+  /** The header for a new base; `at` is when it is made. */
   readonly header: () => Omit<SnapshotHeader, 'format'>;
   /** Where the keys of users go, which are not in the copy. */
   readonly keys?: Pick<KeyLog, 'append' | 'close'>;
@@ -138,7 +138,7 @@ export class FollowLog implements Follower {
       if (end.last > write + 1) {
         throw new TandemError(
           'store-damaged',
-          `The store is at write ${write} and its copy in ${dir} at ${end.last}: what is between is lost here. Run tandem restore --from ${dir}.`,
+          `The store is at write ${write}, but its copy in ${dir} is at ${end.last}: this store lacks the writes in between. Run tandem restore --from ${dir}.`,
           { facts: { write, copy: end.last } },
         );
       }
@@ -243,7 +243,10 @@ export interface FollowReading {
   readonly mark: Mark;
 }
 
-/** All changes of base and logs, in order. @throws {TandemError} `store-damaged` for a gap or damage, except at the very end */
+/**
+ * All changes of base and logs, in order. @throws {TandemError} `store-damaged` for a gap or damage, except at the very
+ * end
+ */
 export async function* readFollow(dir: string): AsyncGenerator<DiskOp, FollowReading> {
   const base = (await filesOf(dir, 'base')).at(-1);
   if (base === undefined) throw damagedBackup(dir, 'it holds no base');

@@ -44,12 +44,12 @@ export async function askForBatch(
     }
     if (answer.left === 0) break;
     if (answer.pairs.length === 0) {
-      throw new TandemError('unprocessable', `Operator ${peer} gives ${first} pairs of batch ${sequence} and no more.`);
+      throw new TandemError('unprocessable', `Operator ${peer} gave only ${first} pairs of batch ${sequence}.`);
     }
   }
   const fault = batchFault(flow, role, peer, sequence, whole);
   if (fault === undefined) return withOwnNumbers(flow, peer, role, whole);
-  throw new TandemError('unprocessable', `Operator ${peer} gives a batch ${sequence} that is none: ${fault}.`);
+  throw new TandemError('unprocessable', `Operator ${peer} gave an invalid batch ${sequence}: ${fault}.`);
 }
 
 /** The acceptor says that the number of an offered batch is taken: by one that the lost store had offered? */

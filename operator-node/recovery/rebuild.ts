@@ -233,7 +233,7 @@ function followChain(flow: FlowContext, work: Work, found: PairSide, index: numb
   return advanced(flow, work, found, { type: `recovered-${decision}` });
 }
 
-/** As it is after that. */
+/** The side as it is after the event. */
 function advanced(flow: FlowContext, work: Work, found: PairSide, event: SideEvent): PairSide {
   advance(flow, work, found, event);
   return loadSide(work, found.side.pair, found.side.leg) ?? found;

@@ -78,7 +78,9 @@ export interface ReleaseOrder {
   readonly keysAreSafe: boolean;
 }
 
-/** @throws {TandemError} `unprocessable` where nothing is halted, or with what has to be done first; `chain-unavailable` */
+/**
+ * @throws {TandemError} `unprocessable` where nothing is halted, or with what has to be done first; `chain-unavailable`
+ */
 export async function release(flow: FlowContext, keys: OwnKeys, order: ReleaseOrder): Promise<HaltStatus> {
   const { engine, chain: reader, self } = flow;
   const { halted, holds, says } = await haltStatus({ self, view: engine.newest, reader, keys });
@@ -87,7 +89,7 @@ export async function release(flow: FlowContext, keys: OwnKeys, order: ReleaseOr
   if (holds.length > 0 && !keysAreSafe) {
     throw new TandemError(
       'unprocessable',
-      `${says} ${holds.join('. ')}. Where it is certain that nobody else has the keys: tandem release --keys-are-safe. If the store may be behind: tandem recover --begin.`,
+      `${says} ${holds.join('. ')}. If it is certain that nobody else has the keys: tandem release --keys-are-safe. If the store may be behind: tandem recover --begin.`,
       { facts: { holds } },
     );
   }

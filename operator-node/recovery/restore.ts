@@ -65,7 +65,7 @@ export async function restore({ config, from, keys, now, network, oldKeys }: Res
   const source = folder ? readFollow(from) : readSnapshot(from);
   const making = `${dataDir}.restoring`;
   if (existsSync(making))
-    throw new TandemError('unprocessable', `${making} is there from a restore that was not finished: remove it`);
+    throw new TandemError('unprocessable', `${making} is left from an unfinished restore: remove it`);
   const known = markOf(dataDir);
   let reading: SnapshotReading | undefined;
   let made: Mark | undefined;
@@ -84,7 +84,7 @@ export async function restore({ config, from, keys, now, network, oldKeys }: Res
     }
   }
   const read = (): SnapshotReading => {
-    if (reading === undefined) throw new TandemError('internal', 'The backup was not read to its end.');
+    if (reading === undefined) throw new TandemError('internal', 'The backup was not read completely.');
     return reading;
   };
   const finish = (): { readonly mark: Mark; readonly more: readonly DiskOp[] } => {

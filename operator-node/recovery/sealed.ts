@@ -59,7 +59,7 @@ function sealedPair(view: View, { role, batchId }: BatchRecord, pair: PairId): S
   const theirs = view.get(peerCommitmentTable, `${pair}!${role}`);
   const { ownCommitment: ours, record } = side ?? {};
   if (side === undefined || record === undefined || ours === undefined || theirs === undefined) {
-    throw new TandemError('internal', `Pair ${pair} of batch ${batchId} is not whole in this store.`);
+    throw new TandemError('internal', `Pair ${pair} of batch ${batchId} is incomplete in this store.`);
   }
   const subject = subjectOf(view, side);
   const initiates = role === 'initiator';

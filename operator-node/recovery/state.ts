@@ -9,9 +9,15 @@ export interface Recovery {
   /** `restored`: from a backup. `loss-accepted`: the end of the store is gone. `unknown-batch`: the chain knows more. */
   readonly why: 'restored' | 'loss-accepted' | 'unknown-batch';
   readonly at: UnixMillis;
-  /** Addresses, lower case, of signers and accounts that must not count any more: what they signed may be forgotten here. */
+  /**
+   * Addresses, lower case, of signers and accounts that must not count any more: what they signed may be forgotten
+   * here.
+   */
   readonly oldKeys: readonly string[];
-  /** Time of the final block at the first look in recovery, in unix seconds: the own clock may have been wrong at the restore. */
+  /**
+   * Time of the final block at the first look in recovery, in unix seconds: the own clock may have been wrong at the
+   * restore.
+   */
   readonly seenAt?: number;
   /** Peers that staff has given up on: what only they could give back is lost. */
   readonly withoutPeers?: readonly OperatorId[];
@@ -23,7 +29,7 @@ export const recoveryTable = table<Recovery>('recovery');
 /** Key: `past`. This store has been behind once: what comes from before is looked for at the peers. */
 export const pastTable = table<{ readonly at: UnixMillis; readonly block: number }>('recovered');
 
-/** Of a block that the recovery had read: what this operator put there it may have forgotten. */
+/** Whether the recovery had read that block: the store may have forgotten what this operator put there. */
 export const isForgottenPast = (view: View, block: number): boolean =>
   block <= (view.get(pastTable, 'past')?.block ?? -1);
 
@@ -38,7 +44,7 @@ export interface Lost {
   readonly peer: OperatorId;
   readonly batchId?: BatchId;
   readonly says: string;
-  /** Of a batch that the chain has with commits, and of which nothing came back: what can have been in it. */
+  /** For a batch with commits on the chain of which nothing came back: what may have been in it. */
   readonly committed?: { readonly role: Role; readonly deadline: UnixSeconds; readonly pairs: number };
 }
 

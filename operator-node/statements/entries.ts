@@ -9,7 +9,7 @@ import type { Store } from '../store/store.ts';
 import { referenceOf, windowReference, type Reference } from './ids.ts';
 
 export interface PositionEntry {
-  /** Of the pair, or of the window's statement that was discharged. */
+  /** The reference of the pair, or of the discharged statement. */
   readonly reference: Reference;
   /** `""` for a discharge. */
   readonly pair: PairId | '';
@@ -48,7 +48,7 @@ export interface AccountPeriod {
 /** More do not fit into one document that programs can still open. */
 export const maxStatementEntries = 100_000;
 
-/** Of bookings at `from` or later and before `to`. @throws {TandemError} `unprocessable` for too many of them */
+/** Reads the bookings from `from` until before `to`. @throws {TandemError} `unprocessable` for too many of them */
 export async function readPeriod(
   store: Store,
   operator: OperatorId,

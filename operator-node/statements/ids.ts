@@ -7,7 +7,10 @@ export type Reference = string;
 
 export const referenceOf = (pair: PairId): Reference => pair.replaceAll('-', '');
 
-/** Of a window's statement in one asset: the first half of its digest, salted, so that it says nothing. */
+/**
+ * The reference of a window's statement in one asset: the first half of its digest, which is salted and so reveals
+ * nothing.
+ */
 export const windowReference = (statement: Hash): Reference => statement.slice(2, 34);
 
 export interface StatementKey {

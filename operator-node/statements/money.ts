@@ -3,7 +3,7 @@ import { TandemError } from '../errors.ts';
 import type { Asset } from '../model/ids.ts';
 import { decimalOf } from '../model/money.ts';
 
-/** Of an amount in ISO 20022 (`ActiveCurrencyAndAmount`). */
+/** The most digits of an amount in ISO 20022 (`ActiveCurrencyAndAmount`). */
 const maxDigits = 18;
 const maxFraction = 5;
 
@@ -14,7 +14,7 @@ export function checkCurrency(asset: Asset, exponent: number): void {
   if (!currencies.has(asset)) {
     throw new TandemError(
       'unprocessable',
-      `${asset} is no ISO 4217 currency, and ISO 20022 has no other amounts: take the CSV instead.`,
+      `${asset} is not an ISO 4217 currency, so ISO 20022 cannot express it: use CSV instead.`,
       { facts: { asset } },
     );
   }

@@ -29,7 +29,7 @@ const paidForPeriod = (statement: Statement): Paid => ({
 
 function paidForPair({ entries }: Statement, pair: PairId): Paid {
   const own = entries.filter((entry) => entry.pair === pair);
-  if (own.length === 0) throw new TandemError('not-found', `The period has no booking of pair ${pair}.`);
+  if (own.length === 0) throw new TandemError('not-found', `Pair ${pair} has no booking in this period.`);
   return {
     reference: referenceOf(pair),
     net: own.reduce((sum, { amount }) => sum + amount, 0n),
@@ -37,7 +37,10 @@ function paidForPair({ entries }: Statement, pair: PairId): Paid {
   };
 }
 
-/** @throws {TandemError} `not-found` for a pair that the period has not; `unprocessable` for an asset or amount that ISO 20022 cannot say, or where nothing is to be paid */
+/**
+ * @throws {TandemError} `not-found` for a pair that the period has not; `unprocessable` for an asset or amount that ISO
+ * 20022 cannot say, or where nothing is to be paid
+ */
 export function pacs009(statement: Statement, pair?: PairId): Generator<string> {
   const { servicer, owner, asset, exponent, created } = statement;
   checkCurrency(asset, exponent);

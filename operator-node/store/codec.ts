@@ -11,7 +11,7 @@ export interface UserKeys {
   readonly ledger: Hash;
   /** 32 random bytes: what was said. */
   readonly messages: Hash;
-  /** Of the messages key: counts up each time the one before is deleted and the user stays. */
+  /** The messages key's generation, which counts up each time that key is deleted while the user stays. */
   readonly generation: number;
 }
 
@@ -37,6 +37,6 @@ export const plainCodec: Codec = {
   decode: (full, text) => {
     if (!text.startsWith(sealedOpening)) return JSON.parse(text) as unknown;
     // Taken as it is, it would be written back without what is sealed in it.
-    throw new TandemError('internal', `The record ${full} is sealed, and the store was opened without its users' keys`);
+    throw new TandemError('internal', `The record ${full} is sealed, but the store was opened without its users' keys`);
   },
 };

@@ -43,7 +43,7 @@ export async function checkFormat(store: Store): Promise<void> {
   throw new TandemError(
     'store-failed',
     found === undefined
-      ? 'This store was made by a build that kept names, numbers and texts in the clear. There is no release with such stores, and no way forward from one: begin with an empty folder (on a devnet: npm start -- --fresh).'
+      ? 'This store was made by a build that kept names, numbers and texts in the clear. There is no release with such stores, and no migration from one: start with an empty folder (on a devnet: npm start -- --fresh).'
       : `This store is of format ${found}, and this build reads format ${current}. ${wayOut(found)}`,
     { facts: { found, current } },
   );

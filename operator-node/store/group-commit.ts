@@ -141,7 +141,10 @@ export class GroupCommitStore implements Store {
     await this.#disk.purge?.(keyTables.map((name) => `${name}!`));
   }
 
-  /** Every record as it is on disk at one moment, in key order: whole keys (`<table>!<key>`) and JSON texts. For backups. */
+  /**
+   * Every record as it is on disk at one moment, in key order: whole keys (`<table>!<key>`) and JSON texts. For
+   * backups.
+   */
   records(): AsyncIterable<readonly [key: string, text: string]> {
     const refusal = this.#refusal();
     if (refusal !== undefined) throw refusal;
@@ -254,7 +257,7 @@ export class GroupCommitStore implements Store {
     const reason = cause instanceof Error ? cause.message : String(cause);
     const fault = new TandemError(
       'store-failed',
-      `A write failed, the store is closed to writing: ${reason}. Free space on its disk, or mend it, then start the node again: whatever anybody was told is there, and what is open goes on.`,
+      `A write failed, so the store accepts no more writes: ${reason}. Free space on its disk or repair it, then restart the node: nothing that was acknowledged is lost, and open pairs continue.`,
       { cause },
     );
     this.#fault = fault;
@@ -296,7 +299,7 @@ class Transaction implements Tx {
     this.#assertOpen();
     const full = this.#full(table.name, key);
     if (value === undefined || value === null) {
-      throw new TandemError('internal', `${full} was put as ${String(value)}, which is no record; use del`);
+      throw new TandemError('internal', `${full} was put as ${String(value)}, which is not a record; use del`);
     }
     if (this.#freeze) {
       const text = JSON.stringify(value);

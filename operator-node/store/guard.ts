@@ -26,7 +26,7 @@ export function openRecord(key: string, sealed: string): string {
   if (sumOf(key, text) === sealed.slice(0, sumDigits)) return text;
   throw new TandemError(
     'store-damaged',
-    `The record ${key} is not as it was written: the disk is failing, or a build that wrote no checksums made the store.`,
+    `The record ${key} does not match its checksum: the disk is failing, or the store was made by a build without checksums.`,
     { facts: { key } },
   );
 }

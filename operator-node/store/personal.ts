@@ -127,7 +127,7 @@ export function personalCodec({ indexKey, random }: PersonalParts): Codec {
       if (keys === undefined) {
         // What happens about an erased user all the same (a decision that came late) is kept without its texts.
         if (full !== `user!${owner}`) return JSON.stringify(withoutText(rule, open));
-        throw new TandemError('not-found', `There is no key of user ${owner}: the user is erased.`);
+        throw new TandemError('not-found', `User ${owner} has no key: the user was erased.`);
       }
       const kind = kindOf(rule, fields);
       const generation = kind === 'messages' ? keys.generation : 0;

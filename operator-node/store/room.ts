@@ -14,7 +14,7 @@ export const freeBytesOf =
     return bavail * bsize;
   };
 
-/** So much more than the mark must be free before the shortage counts as over: no flapping at the mark. */
+/** Hysteresis: the shortage ends only at 1.1 × the threshold. */
 const overAt = 1.1;
 
 export class Room {

@@ -37,4 +37,4 @@ export function messagesKeyOf(view: View, user: UserId): Hash {
 }
 
 const erased = (user: UserId): TandemError =>
-  new TandemError('not-found', `There is no key of user ${user}: the user is erased.`, { facts: { user } });
+  new TandemError('not-found', `User ${user} has no key: the user was erased.`, { facts: { user } });

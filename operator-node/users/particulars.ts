@@ -27,7 +27,7 @@ export interface NewUser {
   }[];
 }
 
-/** What of `given` is not as the customer has it, a sentence each. */
+/** Where `given` differs from what the customer has, one sentence for each difference. */
 export function differencesOf(view: View, known: User, given: NewUser, goods: GoodsDomain): readonly string[] {
   const found: string[] = [];
   const compare = (field: string, has: unknown, asked: unknown): void => {
@@ -61,14 +61,14 @@ function* differentGoods(view: View, known: User, given: NewUser, goods: GoodsDo
   for (const { item } of left.values()) yield `goods "${item}" is missing`;
 }
 
-/** Of the codes that an item came with. */
+/** The id of the stock of codes that an item came with. */
 export const stockId = (user: string, item: string): string => `${user}/${item}`;
 
 export const otherContent = (number: Msisdn, differences: readonly string[]): TandemError =>
   new TandemError(
     'conflict',
-    `${number} is a customer already, and not with this content: ${differences.join('; ')}. ` +
-      'Nothing was changed. This address adds customers and changes none: leave out what is there already, or use another number ' +
+    `${number} is already a customer, with other data: ${differences.join('; ')}. ` +
+      'Nothing was changed. This request only adds customers: send the same data, or use another number ' +
       'for a customer with other goods or accounts; JOIN and STOP at the service number change joined.',
     { facts: { number, differences } },
   );

@@ -1,4 +1,6 @@
-/** What staff does for users: customers come, money comes in and goes out. Each is one write, and stands in the journal. */
+/**
+ * What staff does for users: customers come, money comes in and goes out. Each is one write, and stands in the journal.
+ */
 import type { GoodsDomain } from '../domains/goods/goods.ts';
 import { folded } from '../domains/goods/records.ts';
 import type { PaymentsDomain } from '../domains/payments/payments.ts';
@@ -60,7 +62,7 @@ export class Staff {
     const [twice] = [...Map.groupBy(goods, ({ item }) => folded(item)).values()].filter(({ length }) => length > 1);
     if (twice !== undefined) {
       const names = twice.map(({ item }) => `"${item}"`).join(' and ');
-      throw new TandemError('unprocessable', `${names} are one item to a buyer: give each item a code of its own.`);
+      throw new TandemError('unprocessable', `${names} look like one item to a buyer: give each item its own code.`);
     }
     if (!this.#parts.languages.includes(language)) {
       const known = this.#parts.languages.join(', ');
@@ -101,7 +103,8 @@ export class Staff {
     const { engine, payments } = this.#parts;
     return engine.run((work) => {
       const user = userByNumber(work, movement.number);
-      if (user === undefined) throw new TandemError('not-found', `${movement.number} is no customer of this operator.`);
+      if (user === undefined)
+        throw new TandemError('not-found', `${movement.number} is not a customer of this operator.`);
       const { id, asset, amount, reason } = movement;
       const result = payments[kind](work, { id, user: user.id, asset, amount, reason }, work.now);
       work.journal('staff', { did: kind, id, user: user.id, asset, amount, reason }, user.id);

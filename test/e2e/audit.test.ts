@@ -705,6 +705,6 @@ describe('settlement', () => {
   it('has nothing left to settle', async () => {
     const again = await settle('--reference', reference);
     expect(again.code).toBe(1);
-    expect(again.errors).toContain('Nothing has moved between this operator and operator 2');
+    expect(again.errors).toContain('Nothing has been booked with operator 2');
   });
 });

@@ -124,7 +124,7 @@ describe('tandem doubt --check', () => {
       '--rpc',
       net.file.rpcUrl,
     );
-    expect(text.stdout).toContain('The chain has nothing else than the list says.');
+    expect(text.stdout).toContain('The chain agrees with the list.');
   });
 
   it('without a chain says who has signed, and that nothing is compared', async () => {
@@ -133,7 +133,7 @@ describe('tandem doubt --check', () => {
     expect(stdout).toContain(
       `Signed by ${new Wallet(secretOf('aurora', 'keys.json', 'signer')).address.toLowerCase()}.`,
     );
-    expect(stdout).toContain('Nothing of it is compared');
+    expect(stdout).toContain('Not compared with contract');
   });
 
   it.each<[what: string, change: (list: Claim) => unknown, says: RegExp]>([
@@ -212,7 +212,7 @@ describe('tandem doubt --check', () => {
     writeFileSync(bad, text);
     const { code, stderr } = await tandem('doubt', '--check', bad);
     expect(code).toBe(2);
-    expect(stderr).toMatch(/bad\.json is no signed in-doubt list: /);
+    expect(stderr).toMatch(/bad\.json is not a signed in-doubt list: /);
   });
 
   it('takes what has been decided since for no fault, nor a key that has been rotated since', async () => {

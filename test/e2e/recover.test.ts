@@ -52,7 +52,7 @@ const quiet = (handle: string): Promise<true> =>
 
 const nothingWrong = async (handle: string): Promise<void> => {
   const { code, text } = await tandem('doctor', '--operator', handle);
-  expect({ code, text }).toEqual({ code: 0, text: expect.stringContaining('Nothing is wrong.') as string });
+  expect({ code, text }).toEqual({ code: 0, text: expect.stringContaining('No problems found.') as string });
 };
 
 const across = (): { from: string; to: string } => {

@@ -261,7 +261,7 @@ export const usualCalls = (note: Note): Partial<FakeCalls> => ({
           text: 'Hello',
           at: '2026-11-23T10:00:00Z' as Timestamp,
           tries: 200,
-          reason: 'The webhook at gateway.example has not taken the messages: it answered 400.',
+          reason: 'The webhook at gateway.example did not accept the messages: it answered 400.',
         },
       ],
     }

@@ -141,7 +141,7 @@ describe('bodies', () => {
         expect(found).toEqual({
           status: 400,
           code: 'bad-json',
-          message: 'The body says "from" twice in one object; say it once.',
+          message: 'The body has "from" twice in one object; send it once.',
         });
       }
       expect(services.calls).toEqual([]);

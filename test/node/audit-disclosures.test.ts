@@ -92,7 +92,7 @@ describe('parseLine', () => {
 describe('indexDisclosures', () => {
   it('refuses a file that is not there, or has no header', () => {
     expect(() => indexDisclosures('/no/such/file')).toThrow('Cannot read');
-    expect(() => indexDisclosures(written(lines.slice(1).join('\n')))).toThrow('its first line is no header');
+    expect(() => indexDisclosures(written(lines.slice(1).join('\n')))).toThrow('its first line is not a header');
     expect(() => indexDisclosures(written(''))).toThrow('it is empty');
   });
 
@@ -277,6 +277,6 @@ describe('writeDisclosures', () => {
   it('refuses to go on with a file of other blocks', async () => {
     const file = join(temporaryFolder(), 'out.ndjson');
     await expect(writeDisclosures(node(1).client, file, job)).rejects.toThrow('cut off');
-    await expect(writeDisclosures(node().client, file, { ...job, to: 1 })).rejects.toThrow('begun with other blocks');
+    await expect(writeDisclosures(node().client, file, { ...job, to: 1 })).rejects.toThrow('started with other blocks');
   });
 });

@@ -109,6 +109,6 @@ describe('tandem catalogue', () => {
     let said = '';
     const write = (text: string) => (said += text);
     expect(await main(['catalogue', '--config', configFile], { stdout: { write }, stderr: { write } })).toBe(0);
-    expect(said).toContain('No fault was found.');
+    expect(said).toContain('No faults found.');
   });
 });

@@ -78,7 +78,7 @@ describe('checkNetwork', () => {
     const reader = chain.reader({ urls: [endpoint.url], clock });
     await expect(reader.checkNetwork()).rejects.toMatchObject({
       ...unavailable,
-      message: expect.stringContaining('has got to block 0') as unknown,
+      message: expect.stringContaining('is only at block 0') as unknown,
     });
     endpoint.lie = () => undefined;
     clock.advance(10_000);

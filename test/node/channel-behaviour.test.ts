@@ -112,7 +112,7 @@ describe.each([
       propose: async () => ({ answers: [] }),
       forward: async () => ({ id: 'another', answer: 'delivered' }),
     });
-    const refused = refusal('unprocessable', /answered another/);
+    const refused = refusal('unprocessable', /answered a different/);
     await expect(channel.call(peer, 'cancel', { pair: pairIdOf(1) })).rejects.toEqual(refused);
     await expect(channel.call(peer, 'withdraw', { pairs: [pairIdOf(1), pairIdOf(2)] })).rejects.toEqual(refused);
     await expect(channel.call(peer, 'propose', proposeRequest(1))).rejects.toEqual(refused);

@@ -51,8 +51,8 @@ describe('writeExcerpts', () => {
     expect(existsSync(`${done.folder}.part`)).toBe(false);
     expect(excerptsText(done)).toBe(
       [
-        `${file}.journal: 1 excerpt of the journal`,
-        `  ${second}: not under an anchored head yet; the same command again gets it`,
+        `${file}.journal: 1 journal excerpt`,
+        `  ${second}: not anchored yet; repeat the command later`,
         `  ${third}: none: The journal has nothing of it, or it is erased.`,
       ].join('\n'),
     );

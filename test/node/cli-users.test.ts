@@ -95,7 +95,7 @@ describe('a user of tandem send', () => {
     const here = await net({ aurora: [anna], borealis: [elin] });
     const { code, stderr } = await send('nobody', 'anna', here);
     expect(code).toBe(2);
-    expect(stderr).toContain('No user of this devnet is nobody. There are: +46701740611 Anna Berg (aurora)');
+    expect(stderr).toContain('This devnet has no user nobody. Its users: +46701740611 Anna Berg (aurora)');
     expect(here.sent).toEqual([]);
   });
 
@@ -108,7 +108,7 @@ describe('a user of tandem send', () => {
     const { code, stderr } = await send(name, 'elin', here);
     expect(code).toBe(2);
     expect(stderr).toContain(
-      `More than one user is ${name}: +46701740611 Anna Berg (aurora), +46701740661 Anna Berg (cumulus). ${remedy}`,
+      `Several users match ${name}: +46701740611 Anna Berg (aurora), +46701740661 Anna Berg (cumulus). ${remedy}`,
     );
     expect(here.sent).toEqual([]);
   });
@@ -151,7 +151,7 @@ describe('a user of tandem send', () => {
     expect(await send('anna', 'elin', here)).toMatchObject({ code: 0 });
     const { code, stderr } = await send('george', 'anna', here);
     expect(code).toBe(2);
-    expect(stderr).toContain('No answer came from borealis, who may have others.');
+    expect(stderr).toContain('borealis did not answer and may have others.');
     expect(await send('elin', 'anna', here)).toMatchObject({ code: 1 });
   });
 

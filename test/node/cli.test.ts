@@ -105,7 +105,7 @@ describe('tandem', () => {
     const { code, stdout, stderr } = await tandem(...args);
     expect(code).toBe(2);
     expect(stdout).toBe('');
-    expect(stderr).toMatch(/usage: tandem|no pair id|no amount|no asset|no \/nonexistent/);
+    expect(stderr).toMatch(/usage: tandem|not a pair id|not an amount|not an asset|does not exist/);
   });
 
   it('prints help with --help, for itself and for a command', async () => {

@@ -63,9 +63,9 @@ describe('tandem discrepancies', () => {
     expect(code).toBe(3);
     expect(asked).toEqual([hash]);
     expect(stdout).toContain(`${hash} (initiator, with operator 2, sequence 17, 3 pairs): discrepancy`);
-    expect(stdout).toContain('This operator attested something else');
+    expect(stdout).toContain('This operator’s attestation does not match');
     expect(stdout).toMatch(
-      new RegExp(`${knownPair} +first +leaf 1 +decided, not booked +agreed -12000 SEK +booked nothing`),
+      new RegExp(`${knownPair} +first +leaf 1 +committed, but not booked +agreed -12000 SEK +booked nothing`),
     );
   });
 

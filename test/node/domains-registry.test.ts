@@ -19,7 +19,7 @@ describe('createDomains', () => {
 
 describe('get', () => {
   it('refuses a name that is none', () => {
-    expect(() => domains.get('tickets')).toThrow(/no domain tickets, only payments, goods/);
+    expect(() => domains.get('tickets')).toThrow(/Unknown domain tickets; known are payments, goods/);
   });
 
   it('finds a domain by its name', () => {

@@ -203,7 +203,7 @@ describe('Eraser', () => {
     await engine.run((work) => {
       work.enqueue(messageQueue, '1', { user: ada });
     });
-    await expect(eraser.erase(ada, 'all')).rejects.toMatchObject(refused(/1 messages or pairs are under way/));
+    await expect(eraser.erase(ada, 'all')).rejects.toMatchObject(refused(/1 messages or pairs are in progress/));
     expect(userByNumber(store.newest, number)?.id).toBe(ada);
     expect(store.newest.get(erasureTable, ada)).toBeUndefined();
     await store.transact((tx) => {

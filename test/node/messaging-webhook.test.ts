@@ -47,7 +47,7 @@ describe('WebhookGateway.deliver', () => {
     expect(await refused(webhook(`http://127.0.0.1:${port}/`))).toMatchObject({
       code: 'gateway-unavailable',
       retryable: true,
-      message: `The webhook at 127.0.0.1:${port} has not taken the messages: ECONNREFUSED.`,
+      message: `The webhook at 127.0.0.1:${port} did not accept the messages: ECONNREFUSED.`,
     });
   });
 

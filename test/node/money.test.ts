@@ -73,14 +73,14 @@ describe('money of the command line', () => {
 
   it('refuses more decimals than the asset has, and shows the right form', async () => {
     const { read } = await money();
-    expect(() => read('120.5', 'JPY')).toThrow('"120.5" is no amount of JPY: write it as 120.');
-    expect(() => read('1.234', 'SEK')).toThrow('"1.234" is no amount of SEK: write it as 120 or 120.50.');
-    expect(() => read('x', 'KWD')).toThrow('"x" is no amount of KWD: write it as 120 or 120.500.');
+    expect(() => read('120.5', 'JPY')).toThrow('"120.5" is not an amount of JPY: write it as 120.');
+    expect(() => read('1.234', 'SEK')).toThrow('"1.234" is not an amount of SEK: write it as 120 or 120.50.');
+    expect(() => read('x', 'KWD')).toThrow('"x" is not an amount of KWD: write it as 120 or 120.500.');
   });
 
   it('refuses an asset that the operator does not keep, and names those that it keeps', async () => {
     const { read } = await money();
-    expect(() => read('1', 'EUR')).toThrow('This operator keeps no EUR. It keeps: SEK, JPY, KWD.');
+    expect(() => read('1', 'EUR')).toThrow('This operator has no accounts in EUR. It has: SEK, JPY, KWD.');
   });
 
   it('says that an amount is in minor units where the decimals are not known', async () => {

@@ -163,7 +163,7 @@ describe('reload', () => {
     ['directory', 'directory.yaml', '', /directory\.yaml/],
     ['configuration', 'config.yaml', 'operator: {\n', /config\.yaml:\d+: /],
     ['configuration', 'config.yaml', 'operator: 1\nnonsense: 2\n', /config\.yaml: [^]*line 2: \(top\): /],
-    ['certificate', 'tls-cert.pem', 'nonsense', /tls-cert\.pem is no certificate/],
+    ['certificate', 'tls-cert.pem', 'nonsense', /tls-cert\.pem is not a certificate/],
     ['certificate', 'tls-key.pem', 'nonsense', /not readable PEM/],
   ])('keeps the %s of before where %s is faulty, and says file and place', async (part, file, text, says) => {
     const { reload: again, read, parts, alarms, logged, certificate, pin } = await node();
@@ -366,7 +366,7 @@ describe('a new certificate', () => {
     const { port, pin, pins, certificate, alarms, reload: again } = await served();
     const next = await renew();
     expect(again().failed).toEqual(['certificate']);
-    expect(alarms.get('certificate')).toContain(`${next}, is no pin of this operator in the registry`);
+    expect(alarms.get('certificate')).toContain(`${next}, is not a pin of this operator in the registry`);
     expect([certificate.pin, (await seen(port)).pin]).toEqual([pin, pin]);
     pins.push(next);
     expect(again().failed).toEqual([]);

@@ -175,7 +175,7 @@ describe('a node that is started while the chain is out of reach', () => {
       );
       return { body: isList ? answers : answers[0] };
     };
-    await until(() => fatal[0], { timeoutMillis: 25_000, failure: () => 'the node goes on' });
+    await until(() => fatal[0], { timeoutMillis: 25_000, failure: () => 'the node resumes' });
     expect(fatal[0]).toMatchObject({ code: 'network-mismatch' });
   });
 
@@ -183,7 +183,7 @@ describe('a node that is started while the chain is out of reach', () => {
     const { proxy, start, fatal } = await prepare({ operator: 9 });
     await start();
     proxy.behaviour = () => undefined;
-    await until(() => fatal[0], { timeoutMillis: 25_000, failure: () => 'the node goes on' });
+    await until(() => fatal[0], { timeoutMillis: 25_000, failure: () => 'the node resumes' });
     expect(fatal[0]).toMatchObject({ code: 'config-invalid' });
   });
 

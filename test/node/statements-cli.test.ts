@@ -70,7 +70,7 @@ describe('tandem statement', () => {
     const { dir } = await devnet(['aurora', 'borealis', 'caelum']);
     const { code, stderr } = await tandem('--counterparty', 'borealis', ...day, '--devnet', dir);
     expect(code).toBe(2);
-    expect(stderr).toContain('--operator is to be one of: aurora, borealis, caelum');
+    expect(stderr).toContain('--operator must be one of: aurora, borealis, caelum');
   });
 
   it('takes the other one of two operators, and whole days, and writes the file', async () => {

@@ -88,8 +88,8 @@ describe('statementOf', () => {
     ['unprocessable', /users of one operator/, { counterparty: '1' }],
     ['not-found', /no accounts in EUR/, { asset: 'EUR' as Asset }],
     ['unprocessable', /not after its beginning/, { to: toTimestamp(now) }],
-    ['unprocessable', /a statement is of what is over/, { to: toTimestamp(later(7201)) }],
-    ['unprocessable', /no ISO 4217 currency/, { asset: '1:POINTS' as Asset }],
+    ['unprocessable', /account statement covers past periods/, { to: toTimestamp(later(7201)) }],
+    ['unprocessable', /not an ISO 4217 currency/, { asset: '1:POINTS' as Asset }],
   ] as const)('refuses %s: %s', async (code, message, changes) => {
     await expect(statementOf(flow, request(changes))).rejects.toMatchObject({
       code,

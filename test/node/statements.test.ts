@@ -125,7 +125,7 @@ describe('decimalOf', () => {
 describe('camt053', () => {
   it('refuses what is no currency, and says to take the CSV', () => {
     for (const asset of ['7:POINTS', 'QQQ'] as Asset[]) {
-      expect(refusal(() => camt053(statement({ asset })))).toMatch(/^unprocessable: .* no ISO 4217 currency.* CSV/);
+      expect(refusal(() => camt053(statement({ asset })))).toMatch(/^unprocessable: .* not an ISO 4217 currency.* CSV/);
     }
     expect(refusal(() => camt053(statement({ exponent: 6 })))).toMatch(/6 decimals.*at most 5/);
   });
@@ -189,7 +189,7 @@ describe('the checks of documents', () => {
 
 describe('pacs009', () => {
   it('refuses an asset that is no currency, and a payment that is not this operator’s to make', () => {
-    expect(refusal(() => pacs009(statement({ asset: '7:POINTS' as Asset })))).toMatch(/no ISO 4217 currency/);
+    expect(refusal(() => pacs009(statement({ asset: '7:POINTS' as Asset })))).toMatch(/not an ISO 4217 currency/);
     expect(refusal(() => pacs009(statement({ entries: [] })))).toMatch(/^unprocessable: Nothing is to be paid/);
     expect(refusal(() => pacs009(statement({ entries: [entry(1, -7n)] })))).toMatch(
       /Borealis & Co <AB> is to pay 0.07 SEK.*only the operator that pays/,

@@ -180,7 +180,7 @@ describe('checkFormat', () => {
     const disk = new SimulatedDisk();
     disk.poke('user!u_1', '{}');
     const old = openMemoryStore(disk);
-    await expect(checkFormat(old)).rejects.toThrow(/in the clear.*begin with an empty folder/);
+    await expect(checkFormat(old)).rejects.toThrow(/in the clear.*start with an empty folder/);
     await using fresh = openMemoryStore(new SimulatedDisk());
     await checkFormat(fresh);
     await fresh.transact((tx) => tx.put(users, ada, { id: ada, number: '', name: '' }));

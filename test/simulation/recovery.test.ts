@@ -97,7 +97,7 @@ const lies: Readonly<Record<string, readonly [lie: Lie, says: RegExp]>> = {
     /gives \d+ pairs of batch \d+ and has 0 more/,
   ],
   'no end of pairs': [(truth) => ({ ...truth, left: 1 }), /gives \d+ pairs of batch \d+ and has 1 more/],
-  'pairs to come, and none': [(truth) => ({ ...truth, pairs: [], left: 1 }), /gives 0 pairs of batch \d+ and no more/],
+  'pairs to come, and none': [(truth) => ({ ...truth, pairs: [], left: 1 }), /gave only 0 pairs of batch \d+/],
   'another number': [
     (truth) => ({ ...truth, batch: { ...truth.batch, sequence: truth.batch.sequence + 1 } }),
     /another lane or number/,

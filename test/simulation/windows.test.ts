@@ -77,7 +77,7 @@ describe('closeWindow', () => {
       staff: [{ atMillis: 6_000, act: (world) => said.push(refusal(closeWindow(flowOf(world, aurora), borealis))) }],
     });
     expect(violation).toBeUndefined();
-    expect(await Promise.all(said)).toEqual([expect.stringContaining('Nothing has moved')]);
+    expect(await Promise.all(said)).toEqual([expect.stringContaining('Nothing has been booked')]);
   });
 
   it('refuses while the one before is not anchored', async () => {
@@ -99,7 +99,7 @@ describe('closeWindow', () => {
       ],
     });
     expect(violation).toBeUndefined();
-    for (const each of await Promise.all(said)) expect(each).toContain('is signed and not anchored yet');
+    for (const each of await Promise.all(said)) expect(each).toContain('is signed but not anchored yet');
     expect(said).toHaveLength(2);
   });
 
@@ -326,11 +326,11 @@ describe('dischargeWindow', () => {
     });
     expect(violation).toBeUndefined();
     expect(await Promise.all(said)).toEqual([
-      'There is no window 2 with operator 1.',
+      'Window 2 with operator 1 does not exist.',
       'Window 1 with operator 1 has no EUR, only SEK.',
       'In SEK of window 1 operator 2 is paid, and says so.',
       'nothing was refused',
-      expect.stringContaining('is discharged with reference "RIX 4711", not "RIX 4712"'),
+      expect.stringContaining('was already discharged with reference "RIX 4711", not "RIX 4712"'),
       'nothing was refused',
     ]);
   });

@@ -11,9 +11,9 @@ import type { LeafParts } from '../../commitment/leaf.ts';
 import { quickPairLine } from './quick.ts';
 
 export const disclosureFormat = 'tandem/disclosure/1';
-/** Of a line: a pair with every field disclosed has some 3,000 bytes; a note can be long. */
+/** The most bytes of a line. A pair with every field disclosed has about 3,000; a note can be long. */
 export const maxLineBytes = 262_144;
-/** Of the pair lines of a batch: 4,096 of them with every field have some 16 MB. */
+/** The most bytes of a batch's pair lines. 4,096 of them with every field have about 16 MB. */
 export const maxSectionBytes = 268_435_456;
 
 const hash = z.string().refine(isHash, 'expected 0x and 64 lower-case hex digits');
@@ -52,7 +52,9 @@ export const batchLineSchema = z.strictObject({
   prepared: block,
   /** With it the executed digest recomputes (protocol §4). */
   secret: hash,
-  /** The operator's last applied final block when the section was written: postings of later decisions may not be in it. */
+  /**
+   * The operator's last applied final block when the section was written: postings of later decisions may not be in it.
+   */
   asOf: z.strictObject({ number: block, hash }),
   /** Bytes of the pair lines that follow, their line feeds included: a reader can step over them. */
   bytes: count.max(maxSectionBytes),

@@ -60,7 +60,7 @@ function lineAt(descriptor: number, offset: number): string | undefined {
   return undefined;
 }
 
-/** Of any file; undefined where it has none, or is not there. */
+/** The header of a file; undefined if the file has none or does not exist. */
 export function headerOf(file: string): HeaderLine | undefined {
   if (!existsSync(file)) return undefined;
   const descriptor = openSync(file, 'r');
@@ -184,7 +184,9 @@ function sectionsOf(
 }
 
 const descriptors = new Map<string, number>();
-/** The last section’s bytes; the next one’s take their place, so that a scan does not fill memory with what it has read. */
+/**
+ * The last section’s bytes; the next one’s take their place, so that a scan does not fill memory with what it has read.
+ */
 let sectionBytes = Buffer.alloc(0);
 
 /** The pair lines of a section. Files stay open: one thread reads thousands of sections of the same few. */

@@ -22,7 +22,7 @@ export interface ChainAttestation {
 }
 
 export interface ChainBatch {
-  /** Of the scan, from 0, in the order of preparation. */
+  /** The batch's number in this scan, from 0, in the order of preparation. */
   readonly ordinal: number;
   readonly batchId: BatchId;
   readonly initiator: OperatorId;
@@ -101,7 +101,7 @@ export interface Lateness {
 export interface BatchResult {
   readonly ordinal: number;
   readonly findings: readonly AuditFinding[];
-  /** Of a code, beyond those in `findings`. */
+  /** By code, how many findings there are beyond those in `findings`. */
   readonly more: Readonly<Record<string, number>>;
   readonly pairs: number;
   readonly committed: number;
@@ -116,9 +116,9 @@ export interface BatchResult {
   readonly services: Readonly<Record<string, number>>;
   /** Committed pairs between two operators whose terms nobody discloses: the positions lack them. */
   readonly unpriced: number;
-  /** Of pair i the 16 bytes at 16·i; zeros where no operator disclosed it. */
+  /** The id of pair i is the 16 bytes at 16·i; zeros where no operator disclosed the pair. */
   readonly pairKeys: Uint8Array;
-  /** Of pair i the first 16 bytes of C1 and of C2, at 32·i. */
+  /** For pair i, the first 16 bytes of C1 and of C2, at 32·i. */
   readonly commitmentKeys: Uint8Array;
   /** 16 bytes a posting, of operator and id, and the index of its pair. */
   readonly postingKeys: Uint8Array;

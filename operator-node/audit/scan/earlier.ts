@@ -37,7 +37,9 @@ const batchSchema = z.strictObject({
   sequence: uint,
 });
 
-/** First byte of a key. Keys: `about`; number of a batch (4 bytes); pairId; posting; original and refund, 16 bytes each. */
+/**
+ * First byte of a key. Keys: `about`; number of a batch (4 bytes); pairId; posting; original and refund, 16 bytes each.
+ */
 const kinds = { about: 0, batch: 1, pair: 2, posting: 3, refund: 4 } as const;
 
 const keyOf = (kind: keyof typeof kinds, ...parts: readonly Uint8Array[]): Buffer =>
@@ -52,7 +54,10 @@ const pairBytes = (pair: string): Buffer => Buffer.from(pair.replaceAll('-', '')
 const pairText = (bytes: Buffer): PairId =>
   bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-') as PairId;
 
-/** Of a place: number of the batch (4 bytes), index of the pair (2). A pair has a byte of flags and what it moved after it. */
+/**
+ * The bytes of a place: the batch's number (4), the pair's index (2). For a pair, a byte of flags and what it moved
+ * follow.
+ */
 const placeBytes = 6;
 const flags = { committed: 1, acceptorPays: 2 } as const;
 
@@ -100,7 +105,7 @@ export class EarlierScans implements AsyncDisposable {
     const apart = (found: string): TandemError =>
       new TandemError(
         'config-invalid',
-        `${stateFile} and ${folder} do not belong together: ${found}. Bring back the one that is missing or older, or remove both and scan from the beginning.`,
+        `${stateFile} and ${folder} do not belong together: ${found}. Restore the one that is missing or older, or remove both and scan from the beginning.`,
       );
     if (state !== undefined && !existsSync(folder)) throw apart('the folder is not there');
     const db: Db = new ClassicLevel(folder, { keyEncoding: 'buffer', valueEncoding: 'buffer' });
@@ -139,8 +144,7 @@ export class EarlierScans implements AsyncDisposable {
     const known = this.#batches.get(number);
     if (known !== undefined) return known;
     const stored = await this.#db.get(keyOf('batch', numberBytes(number)), { snapshot: this.#at });
-    if (stored === undefined)
-      throw new TandemError('config-invalid', `The index of the scan has lost batch ${number}.`);
+    if (stored === undefined) throw new TandemError('config-invalid', `The scan’s index lacks batch ${number}.`);
     const batch = batchSchema.parse(JSON.parse(stored.toString()));
     this.#batches.set(number, batch);
     return batch;
@@ -156,7 +160,9 @@ export class EarlierScans implements AsyncDisposable {
     };
   }
 
-  /** Keys of this batch that stood elsewhere before. `indexes`: of which pair each key is; by default of its own number. */
+  /**
+   * Keys of this batch that stood elsewhere before. `indexes`: of which pair each key is; by default of its own number.
+   */
   async #elsewhere(
     kind: 'pair' | 'posting',
     batch: ChainBatch,

@@ -4,7 +4,7 @@ import type { BatchJob } from './batch.ts';
 import type { AuditFinding, FindingCode } from './findings.ts';
 import type { Report } from './record.ts';
 
-/** Of one code and batch; more are counted. */
+/** Findings of one code kept for a batch; further ones are counted. */
 const keptPerBatch = 20;
 
 export class BatchCheck {

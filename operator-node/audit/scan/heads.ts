@@ -22,7 +22,10 @@ export async function checkHeads(
 ): Promise<ReadonlySet<number>> {
   const operators = new Set<number>();
   if (AuditLog === undefined || from > to) return operators;
-  /** Of each operator; not known before the first one seen, unless nothing is older. */
+  /**
+   * The last entry anchored, by operator; unknown until the first head is seen, unless the scan begins at the network's
+   * first block.
+   */
   const lasts = new Map<number, bigint>();
   for (const { topics, data, blockNumber: block } of await logsBetween(chain, AuditLog, from, to, findings)) {
     const event = eventIn(auditLogInterface, { topics, data });

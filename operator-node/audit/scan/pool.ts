@@ -7,7 +7,10 @@ import { safely, type PoolAnswer, type PoolRequest } from './worker.ts';
 
 /** Jobs that wait at a thread beside the one it works on. */
 const queuedPerThread = 1;
-/** Of a thread, in MiB: two sections of 4,096 pairs with every field take some 100. Less lets it collect sooner. */
+/**
+ * Memory limits of a thread, in MiB. Two sections of 4,096 pairs with every field take about 100; a low limit makes it
+ * collect earlier.
+ */
 const threadLimits = { maxOldGenerationSizeMb: 192, maxYoungGenerationSizeMb: 16 } as const;
 
 const newWorker = (): Worker => new Worker(new URL('./worker.ts', import.meta.url), { resourceLimits: threadLimits });
@@ -51,7 +54,10 @@ export class Pool implements AsyncDisposable {
     });
   }
 
-  /** A thread that has ended, by what it worked on: a section may need more memory than it has. The rest is given to a new one. */
+  /**
+   * A thread that has ended, by what it worked on: a section may need more memory than it has. The rest is given to a
+   * new one.
+   */
   #replace(thread: Thread, error: Error): void {
     const [first, ...others] = thread.asked.splice(0);
     thread.worker = newWorker();

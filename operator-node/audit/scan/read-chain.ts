@@ -1,4 +1,6 @@
-/** All batches prepared in a range of blocks, with what became of them, from events; compared with the contract's state. */
+/**
+ * All batches prepared in a range of blocks, with what became of them, from events; compared with the contract's state.
+ */
 import type { Result } from 'ethers';
 import { decodeCount } from '../../chain/decode.ts';
 import { TandemError } from '../../errors.ts';
@@ -18,7 +20,7 @@ const requestsAtOnce = 16;
 export interface LaneHead {
   readonly initiator: number;
   readonly acceptor: number;
-  /** Of the last batch that is known. */
+  /** The sequence of the last known batch. */
   readonly sequence: number;
 }
 
@@ -158,7 +160,7 @@ export async function readChain(
     await eachAtOnce(numbers, async (number) => {
       const block = await chain.block(number);
       if (block === undefined)
-        throw new TandemError('chain-unavailable', `The endpoint has logs of block ${number} and not the block.`);
+        throw new TandemError('chain-unavailable', `The endpoint has logs of block ${number}, but not the block.`);
       return [number, block.timestamp] as const;
     }),
   );

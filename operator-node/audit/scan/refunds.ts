@@ -44,7 +44,7 @@ export class Refunds {
   }
 }
 
-/** None where the batch cannot be read again: then they count as unseen. */
+/** Empty if the batch cannot be read again: the originals then count as unseen. */
 async function originalsOf(pool: Pool, job: BatchJob, indexes: readonly number[]): Promise<readonly OriginalFacts[]> {
   try {
     return await pool.originals(job, indexes);

@@ -8,7 +8,7 @@ export interface OperatorTotals {
   /** As the registry calls it at the final block. */
   readonly handle: string;
   readonly batches: number;
-  /** Of these, how many its files have. */
+  /** How many of these its files have. */
   readonly disclosed: number;
   readonly attested: number;
   readonly posted: number;

@@ -60,7 +60,7 @@ export interface ScanResult {
   readonly lanes: readonly LaneTotals[];
   readonly operators: readonly OperatorTotals[];
   readonly positions: readonly NetPosition[];
-  /** Of the files of windows, where there are any. */
+  /** From the window files, if any were given. */
   readonly windows: readonly AuditedNet[];
   readonly findings: Findings;
   /** Absent where it is in doubt what was read. */
@@ -81,7 +81,10 @@ async function rangeOf(
     throw new TandemError('unprocessable', `Block ${last} is not final: the newest final block is ${final.number}.`);
   if (state !== undefined) {
     if (state.chainId !== network.chainId || state.contract !== network.contracts.PairSettlement) {
-      throw new TandemError('config-invalid', `The state is of chain ${state.chainId}, contract ${state.contract}.`);
+      throw new TandemError(
+        'config-invalid',
+        `The state file is of chain ${state.chainId}, contract ${state.contract}.`,
+      );
     }
     const { number, hash } = state.last;
     const there = await chain.block(number);
@@ -97,12 +100,12 @@ async function rangeOf(
   if (state !== undefined && ((from ?? 0) > state.next || (to ?? Infinity) < state.last.number)) {
     throw new TandemError(
       'unprocessable',
-      `Blocks ${first} to ${last} would leave out some after the last scan, which ended at block ${state.last.number} and goes on from ${state.next}: scan them without the state.`,
+      `Blocks ${first} to ${last} would skip some: the last scan ended at block ${state.last.number} and is continued from ${state.next}. Scan them without the state file.`,
     );
   }
   // Nothing new since the last scan is no fault: that its block is still there has been checked.
   if (first > last && (state === undefined || from !== undefined))
-    throw new TandemError('unprocessable', `There is nothing to scan: block ${first} is after block ${last}.`);
+    throw new TandemError('unprocessable', `Nothing to scan: block ${first} is after block ${last}.`);
   return { from: first, to: last, before: state !== undefined && first === state.next ? state.lanes : [] };
 }
 

@@ -1,4 +1,7 @@
-/** What a scan leaves for the next one: the last block that it saw, and where the lanes were. `earlier.ts` has the pairs. */
+/**
+ * What a scan leaves for the next one: the last block that it saw, and where the lanes were. `earlier.ts` has the
+ * pairs.
+ */
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { TandemError } from '../../errors.ts';
@@ -40,7 +43,10 @@ export function readState(file: string): ScanState | undefined {
   }
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  throw new TandemError('config-invalid', `${file} is no state of a scan: ${parsed.error.issues[0]?.message ?? ''}`);
+  throw new TandemError(
+    'config-invalid',
+    `${file} is not a state file of a scan: ${parsed.error.issues[0]?.message ?? ''}`,
+  );
 }
 
 export function writeState(file: string, state: ScanState): void {

@@ -84,7 +84,10 @@ export function isStock(view: View, stock: NewStock): boolean {
   return known === undefined ? stock.codes.length === 0 : isSame(known, recordOf(stock));
 }
 
-/** @throws {TandemError} `conflict` for a known id with other content, `not-found` without the item, `bad-request` for an empty code. */
+/**
+ * @throws {TandemError} `conflict` for a known id with other content, `not-found` without the item, `bad-request` for
+ * an empty code.
+ */
 export function addStock(tx: Tx, stock: NewStock): { readonly inStock: number } {
   const { id, user, item, codes } = stock;
   const known = tx.get(stockTable, id);
@@ -92,7 +95,9 @@ export function addStock(tx: Tx, stock: NewStock): { readonly inStock: number } 
   const record = recordOf(stock);
   if (known !== undefined) {
     if (!isSame(known, record) || existing === undefined) {
-      throw new TandemError('conflict', `Stock ${id} is known with other content; use a new id`, { facts: { id } });
+      throw new TandemError('conflict', `Stock ${id} already exists with other content; use a new id`, {
+        facts: { id },
+      });
     }
     return { inStock: inStock(existing) };
   }
@@ -107,7 +112,10 @@ export function addStock(tx: Tx, stock: NewStock): { readonly inStock: number } 
   return { inStock: inStock(after) };
 }
 
-/** The first code in stock for customers of `buyer`, out of it; undefined when sold out. `told`: that one, if it is there. */
+/**
+ * The first code in stock for customers of `buyer`, out of it; undefined when sold out. `told`: that one, if it is
+ * there.
+ */
 export function takeCode(
   tx: Tx,
   user: UserId,
@@ -127,7 +135,10 @@ export function takeCode(
   return { index, code: codeAt(tx, user, item.item, index) };
 }
 
-/** A code that has gone out before. Those before it may have gone out too, to whom nobody knows: they are kept for `buyer`. */
+/**
+ * A code that has gone out before. Those before it may have gone out too, to whom nobody knows: they are kept for
+ * `buyer`.
+ */
 function takeTold(
   tx: Tx,
   user: UserId,

@@ -38,7 +38,7 @@ export function moveCash(tx: Tx, kind: CashRecord['kind'], movement: Movement, n
     );
   }
   const account = accountOf(tx, user, asset);
-  if (account === undefined) throw new TandemError('not-found', `There is no account ${accountKey(user, asset)}`);
+  if (account === undefined) throw new TandemError('not-found', `Account ${accountKey(user, asset)} does not exist`);
   if (account.status === 'closed') {
     throw new TandemError('unprocessable', `Account ${accountKey(user, asset)} is closed; open it again first`);
   }
@@ -47,7 +47,7 @@ export function moveCash(tx: Tx, kind: CashRecord['kind'], movement: Movement, n
   if (kind === 'withdrawal' && balance < 0n) {
     throw new TandemError(
       'unprocessable',
-      `A withdrawal of ${amount} is more than the ${account.balance} that ${accountKey(user, asset)} has free`,
+      `A withdrawal of ${amount} exceeds the available balance ${account.balance} of ${accountKey(user, asset)}`,
       { facts: { amount, balance: account.balance } },
     );
   }
@@ -64,7 +64,7 @@ function assertSame(id: string, known: CashRecord, given: Omit<CashRecord, 'bala
     if (known[field] === given[field]) continue;
     throw new TandemError(
       'conflict',
-      `Cash movement ${id} is known with ${field} "${known[field]}", not "${given[field]}"; use a new id`,
+      `Cash movement ${id} already exists with ${field} "${known[field]}", not "${given[field]}"; use a new id`,
       { facts: { id, field } },
     );
   }

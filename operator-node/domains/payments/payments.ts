@@ -70,7 +70,7 @@ export interface PaymentsDomain extends PrivateDomain {
   balances(view: View, user: UserId): readonly Balance[];
   /** With every other operator that there was ever anything with. */
   positions(view: View): readonly PositionView[];
-  /** How far a position can go when everything on hold is done, in minor units; never below zero. */
+  /** How far a position can go when everything on hold is booked, in minor units; never below zero. */
   exposures(view: View): readonly Exposure[];
   /** What an operation's bookings have made of the position with that operator: as the journal has them, one a booking. */
   moved(view: View, pair: PairId, leg: Leg, operator: OperatorId): readonly Moved[];
@@ -145,7 +145,7 @@ export function createPayments(config: PaymentsConfig): PaymentsDomain {
     openAccount: (tx, user, asset) => void openAccount(tx, user, asset),
     closeAccount: (tx, user, asset) => {
       if (accountOf(tx, user, asset) === undefined) {
-        throw new TandemError('not-found', `There is no account ${accountKey(user, asset)}`);
+        throw new TandemError('not-found', `Account ${accountKey(user, asset)} does not exist`);
       }
       changeAccount(tx, user, asset, (account) => ({ ...account, status: 'closed' }));
     },

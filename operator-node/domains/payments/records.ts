@@ -69,7 +69,7 @@ export interface CashRecord {
   readonly asset: Asset;
   readonly amount: Amount;
   readonly reason: string;
-  /** Of the account, afterwards: what the same movement again is answered with. */
+  /** The account's balance afterwards, with which a repetition of the movement is answered. */
   readonly balance: SignedAmount;
   readonly entry: Entry;
 }
@@ -80,7 +80,7 @@ export interface DischargeRecord {
   readonly asset: Asset;
   /** What came off the position: above zero where this operator paid. */
   readonly amount: SignedAmount;
-  /** Of the window. */
+  /** The window's number. */
   readonly window: number;
   readonly at: UnixMillis;
   readonly entry: Entry;

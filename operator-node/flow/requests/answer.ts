@@ -18,11 +18,14 @@ export interface Answer {
 /** @throws {TandemError} `unprocessable` */
 export function auditLogOf({ auditLog }: Pick<FlowContext, 'auditLog'>): SettlementDomain {
   if (auditLog !== undefined) return auditLog;
-  throw new TandemError('unprocessable', 'The network file names no AuditLog: no request can be filed or answered.');
+  throw new TandemError(
+    'unprocessable',
+    'The network file names no AuditLog, so requests can be neither filed nor answered.',
+  );
 }
 
 export const unknownRequest = (request: number, why: string): TandemError =>
-  new TandemError('not-found', `There is no request ${request} to this operator: ${why}.`);
+  new TandemError('not-found', `Request ${request} to this operator does not exist: ${why}.`);
 
 /**
  * The same answer again changes nothing.
@@ -46,16 +49,22 @@ export async function answerRequest(flow: FlowContext, { request, files }: Answe
     const { order, answered } = known;
     if (order !== undefined) {
       if (JSON.stringify(order.files) === JSON.stringify(sorted)) return known;
-      throw new TandemError('conflict', `Request ${request} is answered with other files: ${order.files.join(', ')}.`);
+      throw new TandemError(
+        'conflict',
+        `Request ${request} was already answered with other files: ${order.files.join(', ')}.`,
+      );
     }
     if (answered !== undefined) {
-      throw new TandemError('conflict', `Request ${request} is answered on chain, and not by this staff.`);
+      throw new TandemError(
+        'conflict',
+        `Request ${request} was already answered on the chain, but not by this operator’s staff.`,
+      );
     }
     const texts = textsOf(work, known);
     if (sorted.length + texts.length === 0) {
       throw new TandemError(
         'unprocessable',
-        `Nothing was handed over for request ${request}: the auditor has fetched nothing under it, and no file is named.`,
+        `Nothing was handed over for request ${request}: the auditor has fetched nothing under it, and you named no file.`,
       );
     }
     const salt = Buffer.from(engine.random.bytes(16)).toString('hex');

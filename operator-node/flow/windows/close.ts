@@ -35,7 +35,7 @@ export function nextWindow(self: OperatorId, last: WindowRecord | undefined): Ne
 
 export const auditLogOf = ({ auditLog }: FlowContext): SettlementDomain => {
   if (auditLog === undefined) {
-    throw new TandemError('unprocessable', 'The network file names no AuditLog: no window can be anchored.');
+    throw new TandemError('unprocessable', 'The network file names no AuditLog, so windows cannot be anchored.');
   }
   return auditLog;
 };
@@ -53,7 +53,8 @@ export async function closeWindow(
   assertCaughtUp(flow);
   const { engine, self, open } = flow;
   const auditLog = auditLogOf(flow);
-  if (open.halted) throw new TandemError('not-ready', 'This node begins nothing new: see tandem doubt.');
+  if (open.halted)
+    throw new TandemError('not-ready', 'This node is halted or in recovery and starts nothing new: see tandem doubt.');
   const last = lastWindow(engine.newest, peer);
   // Asked before and not answered yet: the same one.
   if (last?.state === 'proposed') return last;
@@ -61,7 +62,7 @@ export async function closeWindow(
     if (isLeft(last, engine.clock.now())) return takeOver(flow, last);
     throw new TandemError(
       'unprocessable',
-      `Window ${last.content.number} with operator ${peer} is signed and not anchored yet: the next one follows it.`,
+      `Window ${last.content.number} with operator ${peer} is signed but not anchored yet; the next window can be closed after that.`,
     );
   }
   const { number, from } = nextWindow(self, last);
@@ -70,14 +71,17 @@ export async function closeWindow(
   if (nets.length === 0) {
     throw new TandemError(
       'unprocessable',
-      `Nothing has moved between this operator and operator ${peer} in final batches since window ${number - 1}.`,
+      `Nothing has been booked with operator ${peer} in final batches since window ${number - 1}.`,
     );
   }
   const content = contentOf(flow, peer, number, ranges, nets);
   return engine.run((work) => {
     const now = lastWindow(work, peer);
     if (now !== undefined && (now.content.number !== last?.content.number || now.state !== last.state)) {
-      throw new TandemError('conflict', `Another window with operator ${peer} was begun meanwhile: look again.`);
+      throw new TandemError(
+        'conflict',
+        `Another window with operator ${peer} was started in the meantime: list the windows again.`,
+      );
     }
     work.journal('staff', { what: 'window proposed', ...(by === 'clock' ? { by } : {}), peer, window: content });
     const lines = linesOf(auditLog, content);
@@ -106,7 +110,7 @@ async function takeOver(flow: FlowContext, { peer, content }: WindowRecord): Pro
     if (now === undefined || !isLeft(now, work.now)) {
       throw new TandemError(
         'conflict',
-        `Window ${content.number} with operator ${peer} has moved meanwhile: look again.`,
+        `Window ${content.number} with operator ${peer} has changed in the meantime: list the windows again.`,
       );
     }
     work.journal('staff', { what: 'window taken over', peer, number: content.number });

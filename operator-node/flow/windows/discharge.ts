@@ -14,7 +14,7 @@ export interface Payment {
   readonly peer: OperatorId;
   readonly number: number;
   readonly asset: Asset;
-  /** Of the bank or the RTGS. */
+  /** The reference of the payment at the bank or the RTGS. */
   readonly reference: string;
 }
 
@@ -28,7 +28,8 @@ export async function dischargeWindow(flow: FlowContext, payment: Payment): Prom
   const { peer, number, asset, reference } = payment;
   return flow.engine.run((work) => {
     const window = loadWindow(work, peer, number);
-    if (window === undefined) throw new TandemError('not-found', `There is no window ${number} with operator ${peer}.`);
+    if (window === undefined)
+      throw new TandemError('not-found', `Window ${number} with operator ${peer} does not exist.`);
     const line = window.lines.find((each) => each.asset === asset);
     if (line === undefined) {
       const there = window.lines.map((each) => each.asset).join(', ');
@@ -49,11 +50,14 @@ export async function dischargeWindow(flow: FlowContext, payment: Payment): Prom
       if (line.order.reference === reference) return window;
       throw new TandemError(
         'conflict',
-        `Window ${number} in ${asset} is discharged with reference "${line.order.reference}", not "${reference}".`,
+        `Window ${number} in ${asset} was already discharged with reference "${line.order.reference}", not "${reference}".`,
       );
     }
     if (line.discharged !== undefined) {
-      throw new TandemError('conflict', `Window ${number} in ${asset} is discharged on chain, and not by this staff.`);
+      throw new TandemError(
+        'conflict',
+        `Window ${number} in ${asset} was already discharged on the chain, but not by this operator’s staff.`,
+      );
     }
     const salt = Buffer.from(flow.engine.random.bytes(16)).toString('hex');
     const order = { reference, salt, digest: referenceDigest(salt, reference) };

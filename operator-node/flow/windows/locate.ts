@@ -71,7 +71,7 @@ async function narrow(
     open = open.slice(asked.length);
     const answer = await flow.channel.call(peer, 'compare', { ...compared, ranges: asked });
     if (answer.answer === 'unknown') {
-      throw new TandemError('not-ready', `Operator ${peer} does not have all of these batches final yet.`);
+      throw new TandemError('not-ready', `Not all of these batches are final yet at operator ${peer}.`);
     }
     const halves: LaneRange[] = [];
     for (const [index, next] of asked.entries()) {
@@ -186,7 +186,7 @@ export async function answerCompare(
   if (ranges.some((range) => sizeOf(range) < 1)) return unknown;
   const most = batchId === '' ? maxBatchesAsked : maxPairsAsked;
   const size = ranges.reduce((sum, range) => sum + sizeOf(range), 0);
-  if (size > most) throw new TandemError('unprocessable', `Asked for ${size} at once; at most ${most} can be.`);
+  if (size > most) throw new TandemError('unprocessable', `Asked for ${size} at once; at most ${most} are allowed.`);
   const digests: Hash[] = [];
   if (batchId === '') {
     for (const range of ranges) {

@@ -1,4 +1,7 @@
-/** Windows that are not discharged, in memory: an index of the store. What of them goes to the chain is in `on-chain.ts`. */
+/**
+ * Windows that are not discharged, in memory: an index of the store. What of them goes to the chain is in
+ * `on-chain.ts`.
+ */
 import type { Duties } from '../../chain/duties.ts';
 import type { Engine } from '../../engine/engine.ts';
 import type { OperatorId, UnixMillis } from '../../model/ids.ts';
@@ -52,7 +55,7 @@ export class Windows {
     return Math.max(0, now - oldest) / 1000;
   }
 
-  /** So many of them are open for longer than the configuration allows. */
+  /** The number of windows that have been open for longer than the configuration allows. */
   overdue(flow: Pick<FlowContext, 'config'>, now: UnixMillis): number {
     return [...this.open()].filter((window) => isOverdue(flow, window, now)).length;
   }
