@@ -6,15 +6,16 @@ import type { Config } from '../config.ts';
 import { TandemError } from '../errors.ts';
 import { positionTable, positionKey } from '../domains/payments/records.ts';
 import type { FlowContext } from '../flow/context.ts';
+import { windowTable } from '../flow/windows/window.ts';
 import type { Asset, OperatorId, PairId, UnixMillis } from '../model/ids.ts';
 import { camt053 } from '../statements/camt053.ts';
 import { csv } from '../statements/csv.ts';
 import { readPeriod, type AccountPeriod } from '../statements/entries.ts';
 import { statementReference } from '../statements/ids.ts';
-import { pacs009 } from '../statements/pacs009.ts';
+import { pacs009, paymentProfiles, type ForNetwork } from '../statements/pacs009.ts';
 import { instant, type Institution, type Statement } from '../statements/statement.ts';
 import type { ApiNode } from './api-node.ts';
-import { asset, counterparty, pairId, timestamp } from './common-fields.ts';
+import { asset, counterparty, pairId, say, timestamp } from './common-fields.ts';
 import { route, text } from './route.ts';
 
 const statementQuery = z.strictObject({
@@ -26,8 +27,18 @@ const statementQuery = z.strictObject({
   /** … and before this one. */
   to: timestamp,
 });
+/** Of a payment: for whom its document is. */
+export const forNetwork = {
+  profile: z.enum(paymentProfiles).optional().meta({ description: 'As CBPR+ or HVPS+ takes it; BICs are needed.' }),
+  clearingSystem: z
+    .string({ error: say('a code') })
+    .regex(/^[A-Z0-9]{1,3}$/, 'must be the code of a clearing system, such as TGT')
+    .optional()
+    .meta({ description: 'With the profile hvps: ISO 20022 ExternalCashClearingSystem1Code.' }),
+};
 const paymentQuery = statementQuery.extend({
   pair: pairId.optional().meta({ description: 'The payment of this pair alone, booked in the period.' }),
+  ...forNetwork,
 });
 
 export type StatementFormat = 'camt053' | 'pacs009' | 'csv';
@@ -39,7 +50,8 @@ export interface StatementContext extends Pick<FlowContext, 'self' | 'handle' | 
   readonly config: Pick<Config, 'assets' | 'institutions'>;
 }
 
-const writers: Readonly<Record<StatementFormat, (statement: Statement, pair?: PairId) => Iterable<string>>> = {
+type Writer = (statement: Statement, pair?: PairId, network?: ForNetwork) => Iterable<string>;
+const writers: Readonly<Record<StatementFormat, Writer>> = {
   camt053,
   pacs009,
   csv,
@@ -121,12 +133,23 @@ async function checkedPeriod(
   }
 }
 
+/** One debt has one payment: once windows are in use with an operator, theirs. @throws {TandemError} `unprocessable` */
+async function checkNoWindows({ engine }: StatementContext, operator: OperatorId): Promise<void> {
+  for await (const _ of engine.store.scan(windowTable, { prefix: `${operator}!` })) {
+    throw new TandemError(
+      'unprocessable',
+      `Settlement windows are in use with operator ${operator}: what they cover is paid once, with tandem window payment. Close a window for what came since.`,
+      { facts: { operator } },
+    );
+  }
+}
+
 /**
  * @throws {TandemError} `not-found` for an operator, asset or pair that there is not; `unprocessable` for a period that is not
- *   over or is empty, too many entries, books that do not agree, and what the format cannot say
+ *   over or is empty, too many entries, books that do not agree, what the format cannot say, and a payment of what windows cover
  */
 export async function statementOf(flow: StatementContext, request: StatementRequest): Promise<string> {
-  const { format, asset, pair } = request;
+  const { format, asset, pair, profile, clearingSystem } = request;
   const from = Date.parse(request.from) as UnixMillis;
   const to = Date.parse(request.to) as UnixMillis;
   const operator = counterpartyOf(flow, request.counterparty);
@@ -138,6 +161,7 @@ export async function statementOf(flow: StatementContext, request: StatementRequ
       `The period ends at ${request.to}, not after its beginning ${request.from}.`,
     );
   }
+  if (format === 'pacs009') await checkNoWindows(flow, operator);
   const now = flow.engine.clock.now();
   if (to > now) {
     throw new TandemError(
@@ -168,7 +192,7 @@ export async function statementOf(flow: StatementContext, request: StatementRequ
     entries,
     closing,
   };
-  const text = await gathered(writers[format](statement, pair));
+  const text = await gathered(writers[format](statement, pair, { profile, clearingSystem }));
   await flow.engine.run((work) => {
     work.journal('staff', {
       what: 'statement',

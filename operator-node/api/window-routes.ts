@@ -7,10 +7,10 @@ import { dischargeWindow } from '../flow/windows/discharge.ts';
 import { locate } from '../flow/windows/locate.ts';
 import { isOverdue } from '../flow/windows/windows.ts';
 import { loadWindow, owedBy, payeeOf, windowTable, type WindowRecord } from '../flow/windows/window.ts';
-import { toTimestamp, type Asset } from '../model/ids.ts';
+import { toTimestamp } from '../model/ids.ts';
 import { windowReference } from '../statements/ids.ts';
 import { pacs009OfWindow } from '../statements/pacs009.ts';
-import { counterpartyOf, institutionOf } from './statement-routes.ts';
+import { counterpartyOf, forNetwork, institutionOf } from './statement-routes.ts';
 import type { ApiNode } from './api-node.ts';
 import {
   asset,
@@ -136,10 +136,25 @@ async function windowsOf(flow: FlowContext, counterparty: string | undefined): P
   return found;
 }
 
-/** The payment of a window in one asset, for the bank. @throws {TandemError} `not-found`; `unprocessable` where the other pays */
+const paymentQuery = z.strictObject({
+  counterparty,
+  number: z
+    .string({ error: say('a number') })
+    .regex(/^[1-9][0-9]{0,14}$/, 'must be the number of a window')
+    .transform(Number),
+  asset,
+  again: z.literal('yes').optional().meta({ description: 'Also where the payment is discharged already.' }),
+  ...forNetwork,
+});
+type PaymentQuery = z.output<typeof paymentQuery>;
+
+/**
+ * The payment of a window in one asset, for the bank.
+ * @throws {TandemError} `not-found`; `unprocessable` where the other pays, or it has been paid
+ */
 async function paymentOf(
   flow: FlowContext,
-  { counterparty, number, asset }: { readonly counterparty: string; readonly number: number; readonly asset: Asset },
+  { counterparty, number, asset, again, ...network }: PaymentQuery,
 ): Promise<string> {
   const peer = counterpartyOf(flow, counterparty);
   const exponent = flow.config.assets.find((entry) => entry.asset === asset)?.exponent;
@@ -155,6 +170,13 @@ async function paymentOf(
       `Window ${number} is ${window.state}: it is paid only after it is anchored.`,
     );
   }
+  if (line.discharged !== undefined && again === undefined) {
+    throw new TandemError(
+      'unprocessable',
+      `Window ${number} is discharged in ${asset}: it has been paid. To write its payment all the same, use again=yes (--again).`,
+      { facts: { window: number, asset } },
+    );
+  }
   const amount = owedBy(flow.self, window.content, line);
   const text = [
     ...pacs009OfWindow({
@@ -166,6 +188,7 @@ async function paymentOf(
       amount,
       created: engine.clock.now(),
       window: number,
+      network,
     }),
   ].join('');
   await engine.run((work) => {
@@ -228,14 +251,7 @@ export const windowRoutes = {
     path: '/v1/windows/pacs009',
     token: 'admin',
     summary: 'The payment of a window in one asset, if this operator is the payer. Journaled.',
-    query: z.strictObject({
-      counterparty,
-      number: z
-        .string({ error: say('a number') })
-        .regex(/^[1-9][0-9]{0,14}$/, 'must be the number of a window')
-        .transform(Number),
-      asset,
-    }),
+    query: paymentQuery,
     answers: { 200: text('The document.', 'application/xml', 'application/xml; charset=utf-8') },
     refusals: ['not-found', 'unprocessable', 'store-failed'],
     run: ({ flow }: Pick<ApiNode, 'flow'>, { query }) => paymentOf(flow, query),

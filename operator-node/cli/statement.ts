@@ -3,18 +3,21 @@ import { writeFileSync } from 'node:fs';
 import type { StatementFormat } from '../api/statement-routes.ts';
 import { isPairId, isTimestamp, toTimestamp } from '../model/ids.ts';
 import { counted } from '../model/counted.ts';
+import { paymentProfiles, type ForNetwork } from '../statements/pacs009.ts';
 import { accessOptions, accessUsage, withNode } from './access.ts';
 import { parseCommand } from './arguments.ts';
 import { UsageError } from './devnet-file.ts';
 import type { Output } from './output.ts';
 
 const usage = `usage: tandem statement --counterparty HANDLE|ID --asset CODE --from WHEN --to WHEN
-         [--format camt053|csv|pacs009] [--pair ID] [--out FILE] [${accessUsage}]
+         [--format camt053|csv|pacs009] [--pair ID] [--profile cbpr|hvps] [--clearing-system CODE] [--out FILE]
+         [${accessUsage}]
 
 WHEN is a day, 2026-11-01 (UTC; for --to the whole day counts), or a moment, 2026-11-01T12:00:00Z (--to ends before it).
 camt053 (the default) is the ISO 20022 account statement; csv is the same for any asset; pacs009 is the payment of the
-period's total, where this operator is the payer, or with --pair the payment of one pair. Without --out it is written to
-standard output.`;
+period's total, where this operator is the payer, or with --pair the payment of one pair. Once there are
+settlement windows with the counterparty, pacs009 is refused (use tandem window payment). --profile writes the payment for
+CBPR+ or HVPS+, hvps with the code of its clearing system. Without --out it is written to standard output.`;
 
 const options = {
   ...accessOptions,
@@ -24,6 +27,8 @@ const options = {
   to: { type: 'string' },
   format: { type: 'string', default: 'camt053' },
   pair: { type: 'string' },
+  profile: { type: 'string' },
+  'clearing-system': { type: 'string' },
   out: { type: 'string' },
 } as const;
 
@@ -41,6 +46,19 @@ function momentOf(name: 'from' | 'to', text: string | undefined): string {
   const written = Number.isNaN(moment) ? '' : toTimestamp(moment);
   if (isDay ? !written.startsWith(text) : !isTimestamp(text) || written !== text) throw wrong;
   return toTimestamp(moment + (isDay && name === 'to' ? dayMillis : 0));
+}
+
+/** Of a payment: the network that its document is for. */
+export function networkOf(values: {
+  readonly profile?: string | undefined;
+  readonly 'clearing-system'?: string | undefined;
+}): ForNetwork {
+  const { profile: name, 'clearing-system': clearingSystem } = values;
+  const profile = paymentProfiles.find((each) => each === name);
+  if (name !== undefined && profile === undefined) {
+    throw new UsageError(`--profile is to be one of ${paymentProfiles.join(', ')}.`);
+  }
+  return { ...(profile === undefined ? {} : { profile }), ...(clearingSystem === undefined ? {} : { clearingSystem }) };
 }
 
 export async function statement(args: readonly string[], out: Output): Promise<number> {
@@ -68,7 +86,10 @@ export async function statement(args: readonly string[], out: Output): Promise<n
   };
   const text = await withNode(
     values,
-    (client) => (format === 'pacs009' ? client.netPayment({ ...query, pair }) : client[operations[format]](query)),
+    (client) =>
+      format === 'pacs009'
+        ? client.netPayment({ ...query, pair, ...networkOf(values) })
+        : client[operations[format]](query),
     counterparty,
   );
   if (file === undefined) out.stdout.write(text);

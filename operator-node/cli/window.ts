@@ -11,12 +11,14 @@ import { table } from './format.ts';
 import { moneyOf } from './money.ts';
 import type { Output } from './output.ts';
 import { settle } from './settle.ts';
+import { networkOf } from './statement.ts';
 import { windowText } from './window-text.ts';
 
 const usage = `usage: tandem window list [--peer HANDLE|ID]
        tandem window close --peer HANDLE|ID
        tandem window discharge --peer HANDLE|ID --window N --asset CODE --reference TEXT
-       tandem window payment --peer HANDLE|ID --window N --asset CODE [--out FILE]
+       tandem window payment --peer HANDLE|ID --window N --asset CODE [--again] [--profile cbpr|hvps]
+         [--clearing-system CODE] [--out FILE]
        tandem window compare --peer HANDLE|ID
        tandem window export [--peer HANDLE|ID] [--out FILE]
        tandem window settle --peer HANDLE|ID --operator HANDLE --reference TEXT [--devnet DIR]
@@ -24,7 +26,7 @@ const usage = `usage: tandem window list [--peer HANDLE|ID]
 
 close       close a window over everything since the last one: both operators sign it, then it is anchored
 discharge   for the operator that was paid: confirm it, with the reference of the bank or the RTGS
-payment     for the operator that pays: write the payment as ISO 20022 pacs.009
+payment     for the operator that pays: write the payment as ISO 20022 pacs.009 (--again: even if it is discharged)
 compare     find the pairs on which the two operators' books differ
 export      write windows with their secrets and payment references, for auditors (tandem audit --windows)
 settle      on a devnet, for both operators: close, anchor and discharge every asset, and wait until all is booked`;
@@ -35,6 +37,9 @@ const options = {
   window: { type: 'string' },
   asset: { type: 'string' },
   reference: { type: 'string' },
+  again: { type: 'boolean', default: false },
+  profile: { type: 'string' },
+  'clearing-system': { type: 'string' },
   out: { type: 'string' },
 } as const;
 
@@ -116,6 +121,8 @@ const verbs: Readonly<Record<string, (values: Values, client: NodeClient, out: O
       counterparty: needed(values, 'peer'),
       number: `${windowNumber(values)}`,
       asset: needed(values, 'asset'),
+      ...(values.again ? { again: 'yes' } : {}),
+      ...networkOf(values),
     });
     if (values.out === undefined) out.stdout.write(text);
     else {

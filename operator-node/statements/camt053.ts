@@ -11,6 +11,9 @@ export const camt053Namespace = 'urn:iso:std:iso:20022:tech:xsd:camt.053.001.08'
 /** Nothing at all counts as a credit. */
 const side = (amount: bigint): 'CRDT' | 'DBIT' => (amount < 0n ? 'DBIT' : 'CRDT');
 
+/** In UTC. A day and no moment: several programs that import statements read nothing else. */
+const dayOf = (moment: string): string => moment.slice(0, 10);
+
 type Money = Pick<Statement, 'asset' | 'exponent'>;
 
 const amountOf = ({ asset, exponent }: Money, minor: bigint): Xml =>
@@ -21,7 +24,7 @@ const balance = (statement: Statement, code: 'OPBD' | 'CLBD', minor: bigint, at:
     node('Tp', [node('CdOrPrtry', [leaf('Cd', code)])]),
     amountOf(statement, minor),
     leaf('CdtDbtInd', side(minor)),
-    node('Dt', [leaf('DtTm', at)]),
+    node('Dt', [leaf('Dt', dayOf(at))]),
   ]);
 
 function summary({ entries, exponent }: Statement): Xml {
@@ -59,8 +62,8 @@ function entryOf(money: Money, { reference, number, service, text, at, amount }:
     amountOf(money, amount),
     leaf('CdtDbtInd', side(amount)),
     node('Sts', [leaf('Cd', 'BOOK')]),
-    node('BookgDt', [leaf('DtTm', instant(at))]),
-    node('ValDt', [leaf('DtTm', instant(at))]),
+    node('BookgDt', [leaf('Dt', dayOf(instant(at)))]),
+    node('ValDt', [leaf('Dt', dayOf(instant(at)))]),
     leaf('AcctSvcrRef', reference),
     transactionCode(amount, service),
     node('NtryDtls', [
@@ -68,7 +71,7 @@ function entryOf(money: Money, { reference, number, service, text, at, amount }:
         node('Refs', [leaf('EndToEndId', reference), leaf('UETR', uetrOf(reference)), leaf('TxId', reference)]),
         amountOf(money, amount),
         leaf('CdtDbtInd', side(amount)),
-        leaf('AddtlTxInf', text),
+        leaf('AddtlTxInf', `${text}, booked ${instant(at)}`),
       ]),
     ]),
   ]);

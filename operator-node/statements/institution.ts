@@ -4,16 +4,20 @@ import { leaf, node, optionalLeaf, type Xml } from './xml.ts';
 
 const issuer = 'tandem';
 
-/** `BranchAndFinancialInstitutionIdentification6`. */
+/** `BranchAndFinancialInstitutionIdentification6`: a name only where there is no BIC, since with one it would need its address. */
 export const agent = (name: string, { operator, name: called, bic, lei }: Institution): Xml =>
   node(name, [
     node('FinInstnId', [
       optionalLeaf('BICFI', bic),
       optionalLeaf('LEI', lei),
-      leaf('Nm', called),
+      optionalLeaf('Nm', bic === undefined ? called : undefined),
       node('Othr', [leaf('Id', `${operator}`), leaf('Issr', issuer)]),
     ]),
   ]);
+
+/** As CBPR+ and HVPS+ take an agent: by its BIC, and nothing that is known here alone. */
+export const networkAgent = (name: string, { bic, lei }: Institution): Xml =>
+  node(name, [node('FinInstnId', [optionalLeaf('BICFI', bic), optionalLeaf('LEI', lei)])]);
 
 /** `PartyIdentification135`. */
 export const party = (name: string, { operator, name: called, bic, lei }: Institution): Xml =>

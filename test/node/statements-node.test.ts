@@ -1,6 +1,8 @@
 /** Statements as a node gives them: from its own store, journaled, or refused. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { statementOf, type StatementContext, type StatementRequest } from '../../operator-node/api/statement-routes.ts';
+import { windowRoutes } from '../../operator-node/api/window-routes.ts';
+import { windowKey, windowTable, type WindowRecord } from '../../operator-node/flow/windows/window.ts';
 import type { OperatorEntry } from '../../operator-node/chain/chain.ts';
 import { positionKey, positionTable } from '../../operator-node/domains/payments/records.ts';
 import { systemRandom } from '../../operator-node/engine/clock.ts';
@@ -9,6 +11,7 @@ import { journalTable } from '../../operator-node/engine/journal.ts';
 import {
   toTimestamp,
   type Asset,
+  type Hash,
   type OperatorId,
   type PairId,
   type UnixMillis,
@@ -81,6 +84,69 @@ const journal = async (): Promise<unknown[]> => {
   for await (const [, { kind, payload }] of world.store.scan(journalTable)) found.push({ kind, ...payload });
   return found;
 };
+
+/** Paid for in window 1: 4.20 that this operator owes the other in SEK. */
+const windowOf = (state: WindowRecord['state'], discharged: boolean): WindowRecord => ({
+  peer,
+  role: 'proposer',
+  content: {
+    number: 1,
+    operatorA: own,
+    operatorB: peer,
+    aToB: { from: 1, to: 1 },
+    bToA: { from: 1, to: 0 },
+    nets: [{ asset: sek, net: '420' }],
+    secret: `0x${'5e'.repeat(32)}` as Hash,
+  },
+  lines: [
+    {
+      asset: sek,
+      net: '420',
+      statement: `0x${'57'.repeat(32)}` as Hash,
+      anchored: { number: 4, hash: `0x${'04'.repeat(32)}` as Hash },
+      ...(discharged ? { discharged: { reference: `0x${'0f'.repeat(32)}` as Hash, block: 5, at: now } } : {}),
+    },
+  ],
+  state,
+  opened: now,
+  since: now,
+});
+const close = (state: WindowRecord['state'], discharged = false): Promise<unknown> =>
+  world.store.transact((tx) => tx.put(windowTable, windowKey(peer, 1), windowOf(state, discharged)));
+
+describe('one debt', () => {
+  const payment = (again?: 'yes') =>
+    windowRoutes.windowPayment.run({ flow: flow as Parameters<typeof windowRoutes.windowPayment.run>[0]['flow'] }, {
+      query: { counterparty: 'borealis', number: 1, asset: sek, ...(again === undefined ? {} : { again }) },
+    } as Parameters<typeof windowRoutes.windowPayment.run>[1]);
+
+  it.each(['proposed', 'signed', 'anchored', 'discharged'] as const)(
+    'is paid by no statement once a window with the operator is %s',
+    async (state) => {
+      const [pair = ''] = texts('camt.053.001.08', await statementOf(flow, request()), '//d:EndToEndId');
+      const id = pair.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-') as PairId;
+      await close(state, state === 'discharged');
+      for (const changes of [{}, { pair: id }]) {
+        await expect(statementOf(flow, request({ format: 'pacs009', ...changes }))).rejects.toMatchObject({
+          code: 'unprocessable',
+          message: expect.stringContaining('tandem window payment') as string,
+        });
+      }
+      expect(schemaFaults('camt.053.001.08', await statementOf(flow, request()))).toEqual([]);
+    },
+  );
+
+  it('has a payment of its window while that is not discharged, and again only where that is asked for', async () => {
+    await close('anchored');
+    expect(texts('pacs.009.001.08', String(await payment()), '//d:IntrBkSttlmAmt')).toEqual(['4.20']);
+    await close('discharged', true);
+    await expect(payment()).rejects.toMatchObject({
+      code: 'unprocessable',
+      message: expect.stringContaining('it has been paid') as string,
+    });
+    expect(texts('pacs.009.001.08', String(await payment('yes')), '//d:IntrBkSttlmAmt')).toEqual(['4.20']);
+  });
+});
 
 describe('statementOf', () => {
   it.each([

@@ -9,7 +9,7 @@ import { readPeriod, type PositionEntry } from '../../operator-node/statements/e
 import { referenceOf, statementReference, uetrOf } from '../../operator-node/statements/ids.ts';
 import { decimalOf } from '../../operator-node/model/money.ts';
 import { isoAmount } from '../../operator-node/statements/money.ts';
-import { pacs009 as pacs009Pieces } from '../../operator-node/statements/pacs009.ts';
+import { pacs009 as pacs009Pieces, type ForNetwork } from '../../operator-node/statements/pacs009.ts';
 import type { Statement } from '../../operator-node/statements/statement.ts';
 import { document, leaf } from '../../operator-node/statements/xml.ts';
 import { escapeXml } from '../../operator-node/model/quoting.ts';
@@ -156,6 +156,11 @@ describe('camt053', () => {
     expect(of('//d:Svcr//d:Othr/d:Id')).toEqual(['1']);
     expect(of('//d:FrToDt/*')).toEqual(['2026-11-23T10:00:00.000Z', '2026-11-24T09:59:59.999Z']);
     expect(of('//d:Bal/d:Amt')).toEqual(['50.00', '150.50']);
+    // Days, which every importer reads; the moment is in the text of the entry.
+    expect(of('//d:Bal/d:Dt/d:Dt')).toEqual(['2026-11-23', '2026-11-24']);
+    expect(of('//d:BookgDt/* | //d:ValDt/*')).toEqual(of('//d:BookgDt/d:Dt | //d:ValDt/d:Dt'));
+    expect(of('//d:BookgDt/d:Dt')).toHaveLength(2);
+    expect(of('//d:AddtlTxInf')[0]).toMatch(/, booked \d{4}-\d{2}-\d{2}T.*Z$/);
     expect(of('//d:Ntry/d:CdtDbtInd')).toEqual(['CRDT', 'DBIT']);
     expect(of('//d:EndToEndId')).toEqual([pairId(1), pairId(2)].map(referenceOf));
     expect(of('//d:UETR')).toEqual([pairId(1), pairId(2)].map((pair) => uetrOf(referenceOf(pair))));
@@ -222,6 +227,46 @@ describe('pacs009', () => {
       /is to pay 0.07 SEK for pair .*only the operator that pays/,
     );
     expect(refusal(() => whole((given) => pacs009Pieces(given, pairId(9)))(period))).toMatch(/^not-found: /);
+  });
+});
+
+describe('a payment for a network', () => {
+  const servicer = { operator: 1 as OperatorId, name: 'Aurora Bank AB', bic: 'AURASESS' };
+  const paid = (network: ForNetwork, changes: Parameters<typeof statement>[0] = {}) =>
+    whole((given) => pacs009Pieces(given, undefined, network))(statement({ servicer, ...changes }));
+
+  it('is written as CBPR+ takes it: BICs alone, an offset, 16 characters of instruction id', () => {
+    const xml = paid({ profile: 'cbpr' });
+    expect(schemaFaults('pacs.009.001.08', xml)).toEqual([]);
+    const of = (path: string) => texts('pacs.009.001.08', xml, path);
+    expect(of('//d:SttlmMtd')).toEqual(['INDA']);
+    expect(of('//d:CreDtTm')[0]).toMatch(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\+00:00$/);
+    expect(of('//d:InstrId')).toEqual(['0123456789abcdef']);
+    expect(of('//d:InstgAgt//d:BICFI | //d:InstdAgt//d:BICFI')).toEqual(['AURASESS', 'BORESESS']);
+    expect(of('//d:FinInstnId/d:Nm | //d:FinInstnId/d:Othr')).toEqual([]);
+  });
+
+  it('is written as HVPS+ takes it, with the code of its clearing system', () => {
+    const xml = paid({ profile: 'hvps', clearingSystem: 'TGT' });
+    expect(schemaFaults('pacs.009.001.08', xml)).toEqual([]);
+    const of = (path: string) => texts('pacs.009.001.08', xml, path);
+    expect(of('//d:SttlmMtd | //d:ClrSys/d:Cd')).toEqual(['CLRG', 'TGT']);
+    expect(of('//d:FinInstnId/d:Nm')).toEqual([]);
+  });
+
+  it('is refused without a BIC, without the clearing system, and for too many digits', () => {
+    const { bic: _, ...nameless } = servicer;
+    expect(refusal(() => paid({ profile: 'cbpr' }, { servicer: nameless }))).toMatch(/needs the BIC of Aurora Bank AB/);
+    expect(refusal(() => paid({ profile: 'hvps' }))).toMatch(/clearing system/);
+    expect(refusal(() => paid({ clearingSystem: 'TGT' }))).toMatch(/clearing system/);
+    const entries = [entry(1, 10n ** 14n)];
+    expect(refusal(() => paid({ profile: 'cbpr' }, { entries }))).toMatch(/14 digits/);
+  });
+
+  it('names an agent with a BIC by that alone, for no network in particular too', () => {
+    const of = (path: string) => texts('pacs.009.001.08', paid({}), path);
+    expect(of('//d:BICFI')).toEqual(['AURASESS', 'BORESESS']);
+    expect(of('//d:FinInstnId/d:Nm')).toEqual([]);
   });
 });
 
