@@ -6,6 +6,7 @@ import { isReadable, journalEntry, journalHead, scanJournal, type OpenEntry } fr
 import { TandemError } from '../errors.ts';
 import { anchoredFrom } from '../flow/checkpoint.ts';
 import type { FlowContext } from '../flow/context.ts';
+import { isOfPair } from '../flow/pair-entries.ts';
 import type { PairSide } from '../flow/pair.ts';
 import { hasKeys } from '../users/keys.ts';
 import { handedUnder } from './handed-under.ts';
@@ -14,13 +15,7 @@ import type { Disclosing } from './common-fields.ts';
 /** A clock may have been set back a little between two entries. */
 const backMillis = 300_000;
 
-/** An order is journaled in the write that begins its pair, before there is a pair to name: its sender and time are that pair's. */
-const isOf = ({ kind, at, payload }: OpenEntry, sides: readonly PairSide[]): boolean =>
-  sides.some(({ side: { pair, leg, userNumber, heldAt } }) =>
-    kind === 'order'
-      ? payload['cancel'] === pair || (leg === 'first' && at === heldAt && payload['from'] === userNumber)
-      : kind !== 'disclosure' && kind !== 'fault' && payload['pair'] === pair,
-  );
+const isOf = (entry: OpenEntry, sides: readonly PairSide[]): boolean => sides.some((found) => isOfPair(entry, found));
 
 const textOf = ({ payload }: OpenEntry): string => JSON.stringify(payload);
 

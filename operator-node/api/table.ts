@@ -3,6 +3,7 @@ import { accountRoutes } from './account-routes.ts';
 import type { ApiNode } from './api-node.ts';
 import { auditorRoutes } from './auditor-routes.ts';
 import { capRoutes } from './cap-routes.ts';
+import { careRoutes } from './care-routes.ts';
 import { disclosureRoutes } from './disclosure-routes.ts';
 import { discrepancyRoutes } from './discrepancy-routes.ts';
 import { healthRoutes } from './health-routes.ts';
@@ -19,6 +20,7 @@ import { windowRoutes } from './window-routes.ts';
 export const resources = {
   messages: messageRoutes,
   pairs: pairRoutes,
+  care: careRoutes,
   accounts: accountRoutes,
   users: userRoutes,
   caps: capRoutes,
@@ -36,6 +38,7 @@ export const resources = {
 export const operations = {
   ...messageRoutes,
   ...pairRoutes,
+  ...careRoutes,
   ...accountRoutes,
   ...userRoutes,
   ...capRoutes,

@@ -18,6 +18,7 @@ import { doubt } from './doubt.ts';
 import { discrepancies } from './discrepancies.ts';
 import { disclose } from './disclose.ts';
 import { erase } from './erase.ts';
+import { find } from './find.ts';
 import { inbox } from './inbox.ts';
 import type { Output } from './output.ts';
 import { visible } from './visible.ts';
@@ -26,6 +27,7 @@ import { request } from './request.ts';
 import { send } from './send.ts';
 import { setAside } from './set-aside.ts';
 import { statement } from './statement.ts';
+import { story } from './story.ts';
 import { verify } from './verify.ts';
 import { window } from './window.ts';
 
@@ -35,6 +37,8 @@ const commands: Readonly<Record<string, { readonly run: Command; readonly summar
   send: { run: send, summary: 'FROM TO TEXT              send a message from a user’s phone' },
   inbox: { run: inbox, summary: 'NUMBER [--follow]         messages that a user’s phone has received' },
   pair: { run: pair, summary: 'ID                        a pair as each operator sees it' },
+  find: { run: find, summary: '[WHAT …]                  pairs by reference, number, amount, time or text' },
+  story: { run: story, summary: 'REF|PAIR                  what happened to a pair, and what comes next' },
   accounts: { run: accounts, summary: '[NUMBER …]                balances and holds, and the operators’ positions' },
   deposit: { run: deposit, summary: 'NUMBER AMOUNT ASSET       pay money into a user’s account, as staff' },
   withdraw: { run: withdraw, summary: 'NUMBER AMOUNT ASSET       pay money out of a user’s account, as staff' },

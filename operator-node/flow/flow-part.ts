@@ -24,7 +24,15 @@ import { Deliveries, laneOf, setAsideTable } from './deliver.ts';
 import { greetAgain, greetQueue, type GreetItem } from './greet.ts';
 import { advance } from './flow.ts';
 import { answerOutcome, learnOutcomes } from './outcome.ts';
-import { openSideTable, sealedTable, sideStateTable, sideTable, userSideTable, withdrawnTable } from './pair.ts';
+import {
+  openSideTable,
+  sealedTable,
+  refSideTable,
+  sideStateTable,
+  sideTable,
+  userSideTable,
+  withdrawnTable,
+} from './pair.ts';
 import { cancelQueue, outcomeQueue, proposeQueue, withdrawQueue, type PairItem } from './side-events.ts';
 import { lapseProposals } from './sweep.ts';
 import { counterTable, messageQueue, type MessageItem } from './tell.ts';
@@ -128,7 +136,7 @@ const methodsOf = (flow: FlowContext): readonly PartMethod[] => [
 ];
 
 const tables = [
-  ...[sideTable, sideStateTable, openSideTable, sealedTable, withdrawnTable, userSideTable, refusedTable],
+  ...[sideTable, sideStateTable, openSideTable, sealedTable, withdrawnTable, userSideTable, refSideTable, refusedTable],
   ...[batchTable, batchStateTable, openBatchTable, laneTable, laneBatchTable, peerCommitmentTable, refusedBatchTable],
   ...[haltTable, peerCapTable, ownCapTable, inboundTable, questionTable, counterTable, setAsideTable],
   ...[recentTable, refTable, refundedTable],

@@ -128,6 +128,9 @@ export const withdrawnTable = table<true>('withdrawn');
 /** Every side of a user, in the order of their pairs: what an erasure has to write out. Key: `<userId>!<pairId>!<leg>`. */
 export const userSideTable = table<true>('user-side');
 
+/** Every side by the four characters by which its user names it; they are unique to a user only. Key: `<ref>!<pairId>!<leg>`. */
+export const refSideTable = table<true>('ref-side');
+
 export const sideKey = (pair: PairId, leg: Leg): string => `${pair}!${leg}`;
 
 export function loadSide(view: View, pair: PairId, leg: Leg): PairSide | undefined {
@@ -153,6 +156,7 @@ export function createSide(tx: Tx, now: UnixMillis, side: Side): PairSide {
   tx.put(sideStateTable, key, state);
   tx.put(openSideTable, key, side.deadline);
   tx.put(userSideTable, `${side.user}!${key}`, true);
+  tx.put(refSideTable, `${side.ref}!${key}`, true);
   touch(tx, side.user, 'ledger', now);
   return { side, state };
 }

@@ -114,14 +114,7 @@ export async function listDoubt(flow: FlowContext): Promise<Doubt> {
     if (found !== undefined && !isFinal(found.state)) sides.push(found);
   }
   sides.sort((a, b) => a.side.heldAt - b.side.heldAt);
-  const batches = new Map<string, KnownBatch>();
-  for (const { side, state } of sides) {
-    const known = state.batch === undefined ? undefined : loadBatch(engine.newest, state.batch, side.role);
-    if (known !== undefined) batches.set(`${known.record.batchId}!${side.role}`, known);
-  }
-  const seen = await readChain(flow.chain, [...new Set([...batches.values()].map(({ record }) => record.batchId))]);
-  const now = engine.clock.now();
-  const recovering = recoveryOf(engine.newest) !== undefined;
+  const { block, batches, pairs, recovering } = await lookInto(flow, sides);
   // What is listed is on disk: it may be handed to others.
   await engine.run(() => undefined);
   return {
@@ -129,11 +122,30 @@ export async function listDoubt(flow: FlowContext): Promise<Doubt> {
     operator: flow.self,
     chainId: flow.settlement.chainId.toString(),
     settlement: flow.settlement.contract.toLowerCase(),
-    at: toTimestamp(now),
-    ...(seen.block === undefined
-      ? {}
-      : { block: { number: seen.block.number, hash: seen.block.hash, timestamp: seen.block.timestamp } }),
+    at: toTimestamp(engine.clock.now()),
+    ...(block === undefined ? {} : { block: { number: block.number, hash: block.hash, timestamp: block.timestamp } }),
     halted: flow.open.halted,
+    recovering,
+    batches,
+    pairs,
+  };
+}
+
+/** Each of these sides, which are not final, with its batch and what the chain has of it at one final block. */
+export async function lookInto(
+  { engine, chain }: Pick<FlowContext, 'engine' | 'chain'>,
+  sides: readonly PairSide[],
+): Promise<Pick<Doubt, 'batches' | 'pairs' | 'recovering'> & { readonly block: Block | undefined }> {
+  const batches = new Map<string, KnownBatch>();
+  for (const { side, state } of sides) {
+    const known = state.batch === undefined ? undefined : loadBatch(engine.newest, state.batch, side.role);
+    if (known !== undefined) batches.set(`${known.record.batchId}!${side.role}`, known);
+  }
+  const seen = await readChain(chain, [...new Set([...batches.values()].map(({ record }) => record.batchId))]);
+  const now = engine.clock.now();
+  const recovering = recoveryOf(engine.newest) !== undefined;
+  return {
+    block: seen.block,
     recovering,
     batches: [...batches.values()].map((known) => batchView(known, seen)),
     pairs: sides.map((found) => {

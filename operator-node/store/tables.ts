@@ -38,6 +38,7 @@ export const tables: Readonly<Record<string, TableEntry>> = {
 
   side: { key: '<pairId>!<leg>', owner: pair, holds: 'a pair as one of this operator’s users has it' },
   'user-side': { key: '<userId>!<pairId>!<leg>', owner: pair, holds: 'that the side is of that user' },
+  'ref-side': { key: '<ref>!<pairId>!<leg>', owner: pair, holds: 'that the side is named so by its user' },
   'side-state': { key: '<pairId>!<leg>', owner: pair, holds: 'the state of a side' },
   'open-side': { key: '<pairId>!<leg>', owner: pair, holds: 'the deadline of a side that has not ended' },
   sealed: { key: '<pairId>!<leg of the peer>', owner: pair, holds: 'the peer’s sealed record of its own leg' },

@@ -18,6 +18,7 @@ export const rooms: readonly Room[] = [
   { name: 'smpp', paths: ['operator-node/smpp/'] },
   { name: 'api', paths: ['operator-node/api/'] },
   { name: 'compose', paths: ['operator-node/compose.ts'] },
+  { name: 'care', paths: ['operator-node/care/'] },
   { name: 'recovery', paths: ['operator-node/recovery/'] },
   { name: 'erasure', paths: ['operator-node/erasure/'] },
   { name: 'flow', paths: ['operator-node/flow/', 'operator-node/readiness.ts'] },

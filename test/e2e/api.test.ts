@@ -86,6 +86,8 @@ describe('every answer of a devnet is of its route’s schema', () => {
     expect(await answer('doubt', {})).toContain(pair);
     expect(await answer('doubt', { signed: 'true' })).toContain('"signature"');
     await answer('pair', { id: pair });
+    expect(await answer('story', { id: pair })).toMatch(/PAY 120 lunch.*"next"/);
+    expect(await answer('find', { number: from, text: 'LUNCH' })).toContain(pair);
     expect(await net.send('elin', 'service', 'JA')).toBe('intercepted');
     await net.arrived('anna', /^You paid Elin Falk/);
     await answer('setAside', {});

@@ -16,7 +16,7 @@ import { TestNet } from './devnet.ts';
 let net: TestNet;
 let toBlock: number;
 const pairs: string[] = [];
-const notes = ['lunch at Gamla Stan', 'half of the taxi', 'rent for november', 'less the coffee'];
+const notes = ['lunch at Gamla Stan', 'share of the taxi', 'rent for november', 'without the coffee'];
 const operators = ['aurora', 'borealis'] as const;
 
 async function cli(command: (args: readonly string[], out: never) => Promise<number>, args: readonly string[]) {

@@ -25,7 +25,7 @@ import { until } from '../../scripts/devnet/wait.ts';
 import { TestNet } from './devnet.ts';
 
 const operators = ['aurora', 'borealis'] as const;
-const notes = ['herring at Gamla Stan', 'half of the taxi', 'rent for november'];
+const notes = ['herring at Gamla Stan', 'share of the taxi', 'rent for november'];
 const reason = 'counter slip of Anna Berg';
 
 let net: TestNet;

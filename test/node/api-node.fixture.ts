@@ -1,6 +1,7 @@
 /** What a node answers in tests of its API: samples, calls that give them, and parts of a node that note what they are asked. */
 import type { AlarmView } from '../../operator-node/alarms/alarms.ts';
 import { missing, type ApiNode } from '../../operator-node/api/api-node.ts';
+import type { SideView } from '../../operator-node/api/care-routes.ts';
 import { pageText } from '../../operator-node/api/disclosure-routes.ts';
 import type { PairView } from '../../operator-node/api/pair-routes.ts';
 import type { RequestView } from '../../operator-node/api/request-routes.ts';
@@ -54,6 +55,23 @@ export const received: OutboundMessage = {
   text: 'Bo asks for 120.00 SEK. YES 4821?',
   pair: knownPair,
   at: '2026-11-23T10:00:00Z' as Timestamp,
+};
+
+export const foundSide: SideView = {
+  pair: knownPair,
+  leg: 'first',
+  role: 'initiator',
+  state: 'committed',
+  service: 'pay',
+  asset: sek,
+  amount: amount('12000'),
+  ref: 'ESFM',
+  user: { number: alice, name: 'Alice' },
+  other: { number: message.to, name: 'Bo', operator: 2 as OperatorId },
+  note: 'lunch',
+  begun: '2026-11-23T10:00:00Z' as Timestamp,
+  deadline: '2026-11-23T10:10:00Z' as Timestamp,
+  told: true,
 };
 
 const view: PairView = {
@@ -208,9 +226,23 @@ const auditCalls = (note: Note): Partial<FakeCalls> => ({
   answerOpening: async ({ params }) => (note('answerOpening', params.request), openingText),
 });
 
+const careCalls = (note: Note): Pick<FakeCalls, 'find' | 'story'> => ({
+  find: async ({ query }) => {
+    note('find', query);
+    return { found: [foundSide] };
+  },
+  story: async ({ params: { id } }) => {
+    note('story', id);
+    if (id !== knownPair) throw unknownId(id);
+    const ordered = { at: foundSide.begun, what: 'ordered', text: message.text } as const;
+    return { pair: knownPair, sides: [{ side: foundSide, happened: [ordered] }] };
+  },
+});
+
 /** The calls that read the store or the chain. */
 export const usualCalls = (note: Note): Partial<FakeCalls> => ({
   ...windowCalls(note),
+  ...careCalls(note),
   ...auditCalls(note),
   pair: async ({ params: { id } }) => {
     note('pair', id);

@@ -199,6 +199,107 @@ describe('tandem inbox', () => {
   });
 });
 
+const side = {
+  pair: '019ab2f4-6c1e-7d3a-9b52-0f6d2c1e8a77',
+  leg: 'first',
+  role: 'initiator',
+  state: 'aborted',
+  reason: 'expired',
+  service: 'pay',
+  asset: 'SEK',
+  amount: '50000',
+  ref: 'ESFM',
+  user: { number: '+46701740611', name: 'Anna Berg' },
+  other: { number: '+46701740651', name: 'Elin Falk', operator: 2 },
+  note: 'lunch',
+  begun: '2026-11-30T09:00:00Z',
+  deadline: '2026-11-30T09:10:00Z',
+  told: true,
+};
+const assets = { status: 200, json: { assets: [{ asset: 'SEK', exponent: 2 }] } };
+
+describe('tandem find', () => {
+  it('takes what a caller knows in any order, and shows amounts as people write them', async () => {
+    const { dir, calls } = await devnet(({ url }) =>
+      url === '/v1/assets' ? assets : { status: 200, json: { found: [side] } },
+    );
+    const what = ['esfm', '0611', '--asset', 'SEK', '--amount', '500', '--from', '2026-11-30'];
+    const { code, stdout } = await tandem('find', ...what, '--operator', 'aurora', '--devnet', dir);
+    expect(code).toBe(0);
+    expect(stdout).toContain('ESFM  aborted (expired)  pay  500.00  SEK  Anna Berg +46701740611  →  Elin Falk');
+    const asked = new URL(calls.at(-1)?.url ?? '', 'http://x').searchParams;
+    expect(Object.fromEntries(asked)).toEqual({
+      ref: 'ESFM',
+      ending: '0611',
+      asset: 'SEK',
+      amount: '50000',
+      from: '2026-11-30T00:00:00Z',
+      limit: '20',
+    });
+  });
+
+  it('says that nothing matches, and ends with 1', async () => {
+    const { dir } = await devnet(({ url }) => (url === '/v1/assets' ? assets : { status: 200, json: { found: [] } }));
+    expect(await tandem('find', 'ESFM', '--operator', 'aurora', '--devnet', dir)).toMatchObject({
+      code: 1,
+      stdout: 'No pair matches.\n',
+    });
+  });
+
+  it.each([
+    ['what is no reference, number or id', ['find', 'no?'], '"no?" is not a reference'],
+    ['two of a kind', ['find', 'ESFM', 'EKLM'], '"ESFM" and "EKLM"'],
+    ['an amount of nothing', ['find', '--amount', '5'], '--amount needs --asset'],
+    ['a day that is none', ['find', '--from', 'monday'], '"monday" is not a time'],
+  ])('refuses %s', async (_, args, says) => {
+    const { dir } = await devnet(() => assets);
+    const { code, stderr } = await tandem(...args, '--operator', 'aurora', '--devnet', dir);
+    expect([code, stderr]).toEqual([2, expect.stringContaining(says)]);
+  });
+});
+
+describe('tandem story', () => {
+  const told = {
+    pair: side.pair,
+    sides: [
+      {
+        side,
+        happened: [
+          { at: side.begun, what: 'ordered', text: 'PAY 500 lunch' },
+          { at: side.begun, what: 'held' },
+        ],
+        why: 'The other user did not accept in time.',
+      },
+    ],
+  };
+
+  it('goes from the reference to what happened and why', async () => {
+    const { dir } = await devnet(({ url = '' }) =>
+      url === '/v1/assets' ? assets : { status: 200, json: url.startsWith('/v1/find') ? { found: [side] } : told },
+    );
+    const { code, stdout } = await tandem('story', 'esfm', '--operator', 'aurora', '--devnet', dir);
+    expect(code).toBe(0);
+    expect(stdout).toBe(
+      [
+        `ESFM  pay 500.00 SEK  ${side.pair}`,
+        'Anna Berg (+46701740611) ordered it of Elin Falk (+46701740651) of operator 2, for "lunch".',
+        '  2026-11-30T09:00:00Z  ordered: "PAY 500 lunch"',
+        '  2026-11-30T09:00:00Z  the amount was put on hold',
+        '  not yet anchored on the chain',
+        'Now: aborted. The other user did not accept in time.',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  it('names the pairs where a reference means several', async () => {
+    const other = { ...side, pair: '019ab2f4-6c1e-7d3a-9b52-000000000001' };
+    const { dir } = await devnet(() => ({ status: 200, json: { found: [side, other] } }));
+    const { code, stderr } = await tandem('story', 'ESFM', '--operator', 'aurora', '--devnet', dir);
+    expect([code, stderr]).toEqual([2, expect.stringContaining(other.pair)]);
+  });
+});
+
 describe('tandem deposit', () => {
   it('books minor units with the staff’s token', async () => {
     const { dir, calls } = await devnet(({ url }) => ({
