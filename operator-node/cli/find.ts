@@ -77,7 +77,7 @@ export async function find(args: readonly string[], out: Output): Promise<number
     const money = await moneyOf(client);
     const minor = amount === undefined || asset === undefined ? undefined : money.read(amount, asset);
     // The node checks each of them, and says what is wrong.
-    const page = await client.find({ ...asked, amount: minor } as Parameters<typeof client.find>[0]);
+    const page = await client.find({ ...asked, amount: minor });
     print(out, values.json, page, () => listOf(page.found, page.next, money));
     return page.found.length === 0 ? 1 : 0;
   });

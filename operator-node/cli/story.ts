@@ -41,7 +41,7 @@ async function pairNamed(
   ref: string,
   number: string | undefined,
 ): Promise<string> {
-  const { found } = await client.find({ ref, number, limit: 10 } as Parameters<typeof client.find>[0]);
+  const { found } = await client.find({ ref, number, limit: 10 });
   const pairs = [...new Set(found.map(({ pair }) => pair))];
   const [only] = pairs;
   if (only === undefined) throw new UsageError(`This node has no pair that a user knows as ${ref}.`);

@@ -149,10 +149,10 @@ describe('storyOf', () => {
     const whats = (stories: readonly SideStory[] = []): string[] =>
       stories.flatMap(({ happened }) => happened.map(({ what }) => what));
     expect(whats(ordered)).toEqual(['ordered', 'held', 'told', 'anchored', 'booked', 'told']);
-    expect(ordered?.[0]?.happened[0]?.text).toBe('PAY 7 Lunch again');
+    expect(ordered[0]?.happened[0]?.text).toBe('PAY 7 Lunch again');
     expect(whats(asked)).toEqual(['asked', 'anchored', 'answered', 'booked', 'told']);
-    expect(ordered?.[0]).toMatchObject({ told: true, found: { state: { state: 'committed' } } });
-    expect(ordered?.[0]?.next).toBeUndefined();
+    expect(ordered[0]).toMatchObject({ told: true, found: { state: { state: 'committed' } } });
+    expect(ordered[0]?.next).toBeUndefined();
   });
 
   it('has a next step for every side that is open, and none for one that is over, whatever state it is in', async () => {
