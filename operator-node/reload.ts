@@ -39,7 +39,7 @@ export interface ReloadParts {
   readonly log: (entry: Readonly<Record<string, unknown>>) => void;
 }
 
-export const reloadableParts = ['configuration', 'catalogue', 'directory', 'certificate'] as const;
+const reloadableParts = ['configuration', 'catalogue', 'directory', 'certificate'] as const;
 export type ReloadablePart = (typeof reloadableParts)[number];
 
 export interface Reloaded {

@@ -86,7 +86,7 @@ function section(name: keyof Machines): string {
   return [`## ${title}`, about, ...roles].join('\n\n');
 }
 
-export function renderStates(): Promise<string> {
+function renderStates(): Promise<string> {
   const text = [
     '# States',
     '<!-- Rendered by scripts/states.ts from the tables in operator-node/flow: change those, then run it. -->',

@@ -7,7 +7,7 @@ import type { AlarmCode } from './catalogue.ts';
  * What an alarm may say of its cause. A closed list, since alarms are kept in the clear and shown to whoever watches the
  * node: no number of a phone, no name, no text of a user or amount has a place in it.
  */
-export const alarmFacts = [
+const alarmFacts = [
   'address',
   'asset',
   'auditor',
@@ -78,7 +78,7 @@ export const alarmTable = table<AlarmRecord>('alarm');
 export const alarmKey = (code: AlarmCode, subject: string): string => `${code}!${subject}`;
 
 /** Whom it is about, unless it is said: the peer or operator that the facts name. */
-export const subjectOf = ({ peer, operator }: AlarmFacts): string => String(peer ?? operator ?? '');
+const subjectOf = ({ peer, operator }: AlarmFacts): string => String(peer ?? operator ?? '');
 
 /** In the write of the step that raised it. */
 export function noteAlarm(

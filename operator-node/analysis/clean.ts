@@ -19,7 +19,7 @@ const quotes = /["\u201c-\u201f\u00ab\u00bb\u2033\u2036\u301d-\u301f\uff02]/g;
 const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
 
 /** At most `max` code points, cut between what a reader sees as characters where one of them fits at all. */
-export function cut(text: string, max: number): string {
+function cut(text: string, max: number): string {
   if (text.length <= max) return text;
   let kept = '';
   let count = 0;

@@ -135,7 +135,7 @@ const currencyOf = (word: string, isOwnWord: boolean, currencies: Currencies): W
   isOwnWord ? currencies.readWritten(word) : currencies.read(word);
 
 /** What a currency's example looks like: an amount that this user could write. */
-export function exampleFor(asset: Asset, { currencies, decimalSign }: Habits): string {
+function exampleFor(asset: Asset, { currencies, decimalSign }: Habits): string {
   return exampleOf(currencies.isKnown(asset) ? currencies.exponent(asset) : 2, decimalSign);
 }
 

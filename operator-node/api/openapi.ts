@@ -30,7 +30,7 @@ function parameters(schema: z.ZodType | undefined, place: 'path' | 'query'): Jso
 }
 
 /** What a route can answer besides its own answers: `internal` always; the rest follows from what it takes. */
-export function refusalsOf(route: BoundRoute): readonly ErrorCode[] {
+function refusalsOf(route: BoundRoute): readonly ErrorCode[] {
   const body: ErrorCode[] = ['bad-request', 'bad-json', 'too-large', 'unsupported-media-type'];
   return [
     ...new Set<ErrorCode>([

@@ -7,7 +7,7 @@ import type { Batch, SettlementDomain } from '../model/records.ts';
 import { fails, holds, type Finding } from './finding.ts';
 import type { EvidenceBundle } from './format.ts';
 
-export const batchOf = ({ batch }: EvidenceBundle): Batch => ({
+const batchOf = ({ batch }: EvidenceBundle): Batch => ({
   ...batch,
   sequence: BigInt(batch.sequence),
   deadline: batch.deadline as Batch['deadline'],

@@ -10,7 +10,7 @@ import { parseBounded } from './bounded.ts';
 /** Some hundred thousand files and texts. */
 const maxAnswerValues = 1_000_000;
 
-export const answerFormat = 'tandem/answer/1';
+const answerFormat = 'tandem/answer/1';
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 lower-case hex digits');
 

@@ -35,7 +35,7 @@ export interface DisclosurePolicy {
 }
 
 /** A node's own choice: what both operators know, and of its user nothing. */
-export const defaultPolicy: DisclosurePolicy = { terms: termsFields, operation: alwaysDisclosed.operation };
+const defaultPolicy: DisclosurePolicy = { terms: termsFields, operation: alwaysDisclosed.operation };
 
 /** Everything: for a party to the pair, or under a court's order. */
 export const fullPolicy: DisclosurePolicy = { terms: termsFields, operation: operationFields };

@@ -11,7 +11,7 @@ import type { Finality } from './network.ts';
 export const settlement = new Interface(pairSettlementAbi);
 export const registry = new Interface(operatorRegistryAbi);
 
-export const pairStatusNames = ['unknown', 'prepared', 'committed', 'aborted'] as const;
+const pairStatusNames = ['unknown', 'prepared', 'committed', 'aborted'] as const;
 export type PairStatusName = (typeof pairStatusNames)[number];
 
 export interface Contracts {

@@ -13,7 +13,7 @@ import { parseJson } from '../json.ts';
 import { isHash, type Hash, type Leg } from '../model/ids.ts';
 import { bundleSchema, encodeBundle, isDigest, maxBundleBytes, parseBundle, type EvidenceBundle } from './format.ts';
 
-export const sdJwtType = 'tandem-evidence+sd-jwt';
+const sdJwtType = 'tandem-evidence+sd-jwt';
 
 const base64url = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64url');
 const jsonPart = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
@@ -23,7 +23,7 @@ const toDigest = (entry: string): string =>
 const toHash = (digest: string): Hash => `0x${Buffer.from(digest, 'base64url').toString('hex')}` as Hash;
 
 /** SHA-256 of the key's SubjectPublicKeyInfo: what the registry has as an operator's pin (protocol §6). */
-export const pinOfKey = (key: KeyObject): Hash =>
+const pinOfKey = (key: KeyObject): Hash =>
   `0x${hash('sha256', key.export({ type: 'spki', format: 'der' }), 'hex')}` as Hash;
 
 interface RecordClaim {

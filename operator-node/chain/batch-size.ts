@@ -5,7 +5,7 @@
 import { hasPassed, type Clock } from '../engine/clock.ts';
 
 /** Common endpoints take 100 to 1,000. */
-export const maxCallsPerRequest = 100;
+const maxCallsPerRequest = 100;
 /** Whole requests that work before more is tried. */
 const winsBeforeMore = 8;
 /** Then it may be another machine or another limit. */

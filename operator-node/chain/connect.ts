@@ -32,7 +32,7 @@ function nameOf(urls: readonly string[], at: number): string {
 }
 
 /** Chain id, the pinned block and the code at each address must be those of network.json. */
-export function networkCheck(network: Network): NetworkCheck {
+function networkCheck(network: Network): NetworkCheck {
   const { contracts, codeHashes, chainId, firstBlock } = network;
   const pinned = pinnedBlockOf(network);
   const codes = (['OperatorRegistry', 'PairSettlement', 'AuditLog'] as const).flatMap((name) => {

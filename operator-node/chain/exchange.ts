@@ -173,7 +173,7 @@ export function readRetryAfter(value: string | null, nowMillis: number): number 
 }
 
 /** The message in an answer of whatever form: that of a JSON error, else its text without marks of HTML. */
-export function wordsOf(text: string): string {
+function wordsOf(text: string): string {
   try {
     const value: unknown = JSON.parse(text);
     return messageIn(Array.isArray(value) ? value[0] : value) ?? '';

@@ -11,7 +11,6 @@ const address = z
   .regex(/^0x[0-9a-f]{40}$/);
 
 export const rpcHex = z.string().toLowerCase().refine(isHex);
-export const rpcHash = hash;
 export const rpcQuantity = z
   .string()
   .regex(/^0x[0-9a-fA-F]{1,64}$/)

@@ -73,7 +73,7 @@ const item = text(80);
 /** The sending gateway's id of a message: any text. */
 const messageId = text(128, 1);
 
-export const termsSchema = z.strictObject({
+const termsSchema = z.strictObject({
   pair: pairId,
   service: z.string().regex(/^[a-z]{1,16}$/),
   firstAsset: asset,
@@ -89,7 +89,7 @@ export const termsSchema = z.strictObject({
 
 const sequence = (min: number) => z.number().int().min(min).max(Number.MAX_SAFE_INTEGER);
 
-export const batchSchema = z.strictObject({
+const batchSchema = z.strictObject({
   initiator: operatorId,
   acceptor: operatorId,
   sequence: sequence(1),
@@ -103,7 +103,7 @@ const signedAmount = z.string().regex(/^(?:0|-?[1-9][0-9]{0,37})$/, 'an amount i
 /** Batches of a lane; none where `to` is one less than `from`. */
 const laneRange = z.strictObject({ from: sequence(1), to: sequence(0) });
 
-export const maxWindowAssets = 1000;
+const maxWindowAssets = 1000;
 export const maxComparedRanges = 64;
 
 export const windowSchema = z.strictObject({
@@ -216,7 +216,7 @@ const windowLater = z.enum(['number', 'previous', 'own', 'not-final', 'busy']);
 const comparedBatch = format<BatchId | ''>(new RegExp(`${hashPattern.source}|^$`), 'a batchId, or nothing');
 
 export const maxProposals = 512;
-export const maxBatchPairs = 4096;
+const maxBatchPairs = 4096;
 
 export const methods = {
   /** Who is there, on which chain, with which assets. First on every connection; changes nothing. */

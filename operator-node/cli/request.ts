@@ -36,7 +36,7 @@ function numberOf({ request }: Values): number {
   return Number(request);
 }
 
-export async function sha256Of(file: string): Promise<string> {
+async function sha256Of(file: string): Promise<string> {
   const digest = createHash('sha256');
   try {
     await pipeline(createReadStream(file), digest);

@@ -11,7 +11,7 @@ export interface LeafParts {
   readonly second: Hash;
 }
 
-export const leafBytes = 16 + 3 * 32;
+const leafBytes = 16 + 3 * 32;
 
 /** `pairId (16) || T (32) || C1 (32) || C2 (32)` (protocol §4). */
 export function encodeLeaf({ pair, terms, first, second }: LeafParts): Buffer {

@@ -8,7 +8,7 @@ import type { SettlementDomain, WindowContent } from '../model/records.ts';
 const saltBytes = 16;
 
 /** The salt of one asset's statement, different for every asset and window. */
-export const windowSalt = (secret: Hash, asset: Asset): Buffer =>
+const windowSalt = (secret: Hash, asset: Asset): Buffer =>
   fromHex(hmac(secret, Buffer.from(asset))).subarray(0, saltBytes);
 
 function salted(tag: string, salt: Uint8Array, text: string): Hash {

@@ -14,7 +14,7 @@ import { appendJournal, type JournalKind } from './journal.ts';
 import { WorkQueue, type QueueOptions, type Worker } from './queue.ts';
 
 /** What is told of a transition that is nobody's fault. */
-export const eventTypes = [
+const eventTypes = [
   ...(['aborted', 'alarm-acknowledged', 'answer-ordered', 'attested', 'batch-ended', 'batch-formed'] as const),
   ...(['batch-signed', 'block', 'cap-changed', 'caps-heard', 'committed', 'countersigned'] as const),
   ...(['decision-too-late', 'discharge-ordered', 'disclosure-answered', 'disclosure-requested'] as const),

@@ -61,7 +61,7 @@ export const isReadable = (entry: JournalEntry): entry is OpenEntry =>
 const digestOf = (salt: string, payload: Readonly<Record<string, unknown>>): string =>
   hash('sha256', Buffer.concat([Buffer.from(salt, 'hex'), Buffer.from(JSON.stringify(payload))]), 'hex');
 
-export function entryHash({
+function entryHash({
   sequence,
   at,
   kind,

@@ -52,7 +52,7 @@ import { refundedTable } from './refund.ts';
 import { attestDuty, carryDuty, decideDuty } from './submit.ts';
 
 /** Waits between attempts, in milliseconds; the last repeats. Everything retried here is idempotent. */
-export const retryMillis = [50, 100, 250, 500, 1000, 2000, 5000] as const;
+const retryMillis = [50, 100, 250, 500, 1000, 2000, 5000] as const;
 
 const sweepMillis = 500;
 const pokeMillis = 1_000;

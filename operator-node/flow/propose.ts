@@ -235,7 +235,7 @@ function answerProposal(flow: FlowContext, work: Work, from: OperatorId, proposa
  * A peer has learned who is a customer here, or what a customer is called, and no pair came of it: that counts against
  * its allowance.
  */
-export function lookedUpInVain(flow: FlowContext, from: OperatorId): void {
+function lookedUpInVain(flow: FlowContext, from: OperatorId): void {
   if (from !== flow.self) flow.lookups.charge(from);
 }
 

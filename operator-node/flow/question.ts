@@ -21,7 +21,7 @@ export interface Question {
 /** Key: the user's id. Open questions and the last few closed ones, oldest first. */
 export const questionTable = table<readonly Question[]>('question');
 
-export const maxTries = 3;
+const maxTries = 3;
 const keptClosed = 8;
 
 const read = (view: View, user: UserId): readonly Question[] => view.get(questionTable, user) ?? [];

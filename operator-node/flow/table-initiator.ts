@@ -23,7 +23,7 @@ export const repeated = ignore('repeated');
 export const over = ignore('the pair is over on this side');
 export const unsigned = fault('decided on chain though this operator has not signed it');
 export const notOver = ignore('the last word was from before the pair was taken up again');
-export const neverHere = fault('no side of this role is ever in this state');
+const neverHere = fault('no side of this role is ever in this state');
 
 const acceptorsEvents = each(
   ['withdrawn', 'yes', 'no', 'recovered-committed', 'recovered-aborted'],

@@ -90,7 +90,7 @@ export const nameOf = (flow: FlowContext, operator: OperatorId): string =>
 export const moneyOf = ({ operation }: Side): Money => ({ asset: operation.asset, amount: operation.amount });
 
 /** The values that a pair's texts can use. */
-export function textParams(view: View, side: Side): TextParams {
+function textParams(view: View, side: Side): TextParams {
   const first = side.leg === 'first';
   return {
     from: first ? side.userName : side.otherName,

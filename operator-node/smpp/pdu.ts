@@ -36,7 +36,7 @@ smpp.addTLV('message_payload', { id: 0x0424, type: types.tlv.buffer });
 
 const headerBytes = 16;
 /** A message_payload of 64 KiB and everything around it. */
-export const maxFrameBytes = 70_000;
+const maxFrameBytes = 70_000;
 smpp.PDU.maxLength = maxFrameBytes;
 
 /** Statuses by the names of the standard. */

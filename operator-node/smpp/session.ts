@@ -14,7 +14,7 @@ import {
 } from './pdu.ts';
 
 /** The answer will not come: the connection is over. Whether the centre has acted on the request is not known. */
-export class SessionEnded extends Error {}
+class SessionEnded extends Error {}
 
 export interface SessionTimes {
   /** For an answer. */

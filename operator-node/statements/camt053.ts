@@ -6,7 +6,7 @@ import { checkCurrency, isoAmount } from './money.ts';
 import { accountOf, instant, lastInstant, type Statement } from './statement.ts';
 import { begin, document, end, leaf, node, type Xml } from './xml.ts';
 
-export const camt053Namespace = 'urn:iso:std:iso:20022:tech:xsd:camt.053.001.08';
+const camt053Namespace = 'urn:iso:std:iso:20022:tech:xsd:camt.053.001.08';
 
 /** Nothing at all counts as a credit. */
 const side = (amount: bigint): 'CRDT' | 'DBIT' => (amount < 0n ? 'DBIT' : 'CRDT');

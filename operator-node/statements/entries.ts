@@ -46,7 +46,7 @@ export interface AccountPeriod {
 }
 
 /** More do not fit into one document that programs can still open. */
-export const maxStatementEntries = 100_000;
+const maxStatementEntries = 100_000;
 
 /** Reads the bookings from `from` until before `to`. @throws {TandemError} `unprocessable` for too many of them */
 export async function readPeriod(

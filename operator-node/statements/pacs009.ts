@@ -11,7 +11,7 @@ import { checkCurrency, isoAmount } from './money.ts';
 import { accountOf, instant, lastInstant, type Institution, type Statement } from './statement.ts';
 import { document, leaf, node, type Xml } from './xml.ts';
 
-export const pacs009Namespace = 'urn:iso:std:iso:20022:tech:xsd:pacs.009.001.08';
+const pacs009Namespace = 'urn:iso:std:iso:20022:tech:xsd:pacs.009.001.08';
 
 /** What a network asks for beyond the schema: payments across borders (CBPR+), and through an RTGS (HVPS+). */
 export const paymentProfiles = ['cbpr', 'hvps'] as const;

@@ -11,7 +11,7 @@ const current = 3;
 const readers: Readonly<Record<number, string>> = { 2: '1618945' };
 
 /** Key: `store`. */
-export const formatTable = table<number>('format');
+const formatTable = table<number>('format');
 
 /** Whatever a node has done first stands in one of these. */
 const first = ['user', 'cursor', 'journal-head', 'sending-account'];

@@ -14,7 +14,7 @@ export function diskKey(table: string, key: string): string {
 export const tableOf = (key: string): string => key.slice(0, key.indexOf('!'));
 
 /** The smallest text, in the order of UTF-8 bytes, that is above every text that begins with `prefix`. */
-export function above(prefix: string): string {
+function above(prefix: string): string {
   const points = Array.from(prefix);
   for (;;) {
     const point = points.pop()?.codePointAt(0);

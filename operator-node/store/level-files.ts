@@ -150,7 +150,7 @@ const handlesOf = (block: Uint8Array): Handle[] =>
   Array.from(entriesOf(block), ({ value }) => handleOf(new Cursor(value)));
 
 /** What is wrong with a table file, or `undefined`. */
-export function checkTable(bytes: Buffer): string | undefined {
+function checkTable(bytes: Buffer): string | undefined {
   if (bytes.length < footerBytes) return 'it has no footer';
   const footer = bytes.subarray(bytes.length - footerBytes);
   if (footer.readBigUInt64LE(footerBytes - 8) !== magic) return 'its footer is not one of a table';

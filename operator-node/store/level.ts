@@ -21,7 +21,7 @@ const scanChunk = 256;
 /** Looks at the files before they count as damaged: those of a store in use change between two reads. */
 const looks = 3;
 
-export class LevelDisk implements Disk {
+class LevelDisk implements Disk {
   readonly #db: ClassicLevel<string, string>;
 
   constructor(db: ClassicLevel<string, string>) {

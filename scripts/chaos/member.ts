@@ -19,7 +19,7 @@ import type { Layout, OperatorLayout } from '../devnet/layout.ts';
 /** Keys that an operator has an address by: `signer` signs batches, the others send transactions. */
 export type MemberKey = 'controller' | 'account' | 'carrier' | 'signer';
 
-export const memberAbis = {
+const memberAbis = {
   OperatorRegistry: operatorRegistryAbi,
   PairSettlement: pairSettlementAbi,
   AuditLog: auditLogAbi,

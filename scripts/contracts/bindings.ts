@@ -31,7 +31,7 @@ async function readAbi(contract: string): Promise<readonly string[]> {
 }
 
 /** The text that the committed file must have. */
-export async function renderBindings(): Promise<string> {
+async function renderBindings(): Promise<string> {
   const parts = await Promise.all(
     contracts.map(async ({ name, constant }) => {
       const abi = await readAbi(name);

@@ -14,7 +14,7 @@ export const contractNames = [
 export type ContractName = (typeof contractNames)[number];
 export type ByContract<Value> = Readonly<Record<ContractName, Value>>;
 
-export const byContract = <Value>(make: (name: ContractName) => Value): ByContract<Value> =>
+const byContract = <Value>(make: (name: ContractName) => Value): ByContract<Value> =>
   Object.fromEntries(contractNames.map((name) => [name, make(name)])) as Record<ContractName, Value>;
 
 export type Finality = { readonly mode: 'depth'; readonly depth: number } | { readonly mode: 'finalized' };

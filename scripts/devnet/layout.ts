@@ -47,7 +47,7 @@ export interface Layout {
 }
 
 export const chainId = 20261123;
-export const defaultPortBase = 7400;
+const defaultPortBase = 7400;
 /** Each operator's ports are ten above those of the one before: API, then channel. */
 const operatorStep = 10;
 /** The fifth operator has base+40 and base+41: the chain's port stands between them and the sixth's. */

@@ -1,5 +1,5 @@
 /** JSON-RPC in its plainest form, for what the devnet asks of its own chain. */
-export class RpcError extends Error {}
+class RpcError extends Error {}
 
 export async function rpc<T>(url: string, method: string, params: readonly unknown[] = []): Promise<T> {
   const answer = await fetch(url, {

@@ -3,10 +3,10 @@ import ts from 'typescript';
 import { listFile } from './names.ts';
 import { lineAt, walk, type Finding, type Source, type Tree } from './tree.ts';
 
-export const maxFunctionLines = 70;
-export const maxFileLines = 400;
+const maxFunctionLines = 70;
+const maxFileLines = 400;
 /** A file of tests is a list of sentences that stand for themselves. */
-export const maxTestFileLines = 800;
+const maxTestFileLines = 800;
 
 /** What is longer than allowed, why, and how long it may be at most. */
 export interface Exception {

@@ -1,6 +1,6 @@
 /** Both contracts with three operators, and batches signed by them. */
 import type { Contract, Wallet } from 'ethers';
-import { TypedDataEncoder, ZeroHash, id, sha256, toUtf8Bytes } from 'ethers';
+import { TypedDataEncoder, id, sha256, toUtf8Bytes } from 'ethers';
 
 import { type Chain, oneDay, startTime } from './chain.ts';
 import { receiptOf } from './outcome.ts';
@@ -60,7 +60,7 @@ export interface Consortium {
   resolution(signed: Signed, resolution: string): Promise<readonly [string, string, string, string]>;
 }
 
-export const resolutionType = {
+const resolutionType = {
   Resolution: [
     { name: 'batchId', type: 'bytes32' },
     { name: 'resolution', type: 'bytes32' },
@@ -173,5 +173,3 @@ export function commitAll({ batchId, batch }: Signed): readonly Decision[] {
     decision({ batchId }, allOf(Math.min(256, batch.count - word * 256)), 0n, word),
   );
 }
-
-export const noRoot = ZeroHash;

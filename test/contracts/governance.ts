@@ -64,7 +64,7 @@ export interface Governance {
 const states = ['Pending', 'Active', 'Canceled', 'Defeated', 'Succeeded', 'Queued', 'Expired', 'Executed'] as const;
 export type State = (typeof states)[number];
 
-export const handles = ['aurora', 'borealis', 'corona', 'delta', 'eos', 'fauna', 'gaia'];
+const handles = ['aurora', 'borealis', 'corona', 'delta', 'eos', 'fauna', 'gaia'];
 
 /** All contracts, with their members admitted and handed over to them. */
 async function deployConsortium(chain: Chain, founders: readonly string[]) {

@@ -31,7 +31,7 @@ export const message = { id: 'm-1', from: alice, to: '+46707654321', text: 'PAY 
 /** Not what JSON.stringify would give: served as it is, or not at all. */
 export const evidenceText = '{"a":1,"batch":{"root":"0x00"},"z":"é"}';
 
-export const disclosureText = '{"type":"header"}\n';
+const disclosureText = '{"type":"header"}\n';
 
 export const statementText = 'type,account\r\n';
 
@@ -97,7 +97,7 @@ const view: PairView = {
 
 const digest = (byte: string): Hash => `0x${byte.repeat(32)}` as Hash;
 
-export const window: WindowView = {
+const window: WindowView = {
   counterparty: 2 as OperatorId,
   number: 1,
   role: 'proposer',
@@ -136,7 +136,7 @@ export const filedRequest: RequestView = {
   fetched: 2,
 };
 
-export const oneAlarm: AlarmView = {
+const oneAlarm: AlarmView = {
   code: 'discrepancy',
   severity: 'critical',
   subject: '',
@@ -149,9 +149,9 @@ export const oneAlarm: AlarmView = {
   remedy: 'Find the pairs with tandem discrepancies --batch ID, then resolve them with the counterparty.',
 };
 
-export const openingText = '{"format":"tandem/answer/1"}';
+const openingText = '{"format":"tandem/answer/1"}';
 
-export const noDoubt: Doubt = {
+const noDoubt: Doubt = {
   format: 'tandem/doubt/1',
   operator: 1 as OperatorId,
   chainId: '1',

@@ -292,7 +292,7 @@ describe('a file that is none', () => {
     ['with a byte order mark', `\ufeff${text}`, 'it begins with a byte order mark'],
     ['with CRLF', text.replaceAll('\n', '\r\n'), 'carriage return'],
     ['with a first line that is no JSON', `{\n${text}`, 'it is not JSON'],
-    ['with a first line of another kind', text.slice(text.indexOf('\n') + 1), 'its first line is no header'],
+    ['with a first line of another kind', text.slice(text.indexOf('\n') + 1), 'its first line is not a header'],
     ['without an end of its first line', text.slice(0, 20), 'its first line has no end'],
   ])('%s is a finding, and the rest is audited', async (_, content, why) => {
     const folder = temporaryFolder();

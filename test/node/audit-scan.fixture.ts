@@ -54,8 +54,8 @@ import {
 import type { OperationRecord, Terms } from '../../operator-node/model/records.ts';
 
 export const addresses = { OperatorRegistry: `0x${'0e'.repeat(20)}`, PairSettlement: `0x${'5e'.repeat(20)}` };
-export const chainId = 20261123n;
-export const domain = { chainId, contract: addresses.PairSettlement };
+const chainId = 20261123n;
+const domain = { chainId, contract: addresses.PairSettlement };
 const start = 1_790_000_000;
 /** Ten seconds a block. */
 export const timeOf = (block: number): number => start + 10 * block;
@@ -120,7 +120,7 @@ const isOf = ({ name, args }: ModelEvent, event: string, at: number, values: rea
 export const pairIdOf = (number: number): PairId =>
   `0190a1b2-c3d4-7e5f-8a9b-${number.toString(16).padStart(12, '0')}` as PairId;
 const key = (number: number): Buffer => Buffer.alloc(32, number);
-export const subjects: Readonly<Record<Leg, string>> = { first: '+46701000001', second: '+46702000002' };
+const subjects: Readonly<Record<Leg, string>> = { first: '+46701000001', second: '+46702000002' };
 
 const logsOf = (events: readonly ModelEvent[]): AuditLog[] =>
   events.map(({ block, name, args }) => {
@@ -383,7 +383,7 @@ const headOf = (batch: BookedBatch, asOf: number): Omit<BatchLine, 'bytes' | 'pa
   asOf: { number: asOf, hash: blockHash(asOf) },
 });
 
-export function pairLineOf(
+function pairLineOf(
   batch: BookedBatch,
   pair: BookedPair,
   index: number,

@@ -21,9 +21,9 @@ import type {
   Terms,
 } from '../../operator-node/model/records.ts';
 
-export const deadline = 1_790_000_010;
-export const operatorKey = Buffer.alloc(32, 1);
-export const userKeys = { first: Buffer.alloc(32, 2), second: Buffer.alloc(32, 3) } as const;
+const deadline = 1_790_000_010;
+const operatorKey = Buffer.alloc(32, 1);
+const userKeys = { first: Buffer.alloc(32, 2), second: Buffer.alloc(32, 3) } as const;
 export const signers = {
   initiator: new Wallet(toHex(Buffer.alloc(32, 4))),
   acceptor: new Wallet(toHex(Buffer.alloc(32, 5))),
@@ -158,7 +158,7 @@ export const network: AuditNetwork = {
   firstBlock: 1,
   finality: { mode: 'depth', depth: 1 },
 };
-export const domain: SettlementDomain = { chainId: 20261123n, contract: addresses.PairSettlement };
+const domain: SettlementDomain = { chainId: 20261123n, contract: addresses.PairSettlement };
 
 /** By operator id, at a block: what `operator(id)` says there. */
 export type RegistryModel = (

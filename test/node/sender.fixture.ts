@@ -12,7 +12,7 @@ import type { Tx } from '../../operator-node/store/store.ts';
 import { chainId } from './anvil.ts';
 import { ManualClock, type TestChain } from './chain.fixture.ts';
 
-export const resendMillis = 3_000;
+const resendMillis = 3_000;
 export const depth = (blocks: number) => ({ mode: 'depth', depth: blocks }) as const;
 /** Anvil with fees, so that a transaction can be too cheap. */
 export const feeChain = ['--accounts', '0', '--base-fee', '1000000000'] as const;

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { unusedDependencies, unusedExports } from '../../scripts/tidy/exports.ts';
 import { arrowsIn, circles, direction, type Room } from '../../scripts/tidy/imports.ts';
 import { privateMembers } from '../../scripts/tidy/members.ts';
 import { linkedPages, mentions } from '../../scripts/tidy/mentions.ts';
@@ -199,6 +200,56 @@ describe('circles', () => {
     expect(check(three, { 'node/a/2.ts': 'a test' })).toEqual([]);
     expect(check({}, { 'node/a/2.ts': 'a test' })).toEqual([
       `${listFile} node/a/2.ts is in no circle any more: take it off the list`,
+    ]);
+  });
+});
+
+describe('unusedExports', () => {
+  const check = (texts: Record<string, string>, allowed: Record<string, string> = {}): string[] =>
+    said(unusedExports(treeOf(texts), allowed));
+  const one = { 'a/one.ts': 'export const one = 1;\nexport function two() {}\nexport class Three {}\nconst own = 1;' };
+
+  it('refuses a value that nothing imports', () => {
+    expect(check(one)).toEqual([
+      'a/one.ts:1 exports one, which nothing imports',
+      'a/one.ts:2 exports two, which nothing imports',
+      'a/one.ts:3 exports Three, which nothing imports',
+    ]);
+  });
+
+  it.each([
+    ['by its name', "import { one as first, two, type Three } from './one.ts';"],
+    ['as a module', "import * as all from './one.ts';"],
+    ['at run time', "const all = await import('./one.ts');"],
+    ['to hand it on', "export { one, two, Three } from './one.ts';"],
+    ['as types', "let a: import('./one.ts').one, b: import('./one.ts').two, c: import('./one.ts').Three;"],
+  ])('takes one that is imported %s', (_, text) => {
+    expect(check({ ...one, 'a/x.ts': text })).toEqual([]);
+  });
+
+  it('lets types be', () => {
+    expect(check({ 'a/x.ts': 'export interface A {}\nexport type B = string;' })).toEqual([]);
+  });
+
+  it('takes what is listed, and refuses what is listed without need', () => {
+    const listed = { 'a/one.ts one': 'a test', 'a/one.ts two': 'a test', 'a/one.ts Three': 'a test' };
+    expect(check(one, listed)).toEqual([]);
+    expect(check({}, { 'a/one.ts one': 'a test' })).toEqual([
+      `${listFile} a/one.ts one is imported, or is not exported any more: take it off the list`,
+    ]);
+  });
+});
+
+describe('unusedDependencies', () => {
+  it('refuses one that no source or contract names', () => {
+    const tree = treeOf({
+      'a/x.ts': "import 'one';\nimport { a } from '@scope/two/part';\nconst tool = ['three/bin/three.js'];\n// five",
+      'contracts/X.sol': 'import {A} from "@openzeppelin/contracts/A.sol";',
+    });
+    const names = ['one', '@scope/two', 'three', '@openzeppelin/contracts', 'four', 'five', 'six'];
+    expect(said(unusedDependencies(tree, names, { six: 'a test' }))).toEqual([
+      'package.json depends on four, which nothing imports',
+      'package.json depends on five, which nothing imports',
     ]);
   });
 });

@@ -30,7 +30,7 @@ const forAWhile =
 const other = (world: World, node: SimulatedNode): OperatorId =>
   world.chance.pick(world.operators.filter((operator) => operator !== node.operator));
 
-export const faults = {
+const faults = {
   crash: (_, node) => {
     node.die('at once');
   },

@@ -6,7 +6,7 @@ import { simulate, type RunOptions } from './world.ts';
 const shownLines = 120;
 
 /** What a failing run is reported with: all that is needed to see it again. */
-export async function storyOf(options: RunOptions): Promise<string> {
+async function storyOf(options: RunOptions): Promise<string> {
   const { violation, lines } = await simulate({ ...options, trace: true });
   return `seed ${options.seed}: ${violation?.message ?? 'no violation when run again'}\n${lines.slice(-shownLines).join('\n')}`;
 }

@@ -14,7 +14,7 @@ export const disclosureFormat = 'tandem/disclosure/1';
 /** The most bytes of a line. A pair with every field disclosed has about 3,000; a note can be long. */
 export const maxLineBytes = 262_144;
 /** The most bytes of a batch's pair lines. 4,096 of them with every field have about 16 MB. */
-export const maxSectionBytes = 268_435_456;
+const maxSectionBytes = 268_435_456;
 
 const hash = z.string().refine(isHash, 'expected 0x and 64 lower-case hex digits');
 const batchId = z.string().refine(isBatchId, 'expected 0x and 64 lower-case hex digits');
@@ -23,7 +23,7 @@ const block = z.number().int().min(0);
 const count = z.number().int().min(0);
 const decimal = z.string().regex(/^(?:0|[1-9][0-9]{0,77})$/, 'expected decimal digits');
 /** Minor units, below zero with `-`. */
-export const signedAmountPattern = /^(?:0|-?[1-9][0-9]{0,37})$/;
+const signedAmountPattern = /^(?:0|-?[1-9][0-9]{0,37})$/;
 
 export const headerSchema = z.strictObject({
   type: z.literal('header'),

@@ -98,13 +98,13 @@ function operatorIn(first: string | undefined): OperatorId | undefined {
   }
 }
 
-/** A file that was handed in and is no disclosure file. */
+/** A file that was handed in but is not a disclosure file. */
 export class NoDisclosures extends TandemError {
   /** Who handed it in, as far as the file still says. */
   readonly operator: OperatorId | undefined;
 
   constructor(file: string, reason: string, operator?: OperatorId) {
-    super('unprocessable', `${file} is no disclosure file: ${reason}`);
+    super('unprocessable', `${file} is not a disclosure file: ${reason}`);
     this.operator = operator;
   }
 }
@@ -130,7 +130,7 @@ export function indexDisclosures(file: string): DisclosureIndex {
     const header = first === undefined ? undefined : parseLine(headerSchema, first);
     if (first === undefined || header?.ok !== true) {
       const reason = reasonAgainst(first, fstatSync(descriptor).size, header?.ok === false ? header.reason : '');
-      throw new NoDisclosures(file, `its first line is no header: ${reason}`, operatorIn(first));
+      throw new NoDisclosures(file, `its first line is not a header: ${reason}`, operatorIn(first));
     }
     return { file, header: header.value, ...sectionsOf(file, descriptor, header.value, first.length + 1) };
   } finally {

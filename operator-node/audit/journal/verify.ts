@@ -17,7 +17,7 @@ import { checkBlock, finalBlock, utc } from '../settled.ts';
 import { counted } from '../../model/counted.ts';
 import { headOf, parseExcerpt, type Excerpt } from './excerpt.ts';
 
-export const excerptChecks = ['form', 'pair', 'path', 'network', 'anchor', 'times'] as const;
+const excerptChecks = ['form', 'pair', 'path', 'network', 'anchor', 'times'] as const;
 export type ExcerptCheck = (typeof excerptChecks)[number];
 
 export interface ExcerptVerification {

@@ -216,7 +216,7 @@ export interface AuditFinding {
 export const severityOf = (code: FindingCode): Severity => findingCatalogue[code].severity;
 
 /** Findings of one code that are kept whole; more of it are counted. Bounds the memory of a scan. */
-export const keptPerCode = 1_000;
+const keptPerCode = 1_000;
 
 export class Findings {
   readonly #kept: AuditFinding[] = [];

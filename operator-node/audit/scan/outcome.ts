@@ -1,7 +1,7 @@
 /** How the pairs of a batch ended, from the chain's events; nothing of an operator's word is in it. */
 import type { ChainBatch } from './batch.ts';
 
-export const statuses = ['open', 'committed', 'aborted', 'expired'] as const;
+const statuses = ['open', 'committed', 'aborted', 'expired'] as const;
 export type Status = (typeof statuses)[number];
 
 export interface Outcomes {

@@ -246,8 +246,7 @@ async function materialOf(request: ScanRequest, findings: Findings): Promise<Mat
   const chain = agreeing(request.endpoints, findings);
   const contracts = contractsAt(chain, network.contracts);
   const final = await finalBlock(chain, contracts, network);
-  if (final === undefined)
-    throw new TandemError('chain-unavailable', 'The endpoints have no block that is final by the network’s rule.');
+  if (final === undefined) throw new TandemError('chain-unavailable', 'The endpoints have no final block.');
   const expected = { chainId: network.chainId, contract: network.contracts.PairSettlement };
   const identity = await checkNetwork(chain, contracts, network, expected, final);
   if (!identity.ok) findings.add('wrong-network', identity.found);

@@ -90,7 +90,7 @@ export function lastWindow(view: View, peer: OperatorId): WindowRecord | undefin
 /** Both have signed it, or this operator has as the one that was asked: its content stands. */
 export const isBound = ({ state }: WindowRecord): boolean => state !== 'proposed' && state !== 'differs';
 
-export const isSettled = (line: WindowLine): boolean =>
+const isSettled = (line: WindowLine): boolean =>
   line.anchored !== undefined && (line.net === '0' || line.discharged !== undefined);
 
 /** What this operator owes the other by this line, in minor units; below zero: is owed. */

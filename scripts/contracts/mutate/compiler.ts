@@ -10,7 +10,7 @@ const root = join(import.meta.dirname, '..', '..', '..');
 const settings = { evmVersion: 'cancun', metadata: { appendCBOR: false, bytecodeHash: 'none' } };
 /** As in hardhat.config.ts; three times slower than `plain`. */
 export const optimised = { enabled: true, runs: 1_000_000 };
-export const plain = { enabled: false };
+const plain = { enabled: false };
 
 interface Solc {
   compile(input: string, callbacks: { import: (path: string) => { contents: string } | { error: string } }): string;

@@ -38,7 +38,7 @@ export interface Report {
 }
 
 const root = join(import.meta.dirname, '..', '..', '..');
-export const reportFile = join(root, 'snapshots', 'mutation.json');
+const reportFile = join(root, 'snapshots', 'mutation.json');
 
 /** @returns the committed report; an empty one where there is none. */
 export const readReport = (): Report =>

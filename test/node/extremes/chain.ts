@@ -251,5 +251,4 @@ const plainEntry = (operator: number, entry: Overrides): Overrides => {
   return new Map([...Object.entries(plain), ...entry]);
 };
 
-export const operatorIds = [1, 2, 3] as const;
 export const asOperator = (id: number): OperatorId => id as OperatorId;

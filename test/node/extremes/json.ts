@@ -91,7 +91,7 @@ function replaced(value: unknown, path: Path, change: (value: unknown) => unknow
 }
 
 /** The sample's text with these characters in that place. */
-export const withText = (sample: unknown, path: Path, text: string): string =>
+const withText = (sample: unknown, path: Path, text: string): string =>
   JSON.stringify(replaced(sample, path, () => mark)).replace(JSON.stringify(mark), () => text);
 
 export interface Mutation {
@@ -148,7 +148,7 @@ interface JsonSchema {
 }
 
 /** The names of all members that the schema knows, as paths; `0` for an item of a list. */
-export function schemaPaths(schema: z.ZodType): ReadonlySet<string> {
+function schemaPaths(schema: z.ZodType): ReadonlySet<string> {
   const root = z.toJSONSchema(schema, { unrepresentable: 'any', io: 'input' }) as JsonSchema;
   const found = new Set<string>();
   const walk = (node: JsonSchema, path: Path, depth: number): void => {

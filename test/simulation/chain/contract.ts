@@ -101,7 +101,7 @@ export interface ContractRules {
   readonly auditLog?: SettlementDomain;
 }
 
-export const noHash = `0x${'0'.repeat(64)}` as Hash;
+const noHash = `0x${'0'.repeat(64)}` as Hash;
 const maxCount = 4096;
 const maxEntriesApart = 65_536;
 const statusNumber: Readonly<Record<RegistryEntry['status'], bigint>> = {
