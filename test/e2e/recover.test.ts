@@ -65,7 +65,7 @@ const across = (): { from: string; to: string } => {
 describe('tandem doctor, doubt and backup', () => {
   it('find nothing wrong with a running node, and make a backup of it', async () => {
     const { from, to } = across();
-    await settled(from, to, 'before');
+    await settled(from, to, 'coffee');
     await quiet('aurora');
     await nothingWrong('aurora');
     expect((await tandem('doubt', '--operator', 'borealis')).text).toContain('Every pair is final');
@@ -88,7 +88,7 @@ describe('a node restored from an old backup', () => {
     file = made.file;
     const keys = JSON.parse((await tandem('backup', '--operator', lost, '--keys', '--json')).text) as { file: string };
     // What only the lost store knows of, in both directions, and one that the second user has been asked for.
-    await settled(from, to, 'after');
+    await settled(from, to, 'cake');
     await settled(to, from, 'back');
     await quiet(lost);
     await quiet('aurora');
