@@ -94,7 +94,7 @@ const walletInterface = new Interface([
 ]);
 
 /** The first topic after the event's own, of every event about one operator. */
-const operatorTopic = (operator: number): Hash => `0x${operator.toString(16).padStart(64, '0')}` as Hash;
+export const operatorTopic = (operator: number): Hash => `0x${operator.toString(16).padStart(64, '0')}` as Hash;
 
 /** `KeyKind.Signer` of the registry. */
 const signerKind = 1n;

@@ -13,6 +13,8 @@ import { parseJson } from '../json.ts';
 import { isHash, type Hash, type Leg } from '../model/ids.ts';
 import { bundleSchema, encodeBundle, isDigest, maxBundleBytes, parseBundle, type EvidenceBundle } from './format.ts';
 
+/** Of the claim `vct`: which kind of credential it is. */
+const sdJwtVct = 'urn:tandem:evidence:1';
 const sdJwtType = 'tandem-evidence+sd-jwt';
 
 const base64url = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64url');
@@ -25,6 +27,14 @@ const toHash = (digest: string): Hash => `0x${Buffer.from(digest, 'base64url').t
 /** SHA-256 of the key's SubjectPublicKeyInfo: what the registry has as an operator's pin (protocol §6). */
 const pinOfKey = (key: KeyObject): Hash =>
   `0x${hash('sha256', key.export({ type: 'spki', format: 'der' }), 'hex')}` as Hash;
+
+type Origin = Pick<EvidenceBundle, 'chainId' | 'contract' | 'batch'>;
+
+const operatorOf = ({ batch }: Origin, leg: Leg): number => (leg === 'first' ? batch.initiator : batch.acceptor);
+
+/** An operator as a URI: its number in the consortium of that chain and contract. */
+const issuerOf = ({ chainId, contract }: Origin, operator: number): string =>
+  `urn:tandem:${chainId}:${contract}:${operator}`;
 
 interface RecordClaim {
   readonly _sd: readonly string[];
@@ -51,9 +61,15 @@ function claimOf(
 /**
  * @param key The operator's TLS key (P-256, PKCS #8 PEM): its pin was in the registry at the batch's block.
  * @param leg Whose operation; a bundle on us has two, and one SD-JWT has one.
+ * @param issuedAt Unix seconds; by default when the pair was decided.
  * @throws {RangeError} for a bundle without that record.
  */
-export function sdJwtOf(bundle: EvidenceBundle, key: string, leg: Leg): string {
+export function sdJwtOf(
+  bundle: EvidenceBundle,
+  key: string,
+  leg: Leg,
+  issuedAt: number = bundle.decision.block.timestamp,
+): string {
   const { records, ...evidence } = bundle;
   const operation = records[leg];
   if (operation === undefined) throw new RangeError(`the bundle has no record of the ${leg} operation`);
@@ -61,6 +77,9 @@ export function sdJwtOf(bundle: EvidenceBundle, key: string, leg: Leg): string {
   const { kty, crv, x, y } = createPublicKey(privateKey).export({ format: 'jwk' });
   const header = { alg: 'ES256', typ: sdJwtType, jwk: { kty, crv, x, y } };
   const payload = {
+    iss: issuerOf(bundle, operatorOf(bundle, leg)),
+    iat: issuedAt,
+    vct: sdJwtVct,
     _sd_alg: 'sha-256',
     terms: claimOf(termsTag, records.terms, termsCommitmentOf),
     operation: claimOf(operationTag, operation, operationCommitmentOf),
@@ -98,6 +117,9 @@ const headerSchema = z.strictObject({
   jwk: z.strictObject({ kty: z.literal('EC'), crv: z.literal('P-256'), x: digest, y: digest }),
 });
 const payloadSchema = z.strictObject({
+  iss: z.string().max(200),
+  iat: z.number().int().min(0),
+  vct: z.literal(sdJwtVct),
   _sd_alg: z.literal('sha-256'),
   terms: claim(termsTag, termsFields.length),
   operation: claim(operationTag, operationFields.length),
@@ -115,6 +137,7 @@ export type SdJwtFault =
   | 'disclosure-unreferenced'
   | 'disclosure-misplaced'
   | 'commitment'
+  | 'issuer'
   | 'bundle';
 
 export type OpenedSdJwt =
@@ -233,7 +256,10 @@ export function openSdJwt(text: string): OpenedSdJwt {
     const bundle = encodeBundle({ ...evidence, records: { terms: termsEntries, [leg]: operationEntries } });
     const parsed = parseBundle(bundle);
     if (!parsed.ok) throw new Refused('bundle', parsed.reason);
-    const operator = leg === 'first' ? evidence.batch.initiator : evidence.batch.acceptor;
+    const operator = operatorOf(evidence, leg);
+    if (payload.iss !== issuerOf(evidence, operator)) {
+      throw new Refused('issuer', `iss is ${payload.iss}; the ${leg} operation is of ${issuerOf(evidence, operator)}`);
+    }
     return { ok: true, pin: pinOfKey(key), bundle, operator, leg };
   } catch (error) {
     if (error instanceof Refused) return { ok: false, fault: error.fault, found: error.message };

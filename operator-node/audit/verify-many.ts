@@ -7,10 +7,11 @@ import { openRecords } from './records.ts';
 import { maxExcerptBytes, saysExcerpt } from './journal/excerpt.ts';
 import { verifyExcerpt, type ExcerptVerification } from './journal/verify.ts';
 import { parseBundle, type EvidenceBundle } from './format.ts';
-import { decodeOperator } from '../chain/decode-operator.ts';
-import type { Hash, Hex, OperatorId, UnixSeconds } from '../model/ids.ts';
+import type { Hash } from '../model/ids.ts';
 import { TandemError } from '../errors.ts';
-import { registry } from './contracts.ts';
+import { contractsAt } from './contracts.ts';
+import { pinsAt } from './pins.ts';
+import { finalBlock } from './settled.ts';
 import type { AuditNetwork } from './network.ts';
 import type { Findings } from './scan/findings.ts';
 import { pairKey, Seen } from './scan/seen.ts';
@@ -182,11 +183,11 @@ async function pinFaultOf(
 ): Promise<string | undefined> {
   const parsed = parseBundle(text);
   if (!parsed.ok) return parsed.reason;
+  const final = await finalBlock(chain, contractsAt(chain, network.contracts), network);
+  if (final === undefined) return 'the endpoint has no block that is final by the network’s rule';
+  const { firstBlock, contracts } = network;
   const { block } = parsed.bundle.prepared;
-  const data = registry.encodeFunctionData('operator', [operator]) as Hex;
-  const answer = await chain.call(network.contracts.OperatorRegistry, data, block.hash);
-  if (answer === undefined) return 'the registry does not answer';
-  const { pins } = decodeOperator(operator as OperatorId, answer, block.timestamp as UnixSeconds);
+  const pins = await pinsAt(chain, { operator, address: contracts.OperatorRegistry, firstBlock, block, final });
   return pins.includes(pin)
     ? undefined
     : `it is signed by the key ${pin}; the registry had ${pins.join(', ')} for operator ${operator}`;

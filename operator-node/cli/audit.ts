@@ -352,7 +352,7 @@ async function runSdJwt(paths: readonly string[], values: Values, out: Output): 
   const parsed = parseBundle(readText(file));
   if (!parsed.ok) throw new UsageError(`${file} is not an evidence bundle: ${parsed.reason}`);
   if (parsed.bundle.records[leg] === undefined) throw new UsageError(`${file} has no record of the ${leg} operation.`);
-  out.stdout.write(`${sdJwtOf(parsed.bundle, readText(key), leg)}\n`);
+  out.stdout.write(`${sdJwtOf(parsed.bundle, readText(key), leg, Math.floor(Date.now() / 1_000))}\n`);
   return 0;
 }
 

@@ -13,13 +13,28 @@ import { bundleFiles, steady, verifyMany } from '../../operator-node/audit/verif
 import { makeCertificate } from '../../operator-node/channel/certificate.ts';
 import { disclose } from '../../operator-node/commitment/disclosure.ts';
 import type { Hash, Hex, UnixMillis } from '../../operator-node/model/ids.ts';
-import { makeCase, modelChain, network, signers } from './audit.fixture.ts';
+import {
+  admission,
+  decidedAt,
+  makeCase,
+  modelChain,
+  network,
+  preparedAt,
+  signers,
+  type RegistryEvent,
+} from './audit.fixture.ts';
 
 let folder: string;
 beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), 'tandem-bundles-'))));
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const made = makeCase();
+
+const pinSet = (operator: number, block: number, pin: string): RegistryEvent => ({
+  block,
+  name: 'OperatorPinRotated',
+  args: [operator, `0x${'00'.repeat(32)}`, pin, 0],
+});
 
 function changed(text: string, change: (bundle: EvidenceBundle) => void): string {
   const parsed = parseBundle(text);
@@ -125,13 +140,14 @@ describe('verifyMany', () => {
     const zero = `0x${'00'.repeat(20)}`;
     const none = `0x${'00'.repeat(32)}`;
     /** The registry with that pin of both operators. */
-    const withPin = (value: string): AuditChain => {
-      const chain = modelChain(made.model);
+    const withPin = (value: string, chain = modelChain(made.model)): AuditChain => {
       return {
         ...chain,
         call: async (to, data, at) => {
           const call = registry.parseTransaction({ data });
           if (call?.name !== 'operator') return chain.call(to, data, at);
+          // Refused as the state of that block is.
+          await chain.call(to, data, at);
           const signer = (call.args[0] === 1n ? signers.initiator : signers.acceptor).address;
           const values = [1, 'name', zero, zero, zero, zero, 0, signer, '0x', 0, value, none, none, 0, '', 0];
           return registry.encodeFunctionResult('operator', [values]) as Hex;
@@ -144,6 +160,26 @@ describe('verifyMany', () => {
     const bad = await verified({ 'one.sdjwt': text }, withPin(`0x${'99'.repeat(32)}`));
     expect(bad).toMatchObject({ passed: 0, failed: 1 });
     expect(bad.findings.list[0]?.sentence).toContain(`it is signed by the key ${pin}`);
+    // An endpoint without old state has the pins' history all the same.
+    const other = `0x${'99'.repeat(32)}`;
+    const pruned = (now: string, ...events: readonly RegistryEvent[]): AuditChain => {
+      const registryEvents = (operator: number) => {
+        const { address } = operator === 1 ? signers.initiator : signers.acceptor;
+        return [admission(operator, address as Hex), ...(operator === 1 ? events : [])];
+      };
+      return withPin(now, modelChain({ ...made.model, stateFrom: decidedAt + 1, registryEvents }));
+    };
+    const before = pinSet(1, preparedAt - 1, pin);
+    const passes = { passed: 1, failed: 0 };
+    expect(await verified({ 'one.sdjwt': text }, pruned(pin, before))).toMatchObject(passes);
+    expect(await verified({ 'one.sdjwt': text }, pruned(other, before, pinSet(1, decidedAt, other)))).toMatchObject(
+      passes,
+    );
+    const late = pruned(pin, pinSet(1, preparedAt + 1, pin));
+    expect(await verified({ 'one.sdjwt': text }, late)).toMatchObject({ passed: 0, failed: 1 });
+    // Events that do not lead to what is there now are not believed; the others are judged.
+    const gap = await verified({ 'one.sdjwt': text, 'two.json': made.text }, pruned(other, before));
+    expect(gap).toMatchObject({ passed: 1, unchecked: 1 });
     const stray = disclose(`0x${'11'.repeat(32)}` as Hash, 'amount', '1');
     const third = await verified({ 'one.sdjwt': `${text}${stray}~` }, withPin(pin));
     expect(third.findings.list[0]?.evidence['check']).toBe('disclosure-unreferenced');
