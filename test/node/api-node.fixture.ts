@@ -57,7 +57,7 @@ export const received: OutboundMessage = {
   at: '2026-11-23T10:00:00Z' as Timestamp,
 };
 
-export const foundSide: SideView = {
+const foundSide: SideView = {
   pair: knownPair,
   leg: 'first',
   role: 'initiator',
