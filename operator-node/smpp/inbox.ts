@@ -1,6 +1,7 @@
 /** Messages from phones until the node has taken them: those of one phone in their order, each under one id for good. */
-import { Agent as PlainAgent, request as requestPlain, type IncomingMessage } from 'node:http';
+import { Agent as PlainAgent, request as requestPlain, type IncomingMessage, type RequestOptions } from 'node:http';
 import { Agent as TlsAgent, request as requestTls } from 'node:https';
+import { urlToHttpOptions } from 'node:url';
 import type { Clock } from '../engine/clock.ts';
 import type { Store, Tx } from '../store/store.ts';
 import type { SmppConfig } from './smpp-config.ts';
@@ -47,7 +48,8 @@ type Handed = { readonly kind: 'taken' } | { readonly kind: 'refused' | 'later';
 export class Inbox {
   readonly #parts: InboxParts;
   readonly #lanes = new Lanes<InEntry>();
-  readonly #url: URL;
+  /** Where the node is, worked out once. */
+  readonly #target: RequestOptions;
   readonly #agent: PlainAgent;
   readonly #send: typeof requestPlain;
   #underWay = 0;
@@ -58,10 +60,11 @@ export class Inbox {
 
   constructor(parts: InboxParts) {
     this.#parts = parts;
-    this.#url = new URL('/v1/messages', parts.config.node.url);
-    const isTls = this.#url.protocol === 'https:';
+    const url = new URL('/v1/messages', parts.config.node.url);
+    const isTls = url.protocol === 'https:';
     this.#agent = new (isTls ? TlsAgent : PlainAgent)({ keepAlive: true, maxSockets: atOnce });
     this.#send = isTls ? requestTls : requestPlain;
+    this.#target = { ...urlToHttpOptions(url), method: 'POST', agent: this.#agent, timeout: timeoutMillis };
   }
 
   get waiting(): number {
@@ -156,14 +159,14 @@ export class Inbox {
         'content-length': body.length,
         authorization: `Bearer ${this.#parts.config.node.token}`,
       };
-      const request = this.#send(this.#url, { method: 'POST', agent: this.#agent, headers, timeout: timeoutMillis });
+      const request = this.#send({ ...this.#target, headers });
       request.on('timeout', () => request.destroy(new Error('no answer in time')));
       request.on('error', (error: NodeJS.ErrnoException) => {
         if (request.reusedSocket && error.code === 'ECONNRESET') resolve('stale');
         else resolve(later(error.code ?? error.message));
       });
       request.on('response', (response) => {
-        answerTo(response).then(resolve, () => resolve(later('its answer was cut off')));
+        answerTo(response, resolve);
       });
       request.end(body);
     });
@@ -182,17 +185,23 @@ const final: ReadonlySet<string> = new Set([
   'unprocessable',
 ]);
 
-async function answerTo(response: IncomingMessage): Promise<Handed> {
+function answerTo(response: IncomingMessage, done: (handed: Handed) => void): void {
   const status = response.statusCode ?? 0;
+  const isTaken = status >= 200 && status <= 299;
   let text = '';
-  for await (const piece of response.setEncoding('utf8')) {
-    text += String(piece);
-    if (text.length > maxAnswerBytes) return later(`it answered ${status} and would not stop`);
-  }
-  if (status >= 200 && status <= 299) return { kind: 'taken' };
-  const code = codeIn(text);
-  if (code !== undefined && final.has(code)) return { kind: 'refused', reason: code };
-  return later(`it answered ${status}${code === undefined ? '' : `, ${code}`}`);
+  response.setEncoding('utf8');
+  response.on('data', (piece: string) => {
+    text += piece;
+    if (text.length > maxAnswerBytes) response.destroy();
+  });
+  response.on('error', () => done(later('its answer was cut off')));
+  response.on('close', () => {
+    const code = isTaken ? undefined : codeIn(text);
+    if (!response.complete) done(later('its answer was cut off'));
+    else if (isTaken) done({ kind: 'taken' });
+    else if (code !== undefined && final.has(code)) done({ kind: 'refused', reason: code });
+    else done(later(`it answered ${status}${code === undefined ? '' : `, ${code}`}`));
+  });
 }
 
 /** As the node writes refusals. */

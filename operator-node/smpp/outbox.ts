@@ -1,13 +1,13 @@
 /** Messages that the node posts: each is stored once, whatever comes again, and then belongs to its route's sender. */
 import { TandemError } from '../errors.ts';
-import type { Clock } from '../engine/clock.ts';
+import { drawBelow, systemRandom, type Clock } from '../engine/clock.ts';
 import type { UnixMillis } from '../model/ids.ts';
 import type { Store, Tx } from '../store/store.ts';
 import { routeFor } from './smsc-address.ts';
 import type { RouteConfig, SmppConfig } from './smpp-config.ts';
 import { Entry } from './entry.ts';
 import type { RouteSender } from './route-sender.ts';
-import { split } from './split.ts';
+import { split, type Part } from './split.ts';
 import { counterTable, knownTable, numbered, outTable, type OutboundText, type OutRecord } from './smpp-tables.ts';
 
 export interface SendingRoute {
@@ -19,6 +19,7 @@ export interface SendingRoute {
 interface Planned {
   readonly message: OutboundText;
   readonly route: SendingRoute;
+  readonly parts: readonly Part[];
 }
 
 export class Outbox {
@@ -26,6 +27,8 @@ export class Outbox {
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #routes: readonly SendingRoute[];
+  /** Of the last long text, whose parts it marks. After a restart it begins elsewhere: a phone may still have parts of before. */
+  #reference = drawBelow(0x1_0000, systemRandom);
 
   constructor(config: Pick<SmppConfig, 'maxWaiting'>, store: Store, clock: Clock, routes: readonly SendingRoute[]) {
     this.#config = config;
@@ -45,9 +48,9 @@ export class Outbox {
     }
     const planned = messages.map((message) => this.#plan(message));
     const taken = await this.#store.transact((tx) => {
-      return planned.flatMap(({ message, route }) => {
-        const entry = this.#put(tx, message, route.config);
-        return entry === undefined ? [] : [{ entry, route }];
+      return planned.flatMap((one) => {
+        const entry = this.#put(tx, one);
+        return entry === undefined ? [] : [{ entry, route: one.route }];
       });
     });
     for (const route of this.#routes) {
@@ -61,17 +64,19 @@ export class Outbox {
     if (route === undefined) {
       throw new TandemError('unprocessable', `Message ${message.id}: no route has a prefix of its number.`);
     }
-    if (split(message.text, 0, route.config) === undefined) {
+    this.#reference = (this.#reference + 1) & 0xffff;
+    const parts = split(message.text, this.#reference, route.config);
+    if (parts === undefined) {
       throw new TandemError('unprocessable', `Message ${message.id}: its text has more parts than an SMS can have.`);
     }
-    return { message, route };
+    return { message, route, parts };
   }
 
   /** Undefined for one that was taken before. */
-  #put(tx: Tx, { id, from, to, text, deadline, priority }: OutboundText, route: RouteConfig): Entry | undefined {
+  #put(tx: Tx, { message, route: { config: route }, parts }: Planned): Entry | undefined {
+    const { id, from, to, deadline, priority } = message;
     if (tx.get(knownTable, id) !== undefined) return undefined;
     const number = (tx.get(counterTable, 'out') ?? 0) + 1;
-    const parts = split(text, number, route) ?? [];
     const now = this.#clock.now();
     const until = deadline === undefined ? now + route.validitySeconds * 1000 : Date.parse(deadline);
     const record: OutRecord = {

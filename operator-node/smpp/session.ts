@@ -59,6 +59,7 @@ export class Session {
   #unanswered = 0;
   #heard: number;
   #asked = false;
+  #unwritten: Buffer[] = [];
 
   /** Over a connected socket, before the bind. */
   constructor(socket: Socket, clock: Clock, times: SessionTimes, handlers: SessionHandlers) {
@@ -114,9 +115,18 @@ export class Session {
     this.#finish(reason);
   }
 
+  /** What is written in one moment leaves as one piece. */
   #write(octets: Buffer): void {
     if (this.#over) return;
-    this.#socket.write(octets);
+    if (this.#unwritten.length === 0) process.nextTick(() => this.#flush());
+    this.#unwritten.push(octets);
+  }
+
+  #flush(): void {
+    const [only, ...others] = this.#unwritten;
+    if (only === undefined || this.#socket.destroyed) return;
+    this.#unwritten = [];
+    this.#socket.write(others.length === 0 ? only : Buffer.concat([only, ...others]));
     if (this.#socket.writableLength > maxUnsentBytes) this.#finish('the centre does not read what it is told');
   }
 
@@ -220,6 +230,7 @@ export class Session {
     this.#over = true;
     this.#stopTicking();
     // What was written still leaves; nothing is waited for.
+    this.#flush();
     this.#socket.end();
     this.#clock.after(1_000, () => this.#socket.destroy());
     for (const { reject } of this.#waiting.values()) reject(new SessionEnded(reason));

@@ -61,23 +61,22 @@ function septets(text: string, gsm: Gsm, latin1: boolean): Form | undefined {
   };
 }
 
-/** Every way to write the text, the plainest first. */
-function formsOf(text: string, { defaultAlphabet, languages: known }: SplitRules): Form[] {
+/** Every way to write the text, the plainest first; the later ones are only looked at where a better one is to be found. */
+function* formsOf(text: string, { defaultAlphabet, languages: known }: SplitRules): Generator<Form> {
   const latin1 = defaultAlphabet === 'latin1';
-  const national = latin1 ? [] : known.map((language) => languages[language]);
-  const tables: Gsm[] = [
-    plainGsm,
-    ...national.map((id) => ({ locking: 0, single: id })),
-    ...national.flatMap((id) =>
-      id === languages.es
-        ? []
-        : [
-            { locking: id, single: 0 },
-            { locking: id, single: id },
-          ],
-    ),
-  ];
-  return [...tables.flatMap((gsm) => septets(text, gsm, latin1) ?? []), utf16(text)];
+  const plain = septets(text, plainGsm, latin1);
+  if (plain !== undefined) yield plain;
+  for (const id of latin1 ? [] : known.map((language) => languages[language])) {
+    const locking = id === languages.es ? [0] : [0, id];
+    for (const gsm of locking.flatMap((lock) => [
+      { locking: lock, single: 0 },
+      { locking: lock, single: id },
+    ])) {
+      const form = septets(text, gsm, latin1);
+      if (form !== undefined) yield form;
+    }
+  }
+  yield utf16(text);
 }
 
 /** Where the parts end; a character with its escape, or both halves of a surrogate pair, stay together. */
@@ -110,6 +109,7 @@ export function split(text: string, ref: number, rules: SplitRules): Part[] | un
       texts = cut(form, form.room(writeHeader(form.gsm, counted).length));
     }
     if (best === undefined || texts.length < best.texts.length) best = { form, texts };
+    if (texts.length === 1) break;
   }
   if (best === undefined || best.texts.length > maxParts) return undefined;
   const { form, texts } = best;

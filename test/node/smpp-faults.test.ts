@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { WebhookGateway } from '../../operator-node/messaging/webhook.ts';
+import { storm } from '../../scripts/sms/storm.ts';
 import { makeCertificate } from '../../operator-node/channel/certificate.ts';
 import type { Msisdn, Timestamp, UnixMillis } from '../../operator-node/model/ids.ts';
 import { plainGsm, decodeText } from '../../operator-node/smpp/alphabet.ts';
@@ -206,6 +207,18 @@ describe('a centre that fails', () => {
     refused = false;
     await until(async () => (await outcome('m')) === 'delivered');
   });
+});
+
+describe('PDUs of chance', () => {
+  it('over a connection cost none of the good messages between them', async () => {
+    const { smsc, node, logged } = await rig();
+    const texts = await storm({ smsc, pdus: 3_000, seed: 7, lengthEvery: 500 });
+    await until(() => texts.every((text) => node.texts.includes(text)));
+    const good = node.texts.filter((text) => text.startsWith('good '));
+    expect(good).toHaveLength(texts.length);
+    expect(logged.filter((entry) => 'fatal' in entry)).toEqual([]);
+    expect(smsc.binds.length).toBeGreaterThan(1);
+  }, 60_000);
 });
 
 describe('TLS', () => {
