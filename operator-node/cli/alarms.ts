@@ -2,21 +2,21 @@
 import { userInfo } from 'node:os';
 import type { AlarmView } from '../alarms/alarms.ts';
 import { parseCommand, print } from './arguments.ts';
-import { UsageError, withClient } from './devnet-file.ts';
+import { UsageError } from './devnet-file.ts';
 import type { Output } from './output.ts';
-import { staffNode, staffOptions, staffUsage } from './staff.ts';
+import { nodeOptions, nodeUsage, withNode } from './which-node.ts';
 
-const usage = `usage: tandem alarms (--config FILE | --operator HANDLE) [--json]
+const usage = `usage: tandem alarms [which node] [--json]
        tandem alarms … --ack CODE [SUBJECT] --because TEXT [--by NAME]
-${staffUsage}
   --ack CODE         acknowledge it: no longer shown, unless it is still active; without SUBJECT, all with that code
   --because TEXT     what was found and done; recorded in the journal
-  --by NAME          who says so (default: the name of this account)`;
+  --by NAME          who says so (default: the name of this account)
+${nodeUsage}`;
 
 /** Exit code 1 while any is active. */
 export async function alarms(args: readonly string[], out: Output): Promise<number> {
   const options = {
-    ...staffOptions,
+    ...nodeOptions,
     ack: { type: 'string' },
     because: { type: 'string' },
     by: { type: 'string' },
@@ -31,7 +31,7 @@ export async function alarms(args: readonly string[], out: Output): Promise<numb
   if (ack === undefined && (because !== undefined || subject !== undefined)) {
     throw new UsageError(`Which alarm? --ack CODE.\n${usage}`);
   }
-  const { alarms: list } = await withClient(staffNode(values).access, (client) => {
+  const { alarms: list } = await withNode(values, (client) => {
     if (ack === undefined) return client.alarms();
     if (because === undefined) throw new UsageError(`--ack ${ack} needs a reason: --because TEXT.\n${usage}`);
     return client.acknowledgeAlarm({ code: ack, by, because, ...(subject === undefined ? {} : { subject }) });

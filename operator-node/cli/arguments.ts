@@ -1,15 +1,7 @@
 /** Arguments of a command, or what is wrong with them together with how it is used. */
 import { parseArgs, type ParseArgsOptionsConfig } from 'node:util';
-import { devnetDirFromEnvironment } from '../config.ts';
-import { readDevnet, UsageError, type DevnetFile } from './devnet-file.ts';
+import { UsageError } from './devnet-file.ts';
 import type { Output } from './output.ts';
-
-/** Options that commands for a devnet share. */
-export const devnetOptions = {
-  devnet: { type: 'string' },
-  json: { type: 'boolean', default: false },
-  help: { type: 'boolean', short: 'h', default: false },
-} as const satisfies ParseArgsOptionsConfig;
 
 /** @throws {UsageError} for an unknown option, or fewer or more positional arguments than `positionals` says */
 export function parseCommand<O extends ParseArgsOptionsConfig>(
@@ -33,10 +25,6 @@ export function parseCommand<O extends ParseArgsOptionsConfig>(
   }
   return { values, positionals: found };
 }
-
-/** The devnet of `--devnet`, of the environment, or of this folder. */
-export const devnetOf = (values: { readonly devnet?: string | undefined }): DevnetFile =>
-  readDevnet(values.devnet ?? devnetDirFromEnvironment());
 
 export function print(out: Output, json: boolean, value: unknown, text: () => string): void {
   out.stdout.write(json ? `${JSON.stringify(value)}\n` : `${text()}\n`);

@@ -24,7 +24,7 @@ import { isRpcUrl } from '../chain/address.ts';
 import { TandemError } from '../errors.ts';
 import { parseJson } from '../json.ts';
 import { counted } from '../model/counted.ts';
-import { tokenIn } from './access.ts';
+import { tokenIn } from './which-node.ts';
 import { parseCommand } from './arguments.ts';
 import {
   blocksOf,

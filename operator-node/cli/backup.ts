@@ -9,23 +9,30 @@ import { writeSnapshot, type SnapshotSummary } from '../recovery/snapshot.ts';
 import { openLevelStore } from '../store/level.ts';
 import { counted } from '../model/counted.ts';
 import { parseCommand, print } from './arguments.ts';
-import { ApiError, nodeClient, type NodeClient } from '../api/client.ts';
+import { ApiError, type NodeClient } from '../api/client.ts';
 import { UsageError } from './devnet-file.ts';
 import type { Output } from './output.ts';
-import { staffNode, staffOptions, staffUsage, type StaffNode } from './staff.ts';
+import {
+  configured,
+  nodeOf,
+  nodeOptions,
+  nodeUsage,
+  slowMillis,
+  withClient,
+  type ChosenNode,
+  type ConfiguredNode,
+} from './which-node.ts';
 
-const usage = `usage: tandem backup (--config FILE | --operator HANDLE) [--follow | --keys] [--json]
-${staffUsage}
+const usage = `usage: tandem backup [which node] [--follow | --keys] [--json]
   --follow           start a new followed copy in backup.followDir, to which the running node adds each write before the
                      write counts; without --follow, a backup file in backup.dir
   --keys             back up the users' keys, which no other backup has, to a file in backup.keysDir that expires after
-                     backup.keysDays; restore it with tandem restore --keys FILE`;
-
-const slowMillis = 3_600_000;
+                     backup.keysDays; restore it with tandem restore --keys FILE
+${nodeUsage}`;
 
 export async function backup(args: readonly string[], out: Output): Promise<number> {
   const options = {
-    ...staffOptions,
+    ...nodeOptions,
     follow: { type: 'boolean', default: false },
     keys: { type: 'boolean', default: false },
   } as const;
@@ -35,9 +42,9 @@ export async function backup(args: readonly string[], out: Output): Promise<numb
     return 0;
   }
   if (values.follow && values.keys) throw new UsageError(`Use either --follow or --keys.\n${usage}`);
-  const node = staffNode(values);
+  const node = nodeOf(values);
   if (values.keys) {
-    const made = (await online(node, (client) => client.keyBackup())) ?? (await offlineKeys(node));
+    const made = (await online(node, (client) => client.keyBackup())) ?? (await offlineKeys(configured(node)));
     print(out, values.json, made, () => {
       const day = new Date(made.expires).toISOString().slice(0, 10);
       return `${counted(made.records, 'record')} of keys in ${made.file}: usable until ${day}, to be deleted then`;
@@ -45,7 +52,7 @@ export async function backup(args: readonly string[], out: Output): Promise<numb
     return 0;
   }
   const made = await online(node, (client) => client.backup({ kind: values.follow ? 'follow' : 'file' }));
-  const { file, mark, records, bytes } = made ?? (await offline(node, values.follow));
+  const { file, mark, records, bytes } = made ?? (await offline(configured(node), values.follow));
   print(
     out,
     values.json,
@@ -55,20 +62,17 @@ export async function backup(args: readonly string[], out: Output): Promise<numb
   return 0;
 }
 
-/** Undefined where no node answers. */
-async function online<R>({ access }: StaffNode, ask: (client: NodeClient) => Promise<R>): Promise<R | undefined> {
-  const client = nodeClient(access, { timeoutMillis: slowMillis });
+/** Undefined where no node answers whose files are here. */
+async function online<R>(node: ChosenNode, ask: (client: NodeClient) => Promise<R>): Promise<R | undefined> {
   try {
-    return await ask(client);
+    return await withClient(node, ask, { timeoutMillis: slowMillis });
   } catch (error) {
-    if (error instanceof ApiError && error.status === 0) return undefined;
+    if (error instanceof ApiError && error.status === 0 && node.configFile !== undefined) return undefined;
     throw error;
-  } finally {
-    client.close();
   }
 }
 
-async function offline({ config }: StaffNode, follow: boolean): Promise<SnapshotSummary> {
+async function offline({ config }: ConfiguredNode, follow: boolean): Promise<SnapshotSummary> {
   const { dir } = config.backup;
   if (follow)
     throw new TandemError('not-ready', 'The node is not running, so it has no followed copy: start it first.');
@@ -82,7 +86,7 @@ async function offline({ config }: StaffNode, follow: boolean): Promise<Snapshot
   return await writeSnapshot(join(dir, name), headerOf(config, settlement, now), store.records());
 }
 
-async function offlineKeys({ config }: StaffNode): Promise<KeyBackupSummary> {
+async function offlineKeys({ config }: ConfiguredNode): Promise<KeyBackupSummary> {
   const { keysDir, keysDays } = config.backup;
   if (keysDir === undefined) throw new TandemError('unprocessable', 'The configuration has no backup.keysDir.');
   const network = loadNetwork(config.chain.networkFile);

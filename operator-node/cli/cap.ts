@@ -1,23 +1,24 @@
 /** `tandem cap`: how much two operators let each other owe, and how much of it is used. */
 import type { CapState } from '../api/cap-routes.ts';
-import { accessOptions, accessUsage, withNode } from './access.ts';
 import { parseCommand, print } from './arguments.ts';
 import type { NodeClient } from '../api/client.ts';
 import { UsageError } from './devnet-file.ts';
 import { table } from './format.ts';
 import { moneyOf, type Money } from './money.ts';
 import type { Output } from './output.ts';
+import { nodeOptions, nodeUsage, withNode } from './which-node.ts';
 
-const usage = `usage: tandem cap [--json] [${accessUsage}]
-       tandem cap set --peer HANDLE|ID --asset CODE --cap AMOUNT|none [${accessUsage}]
+const usage = `usage: tandem cap [--json] [which node]
+       tandem cap set --peer HANDLE|ID --asset CODE --cap AMOUNT|none [which node]
 
 Without "set": how much this operator and each other operator let each other owe, and what would be owed if everything
 on hold were booked. The lower of the two operators' caps applies. "set" changes this operator's own cap at once and
 tells the other operator.
-  tandem cap set --peer borealis --asset SEK --cap 50000.00`;
+  tandem cap set --peer borealis --asset SEK --cap 50000.00
+${nodeUsage}`;
 
 const options = {
-  ...accessOptions,
+  ...nodeOptions,
   peer: { type: 'string' },
   asset: { type: 'string' },
   cap: { type: 'string' },
@@ -74,6 +75,6 @@ export async function cap(args: readonly string[], out: Output): Promise<number>
     const agreed = set.agreed === undefined ? 'no bound' : `${money.text(set.agreed, asset)} ${asset}`;
     print(out, values.json, set, () => `The cap with operator ${set.operator} is now ${agreed}.`);
   };
-  await withNode(values, setCap, peer);
+  await withNode(values, setCap, { other: peer });
   return 0;
 }

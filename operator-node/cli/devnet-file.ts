@@ -1,12 +1,14 @@
 /** `devnet.json`: what a running devnet says of itself, for the command line and for tests. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { nodeClient, type NodeAccess, type NodeClient } from '../api/client.ts';
+import type { NodeAccess } from '../api/client.ts';
 
 export interface DevnetOperator extends NodeAccess {
   readonly id: number;
   readonly handle: string;
   readonly serviceNumber: string;
+  readonly gatewayToken: string;
+  readonly adminToken: string;
 }
 
 export interface DevnetUser {
@@ -33,8 +35,10 @@ export interface DevnetFile {
 /** A command was used wrongly, or what it needs is not there; the message says what to do. Exit code 2. */
 export class UsageError extends Error {}
 
+export const devnetFileName = 'devnet.json';
+
 export function readDevnet(dir: string): DevnetFile {
-  const file = join(dir, 'devnet.json');
+  const file = join(dir, devnetFileName);
   try {
     return JSON.parse(readFileSync(file, 'utf8')) as DevnetFile;
   } catch (cause) {
@@ -47,21 +51,5 @@ export function readDevnet(dir: string): DevnetFile {
       );
     }
     throw new UsageError(`${file} cannot be read: ${(cause as Error).message}`, { cause });
-  }
-}
-
-export function operatorOf(devnet: DevnetFile, user: Pick<DevnetUser, 'operator'>): DevnetOperator {
-  const found = devnet.operators.find((operator) => operator.handle === user.operator);
-  if (found === undefined) throw new UsageError(`devnet.json has no operator ${user.operator}.`);
-  return found;
-}
-
-/** Runs `work` with a client of that operator's node, and closes it. */
-export async function withClient<T>(access: NodeAccess, work: (client: NodeClient) => Promise<T>): Promise<T> {
-  const client = nodeClient(access);
-  try {
-    return await work(client);
-  } finally {
-    client.close();
   }
 }

@@ -19,23 +19,24 @@ import { headerOf } from '../audit/disclosures/read.ts';
 import { TandemError } from '../errors.ts';
 import type { Asset, OperatorId, PairId } from '../model/ids.ts';
 import { counted } from '../model/counted.ts';
-import { tokenIn } from './access.ts';
-import { devnetOf, devnetOptions, parseCommand, print } from './arguments.ts';
-import { ApiError, nodeClient, type NodeAccess, type NodeClient } from '../api/client.ts';
+import { parseCommand, print } from './arguments.ts';
+import { ApiError, type NodeClient } from '../api/client.ts';
 import { UsageError } from './devnet-file.ts';
 import { excerptRefusal, excerptsText, exitCodeOfExcerpts, writeExcerpts, type Excerpted } from './excerpts.ts';
 import type { Output } from './output.ts';
+import { nodeOptions, nodeUsage, withNode } from './which-node.ts';
 
 const usage = `usage: tandem disclose --from BLOCK --to BLOCK --policy NAME --out FILE --recipient WHO --reason WHY
-         [--no-journal] [--operator HANDLE] [--devnet DIR] | [--node URL --token-file FILE]
+         [--no-journal] [which node]
 
 Writes the operator's disclosure file for the batches prepared in these blocks. An interrupted file is continued where it
 ended. Where the policy includes journal excerpts (dispute, full), they are written to FILE.journal, one for each pair, for
 tandem audit verify. Exit code 3: an excerpt is not anchored yet; repeat the command later. --no-journal leaves the
-excerpts out; they are fetched one by one.`;
+excerpts out; they are fetched one by one.
+${nodeUsage}`;
 
 const options = {
-  ...devnetOptions,
+  ...nodeOptions,
   from: { type: 'string' },
   to: { type: 'string' },
   policy: { type: 'string', default: 'regulator-minimum' },
@@ -43,12 +44,7 @@ const options = {
   recipient: { type: 'string' },
   reason: { type: 'string' },
   'no-journal': { type: 'boolean', default: false },
-  operator: { type: 'string' },
-  node: { type: 'string' },
-  'token-file': { type: 'string' },
 } as const;
-
-const timeoutMillis = 120_000;
 
 const pageSchema = z.strictObject({
   type: z.literal('page'),
@@ -227,8 +223,7 @@ export async function disclose(args: readonly string[], out: Output): Promise<nu
     recipient,
     reason,
   };
-  const client = nodeClient(accessOf(values), { timeoutMillis });
-  try {
+  return withNode(values, async (client) => {
     const { journal, ...written } = await writeDisclosures(client, file, job);
     const excerpts =
       journal && !values['no-journal'] ? await writeExcerpts(file, (pair) => excerptOf(client, pair, job)) : undefined;
@@ -239,9 +234,7 @@ export async function disclose(args: readonly string[], out: Output): Promise<nu
       ].join('\n'),
     );
     return exitCodeOfExcerpts(excerpts);
-  } finally {
-    client.close();
-  }
+  });
 }
 
 async function excerptOf(
@@ -256,27 +249,4 @@ async function excerptOf(
     if (refused === undefined) throw error;
     return refused;
   }
-}
-
-function accessOf(values: {
-  readonly node?: string | undefined;
-  readonly 'token-file'?: string | undefined;
-  readonly operator?: string | undefined;
-  readonly devnet?: string | undefined;
-}): NodeAccess {
-  if (values.node !== undefined) {
-    const tokenFile = values['token-file'];
-    if (tokenFile === undefined) throw new UsageError(`--node requires --token-file.\n${usage}`);
-    return {
-      apiUrl: values.node.replace(/\/$/, ''),
-      gatewayToken: '',
-      adminToken: tokenIn(tokenFile),
-    };
-  }
-  const { operators } = devnetOf(values);
-  const found = operators.find(({ handle }) => handle === values.operator);
-  if (found === undefined) {
-    throw new UsageError(`--operator must be one of: ${operators.map(({ handle }) => handle).join(', ')}.\n${usage}`);
-  }
-  return found;
 }

@@ -2,18 +2,19 @@
 import type { Discrepancy } from '../api/discrepancy-routes.ts';
 import { isBatchId } from '../model/ids.ts';
 import { counted } from '../model/counted.ts';
-import { accessOptions, accessUsage, withNode } from './access.ts';
 import { parseCommand, print } from './arguments.ts';
 import { UsageError } from './devnet-file.ts';
 import { table } from './format.ts';
 import type { Output } from './output.ts';
+import { nodeOptions, nodeUsage, withNode } from './which-node.ts';
 
-const usage = `usage: tandem discrepancies [--batch ID] [--json] [${accessUsage}]
+const usage = `usage: tandem discrepancies [--batch ID] [--json] [which node]
 
 Batches whose two attestations on the chain differ, with the pairs that are booked here differently than decided.
---batch shows one batch, whatever its state on the chain. Exit code 3: something needs fixing.`;
+--batch shows one batch, whatever its state on the chain. Exit code 3: something needs fixing.
+${nodeUsage}`;
 
-const options = { ...accessOptions, batch: { type: 'string' } } as const;
+const options = { ...nodeOptions, batch: { type: 'string' } } as const;
 
 const faults = {
   missing: 'committed, but not booked',

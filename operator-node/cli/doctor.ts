@@ -14,43 +14,47 @@ import { examine, type Diagnosis } from '../recovery/doctor.ts';
 import { isInUse } from '../recovery/lock.ts';
 import { inspectLevelStore, openLevelStore } from '../store/level.ts';
 import { parseCommand, print } from './arguments.ts';
-import { ApiError, nodeClient } from '../api/client.ts';
+import { ApiError } from '../api/client.ts';
 import type { Output } from './output.ts';
-import { staffNode, staffOptions, staffUsage, type StaffNode } from './staff.ts';
 import { freeBytesOf, Room } from '../store/room.ts';
 import { counted, countedOf } from '../model/counted.ts';
+import {
+  configured,
+  nodeOf,
+  nodeOptions,
+  nodeUsage,
+  slowMillis,
+  withClient,
+  type ChosenNode,
+  type ConfiguredNode,
+} from './which-node.ts';
 
-const usage = `usage: tandem doctor (--config FILE | --operator HANDLE) [--json]
-${staffUsage}
-  Exit code 1: something was found. The store of a stopped node is read directly; nothing in it is changed.`;
-
-const slowMillis = 3_600_000;
+const usage = `usage: tandem doctor [which node] [--json]
+  Exit code 1: something was found. The store of a stopped node is read directly; nothing in it is changed.
+${nodeUsage}`;
 
 export async function doctor(args: readonly string[], out: Output): Promise<number> {
-  const { values } = parseCommand(usage, args, staffOptions, { min: 0, max: 0 });
+  const { values } = parseCommand(usage, args, nodeOptions, { min: 0, max: 0 });
   if (values.help) {
     out.stdout.write(`${usage}\n`);
     return 0;
   }
-  const node = staffNode(values);
-  const found = (await online(node)) ?? (await offline(node));
+  const node = nodeOf(values);
+  const found = (await online(node)) ?? (await offline(configured(node)));
   print(out, values.json, found, () => text(found));
   return found.findings.length === 0 ? 0 : 1;
 }
 
-async function online({ access }: StaffNode): Promise<Diagnosis | undefined> {
-  const client = nodeClient(access, { timeoutMillis: slowMillis });
+async function online(node: ChosenNode): Promise<Diagnosis | undefined> {
   try {
-    return await client.doctor();
+    return await withClient(node, (client) => client.doctor(), { timeoutMillis: slowMillis });
   } catch (error) {
-    if (error instanceof ApiError && error.status === 0) return undefined;
+    if (error instanceof ApiError && error.status === 0 && node.configFile !== undefined) return undefined;
     throw error;
-  } finally {
-    client.close();
   }
 }
 
-async function offline({ config }: StaffNode): Promise<Diagnosis> {
+async function offline({ config }: ConfiguredNode): Promise<Diagnosis> {
   const { dataDir, operator } = config;
   if (await isInUse(dataDir)) {
     throw new TandemError(

@@ -7,21 +7,21 @@ import { parseJson } from '../json.ts';
 import { doubtSigner, nextSteps, type Doubt } from '../recovery/doubt.ts';
 import { counted } from '../model/counted.ts';
 import { parseCommand, print } from './arguments.ts';
-import { UsageError, withClient } from './devnet-file.ts';
+import { UsageError } from './devnet-file.ts';
 import { table } from './format.ts';
 import type { Output } from './output.ts';
-import { staffNode, staffOptions, staffUsage } from './staff.ts';
+import { nodeOptions, nodeUsage, withNode } from './which-node.ts';
 
-const usage = `usage: tandem doubt (--config FILE | --operator HANDLE) [--export FILE] [--json]
+const usage = `usage: tandem doubt [which node] [--export FILE] [--json]
        tandem doubt --check FILE --network FILE --rpc URL [--json]
-${staffUsage}
   --export FILE      write the list, signed with the operator's signer key, for the counterparty or the regulator
   --check FILE       check such a file against the chain, without a node: who signed it, and whether the chain agrees about
-                     each batch and pair; exit code 1 if not. Without --network it only shows whose key signed it`;
+                     each batch and pair; exit code 1 if not. Without --network it only shows whose key signed it
+${nodeUsage}`;
 
 export async function doubt(args: readonly string[], out: Output): Promise<number> {
   const options = {
-    ...staffOptions,
+    ...nodeOptions,
     export: { type: 'string' },
     check: { type: 'string' },
     network: { type: 'string' },
@@ -36,8 +36,7 @@ export async function doubt(args: readonly string[], out: Output): Promise<numbe
   if (values.network !== undefined || values.rpc !== undefined) {
     throw new UsageError(`--network and --rpc belong to --check.\n${usage}`);
   }
-  const { access } = staffNode(values);
-  return withClient(access, async (client) => {
+  return withNode(values, async (client) => {
     if (values.export !== undefined) {
       const file = await client.text('doubt', { signed: 'true' });
       writeFileSync(values.export, file, { mode: 0o600 });

@@ -1,25 +1,23 @@
 /** `tandem erase`: erases a user, or what was said to and by it, through the running node (docs/erasure.md). */
 import { counted } from '../model/counted.ts';
 import { parseCommand, print } from './arguments.ts';
-import { nodeClient, type AnswerOf } from '../api/client.ts';
+import type { AnswerOf, NodeClient } from '../api/client.ts';
 import { UsageError } from './devnet-file.ts';
 import type { Output } from './output.ts';
-import { staffNode, staffOptions, staffUsage } from './staff.ts';
+import { nodeOptions, nodeUsage, slowMillis, withNode } from './which-node.ts';
 
-const usage = `usage: tandem erase (--config FILE | --operator HANDLE) --user ID [--messages] [--json]
-       tandem erase (--config FILE | --operator HANDLE) --list [--json]
-${staffUsage}
+const usage = `usage: tandem erase [which node] --user ID [--messages] [--json]
+       tandem erase [which node] --list [--json]
   --user ID          the user's id or phone number; an earlier or unfinished erasure is found by id only
   --messages         erase only the messages to and from the user, who stays a customer
   --list             list all erasures
   This cannot be undone. It is refused while pairs are open, balances remain, or the law requires retention (retention in
-  the configuration).`;
-
-const slowMillis = 3_600_000;
+  the configuration).
+${nodeUsage}`;
 
 export async function erase(args: readonly string[], out: Output): Promise<number> {
   const options = {
-    ...staffOptions,
+    ...nodeOptions,
     user: { type: 'string' },
     messages: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
@@ -31,19 +29,17 @@ export async function erase(args: readonly string[], out: Output): Promise<numbe
   }
   const { user, messages, list, json } = values;
   if (list === (user !== undefined)) throw new UsageError(`Name one user (--user ID), or --list.\n${usage}`);
-  const client = nodeClient(staffNode(values).access, { timeoutMillis: slowMillis });
-  try {
+  const ask = async (client: NodeClient): Promise<void> => {
     if (user === undefined) {
       const { erasures } = await client.erasures();
       print(out, json, erasures, () => erasures.map(lineOf).join('\n') || 'No user has been erased.');
-      return 0;
+      return;
     }
     const done = await client.erase({ user, what: messages ? 'messages' : 'all' });
     print(out, json, done, () => lineOf(done));
-    return 0;
-  } finally {
-    client.close();
-  }
+  };
+  await withNode(values, ask, { timeoutMillis: slowMillis });
+  return 0;
 }
 
 function lineOf({ user, what, phase, erased, records = 0, told = [] }: AnswerOf<'erase'>): string {

@@ -1,7 +1,7 @@
 /** `tandem find`: pairs of a node by what a caller knows of them. */
 import type { SideView } from '../api/care-routes.ts';
 import { isBatchId, isMsisdn, isPairId } from '../model/ids.ts';
-import { accessOptions, accessUsage, withNode } from './access.ts';
+import { nodeOptions, nodeUsage, withNode } from './which-node.ts';
 import { parseCommand, print } from './arguments.ts';
 import { UsageError } from './devnet-file.ts';
 import { table } from './format.ts';
@@ -10,17 +10,18 @@ import type { Output } from './output.ts';
 
 const usage = `usage: tandem find [WHAT …] [--asset SEK --amount 120.50] [--from TIME] [--to TIME] [--state STATE]
                    [--peer ID] [--service NAME] [--text WORDS] [--limit N] [--json]
-                   [${accessUsage}]
+                   [which node]
 
 Pairs of one node, newest first. WHAT is what the caller knows, several in any order:
   ESFM           the reference in a message
   +46701740611   the number of either user; its last digits alone (0611) will do
   01a22e25-…     the id of a pair
   0x5f5f…        the id of a batch
-TIME is a day (2026-11-30) or a moment (2026-11-30T09:00:00Z), in UTC; --to is included. Ends with 1 if nothing is found.`;
+TIME is a day (2026-11-30) or a moment (2026-11-30T09:00:00Z), in UTC; --to is included. Ends with 1 if nothing is found.
+${nodeUsage}`;
 
 const options = {
-  ...accessOptions,
+  ...nodeOptions,
   asset: { type: 'string' },
   amount: { type: 'string' },
   from: { type: 'string' },

@@ -29,6 +29,7 @@ import { setAside } from './set-aside.ts';
 import { statement } from './statement.ts';
 import { story } from './story.ts';
 import { verify } from './verify.ts';
+import { nodeUsage } from './which-node.ts';
 import { window } from './window.ts';
 
 type Command = (args: readonly string[], out: Output) => Promise<number>;
@@ -42,23 +43,23 @@ const commands: Readonly<Record<string, { readonly run: Command; readonly summar
   accounts: { run: accounts, summary: '[NUMBER …]                balances and holds, and the operators’ positions' },
   deposit: { run: deposit, summary: 'NUMBER AMOUNT ASSET       pay money into a user’s account, as staff' },
   withdraw: { run: withdraw, summary: 'NUMBER AMOUNT ASSET       pay money out of a user’s account, as staff' },
-  doubt: { run: doubt, summary: '--operator HANDLE [--export FILE]   pairs that are not final, and what happens next' },
+  doubt: { run: doubt, summary: '[--export FILE]           pairs that are not final, and what happens next' },
   'set-aside': {
     run: setAside,
-    summary: '--operator HANDLE [--send ID]       messages that the gateway refused',
+    summary: '[--send ID]               messages that the gateway refused',
   },
-  alarms: { run: alarms, summary: '--operator HANDLE [--ack CODE]   alarms, and what to do about each' },
-  doctor: { run: doctor, summary: '--operator HANDLE         compare store, chain and peers' },
-  backup: { run: backup, summary: '--operator HANDLE [--follow]        back up the store while the node runs' },
-  restore: { run: restore, summary: '--operator HANDLE --from PATH       restore the store from a backup' },
-  erase: { run: erase, summary: '--operator HANDLE --user ID [--messages]   erase a user permanently' },
+  alarms: { run: alarms, summary: '[--ack CODE]              alarms, and what to do about each' },
+  doctor: { run: doctor, summary: '                          compare store, chain and peers' },
+  backup: { run: backup, summary: '[--follow | --keys]       back up the store while the node runs' },
+  restore: { run: restore, summary: '--from PATH               restore the store from a backup' },
+  erase: { run: erase, summary: '--user ID [--messages]    erase a user permanently' },
   recover: {
     run: recover,
-    summary: '--operator HANDLE         recover a store that may be behind',
+    summary: '                          recover a store that may be behind',
   },
   release: {
     run: release,
-    summary: '--operator HANDLE --because TEXT    resume accepting new work on a halted node',
+    summary: '[--because TEXT]          resume accepting new work on a halted node',
   },
   verify: { run: verify, summary: 'BUNDLE --network FILE --rpc URL   check an evidence bundle against the chain' },
   audit: {
@@ -106,9 +107,9 @@ const help = [
   '',
   ...Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(12)} ${summary}`),
   '',
-  'Commands for a devnet find it in .devnet, TANDEM_DEVNET_DIR or --devnet DIR. FROM, TO and NUMBER are',
-  'numbers or names of users (anna, or anna@aurora where there are several); TO can be "service". tandem COMMAND --help',
-  'tells more.',
+  'FROM, TO and NUMBER are numbers or names of users (anna, or anna@aurora where there are several); TO can be "service".',
+  'tandem COMMAND --help shows more. For every command that talks to a node,',
+  nodeUsage,
   '',
 ].join('\n');
 

@@ -1,29 +1,30 @@
-/** `tandem pair ID`: a pair as each operator of the devnet has it, and its evidence bundle. */
+/** `tandem pair ID`: a pair as each operator has it, and its evidence bundle. */
 import { writeFileSync } from 'node:fs';
 import type { PairView } from '../api/pair-routes.ts';
 import { isPairId } from '../model/ids.ts';
-import { devnetOf, devnetOptions, parseCommand, print } from './arguments.ts';
+import { parseCommand, print } from './arguments.ts';
 import { ApiError } from '../api/client.ts';
-import { UsageError, withClient, type DevnetOperator } from './devnet-file.ts';
+import { UsageError } from './devnet-file.ts';
 import { table } from './format.ts';
 import { moneyOf, type Money } from './money.ts';
 import type { Output } from './output.ts';
+import { nodeOptions, nodesOf, nodeUsage, withClient, type ChosenNode } from './which-node.ts';
 
-const usage = `usage: tandem pair ID [--evidence FILE] [--journal FILE] [--operator HANDLE] [--devnet DIR] [--json]
+const usage = `usage: tandem pair ID [--evidence FILE] [--journal FILE] [--json] [which node]
   --evidence FILE    write the evidence bundle, for tandem verify
   --journal FILE     write an excerpt of the operator's journal about the pair, with the proof that leads to the chain, for
                      tandem verify; requires --recipient WHO and --reason WHY, which are recorded; --policy NAME is optional
-  --operator HANDLE  ask only this operator`;
+${nodeUsage}
+  If none is named, each operator of the devnet is asked.`;
 
 export async function pair(args: readonly string[], out: Output): Promise<number> {
   const options = {
-    ...devnetOptions,
+    ...nodeOptions,
     evidence: { type: 'string' },
     journal: { type: 'string' },
     policy: { type: 'string' },
     recipient: { type: 'string' },
     reason: { type: 'string' },
-    operator: { type: 'string' },
   } as const;
   const { values, positionals } = parseCommand(usage, args, options, { min: 1, max: 1 });
   if (values.help) {
@@ -32,9 +33,7 @@ export async function pair(args: readonly string[], out: Output): Promise<number
   }
   const id = positionals[0] ?? '';
   if (!isPairId(id)) throw new UsageError(`"${id}" is not a pair id: write a UUID, as tandem inbox --json shows it.`);
-  const devnet = devnetOf(values);
-  const operators = devnet.operators.filter(({ handle }) => handle === (values.operator ?? handle));
-  if (operators.length === 0) throw new UsageError(`This devnet has no operator ${values.operator ?? ''}.`);
+  const operators = nodesOf(values);
   const views: Record<string, PairView> = {};
   for (const operator of operators) {
     const view = await viewOf(operator, id);
@@ -61,7 +60,7 @@ export async function pair(args: readonly string[], out: Output): Promise<number
   return 0;
 }
 
-async function viewOf(operator: DevnetOperator, id: string): Promise<PairView | undefined> {
+async function viewOf(operator: ChosenNode, id: string): Promise<PairView | undefined> {
   try {
     return await withClient(operator, (client) => client.pair({ id }));
   } catch (error) {

@@ -20,20 +20,20 @@ import { openLevelStore } from '../store/level.ts';
 import { syncFolderNow, writeWholeText } from '../store/whole-file.ts';
 import type { AnswerOf } from '../api/client.ts';
 import { parseCommand, print } from './arguments.ts';
-import { UsageError, withClient } from './devnet-file.ts';
+import { UsageError } from './devnet-file.ts';
 import type { Output } from './output.ts';
-import { staffNode, staffOptions, staffUsage, type StaffNode } from './staff.ts';
+import { configured, nodeOf, nodeOptions, nodeUsage, withClient, type ConfiguredNode } from './which-node.ts';
 
-const usage = `usage: tandem recover (--config FILE | --operator HANDLE) [--json]                 show how far recovery is
+const usage = `usage: tandem recover [which node] [--json]                 show how far recovery is
        tandem recover … --controller FILE      with the node stopped: make new keys and rotate to them without overlap
        tandem recover … --without ID           continue without what that operator could give back
        tandem recover … --accept-loss | --begin   with the node stopped: its store is known (or suspected) to be behind
-${staffUsage}
-  --controller FILE  JSON {"controller": "0x…"}; the old key file is kept beside the new one`;
+  --controller FILE  JSON {"controller": "0x…"}; the old key file is kept beside the new one
+${nodeUsage}`;
 
 export async function recover(args: readonly string[], out: Output): Promise<number> {
   const options = {
-    ...staffOptions,
+    ...nodeOptions,
     controller: { type: 'string' },
     without: { type: 'string', multiple: true },
     'accept-loss': { type: 'boolean', default: false },
@@ -44,14 +44,14 @@ export async function recover(args: readonly string[], out: Output): Promise<num
     out.stdout.write(`${usage}\n`);
     return 0;
   }
-  const node = staffNode(values);
+  const node = nodeOf(values);
   if (values['accept-loss'] || values.begin) {
-    await markBehind(node, values['accept-loss'] ? 'loss-accepted' : 'unknown-batch');
+    await markBehind(configured(node), values['accept-loss'] ? 'loss-accepted' : 'unknown-batch');
     out.stdout.write('The store is marked as behind. Rotate the keys next (--controller FILE), then start the node.\n');
     return 0;
   }
   if (values.controller !== undefined) {
-    const rotated = await rotate(node, values.controller);
+    const rotated = await rotate(configured(node), values.controller);
     print(out, values.json, rotated, () =>
       [
         `Signer ${rotated.signer} and account ${rotated.account} are valid from block ${rotated.block}; the old keys are no longer valid.`,
@@ -63,7 +63,7 @@ export async function recover(args: readonly string[], out: Output): Promise<num
   const without = values.without?.map(Number);
   if (without?.some((id) => !Number.isInteger(id)) === true)
     throw new UsageError(`--without must be an operator's id.\n${usage}`);
-  const status = await withClient(node.access, (client) =>
+  const status = await withClient(node, (client) =>
     without === undefined ? client.recovery() : client.recoverWithout({ without }),
   );
   print(out, values.json, status, () => text(status));
@@ -71,7 +71,7 @@ export async function recover(args: readonly string[], out: Output): Promise<num
 }
 
 /** Opens the store of a stopped node as far as it goes, and marks it. */
-async function markBehind({ config }: StaffNode, why: Recovery['why']): Promise<void> {
+async function markBehind({ config }: ConfiguredNode, why: Recovery['why']): Promise<void> {
   const { signer, account } = loadKeys(config.chain.keysFile);
   await using store = await openLevelStore(config.dataDir, { acceptLoss: why === 'loss-accepted' });
   const oldKeys = [signer, account].map(addressOf);
@@ -134,7 +134,7 @@ function controllerIn(file: string): string {
 }
 
 /** New keys first on disk, then in the registry: a crash in between leaves both files, and the same again goes on. */
-async function rotate({ config }: StaffNode, controllerFile: string): Promise<Rotated> {
+async function rotate({ config }: ConfiguredNode, controllerFile: string): Promise<Rotated> {
   if (await isInUse(config.dataDir)) {
     throw new TandemError(
       'store-failed',

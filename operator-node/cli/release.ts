@@ -2,21 +2,21 @@
 import { userInfo } from 'node:os';
 import type { AnswerOf } from '../api/client.ts';
 import { parseCommand, print } from './arguments.ts';
-import { UsageError, withClient } from './devnet-file.ts';
+import { UsageError } from './devnet-file.ts';
 import type { Output } from './output.ts';
-import { staffNode, staffOptions, staffUsage } from './staff.ts';
+import { nodeOptions, nodeUsage, withNode } from './which-node.ts';
 
-const usage = `usage: tandem release (--config FILE | --operator HANDLE) [--json]                 show why the node is halted
+const usage = `usage: tandem release [which node] [--json]                 show why the node is halted
        tandem release … --because TEXT [--by NAME] [--keys-are-safe]   resume accepting new work
-${staffUsage}
   --because TEXT     what was found and done; kept in the journal
   --by NAME          who says so; without it, the name of this account
-  --keys-are-safe    confirm that nobody else has a key that was in use then and is still valid`;
+  --keys-are-safe    confirm that nobody else has a key that was in use then and is still valid
+${nodeUsage}`;
 
 /** Exit code 1 while it is halted. */
 export async function release(args: readonly string[], out: Output): Promise<number> {
   const options = {
-    ...staffOptions,
+    ...nodeOptions,
     because: { type: 'string' },
     by: { type: 'string' },
     'keys-are-safe': { type: 'boolean', default: false },
@@ -29,7 +29,7 @@ export async function release(args: readonly string[], out: Output): Promise<num
   const { because, by = userInfo().username } = values;
   if (because === undefined && values['keys-are-safe'])
     throw new UsageError(`--keys-are-safe needs a reason: --because TEXT.\n${usage}`);
-  const status = await withClient(staffNode(values).access, (client) =>
+  const status = await withNode(values, (client) =>
     because === undefined ? client.halt() : client.release({ because, by, keysAreSafe: values['keys-are-safe'] }),
   );
   print(out, values.json, status, () => text(status));

@@ -3,25 +3,26 @@ import { createHash } from 'node:crypto';
 import { createReadStream, writeFileSync } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import type { RequestView } from '../api/request-routes.ts';
-import { accessOptions, accessUsage, withNode } from './access.ts';
 import { parseCommand, print } from './arguments.ts';
 import type { AnswerOf, NodeClient } from '../api/client.ts';
 import { UsageError } from './devnet-file.ts';
 import { table } from './format.ts';
 import type { Output } from './output.ts';
+import { nodeOptions, nodeUsage, withNode } from './which-node.ts';
 
 const usage = `usage: tandem request list
        tandem request answer --request N [--file FILE …]
        tandem request opening --request N [--out FILE]
-       each with [--json] [${accessUsage}]
+       each with [--json] [which node]
 
 list      list auditors' requests to this operator in the AuditLog: open, answered, late
 answer    put the salted digest of what was handed over on the chain: each FILE, and what the auditor fetched under the
           request; nothing more is handed over for the request afterwards
-opening   write what opens that digest, for the auditor (tandem audit answer)`;
+opening   write what opens that digest, for the auditor (tandem audit answer)
+${nodeUsage}`;
 
 const options = {
-  ...accessOptions,
+  ...nodeOptions,
   request: { type: 'string' },
   file: { type: 'string', multiple: true },
   out: { type: 'string' },

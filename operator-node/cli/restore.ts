@@ -8,16 +8,16 @@ import { counted } from '../model/counted.ts';
 import { parseCommand, print } from './arguments.ts';
 import { UsageError } from './devnet-file.ts';
 import type { Output } from './output.ts';
-import { staffNode, staffOptions, staffUsage } from './staff.ts';
+import { configured, nodeOf, nodeOptions, nodeUsage } from './which-node.ts';
 
-const usage = `usage: tandem restore (--config FILE | --operator HANDLE) --from PATH [--keys FILE] [--json]
-${staffUsage}
+const usage = `usage: tandem restore [which node] --from PATH [--keys FILE] [--json]
   --from PATH        a backup file, or the folder of a followed copy
   --keys FILE        the users' keys (tandem backup --keys); a followed copy has its own
-  The node must be stopped. The present store is moved aside. Make sure that no other machine uses the old store.`;
+  The node must be stopped. The present store is moved aside. Make sure that no other machine uses the old store.
+${nodeUsage}`;
 
 export async function restore(args: readonly string[], out: Output): Promise<number> {
-  const options = { ...staffOptions, from: { type: 'string' }, keys: { type: 'string' } } as const;
+  const options = { ...nodeOptions, from: { type: 'string' }, keys: { type: 'string' } } as const;
   const { values } = parseCommand(usage, args, options, { min: 0, max: 0 });
   if (values.help) {
     out.stdout.write(`${usage}\n`);
@@ -26,7 +26,7 @@ export async function restore(args: readonly string[], out: Output): Promise<num
   const { from, keys } = values;
   if (from === undefined || !existsSync(from))
     throw new UsageError(`--from: ${from ?? 'a backup'} does not exist.\n${usage}`);
-  const { config } = staffNode(values);
+  const { config } = configured(nodeOf(values));
   const node = loadKeys(config.chain.keysFile);
   const { chainId, contracts } = loadNetwork(config.chain.networkFile);
   const done = await restoreStore({

@@ -1,16 +1,15 @@
 /** `tandem set-aside`: messages to users that the gateway refused for good, and another try for one of them. */
 import { parseCommand, print } from './arguments.ts';
-import { withClient } from './devnet-file.ts';
 import { table } from './format.ts';
 import type { Output } from './output.ts';
-import { staffNode, staffOptions, staffUsage } from './staff.ts';
+import { nodeOptions, nodeUsage, withNode } from './which-node.ts';
 
-const usage = `usage: tandem set-aside (--config FILE | --operator HANDLE) [--send ID] [--json]
-${staffUsage}
-  --send ID          put that message back into the queue`;
+const usage = `usage: tandem set-aside [which node] [--send ID] [--json]
+  --send ID          put that message back into the queue
+${nodeUsage}`;
 
 export async function setAside(args: readonly string[], out: Output): Promise<number> {
-  const { values } = parseCommand(usage, args, { ...staffOptions, send: { type: 'string' } } as const, {
+  const { values } = parseCommand(usage, args, { ...nodeOptions, send: { type: 'string' } } as const, {
     min: 0,
     max: 0,
   });
@@ -19,7 +18,7 @@ export async function setAside(args: readonly string[], out: Output): Promise<nu
     return 0;
   }
   const { send } = values;
-  return withClient(staffNode(values).access, async (client) => {
+  return withNode(values, async (client) => {
     if (send !== undefined) {
       const sent = await client.sendSetAside({ id: send });
       print(out, values.json, sent, () => `Message ${sent.id} is back in the queue.`);

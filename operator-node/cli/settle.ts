@@ -5,9 +5,10 @@
 import { setTimeout } from 'node:timers/promises';
 import type { WindowView } from '../api/window-routes.ts';
 import { TandemError } from '../errors.ts';
-import { devnetOf, print } from './arguments.ts';
+import { devnetDirFromEnvironment } from '../config.ts';
+import { print } from './arguments.ts';
 import { nodeClient, type NodeClient } from '../api/client.ts';
-import { UsageError, type DevnetOperator } from './devnet-file.ts';
+import { readDevnet, UsageError, type DevnetOperator } from './devnet-file.ts';
 import { table } from './format.ts';
 import { moneyOf } from './money.ts';
 import type { Output } from './output.ts';
@@ -85,7 +86,7 @@ const idOf = (both: readonly Party[], handle: string): string =>
   `${both.find(({ operator }) => operator.handle === handle)?.operator.id ?? ''}`;
 
 function parties({ peer, operator, devnet: dir }: SettleOptions): readonly [Party, Party] {
-  const { operators } = devnetOf({ devnet: dir });
+  const { operators } = readDevnet(dir ?? devnetDirFromEnvironment());
   const named = (text: string): DevnetOperator => {
     const found = operators.find(({ handle, id }) => handle === text || `${id}` === text);
     if (found === undefined) {

@@ -4,23 +4,24 @@ import type { StatementFormat } from '../api/statement-routes.ts';
 import { isPairId, isTimestamp, toTimestamp } from '../model/ids.ts';
 import { counted } from '../model/counted.ts';
 import { paymentProfiles, type ForNetwork } from '../statements/pacs009.ts';
-import { accessOptions, accessUsage, withNode } from './access.ts';
 import { parseCommand } from './arguments.ts';
 import { UsageError } from './devnet-file.ts';
 import type { Output } from './output.ts';
+import { nodeOptions, nodeUsage, withNode } from './which-node.ts';
 
 const usage = `usage: tandem statement --counterparty HANDLE|ID --asset CODE --from WHEN --to WHEN
          [--format camt053|csv|pacs009] [--pair ID] [--profile cbpr|hvps] [--clearing-system CODE] [--out FILE]
-         [${accessUsage}]
+         [which node]
 
 WHEN is a day, 2026-11-01 (UTC; for --to the whole day counts), or a moment, 2026-11-01T12:00:00Z (--to ends before it).
 camt053 (the default) is the ISO 20022 account statement; csv is the same for any asset; pacs009 is the payment of the
 period's total, where this operator is the payer, or with --pair the payment of one pair. Once there are
 settlement windows with the counterparty, pacs009 is refused (use tandem window payment). --profile writes the payment for
-CBPR+ or HVPS+, hvps with the code of its clearing system. Without --out it is written to standard output.`;
+CBPR+ or HVPS+, hvps with the code of its clearing system. Without --out it is written to standard output.
+${nodeUsage}`;
 
 const options = {
-  ...accessOptions,
+  ...nodeOptions,
   counterparty: { type: 'string' },
   asset: { type: 'string' },
   from: { type: 'string' },
@@ -90,7 +91,7 @@ export async function statement(args: readonly string[], out: Output): Promise<n
       format === 'pacs009'
         ? client.netPayment({ ...query, pair, ...networkOf(values) })
         : client[operations[format]](query),
-    counterparty,
+    { other: counterparty },
   );
   if (file === undefined) out.stdout.write(text);
   else {

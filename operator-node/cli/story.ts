@@ -1,19 +1,20 @@
 /** `tandem story REF|PAIR`: what happened to a pair, to be read with the caller on the line. */
 import type { SideView, Story } from '../api/care-routes.ts';
 import { isPairId } from '../model/ids.ts';
-import { accessOptions, accessUsage, withNode } from './access.ts';
+import { nodeOptions, nodeUsage, withNode } from './which-node.ts';
 import { parseCommand, print } from './arguments.ts';
 import { UsageError } from './devnet-file.ts';
 import { moneyOf, type Money } from './money.ts';
 import type { Output } from './output.ts';
 
-const usage = `usage: tandem story REF|PAIR [--number NUMBER] [--json] [${accessUsage}]
+const usage = `usage: tandem story REF|PAIR [--number NUMBER] [--json] [which node]
   --number NUMBER  whose reference it is, where two users have the same one
 
 What users wrote and were sent, what was held, anchored and booked, and when; of an open pair, what comes next and whom it
-waits for; of one that failed, why. Times are UTC.`;
+waits for; of one that failed, why. Times are UTC.
+${nodeUsage}`;
 
-const options = { ...accessOptions, number: { type: 'string' } } as const;
+const options = { ...nodeOptions, number: { type: 'string' } } as const;
 
 export async function story(args: readonly string[], out: Output): Promise<number> {
   const { values, positionals } = parseCommand(usage, args, options, { min: 1, max: 1 });

@@ -3,7 +3,6 @@ import { writeFileSync } from 'node:fs';
 import type { WindowComparison, WindowView } from '../api/window-routes.ts';
 import { windowsFormat } from '../audit/scan/windows-file.ts';
 import { counted } from '../model/counted.ts';
-import { accessOptions, accessUsage, withNode } from './access.ts';
 import { parseCommand, print } from './arguments.ts';
 import type { NodeClient } from '../api/client.ts';
 import { UsageError } from './devnet-file.ts';
@@ -13,6 +12,7 @@ import type { Output } from './output.ts';
 import { settle } from './settle.ts';
 import { networkOf } from './statement.ts';
 import { windowText } from './window-text.ts';
+import { nodeOptions, nodeUsage, withNode } from './which-node.ts';
 
 const usage = `usage: tandem window list [--peer HANDLE|ID]
        tandem window close --peer HANDLE|ID
@@ -22,17 +22,18 @@ const usage = `usage: tandem window list [--peer HANDLE|ID]
        tandem window compare --peer HANDLE|ID
        tandem window export [--peer HANDLE|ID] [--out FILE]
        tandem window settle --peer HANDLE|ID --operator HANDLE --reference TEXT [--devnet DIR]
-       each with [--json] [${accessUsage}]
+       each with [--json] [which node]
 
 close       close a window over everything since the last one: both operators sign it, then it is anchored
 discharge   for the operator that was paid: confirm it, with the reference of the bank or the RTGS
 payment     for the operator that pays: write the payment as ISO 20022 pacs.009 (--again: even if it is discharged)
 compare     find the pairs on which the two operators' books differ
 export      write windows with their secrets and payment references, for auditors (tandem audit --windows)
-settle      on a devnet, for both operators: close, anchor and discharge every asset, and wait until all is booked`;
+settle      on a devnet, for both operators: close, anchor and discharge every asset, and wait until all is booked
+${nodeUsage}`;
 
 const options = {
-  ...accessOptions,
+  ...nodeOptions,
   peer: { type: 'string' },
   window: { type: 'string' },
   asset: { type: 'string' },
@@ -162,5 +163,6 @@ export async function window(args: readonly string[], out: Output): Promise<numb
   }
   const run = Object.hasOwn(verbs, verb) ? verbs[verb] : undefined;
   if (run === undefined) throw new UsageError(`Unknown command "tandem window ${verb}".\n${usage}`);
-  return withNode(values, (client) => run(values, client, out), values.peer);
+  const { peer } = values;
+  return withNode(values, (client) => run(values, client, out), peer === undefined ? {} : { other: peer });
 }

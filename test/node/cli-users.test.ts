@@ -95,7 +95,7 @@ describe('a user of tandem send', () => {
     const here = await net({ aurora: [anna], borealis: [elin] });
     const { code, stderr } = await send('nobody', 'anna', here);
     expect(code).toBe(2);
-    expect(stderr).toContain('This devnet has no user nobody. Its users: +46701740611 Anna Berg (aurora)');
+    expect(stderr).toContain('aurora and borealis have no user nobody. Known users: +46701740611 Anna Berg (aurora)');
     expect(here.sent).toEqual([]);
   });
 

@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { readCertificate, writeCertificate } from '../../operator-node/channel/certificate.ts';
 import { main } from '../../operator-node/cli/main.ts';
-import { staffNode, urlOf } from '../../operator-node/cli/staff.ts';
+import { nodeOf, urlOf } from '../../operator-node/cli/which-node.ts';
 import { loadConfig } from '../../operator-node/config.ts';
 import { TandemError } from '../../operator-node/errors.ts';
 import { loadKeys } from '../../operator-node/keys.ts';
@@ -116,7 +116,7 @@ describe('staff’s commands', () => {
     ['0::0', 'http://[::1]:7400'],
     ['[::]', 'http://[::1]:7400'],
   ])('ask a node at %s at %s', (host, url) => {
-    expect(staffNode({ config: configFile({ host, port: 7400 }) }).access.apiUrl).toBe(url);
+    expect(nodeOf({ config: configFile({ host, port: 7400 }) }).access.apiUrl).toBe(url);
   });
 
   it('say so where the configuration has no address for them', () => {
