@@ -40,7 +40,7 @@ import { addressOf, codecOf, loadKeys, localSigner } from './keys.ts';
 import { FanoutGateway } from './messaging/fanout.ts';
 import { Phones } from './messaging/phones.ts';
 import { WebhookGateway } from './messaging/webhook.ts';
-import { toUnixSeconds, type Role, type UnixSeconds } from './model/ids.ts';
+import { toUnixSeconds, type UnixSeconds } from './model/ids.ts';
 import { Backups, headerOf, removeLeftovers } from './recovery/backup.ts';
 import { FollowLog } from './recovery/follow.ts';
 import { holdsBefore } from './recovery/holds.ts';
@@ -355,8 +355,8 @@ function lineOf(event: EngineEvent): Readonly<Record<string, unknown>> {
 
 function observe(metrics: Metrics, event: EngineEvent): void {
   if (event.type === 'alarm') metrics.incAlarm(event.what);
-  else if (event.type === 'message') metrics.incMessage(event['disposition'] as Parameters<Metrics['incMessage']>[0]);
-  else if (event.type === 'committed' || event.type === 'aborted') metrics.incPair(event['role'] as Role, event.type);
-  else if (event.type === 'refused') metrics.incRefusal(String(event['reason']));
-  else if (event.type === 'notice') metrics.incRefusal(String(event['key']));
+  else if (event.type === 'message') metrics.incMessage(event.disposition);
+  else if (event.type === 'committed' || event.type === 'aborted') metrics.incPair(event.role, event.type);
+  else if (event.type === 'refused') metrics.incRefusal(event.reason);
+  else if (event.type === 'notice') metrics.incRefusal(event.key);
 }

@@ -9,8 +9,8 @@ import type { ErrorCode } from '../errors.ts';
 import type { Overload } from '../flow/overload.ts';
 import type { AnchorStatus } from '../flow/checkpoint.ts';
 import type { KeyGas } from '../flow/gas.ts';
+import type { Disposition } from '../model/events.ts';
 import type { Role, UnixSeconds } from '../model/ids.ts';
-import type { Disposition } from '../flow/receive.ts';
 
 export interface Metrics {
   incMessage(disposition: Disposition): void;

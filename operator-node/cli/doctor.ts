@@ -65,7 +65,8 @@ async function offline({ config }: ConfiguredNode): Promise<Diagnosis> {
   const { files, faults } = await inspectLevelStore(dataDir);
   const looked = { files: files?.files ?? 0, bytes: files?.bytes ?? 0 };
   // Opening would change what is damaged.
-  if (faults.length > 0) return { findings: faults.map((says) => ({ part: 'store' as const, says })), looked };
+  if (faults.length > 0)
+    return { findings: faults.map(({ text: says }) => ({ part: 'store' as const, says })), looked };
   if (files === undefined) return { findings: [{ part: 'store', says: `${dataDir} holds no store` }], looked };
 
   const keys = loadKeys(config.chain.keysFile);

@@ -4,30 +4,16 @@
  * outside it puts into a queue; a queue sees an item only when it is on disk, and forgets it only when the removal is.
  */
 import { alarmEntry, type AlarmCode, type ConditionAlarm } from '../alarms/catalogue.ts';
+import type { FaultCode } from '../alarms/faults.ts';
 import { noteAlarm, noteOver, type AlarmFacts } from '../alarms/record.ts';
 import { TandemError } from '../errors.ts';
+import type { PlainEvent } from '../model/events.ts';
 import type { UnixMillis, UserId } from '../model/ids.ts';
 import { table, type Store, type Table, type Tx, type View } from '../store/store.ts';
 import type { Clock, Random } from './clock.ts';
 import { Followers, type Changes, type Follower } from './followers.ts';
 import { appendJournal, type JournalKind } from './journal.ts';
 import { WorkQueue, type QueueOptions, type Worker } from './queue.ts';
-
-/** What is told of a transition that is nobody's fault. */
-const eventTypes = [
-  ...(['aborted', 'alarm-acknowledged', 'answer-ordered', 'attested', 'batch-ended', 'batch-formed'] as const),
-  ...(['batch-signed', 'block', 'cap-changed', 'caps-heard', 'committed', 'countersigned'] as const),
-  ...(['decision-too-late', 'discharge-ordered', 'disclosure-answered', 'disclosure-requested'] as const),
-  ...(['discrepancy', 'erased', 'forgotten', 'held', 'journal-anchored', 'journal-heads-disowned'] as const),
-  ...(['message', 'notice', 'ordered'] as const),
-  ...(['prepared', 'reconciled', 'recovered', 'refused', 'released', 'signed-again', 'told'] as const),
-  ...(['window-anchored', 'window-differs', 'window-discharged', 'window-proposed', 'window-signed'] as const),
-] as const;
-
-export interface PlainEvent {
-  readonly type: (typeof eventTypes)[number];
-  readonly [fact: string]: unknown;
-}
 
 /** Something that staff has to see; stored with the step that raises it. */
 export interface AlarmEvent extends AlarmFacts {
@@ -55,7 +41,9 @@ export interface Work extends Tx {
   /** The item of that key is done with, or not wanted any more. */
   done(queue: string, key: string): void;
   /** @param about the user whom the payload is about: its key seals it. Nothing personal goes without. */
-  journal(kind: JournalKind, payload: Readonly<Record<string, unknown>>, about?: UserId): void;
+  journal(kind: Exclude<JournalKind, 'fault'>, payload: Readonly<Record<string, unknown>>, about?: UserId): void;
+  /** Into the journal, as evidence. What staff has to see is emitted beside it (`flow/note-fault.ts`). */
+  fault(what: FaultCode, facts: Readonly<Record<string, unknown>>): void;
   emit(event: EngineEvent): void;
   /** Runs when everything of this transaction is on disk. */
   afterwards(action: () => void): void;
@@ -152,6 +140,9 @@ export class Engine {
       },
       journal(kind, payload, about) {
         appendJournal(tx, now, random, kind, payload, about);
+      },
+      fault(what, facts) {
+        appendJournal(tx, now, random, 'fault', { what, ...facts });
       },
       emit(event) {
         storeAlarm(tx, now, event);

@@ -38,7 +38,7 @@ import {
   type KnownBatch,
 } from './batch.ts';
 import type { FlowContext } from './context.ts';
-import { noteFault } from './faults.ts';
+import { noteFault } from './note-fault.ts';
 import { advance, advancePair } from './flow.ts';
 import { loadSide, type PairSide } from './pair.ts';
 import { ownKeyCounts } from './own-key.ts';
@@ -210,7 +210,7 @@ export async function handOver(flow: FlowContext, group: Group): Promise<void> {
     await flow.engine.run((work) => {
       work.done(countersignQueue, key);
       if (answer === undefined || answer === 'stored') return;
-      work.journal('fault', { what: 'signature not taken', peer, batchId, answer });
+      work.fault('signature-not-taken', { peer, batchId, answer });
     });
   }
 }

@@ -27,7 +27,7 @@ import {
   waitUntilDead,
 } from './batch-steps.ts';
 import type { FlowContext } from './context.ts';
-import { noteFault } from './faults.ts';
+import { noteImpossible } from './note-fault.ts';
 
 type Row = { readonly [T in BatchEventName]: BatchCell<T> };
 export type BatchMachine = Readonly<Record<Role, Readonly<Record<BatchStateName, Row>>>>;
@@ -133,9 +133,8 @@ export function advanceBatch<T extends BatchEventName>(
   if ('ignore' in cell) return known;
   if ('fault' in cell) {
     const { role, peer, batchId } = record;
-    const { alarm = 'impossible-event', fault: why } = cell;
     const refusal = 'refusal' in event ? { refusal: event.refusal } : {};
-    noteFault(work, alarm, { why, peer, role, batchId, state: state.state, event: name, ...refusal });
+    noteImpossible(work, cell, { peer, role, batchId, state: state.state, event: name, ...refusal });
     return known;
   }
   const { sent, ...eye } = watched(work);

@@ -4,7 +4,7 @@ import { legOf } from '../model/ids.ts';
 import { laneKey, laneTable, readLane, type BatchRecord, type BatchState, type KnownBatch } from './batch.ts';
 import { countersignQueue, offerQueue, type BatchEventOf, type BatchItem, type NextBatch } from './batch-events.ts';
 import type { FlowContext } from './context.ts';
-import { noteFault } from './faults.ts';
+import { noteFault } from './note-fault.ts';
 import { advance } from './flow.ts';
 import { loadSide } from './pair.ts';
 import type { SideEvent } from './side-events.ts';

@@ -2,6 +2,7 @@
  * A batch as one operator keeps it: what it is (never changed), where it is (its state), and the lane it belongs to.
  * On us there is one of each a role.
  */
+import type { EventAlarm } from '../alarms/catalogue.ts';
 import type { BatchRefusal } from '../channel/messages.ts';
 import type { Work } from '../engine/engine.ts';
 import type { BatchId, Hash, Hex, OperatorId, PairId, Role, UnixMillis } from '../model/ids.ts';
@@ -94,12 +95,15 @@ export interface OwnKeys {
   readonly account: string;
 }
 
-/** What the chain had of this operator that its store did not know, and with which key it was made. */
+/** What the chain had of this operator that its store did not know, by the code of its alarm; and with which key it was made. */
 export const haltCauses = {
-  'a batch on chain that this node never signed': 'signer',
-  'a decision on chain that this node never made': 'account',
-  'an anchored journal head that this journal does not have': 'account',
-} as const satisfies Record<string, keyof OwnKeys>;
+  'unknown-batch-on-chain': { key: 'signer', text: 'a batch on chain that this node never signed' },
+  'foreign-decision': { key: 'account', text: 'a decision on chain that this node never made' },
+  'foreign-journal-head': {
+    key: 'account',
+    text: 'an anchored journal head that this journal does not have',
+  },
+} as const satisfies Partial<Record<EventAlarm, { readonly key: keyof OwnKeys; readonly text: string }>>;
 export type HaltCause = keyof typeof haltCauses;
 
 export interface Halt {

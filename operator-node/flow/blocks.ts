@@ -23,6 +23,7 @@ import {
 } from './batch.ts';
 import { advanceBatch } from './batch-machine.ts';
 import type { FlowContext } from './context.ts';
+import { noteFault } from './note-fault.ts';
 import { advance } from './flow.ts';
 import { isFinal, loadSide } from './pair.ts';
 import { Evidence } from './evidence.ts';
@@ -135,15 +136,13 @@ function haltOnUnknownBatch(
   role: Role,
   { batchId, initiator, acceptor, sequence }: Extract<ChainLog, { type: 'BatchPrepared' }>,
 ): void {
-  const what = 'a batch on chain that this node never signed';
   const peer = role === 'initiator' ? acceptor : initiator;
   const lane = readLane(work, role, peer);
   work.put(laneTable, laneKey(role, peer), { ...lane, next: Math.max(lane.next, sequence + 1) });
   // Staff knows it already: a recovery has named it.
   if (work.get(lostTable, `batch!${batchId}`) !== undefined) return;
-  halt(work, flow.open, what, batchId);
-  work.journal('fault', { what, role, batchId, peer });
-  work.emit({ type: 'alarm', what: 'unknown-batch-on-chain', role, batchId, peer });
+  halt(work, flow.open, 'unknown-batch-on-chain', batchId);
+  noteFault(work, 'unknown-batch-on-chain', { role, batchId, peer });
 }
 
 function applyDecision(
@@ -201,12 +200,8 @@ function applyReconciliation(
     if (known === undefined) continue;
     advanceBatch(flow, work, known, { type: 'reconciled', as });
     if (log.type === 'BatchDiscrepancy') {
-      work.journal('fault', {
-        what: 'discrepancy',
-        batchId: log.batchId,
-        initiator: log.initiatorDigest,
-        acceptor: log.acceptorDigest,
-      });
+      const { batchId, initiatorDigest: initiator, acceptorDigest: acceptor } = log;
+      work.fault('discrepancy', { batchId, initiator, acceptor });
       work.emit({ type: 'alarm', what: 'discrepancy', batchId: log.batchId });
     }
   }

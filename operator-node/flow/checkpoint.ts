@@ -18,6 +18,7 @@ import { isForgottenPast, recoveryOf } from '../recovery/state.ts';
 import { table, type Store, type View } from '../store/store.ts';
 import { halt, type OwnKeys } from './batch.ts';
 import type { ChainView, FlowContext } from './context.ts';
+import { noteFault } from './note-fault.ts';
 
 /** A head of this operator's journal as a final block has it. */
 export interface Anchored {
@@ -217,7 +218,7 @@ export class JournalAnchor {
       ({ newest, held } = anchored.before ?? {});
     }
     work.put(checkpointStateTable, 'now', { last: entry, ...counting(newest, held) });
-    work.journal('fault', { what: 'anchored journal heads that were disowned', last, entry, block: number });
+    work.fault('journal-heads-disowned', { last, entry, block: number });
     work.emit({ type: 'journal-heads-disowned', last, entry, block: number });
     // It was meant for heads that are not of this journal.
     if (heldBefore !== held) work.emit({ type: 'alarm', what: 'own-journal-heads-disowned', entry, block: number });
@@ -283,11 +284,9 @@ export function foreignHead(
   head: string,
   block: number,
 ): void {
-  const what = 'an anchored journal head that this journal does not have';
-  work.journal('fault', { what, entry, head, block });
-  work.emit({ type: 'alarm', what: 'foreign-journal-head', entry, head, block });
+  noteFault(work, 'foreign-journal-head', { entry, head, block });
   if (isLost(work, block)) return;
-  halt(work, flow.open, what);
+  halt(work, flow.open, 'foreign-journal-head');
 }
 
 /** The store knows that its end is lost: what it anchored itself it may have forgotten. */

@@ -136,7 +136,7 @@ export class Deliveries {
     await this.#flow.engine.run((work) => {
       work.done(messageQueue, key);
       work.put(setAsideTable, key, { ...item, at: work.now, tries, reason: error.message });
-      work.journal('fault', { what: 'a message set aside', message: id, ...(pair === undefined ? {} : { pair }) });
+      work.fault('message-set-aside', { message: id, ...(pair === undefined ? {} : { pair }) });
       work.emit({ type: 'alarm', what: 'message-set-aside', message: id });
     });
     this.#refusals.delete(key);

@@ -38,8 +38,7 @@ export class Evidence {
     if (seen <= keptPerSender) {
       const { address, topics, data } = raw;
       const log = { address, topics, data: data.slice(0, keptDataDigits), bytes: data.length / 2 - 1 };
-      const what = 'a log that cannot be read';
-      this.#work.journal('fault', { what, event, by, problem, block: number, transaction, logIndex, log });
+      this.#work.fault('unreadable-log', { event, by, problem, block: number, transaction, logIndex, log });
     }
     if (seen === 1) {
       this.#work.emit({

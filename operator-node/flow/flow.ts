@@ -23,6 +23,7 @@ import type { Work } from '../engine/engine.ts';
 import { TandemError } from '../errors.ts';
 import { legOf, type Role } from '../model/ids.ts';
 import type { FlowContext } from './context.ts';
+import { noteImpossible } from './note-fault.ts';
 import { loadSide, openSideTable, sideKey, sideStateTable, type PairSide, type SideState } from './pair.ts';
 import type { EventOf, NextSide, SideCell, SideEvent, SideEventName } from './side-events.ts';
 import { acceptorTable } from './table-acceptor.ts';
@@ -46,7 +47,8 @@ export function advance<T extends SideEventName>(
   const cell: SideCell<T> = flow.machines.side[side.role][state.state][name];
   if ('ignore' in cell) return 'ignored';
   if ('fault' in cell) {
-    noteFault(work, found, name, cell.fault);
+    const { pair, leg, role, peer } = side;
+    noteImpossible(work, cell, { peer, pair, leg, role, state: state.state, event: name });
     return 'fault';
   }
   const { sent, ...eye } = watched(work);
@@ -66,12 +68,6 @@ function move(work: Work, { side, state }: PairSide, change: NextSide): void {
   work.put(sideStateTable, key, next);
   if (next.told) work.del(openSideTable, key);
   else if (state.told) work.put(openSideTable, key, side.deadline);
-}
-
-function noteFault(work: Work, { side, state }: PairSide, event: SideEventName, why: string): void {
-  const { pair, leg, role, peer } = side;
-  work.journal('fault', { what: why, pair, leg, role, state: state.state, event });
-  work.emit({ type: 'alarm', what: 'impossible-event', why, peer, pair, leg, state: state.state, event });
 }
 
 /** The same, for a side that is known to be there by its role. */

@@ -3,7 +3,7 @@
  * checks it, where it takes its user's money: rule 1), or refuses in one of four words. The same proposal again has the
  * same answer.
  */
-import type { NoticeKey } from '../analysis/analysis.ts';
+import type { QuietFault } from '../alarms/faults.ts';
 import type { Answer, Proposal, ProposalAnswer, ProposalRefusal, Request } from '../channel/messages.ts';
 import { operationCommitment, termsCommitment } from '../commitment/record.ts';
 import { operationSecret } from '../commitment/secrets.ts';
@@ -21,6 +21,7 @@ import { noFee, openSide, operationOf, recordOf, type Agreed } from './open-side
 import { ownSubjectDigest } from './order.ts';
 import { loadSide, sealedTable, sideKey, withdrawnTable, type Side } from './pair.ts';
 import { refundFits, takeRefund } from './refund.ts';
+import { refusalNotice } from './refusal.ts';
 import { seal } from './seal.ts';
 import { speaksFor } from './speaks.ts';
 import { cancelQueue, proposeQueue, withdrawQueue, type PairItem } from './side-events.ts';
@@ -112,7 +113,7 @@ async function proposeAll(flow: FlowContext, peer: OperatorId, proposals: readon
 /** The request, or its answer, was no good: the peer may have prepared the pair or not, so it is withdrawn. */
 async function refuseProposal(flow: FlowContext, peer: OperatorId, pair: PairId, error: TandemError): Promise<void> {
   await flow.engine.run((work) => {
-    work.journal('fault', { what: 'proposal not taken', pair, peer, code: error.code, message: error.message });
+    work.fault('proposal-not-taken', { pair, peer, code: error.code, message: error.message });
     work.emit({ type: 'alarm', what: 'proposal-not-taken', pair, peer, code: error.code });
     const found = loadSide(work, pair, 'first');
     if (found !== undefined) advance(flow, work, found, { type: 'refused', notice: 'order-failed', withdraw: true });
@@ -136,13 +137,6 @@ function takeAnswer(flow: FlowContext, work: Work, pair: PairId | undefined, ans
   advance(flow, work, found, { type: 'refused', notice: refusalNotice(found.side.service, reason) });
 }
 
-const refusalNotice = (service: string, reason: ProposalRefusal): NoticeKey => {
-  if (reason === 'unknown-addressee') return 'unknown-number';
-  if (reason === 'busy' || reason === 'cannot-settle') return reason;
-  if (reason === 'terms' || reason === 'foreign-number') return 'order-failed';
-  return service === 'buy' ? 'sold-out' : 'not-available';
-};
-
 /** Worker of the withdraw queue: the peer is told until it has answered. */
 export async function withdraw(flow: FlowContext, group: Group): Promise<void> {
   const peer = group[0]?.[1].peer;
@@ -151,7 +145,7 @@ export async function withdraw(flow: FlowContext, group: Group): Promise<void> {
   await flow.engine.run((work) => {
     for (const { pair, answer } of answers) {
       work.done(withdrawQueue, pair);
-      if (answer === 'in-batch') work.journal('fault', { what: 'peer has a withdrawn pair in a batch', pair, peer });
+      if (answer === 'in-batch') work.fault('pair-in-batch-and-withdrawn', { pair, peer });
     }
   });
 }
@@ -194,7 +188,7 @@ function answerProposal(flow: FlowContext, work: Work, from: OperatorId, proposa
   const refused = (reason: ProposalRefusal): ProposalAnswer => ({ pair, answer: 'refused', reason });
   if (work.get(withdrawnTable, `${from}!${pair}`) !== undefined) return { pair, answer: 'given-up' };
   if (from !== flow.self && loadSide(work, pair, 'first') !== undefined) {
-    noteFault(flow, work, from, 'a pairId of this operator’s own proposed back', pair);
+    keepFault(flow, work, from, 'own-pair-proposed-back', pair);
     return refused('terms');
   }
   const kept = work.get(refusedTable, pair);
@@ -211,10 +205,8 @@ function answerProposal(flow: FlowContext, work: Work, from: OperatorId, proposa
       known.side.note === proposal.note &&
       known.side.item === proposal.item &&
       known.side.record?.counterparty === proposal.firstSubject;
-    if (!same) {
-      noteFault(flow, work, from, 'one pairId for two contents', pair);
-      return refused('terms');
-    }
+    if (!same) keepFault(flow, work, from, 'pair-with-two-contents', pair);
+    if (!same) return refused('terms');
     // It lapsed here before any batch came: what the initiator still holds it may give up.
     if (known.state.state === 'aborted' && known.state.batch === undefined) return { pair, answer: 'given-up' };
     return heldAnswer(flow, work, known.side);
@@ -243,8 +235,8 @@ function lookedUpInVain(flow: FlowContext, from: OperatorId): void {
 const mayRemember = (flow: FlowContext, from: OperatorId, count = 1): boolean =>
   from === flow.self || flow.allowance.take(from, count);
 
-function noteFault(flow: FlowContext, work: Work, peer: OperatorId, what: string, pair: PairId): void {
-  if (mayRemember(flow, peer)) work.journal('fault', { what, pair, peer });
+function keepFault(flow: FlowContext, work: Work, peer: OperatorId, what: QuietFault, pair: PairId): void {
+  if (mayRemember(flow, peer)) work.fault(what, { pair, peer });
 }
 
 function heldAnswer(flow: FlowContext, work: Work, side: Side): ProposalAnswer {

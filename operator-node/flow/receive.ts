@@ -9,6 +9,7 @@ import type { Answer, Request } from '../channel/messages.ts';
 import { hmac } from '../commitment/hmac.ts';
 import type { Work } from '../engine/engine.ts';
 import { TandemError } from '../errors.ts';
+import type { Disposition } from '../model/events.ts';
 import { toAmount, toTimestamp, type Msisdn, type OperatorId } from '../model/ids.ts';
 import { table } from '../store/store.ts';
 import { messagesKeyOf } from '../users/keys.ts';
@@ -30,9 +31,6 @@ export interface InboundMessage {
   readonly to: Msisdn;
   readonly text: string;
 }
-
-/** `forwarded`: passed on unchanged; `intercepted`: became or answered an order; `answered`: only the sender got a reply. */
-export type Disposition = 'forwarded' | 'intercepted' | 'answered';
 
 /** A message that was taken. `content` is a keyed digest: the text cannot be guessed from it. Key: the gateway's id. */
 export const inboundTable = table<{ readonly content: string; readonly disposition: Disposition }>('inbound');

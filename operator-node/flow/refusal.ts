@@ -1,5 +1,6 @@
 /** Why a domain would not hold, in the words of the user's own operator. A peer never learns any of it (protocol §3). */
 import type { Money, NoticeKey, TextParams } from '../analysis/analysis.ts';
+import type { ProposalRefusal } from '../channel/messages.ts';
 import type { HoldOutcome, HoldRefusal } from '../domains/domain.ts';
 import { isAmount } from '../model/ids.ts';
 
@@ -23,3 +24,11 @@ export function limitIn(refused: Extract<HoldOutcome, { ok: false }>, asked: Mon
   const shown = holdNotices[refused.code] === 'over-limit' && limit !== undefined && isAmount(limit);
   return { money: shown ? { asset: asked.asset, amount: limit } : asked };
 }
+
+/** What the first user is told when the peer does not hold. */
+export const refusalNotice = (service: string, reason: ProposalRefusal): NoticeKey => {
+  if (reason === 'unknown-addressee') return 'unknown-number';
+  if (reason === 'busy' || reason === 'cannot-settle') return reason;
+  if (reason === 'terms' || reason === 'foreign-number') return 'order-failed';
+  return service === 'buy' ? 'sold-out' : 'not-available';
+};

@@ -111,5 +111,5 @@ export function declineAgain(flow: FlowContext, work: Work, { side }: PairSide):
 export function holdAgain(flow: FlowContext, work: Work, { pair, leg, domain, operation, delivers }: Side): void {
   const told = delivers === '' ? {} : { delivers };
   const held = flow.domains.get(domain).hold(work, { ...operation, ...told }, work.now);
-  if (!held.ok) work.journal('fault', { what: 'rebuilt without its hold', pair, leg, why: held.code });
+  if (!held.ok) work.fault('rebuilt-without-hold', { pair, leg, why: held.code });
 }

@@ -9,6 +9,7 @@ import { recoveryOf } from '../recovery/state.ts';
 import { remember } from './account.ts';
 import { halt } from './batch.ts';
 import type { FlowContext } from './context.ts';
+import { noteFault } from './note-fault.ts';
 import type { EndReason, PairSide, Side } from './pair.ts';
 import { closeQuestion } from './question.ts';
 import { returnRefund } from './refund.ts';
@@ -50,14 +51,7 @@ export function execute(flow: FlowContext, work: Work, found: PairSide, event: E
   const { withoutHold } = flow.domains.get(side.domain).commit(work, side.operation, work.now);
   const expected = side.role === 'acceptor' ? state.state === 'accepted' : state.state === 'countersigned';
   if (withoutHold || !expected) {
-    work.journal('fault', {
-      what: 'executed-unexpectedly',
-      pair: side.pair,
-      leg: side.leg,
-      state: state.state,
-      withoutHold,
-    });
-    work.emit({ type: 'alarm', what: 'executed-unexpectedly', pair: side.pair, state: state.state, withoutHold });
+    noteFault(work, 'executed-unexpectedly', { pair: side.pair, leg: side.leg, state: state.state, withoutHold });
   }
   if (side.role === 'acceptor' && !expected) decidedElsewhere(flow, work, found, 'committed');
   if (side.role === 'acceptor') closeQuestion(work, side.user, side.pair, 'over');
@@ -77,10 +71,8 @@ function decidedElsewhere(
   { side, state }: PairSide,
   decision: 'committed' | 'aborted',
 ): void {
-  const what = 'a decision on chain that this node never made';
-  work.journal('fault', { what, pair: side.pair, decision, state: state.state });
-  work.emit({ type: 'alarm', what: 'foreign-decision', pair: side.pair, decision, state: state.state });
-  if (recoveryOf(work) === undefined) halt(work, flow.open, what, state.batch);
+  noteFault(work, 'foreign-decision', { pair: side.pair, decision, state: state.state });
+  if (recoveryOf(work) === undefined) halt(work, flow.open, 'foreign-decision', state.batch);
 }
 
 /** Committed by the chain though it was released here (a stolen key, a forgotten decision): booked all the same (rule 4). */

@@ -107,7 +107,7 @@ function textParams(view: View, side: Side): TextParams {
 
 export interface PairText {
   readonly key: ServiceTextKey;
-  readonly journal: JournalKind;
+  readonly journal: Exclude<JournalKind, 'fault'>;
   /** When the gateway has taken this one, the side is over. */
   readonly ends: boolean;
   readonly params?: TextParams;

@@ -100,17 +100,23 @@ interface OwnPart {
   readonly ownCommitment: Hash;
 }
 
-type OwnFault = 'its user is not in the restored store' | 'what this operator had sealed does not come with it';
+/** Why a pair of this operator's own cannot be built again. */
+const ownFaults = {
+  'user-unknown': 'its user is not in the restored store',
+  'sealed-copy-missing': 'what this operator had sealed does not come with it',
+  'in-another-batch': 'this store has it in another batch',
+} as const;
+type OwnFault = keyof typeof ownFaults;
 
 function ownPart(flow: FlowContext, view: View, role: Role, peer: OperatorId, given: SealedPair): OwnPart | OwnFault {
   const leg = legOf(role);
   const { pair, service } = given.terms;
   const user = userByNumber(view, role === 'initiator' ? given.from : given.to);
-  if (user === undefined || !hasKeys(view, user.id)) return 'its user is not in the restored store';
+  if (user === undefined || !hasKeys(view, user.id)) return 'user-unknown';
   const userKey = userKeyOf(view, user.id);
   const content = open(userKey, { peer, pair, leg }, given.sealed);
   const plan = flow.analysis.plan(service)?.[leg];
-  if (content === undefined || plan === undefined) return 'what this operator had sealed does not come with it';
+  if (content === undefined || plan === undefined) return 'sealed-copy-missing';
   const record: OperationRecord = {
     ...content.record,
     counterparty: role === 'initiator' ? given.secondSubject : content.record.counterparty,
@@ -120,7 +126,7 @@ function ownPart(flow: FlowContext, view: View, role: Role, peer: OperatorId, gi
   const fits = record.pair === pair && record.asset === asset && record.amount === amount;
   return fits && ownCommitment === (role === 'initiator' ? given.firstCommitment : given.secondCommitment)
     ? { user, content, plan, record, ownCommitment }
-    : 'what this operator had sealed does not come with it';
+    : 'sealed-copy-missing';
 }
 
 /** Pairs of this operator's own users whose part does not come with the batch: withheld, changed, or never its own. */
@@ -134,7 +140,7 @@ export function withheld(
   return pairs
     .filter((given) => {
       if (loadSide(view, given.terms.pair, legOf(role)) !== undefined) return false;
-      return ownPart(flow, view, role, peer, given) === 'what this operator had sealed does not come with it';
+      return ownPart(flow, view, role, peer, given) === 'sealed-copy-missing';
     })
     .map(({ terms }) => terms.pair);
 }
@@ -161,12 +167,12 @@ export function rebuildBatch(
     const pair = pairs[index];
     if (typeof side !== 'string' || pair === undefined) return;
     lost += 1;
-    const says = `${side}: ${moneyIn(pair, role)}, ${outcomeOf(outcome, index)}`;
+    const says = `${ownFaults[side]}: ${moneyIn(pair, role)}, ${outcomeOf(outcome, index)}`;
     noteLost(work, { what: 'pair', id: pair.terms.pair, peer, batchId, says });
     const leaf = toHex(leafOf(pair));
     work.put(lostPairTable, `${pair.terms.pair}!${role}`, { leaf, termsSecret: pair.termsSecret });
   });
-  work.journal('fault', { what: 'rebuilt from the peer', batchId, role, peer, pairs: pairs.length, lost });
+  work.fault('rebuilt-from-peer', { batchId, role, peer, pairs: pairs.length, lost });
   if (role === 'acceptor' && outcome === undefined) return;
   const record: BatchRecord = { batchId, role, peer, batch, pairs: pairs.map(({ terms }) => terms.pair) };
   const entered = sides.map((side, index) =>
@@ -255,13 +261,13 @@ function rebuildSide(
   role: Role,
   peer: OperatorId,
   given: SealedPair,
-): PairSide | OwnFault | 'this store has it in another batch' {
+): PairSide | OwnFault {
   const leg = legOf(role);
   const { terms } = given;
   const known = loadSide(work, terms.pair, leg);
   work.put(peerCommitmentTable, `${terms.pair}!${role}`, theirCommitment(role, given));
   if (known !== undefined) {
-    if (known.state.batch !== undefined) return 'this store has it in another batch';
+    if (known.state.batch !== undefined) return 'in-another-batch';
     return role === 'initiator' ? agreedAgain(flow, work, known, given) : known;
   }
   const own = ownPart(flow, work, role, peer, given);
@@ -302,14 +308,14 @@ const theirCommitment = (role: Role, { firstCommitment, secondCommitment }: Seal
 function agreedAgain(flow: FlowContext, work: Work, known: PairSide, given: SealedPair): PairSide | OwnFault {
   const { side } = known;
   const user = work.get(userTable, side.user);
-  if (side.record === undefined) return 'what this operator had sealed does not come with it';
+  if (side.record === undefined) return 'sealed-copy-missing';
   const record = { ...side.record, counterparty: given.secondSubject };
   // Erased since: its commitment cannot be made again. It stands in a leaf that this operator has signed, or signs dead.
   const ownCommitment =
     user === undefined || !hasKeys(work, user.id)
       ? given.firstCommitment
       : operationCommitment(operationSecret(userKeyOf(work, user.id), side.pair, 'first'), record);
-  if (ownCommitment !== given.firstCommitment) return 'what this operator had sealed does not come with it';
+  if (ownCommitment !== given.firstCommitment) return 'sealed-copy-missing';
   const { toName: otherName, delivers } = given;
   const remembered: Side = { ...side, otherName, delivers, record, ownCommitment };
   return advanced(flow, work, known, { type: 'recovered-agreed', side: remembered });

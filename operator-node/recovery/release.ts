@@ -12,7 +12,8 @@ import type { View } from '../store/store.ts';
 
 export interface HaltStatus {
   readonly halted: boolean;
-  readonly what?: Halt['what'];
+  /** In words. */
+  readonly what?: string;
   readonly batchId?: string;
   readonly since?: Timestamp;
   /** What has to be done before the node is released; nothing where it can be. */
@@ -35,10 +36,10 @@ const bitsOf = (words: readonly bigint[]): number =>
 export async function haltStatus({ self, view, reader, keys }: HaltView): Promise<HaltStatus> {
   const halt = view.get(haltTable, 'halt');
   if (halt === undefined) return { halted: false, holds: [], says: 'The node is not halted.' };
-  const { what, batchId } = halt;
+  const { batchId } = halt;
   const block = await reader.finalHead();
   const entry = (await reader.operators(block.hash)).find(({ id }) => id === self);
-  const kind = haltCauses[what];
+  const { key: kind, text: what } = haltCauses[halt.what];
   const counting = (kind === 'signer' ? entry?.signers : entry?.accounts)?.map((key) => key.toLowerCase()) ?? [];
   const holds: string[] = [];
   const then = halt.keys?.[kind];

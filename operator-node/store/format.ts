@@ -5,10 +5,10 @@
 import { TandemError } from '../errors.ts';
 import { table, type Store } from './store.ts';
 
-const current = 3;
+const current = 4;
 
 /** The last commit that reads a store of each earlier format. */
-const readers: Readonly<Record<number, string>> = { 2: '1618945' };
+const readers: Readonly<Record<number, string>> = { 2: '1618945', 3: 'c2dab40' };
 
 /** Key: `store`. */
 const formatTable = table<number>('format');

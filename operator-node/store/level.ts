@@ -141,18 +141,42 @@ export interface Inspected {
   readonly mark: Mark | 'damaged' | undefined;
   /** The number of the last whole write; undefined where there is none. */
   readonly logged: Mark | undefined;
-  /** One sentence a fault. */
-  readonly faults: readonly string[];
+  readonly faults: readonly StoreDamage[];
 }
+
+/** How a folder is not the store that was left there. */
+export type DamageCode =
+  /** A file of LevelDB's is missing, damaged, or not what its list of files says. */
+  | 'files'
+  /** It cannot be said, by its mark, whether all of it is there. */
+  | 'mark-missing'
+  | 'mark-damaged'
+  /** The end of the store is lost. */
+  | 'end-lost'
+  /** Another store is there, or none, or one of another build. */
+  | 'other-store'
+  | 'store-missing'
+  | 'no-checksums';
+
+export interface StoreDamage {
+  readonly code: DamageCode;
+  /** One sentence, for staff. */
+  readonly text: string;
+}
+
+/** What can be accepted, and made good from the chain and the peers (rule 11). */
+const losses: ReadonlySet<DamageCode> = new Set(['mark-missing', 'mark-damaged', 'end-lost']);
 
 /** Looks at the folder of a store that nobody has open, and at its mark; changes nothing. */
 export async function inspectLevelStore(dir: string): Promise<Inspected> {
   // Read before the files: a store in use is never behind a mark that was read earlier.
   const mark = readMark(markFileOf(dir));
   const files = await checkLevelFiles(dir);
-  const faults = [...(files?.faults ?? [])];
+  const faults: StoreDamage[] = (files?.faults ?? []).map((text) => ({ code: 'files', text }));
   const logged = files === undefined ? undefined : await loggedMark(dir, files);
-  if (files === undefined && mark !== undefined) faults.push(`${dir} holds no store, and its mark says that it did`);
+  if (files === undefined && mark !== undefined) {
+    faults.push({ code: 'store-missing', text: `${dir} holds no store, and its mark says that it did` });
+  }
   const lost = lossOf(dir, mark, logged);
   if (lost !== undefined) faults.push(lost);
   return { files, mark, logged, faults };
@@ -166,27 +190,36 @@ async function loggedMark(dir: string, { batches, tables, faults }: FilesChecked
 }
 
 /** Why the store is not the one of its mark, or has less than was told of. */
-function lossOf(dir: string, mark: Mark | 'damaged' | undefined, found: Mark | undefined): string | undefined {
+function lossOf(dir: string, mark: Mark | 'damaged' | undefined, found: Mark | undefined): StoreDamage | undefined {
   // Of a store without a write nobody was told anything.
   if (found === undefined || (mark === undefined && found.write === 0)) return undefined;
   const file = markFileOf(dir);
-  if (mark === undefined) return `${file} is missing: the folder was moved without its mark, or is a copy`;
-  if (mark === 'damaged') return `${file} is damaged, so whether the end of the store is there cannot be said`;
-  if (mark.store !== found.store) return `${file} is of the store ${mark.store}, the folder holds ${found.store}`;
+  const damage = (code: DamageCode, text: string): StoreDamage => ({ code, text });
+  if (mark === undefined) {
+    return damage('mark-missing', `${file} is missing: the folder was moved without its mark, or is a copy`);
+  }
+  if (mark === 'damaged') {
+    return damage('mark-damaged', `${file} is damaged, so whether the end of the store is there cannot be said`);
+  }
+  if (mark.store !== found.store) {
+    return damage('other-store', `${file} is of the store ${mark.store}, the folder holds ${found.store}`);
+  }
   if (found.write >= mark.write) return undefined;
-  return `The store ends at write ${found.write} and somebody was told of what write ${mark.write} holds: ${mark.write - found.write} are lost`;
+  return damage(
+    'end-lost',
+    `The store ends at write ${found.write} and somebody was told of what write ${mark.write} holds: ${mark.write - found.write} are lost`,
+  );
 }
 
 const remedy =
   'Nothing was changed. Keep the folder. With a followed backup run tandem restore, which loses nothing; else restore the newest backup, or go on with what is here by tandem recover --accept-loss: both start in recovery (docs/operations.md).';
 
-function damaged(dir: string, faults: readonly string[]): TandemError {
+function damaged(dir: string, damages: readonly StoreDamage[]): TandemError {
+  const faults = damages.map(({ text }) => text);
   return new TandemError('store-damaged', `The store in ${dir} is damaged:\n  ${faults.join('\n  ')}\n${remedy}`, {
-    facts: { dir, faults },
+    facts: { dir, faults, codes: damages.map(({ code }) => code) },
   });
 }
-
-const isLoss = (fault: string): boolean => / are lost$|\.mark is (missing|damaged)/.test(fault);
 
 /**
  * Opens the store in `dir`, creating the folder (readable by its owner only) where it is missing.
@@ -195,7 +228,8 @@ const isLoss = (fault: string): boolean => / are lost$|\.mark is (missing|damage
  */
 export async function openLevelStore(dir: string, options: LevelStoreOptions = {}): Promise<GroupCommitStore> {
   const { follow, acceptLoss = false, ...storeOptions } = options;
-  const tolerated = (faults: readonly string[]): boolean => faults.length === 0 || (acceptLoss && faults.every(isLoss));
+  const tolerated = (faults: readonly StoreDamage[]): boolean =>
+    faults.length === 0 || (acceptLoss && faults.every(({ code }) => losses.has(code)));
   let db: ClassicLevel<string, string> | undefined;
   try {
     await mkdir(dir, { recursive: true, mode: 0o700 });
@@ -226,7 +260,11 @@ async function* openedRecords(disk: Disk): AsyncGenerator<readonly [string, stri
 }
 
 /** Where the opened store is, compared with its mark; a new store begins here. */
-async function markOf(dir: string, disk: LevelDisk, tolerated: (faults: readonly string[]) => boolean): Promise<Mark> {
+async function markOf(
+  dir: string,
+  disk: LevelDisk,
+  tolerated: (faults: readonly StoreDamage[]) => boolean,
+): Promise<Mark> {
   const known = readMark(markFileOf(dir));
   const sealed = disk.get(guardKey);
   if (sealed !== undefined) {
@@ -236,9 +274,16 @@ async function markOf(dir: string, disk: LevelDisk, tolerated: (faults: readonly
     return found;
   }
   for await (const [key] of disk.entries({ ...everything, limit: 1 })) {
-    throw damaged(dir, [`It holds ${key} and no number of its last write: a build without checksums made it`]);
+    throw damaged(dir, [
+      {
+        code: 'no-checksums',
+        text: `It holds ${key} and no number of its last write: a build without checksums made it`,
+      },
+    ]);
   }
-  if (known !== undefined) throw damaged(dir, [`It is empty, and ${markFileOf(dir)} says that it was not`]);
+  if (known !== undefined) {
+    throw damaged(dir, [{ code: 'store-missing', text: `It is empty, and ${markFileOf(dir)} says that it was not` }]);
+  }
   const mark: Mark = { store: randomBytes(16).toString('hex'), write: 0 };
   await disk.write([{ type: 'put', key: guardKey, value: sealRecord(guardKey, JSON.stringify(mark)) }]);
   return mark;
@@ -258,7 +303,9 @@ function openFault(dir: string, error: unknown): TandemError {
   }
   const reason = cause instanceof Error ? cause.message : String(cause);
   // The list of its files is not one that is checked here: LevelDB reads it first, and refuses before it changes anything.
-  if (cause instanceof Error && 'code' in cause && cause.code === 'LEVEL_CORRUPTION') return damaged(dir, [reason]);
+  if (cause instanceof Error && 'code' in cause && cause.code === 'LEVEL_CORRUPTION') {
+    return damaged(dir, [{ code: 'files', text: reason }]);
+  }
   return new TandemError('store-failed', `Cannot open the store in ${dir}: ${reason}`, {
     cause,
     facts: { dir, reason: 'unreadable' },

@@ -15,7 +15,7 @@ describe('the catalogue of alarms', () => {
   it.each(alarmCodes)('has %s raised by something in the code', (code) => {
     // Types name codes too: what raises one emits it, sets it, or hands it to what does.
     const raised = new RegExp(
-      `what: '${code}'|\\.set\\(\\s*'${code}'|\\.(?:raise|note)\\(\\s*'${code}'|Fault\\((?:flow|work), '${code}'|#alarm\\(row, '${code}'`,
+      `what: '${code}'|\\.set\\(\\s*'${code}'|\\.(?:raise|note)\\(\\s*'${code}'|Fault\\((?:flow|work), '${code}'|#alarm\\(row, '${code}'|fault\\('[^']*', '${code}'\\)`,
     );
     expect(sources).toMatch(raised);
   });

@@ -451,7 +451,7 @@ describe('auditorExcerpt', () => {
     const pair = pairId(0);
     await flow.engine.run((work) => {
       work.journal('question', { pair, text: 'Bo asks for 1.20 SEK' }, ada);
-      work.journal('fault', { what: 'of nobody' });
+      work.fault('discrepancy', {});
       work.journal('answer', { pair, text: 'YES 4821' }, ada);
       const { sequence, hash: head } = journalHead(work);
       if (!anchored) return;

@@ -161,7 +161,7 @@ describe('Deliveries', () => {
       ['bad B', maxTries],
     ]);
     expect(gateway.taken).toContain('later B');
-    expect(node.events.filter(({ what }) => what === 'message-set-aside')).toHaveLength(1);
+    expect(node.events.filter((event) => event.type === 'alarm' && event.what === 'message-set-aside')).toHaveLength(1);
     expect(await node.outbox()).toBe(0);
   });
 

@@ -76,9 +76,9 @@ describe('release', () => {
   });
 
   it.each([
-    ['a batch on chain that this node never signed', 'signer'],
-    ['a decision on chain that this node never made', 'account'],
-    ['an anchored journal head that this journal does not have', 'account'],
+    ['unknown-batch-on-chain', 'signer'],
+    ['foreign-decision', 'account'],
+    ['foreign-journal-head', 'account'],
   ] as const)('refuses after %s while the %s of then counts', async (what, key) => {
     await halted(what, batchId);
     registered = { signers: [now.signer], accounts: [now.account], [`${key}s`]: [now[key], then[key]] };
@@ -91,20 +91,20 @@ describe('release', () => {
   });
 
   it('refuses while the registry does not have the key that the node signs with now', async () => {
-    await halted('a decision on chain that this node never made');
+    await halted('foreign-decision');
     registered = { signers: [now.signer], accounts: ['0x' + 'cc'.repeat(20)] };
     await expect(release(flow(), now, order)).rejects.toThrow(`${now.account}, is not in the registry`);
   });
 
   it('refuses what a build that noted no keys has halted', async () => {
     open.keys = undefined;
-    await halted('a decision on chain that this node never made');
+    await halted('foreign-decision');
     registered = { signers: [now.signer], accounts: [now.account] };
     await expect(release(flow(), now, order)).rejects.toThrow('was not noted');
   });
 
   it('lets the node begin again when the key was rotated, and the journal says who and why', async () => {
-    await halted('a decision on chain that this node never made', batchId);
+    await halted('foreign-decision', batchId);
     registered = { signers: [then.signer], accounts: [now.account] };
     expect(await release(flow(), now, order)).toEqual({ halted: false, holds: [], says: 'The node is not halted.' });
     expect(open.halted).toBe(false);
@@ -119,7 +119,7 @@ describe('release', () => {
   });
 
   it('lets it begin again while the key still counts where staff says that it is safe, and keeps that too', async () => {
-    await halted('a batch on chain that this node never signed', batchId);
+    await halted('unknown-batch-on-chain', batchId);
     await release(flow(), now, { ...order, keysAreSafe: true });
     expect(open.halted).toBe(false);
     expect(events).toContainEqual(expect.objectContaining({ type: 'released', by: 'eva' }));
@@ -128,9 +128,9 @@ describe('release', () => {
   });
 
   it('is of one halt: the next one halts the node again', async () => {
-    await halted('a batch on chain that this node never signed', batchId);
+    await halted('unknown-batch-on-chain', batchId);
     await release(flow(), now, { ...order, keysAreSafe: true });
-    await halted('an anchored journal head that this journal does not have');
+    await halted('foreign-journal-head');
     expect(open.halted).toBe(true);
     expect((await status()).what).toBe('an anchored journal head that this journal does not have');
   });
@@ -139,7 +139,7 @@ describe('release', () => {
 describe('haltStatus', () => {
   it('says what it was, what the chain has of it, and what is to be done first', async () => {
     expect(await status()).toEqual({ halted: false, holds: [], says: 'The node is not halted.' });
-    await halted('a batch on chain that this node never signed', batchId);
+    await halted('unknown-batch-on-chain', batchId);
     const said = await status();
     expect(said).toMatchObject({ halted: true, batchId });
     expect(said.says).toContain('2 pairs committed and 1 aborted');
@@ -150,8 +150,8 @@ describe('haltStatus', () => {
   });
 
   it('is of the first cause, also after a restart', async () => {
-    await halted('a batch on chain that this node never signed', batchId);
-    await halted('a decision on chain that this node never made');
+    await halted('unknown-batch-on-chain', batchId);
+    await halted('foreign-decision');
     await store.close();
     await start();
     expect((await status()).what).toBe('a batch on chain that this node never signed');

@@ -176,7 +176,9 @@ describe('applyRequest', () => {
     ]);
     expect(node.requests.counts(node.flow)).toEqual({ open: 4, overdue: 0 });
     // At the first and at the tenth that was passed over, not at each.
-    const told = node.events.flatMap((event) => (event['what'] === 'too-many-requests' ? [event] : []));
+    const told = node.events.flatMap((event) =>
+      event.type === 'alarm' && event.what === 'too-many-requests' ? [event] : [],
+    );
     expect(told).toMatchObject([
       { type: 'alarm', subject: '3', auditor: 3, request: 4, passedOver: 1 },
       { type: 'alarm', subject: '3', auditor: 3, request: 13, passedOver: 10 },

@@ -45,7 +45,7 @@ export function applyRequest(flow: FlowContext, work: Work, block: Block, log: R
   work.emit({ type: 'disclosure-answered', request, late });
   if (known?.order?.digest !== answer) {
     // Signed with this operator's key, and not by what its staff has said.
-    work.journal('fault', { what: 'an answer on chain that this node did not order', request, answer });
+    work.fault('unknown-answer-on-chain', { request, answer });
     work.emit({ type: 'alarm', what: 'unknown-answer-on-chain', request });
   }
   if (known === undefined) return;

@@ -71,7 +71,7 @@ const openSigned = (work: Work, peer: OperatorId, content: WindowContent, lines:
   openWindow(work, { peer, role: 'answerer', content, lines, state: stateOf(lines) });
 
 function told(work: Work, peer: OperatorId, content: WindowContent, why: string): void {
-  work.journal('fault', { what: 'window not signed here', peer, number: content.number, why });
+  work.fault('window-differs', { peer, number: content.number, why });
   work.emit({ type: 'alarm', what: 'window-differs', peer, window: content.number, why });
 }
 

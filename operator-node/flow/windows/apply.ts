@@ -21,7 +21,7 @@ export function applyStatement(flow: FlowContext, work: Work, block: Block, log:
     // A lost store, or a stolen key. Kept, for when the peer tells what this operator has signed.
     const seen = work.get(statementSeenTable, statement) ?? {};
     work.put(statementSeenTable, statement, { ...seen, ...seenIn(block, log) });
-    work.journal('fault', { what: 'a statement on chain that this node does not know', statement, event: log.type });
+    work.fault('unknown-statement-on-chain', { statement, event: log.type });
     work.emit({ type: 'alarm', what: 'unknown-statement-on-chain', statement });
     return;
   }

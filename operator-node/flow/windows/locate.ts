@@ -167,7 +167,7 @@ export async function locateForStaff(
       work.done(locateQueue, key);
       if (differences.length === 0) return;
       const pairs = differences.map(({ pair, own }) => ({ pair, own }));
-      work.journal('fault', { what: 'books differ', peer, pairs });
+      work.fault('books-differ', { peer, pairs });
       work.emit({ type: 'alarm', what: 'books-differ', peer, pairs: pairs.map(({ pair }) => pair).join(' ') });
     });
   }

@@ -2,7 +2,7 @@
 import { assertListed, each, fault, ignore, watched } from '../../engine/state-table.ts';
 import type { Work } from '../../engine/engine.ts';
 import type { FlowContext } from '../context.ts';
-import { noteFault } from '../faults.ts';
+import { noteImpossible } from '../note-fault.ts';
 import {
   isBound,
   openWindowTable,
@@ -145,8 +145,7 @@ export function advanceWindow<T extends WindowEventName>(
   const cell: WindowCell<T> = flow.machines.window[role][state][name];
   if ('ignore' in cell) return window;
   if ('fault' in cell) {
-    const { alarm = 'impossible-event', fault: why } = cell;
-    noteFault(work, alarm, { why, peer, role, window: content.number, state, event: name });
+    noteImpossible(work, cell, { peer, role, window: content.number, state, event: name });
     return window;
   }
   const { sent, ...eye } = watched(work);

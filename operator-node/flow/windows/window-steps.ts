@@ -58,7 +58,7 @@ export function differ(
   { peer, content: { number } }: WindowRecord,
   { refusal }: WindowEventOf<'not-signed'>,
 ): NextWindow {
-  work.journal('fault', { what: 'window not signed', peer, number, refusal });
+  work.fault('window-differs', { peer, number, refusal });
   work.emit({ type: 'alarm', what: 'window-differs', peer, window: number, refusal });
   if (refusal === 'differs') {
     const item: LocateItem = { peer };
@@ -74,7 +74,7 @@ export function wait(
   { peer, content: { number } }: WindowRecord,
   { refusal }: WindowEventOf<'signature-unknown'>,
 ): NextWindow {
-  work.journal('fault', { what: 'window not signed', peer, number, refusal });
+  work.fault('window-not-signed', { peer, number, refusal });
   work.emit({ type: 'alarm', what: 'window-not-signed', peer, window: number, refusal });
   return { state: 'proposed', refusal };
 }
@@ -108,7 +108,10 @@ export function followChain(
     line.statement === statement ? changed(flow, work, window, line, seen) : line,
   );
   const state = stateOf(lines);
-  if (state !== window.state) work.emit({ type: `window-${state}`, peer: window.peer, number: window.content.number });
+  const { peer, content } = window;
+  if (state !== window.state && state !== 'signed') {
+    work.emit({ type: `window-${state}`, peer, number: content.number });
+  }
   return { state, lines };
 }
 
@@ -161,7 +164,7 @@ function book(flow: FlowContext, work: Work, { peer, content }: Place, line: Win
   work.journal('staff', { what: 'window discharged', ...facts });
   // Signed with this operator's key, and not by what its staff has said.
   if (payeeOf(content, line) === flow.self && ordered?.digest !== reference) {
-    work.journal('fault', { what: 'a discharge on chain that this node did not order', ...facts });
+    work.fault('unknown-discharge-on-chain', facts);
     work.emit({ type: 'alarm', what: 'unknown-discharge-on-chain', peer, window: content.number, asset });
   }
 }

@@ -107,7 +107,7 @@ export function payeeOf(
 }
 
 /** Of a window that is bound: it follows from its lines. */
-export function stateOf(lines: readonly WindowLine[]): WindowStateName {
+export function stateOf(lines: readonly WindowLine[]): Exclude<WindowStateName, 'proposed' | 'differs'> {
   if (lines.every(isSettled)) return 'discharged';
   return lines.every(({ anchored }) => anchored !== undefined) ? 'anchored' : 'signed';
 }

@@ -5,7 +5,7 @@ import type { ChainWriter } from '../../../operator-node/chain/chain.ts';
 import { RpcReader } from '../../../operator-node/chain/rpc.ts';
 import { composeNode, openDomains, type ComposedNode } from '../../../operator-node/compose.ts';
 import { systemRandom } from '../../../operator-node/engine/clock.ts';
-import type { EngineEvent } from '../../../operator-node/engine/engine.ts';
+import type { AlarmEvent, EngineEvent } from '../../../operator-node/engine/engine.ts';
 import { TandemError } from '../../../operator-node/errors.ts';
 import type { OperatorId } from '../../../operator-node/model/ids.ts';
 import { SimulatedDisk, openMemoryStore } from '../../../operator-node/store/memory.ts';
@@ -31,7 +31,7 @@ export interface TestNode {
   look(): Promise<void>;
   /** Looks until every block of the chain is applied, or one cannot be. @returns the number of the last one applied */
   catchUp(): Promise<number>;
-  alarms(): readonly EngineEvent[];
+  alarms(): readonly AlarmEvent[];
   /** Lets go of the disk; without it, when the test ends. */
   stop(): Promise<void>;
 }
@@ -127,6 +127,6 @@ export async function startNode(chain: TestChain, options: NodeOptions = {}): Pr
       return applied();
     },
     stop,
-    alarms: () => events.filter(({ type }) => type === 'alarm'),
+    alarms: () => events.filter((event) => event.type === 'alarm'),
   };
 }
