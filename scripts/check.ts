@@ -50,6 +50,12 @@ const checks: readonly Check[] = [
     args: ['--check'],
     remedy: 'node scripts/run.mjs scripts/states.ts',
   },
+  {
+    name: 'audit schemas',
+    file: join(root, 'scripts', 'audit', 'schemas.ts'),
+    args: ['--check'],
+    remedy: 'node scripts/run.mjs scripts/audit/schemas.ts',
+  },
   { name: 'links', file: join(root, 'scripts', 'links.ts'), args: [], remedy: 'fix the links' },
   {
     name: 'tidy',

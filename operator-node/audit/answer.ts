@@ -18,7 +18,10 @@ export const answerSchema = z.strictObject({
   format: z.literal(answerFormat),
   chainId: z.string().regex(/^[1-9][0-9]{0,77}$/, 'expected decimal digits'),
   auditLog: z.string().regex(/^0x[0-9a-f]{40}$/, 'expected 0x and 40 lower-case hex digits'),
-  operator: z.number().refine(isOperatorId, 'expected an operator id'),
+  operator: z
+    .number()
+    .refine(isOperatorId, 'expected an operator id')
+    .meta({ type: 'integer', minimum: 1, maximum: 0xffffffff }),
   request: z.number().int().min(1),
   salt: z.string().regex(/^[0-9a-f]{32}$/, 'expected 32 lower-case hex digits'),
   files: z.array(sha256),

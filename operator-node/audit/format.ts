@@ -5,17 +5,43 @@
 import canonicalize from 'canonicalize';
 import { z } from 'zod';
 import { operationFields, termsFields } from '../commitment/schema.ts';
-import { isBatchId, isHash, isHex, isOperatorId, isPairId, type Hash } from '../model/ids.ts';
+import {
+  hashPattern,
+  hexPattern,
+  isBatchId,
+  isHash,
+  isHex,
+  isOperatorId,
+  isPairId,
+  pairIdPattern,
+  type Hash,
+} from '../model/ids.ts';
 
 export const maxBundleBytes = 1_048_576;
 export const bundleFormat = 'tandem/evidence/1';
 
-const pairId = z.string().refine(isPairId, 'expected a UUIDv7, lower-case, hyphenated');
-const batchId = z.string().refine(isBatchId, 'expected 0x and 64 lower-case hex digits');
-const hash = z.string().refine(isHash, 'expected 0x and 64 lower-case hex digits');
-const hex = z.string().max(8194).refine(isHex, 'expected 0x and lower-case hex digits');
+const pairId = z
+  .string()
+  .refine(isPairId, 'expected a UUIDv7, lower-case, hyphenated')
+  .meta({ pattern: pairIdPattern.source });
+const batchId = z
+  .string()
+  .refine(isBatchId, 'expected 0x and 64 lower-case hex digits')
+  .meta({ pattern: hashPattern.source });
+const hash = z
+  .string()
+  .refine(isHash, 'expected 0x and 64 lower-case hex digits')
+  .meta({ pattern: hashPattern.source });
+const hex = z
+  .string()
+  .max(8194)
+  .refine(isHex, 'expected 0x and lower-case hex digits')
+  .meta({ pattern: hexPattern.source });
 const address = z.string().regex(/^0x[0-9a-f]{40}$/, 'expected 0x and 40 lower-case hex digits');
-const operatorId = z.number().refine(isOperatorId, 'expected an operator id');
+const operatorId = z
+  .number()
+  .refine(isOperatorId, 'expected an operator id')
+  .meta({ type: 'integer', minimum: 1, maximum: 0xffffffff });
 const uint = (below: number) =>
   z
     .number()
@@ -28,7 +54,8 @@ const decimalBelow = (limit: bigint) =>
     .refine(
       (text) => /^(?:0|[1-9][0-9]{0,77})$/.test(text) && BigInt(text) < limit,
       `expected an integer below ${limit}`,
-    );
+    )
+    .meta({ pattern: '^(?:0|[1-9][0-9]{0,77})$' });
 
 /** A field of a record: its disclosure, or its bare digest as `0x` and hex (which no disclosure begins with). */
 const entry = z.union([hash, z.string().regex(/^[A-Za-z0-9_-]{43,}$/, 'expected a disclosure or a digest')]);

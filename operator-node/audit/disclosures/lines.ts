@@ -6,7 +6,17 @@
 import canonicalize from 'canonicalize';
 import { z } from 'zod';
 import { operationFields, termsFields } from '../../commitment/schema.ts';
-import { isAsset, isBatchId, isHash, isMoment, isOperatorId, isPairId, type Leg } from '../../model/ids.ts';
+import {
+  assetPattern,
+  hashPattern,
+  isAsset,
+  isBatchId,
+  isHash,
+  isMoment,
+  isOperatorId,
+  isPairId,
+  type Leg,
+} from '../../model/ids.ts';
 import type { LeafParts } from '../../commitment/leaf.ts';
 import { quickPairLine } from './quick.ts';
 
@@ -16,9 +26,18 @@ export const maxLineBytes = 262_144;
 /** The most bytes of a batch's pair lines. 4,096 of them with every field have about 16 MB. */
 const maxSectionBytes = 268_435_456;
 
-const hash = z.string().refine(isHash, 'expected 0x and 64 lower-case hex digits');
-const batchId = z.string().refine(isBatchId, 'expected 0x and 64 lower-case hex digits');
-const operatorId = z.number().refine(isOperatorId, 'expected an operator id');
+const hash = z
+  .string()
+  .refine(isHash, 'expected 0x and 64 lower-case hex digits')
+  .meta({ pattern: hashPattern.source });
+const batchId = z
+  .string()
+  .refine(isBatchId, 'expected 0x and 64 lower-case hex digits')
+  .meta({ pattern: hashPattern.source });
+const operatorId = z
+  .number()
+  .refine(isOperatorId, 'expected an operator id')
+  .meta({ type: 'integer', minimum: 1, maximum: 0xffffffff });
 const block = z.number().int().min(0);
 const count = z.number().int().min(0);
 const decimal = z.string().regex(/^(?:0|[1-9][0-9]{0,77})$/, 'expected decimal digits');
@@ -69,7 +88,7 @@ export const endSchema = z.strictObject({
   positions: z.array(
     z.strictObject({
       operator: operatorId,
-      asset: z.string().refine(isAsset, 'expected an asset'),
+      asset: z.string().refine(isAsset, 'expected an asset').meta({ pattern: assetPattern.source }),
       amount: z.string().regex(signedAmountPattern),
     }),
   ),

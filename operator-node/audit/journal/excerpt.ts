@@ -6,7 +6,7 @@
 import canonicalize from 'canonicalize';
 import { hash } from 'node:crypto';
 import { z } from 'zod';
-import { isHash, isOperatorId, isPairId } from '../../model/ids.ts';
+import { hashPattern, isHash, isOperatorId, isPairId, pairIdPattern } from '../../model/ids.ts';
 import { parseBounded } from '../bounded.ts';
 
 export const excerptFormat = 'tandem/journal/1';
@@ -47,8 +47,14 @@ export const excerptSchema = z.strictObject({
   format: z.literal(excerptFormat),
   chainId: z.string().regex(/^[1-9][0-9]{0,77}$/, 'expected decimal digits'),
   auditLog: z.string().regex(/^0x[0-9a-f]{40}$/, 'expected 0x and 40 lower-case hex digits'),
-  operator: z.number().refine(isOperatorId, 'expected an operator id'),
-  pair: z.string().refine(isPairId, 'expected a UUIDv7, lower-case, hyphenated'),
+  operator: z
+    .number()
+    .refine(isOperatorId, 'expected an operator id')
+    .meta({ type: 'integer', minimum: 1, maximum: 0xffffffff }),
+  pair: z
+    .string()
+    .refine(isPairId, 'expected a UUIDv7, lower-case, hyphenated')
+    .meta({ pattern: pairIdPattern.source }),
   /** The hash of the entry before the first one here; zeros before the journal's first. */
   before: digest,
   /** The entries of the pair, in their order. */
@@ -70,10 +76,10 @@ export const excerptSchema = z.strictObject({
   path: z.array(z.tuple([count, millis, kind, digest])).max(maxPathEntries),
   anchor: z.strictObject({
     entry: count,
-    head: z.string().refine(isHash, 'expected 0x and 64 lower-case hex digits'),
+    head: z.string().refine(isHash, 'expected 0x and 64 lower-case hex digits').meta({ pattern: hashPattern.source }),
     block: z.strictObject({
       number: z.number().int().min(0),
-      hash: z.string().refine(isHash, 'expected 0x and 64 lower-case hex digits'),
+      hash: z.string().refine(isHash, 'expected 0x and 64 lower-case hex digits').meta({ pattern: hashPattern.source }),
       timestamp: z.number().int().min(0),
     }),
   }),

@@ -3,7 +3,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { z } from 'zod';
 import { windowSchema } from '../../channel/messages.ts';
 import { TandemError } from '../../errors.ts';
-import { isAsset } from '../../model/ids.ts';
+import { assetPattern, isAsset } from '../../model/ids.ts';
 import { parseBounded } from '../bounded.ts';
 import { isMissing } from '../disclosures/read.ts';
 import type { Findings } from './findings.ts';
@@ -18,7 +18,7 @@ export const windowsFileSchema = z.strictObject({
       /** What the file's operator knows of the payments to it. */
       references: z.array(
         z.strictObject({
-          asset: z.string().refine(isAsset, 'expected an asset'),
+          asset: z.string().refine(isAsset, 'expected an asset').meta({ pattern: assetPattern.source }),
           reference: z.string().max(1000),
           salt: z.string().regex(/^[0-9a-f]{32}$/, 'expected 32 hex digits'),
         }),
