@@ -1,7 +1,7 @@
 /** The operator's assets by the words that people use for them. */
 import { TandemError } from '../errors.ts';
 import { plainForm } from './digits.ts';
-import { core } from './words.ts';
+import { core, withoutElision } from './words.ts';
 import { normaliseKeyword } from './vocabulary.ts';
 import type { Asset } from '../model/ids.ts';
 
@@ -82,6 +82,8 @@ export class Currencies {
     if (exact.kind !== 'none')
       return bare !== word && telling.test(word.replace(bare, '')) ? { kind: 'unclear' } : exact;
     const lead = leading.exec(bare)?.[0] ?? '';
+    const elided = withoutElision(bare);
+    if (elided !== bare && this.read(elided).kind !== 'none') return { kind: 'unclear' };
     const isCurrency = (lead !== '' && lead !== bare && this.read(lead).kind !== 'none') || /\p{Sc}/u.test(bare);
     return isCurrency ? { kind: 'unclear' } : none;
   }

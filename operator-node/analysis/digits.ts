@@ -35,9 +35,11 @@ const fullWidth = /[\uff01-\uff5e]/g;
 const dashes = /[\u2010-\u2015\u2212\ufe58\ufe63]/g;
 const apostrophes = /[\u2018\u2019\u02bc]/g;
 
+const hasOtherForm = /[\p{Nd}\uff01-\uff5e\u2010-\u2015\u2212\ufe58\ufe63\u2018\u2019\u02bc]/u;
+
 /** A word with its digits, full-width characters, dashes and apostrophes in ASCII. It is for reading, never to be shown. */
 export function plainForm(word: string): string {
-  if (ascii.test(word)) return word;
+  if (ascii.test(word) || !hasOtherForm.test(word)) return word;
   return asciiDigits(word)
     .replace(fullWidth, (character) => String.fromCharCode(character.charCodeAt(0) - 0xfee0))
     .replace(dashes, '-')

@@ -1,5 +1,5 @@
 /** Words that change what an amount before them means, in all of the catalogue's languages at once. */
-import { core, leadingLetters } from './words.ts';
+import { core, leadingLetters, withoutElision } from './words.ts';
 import { plainForm } from './digits.ts';
 import { normaliseKeyword } from './vocabulary.ts';
 
@@ -7,7 +7,7 @@ import { normaliseKeyword } from './vocabulary.ts';
  * `size`: multiplies (thousand); `part`: a hundredth of the currency (cents); `number`: a number in letters; `origin`: says
  * whose currency (Canadian dollars); `quantity`: how many or how often (each, twice); `time`: when or on which condition;
  * `at`: makes a time of the number or time behind it; `join`: adds, offers or denies another amount (and 30, or 30, not 30);
- * `correction`: takes the amount back for another one (no 30).
+ * `correction`: takes the amount back for another one (no 30); `article`: stands before a word without changing it (the 12th).
  * `note` begins a note whatever comes; a `filler` says nothing (please).
  */
 export type WordKind = (typeof wordKinds)[number];
@@ -21,6 +21,7 @@ export const wordKinds = [
   'at',
   'join',
   'correction',
+  'article',
   'note',
   'filler',
 ] as const;
@@ -74,9 +75,20 @@ export class Lexicon {
   #kindsOf(word: string): ReadonlySet<WordKind> {
     const plain = plainForm(word);
     const bare = core(plain);
-    const whole = this.#kinds.get(normaliseKeyword(bare === '' ? plain : bare));
+    const whole = this.#kinds.get(normaliseKeyword(bare === '' ? plain : bare)) ?? noKinds;
     const lead = leadingLetters(bare);
-    const first = lead.length > 1 && lead !== bare ? this.#kinds.get(normaliseKeyword(lead)) : undefined;
-    return first === undefined ? (whole ?? noKinds) : new Set([...(whole ?? []), ...first]);
+    const elided = withoutElision(bare);
+    if ((lead === bare || lead === '') && elided === bare) return whole;
+    const found = new Set(whole);
+    const behind = bare.slice(lead.length);
+    for (const kind of this.#kinds.get(normaliseKeyword(lead)) ?? noKinds) {
+      // A single letter with a number is a name (`K2`), unless it says when or adds (`à20`, `و30`).
+      const isPlain = lead.length > 1 || (/^[0-9]/.test(behind) && (kind === 'join' || kind === 'at'));
+      if (isPlain) found.add(kind);
+    }
+    for (const kind of elided === bare ? noKinds : (this.#kinds.get(normaliseKeyword(elided)) ?? noKinds)) {
+      found.add(kind);
+    }
+    return found;
   }
 }

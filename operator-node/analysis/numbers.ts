@@ -19,6 +19,7 @@ const openingWithPoints = /^(?:\(?\+[0-9()/.-]*[0-9]|0[0-9]+(?:\.[0-9]{2,}){2,})
 const continued = /^[0-9()/-]+$/;
 const continuedWithPoints = /^[0-9()/.-]*[0-9)]$/;
 const endMarks = /[.,;:!]+$/;
+const countryCode = /^\(?(?:\+|00)[0-9]{1,3}\)?$/;
 /** What addresses of numbers begin with where they are copied from a page or a card. */
 const scheme = /^(?:tel|sms|callto|phone|mobile|mob)[:.]+/i;
 const groupSpaces = /[\u00a0\u2007\u2009\u202f]/g;
@@ -40,34 +41,37 @@ export function planOf(number: Msisdn): NumberPlan {
   return { ...(parsed.country && { country: parsed.country }), callingCode: parsed.countryCallingCode };
 }
 
-/** `isValid`: of a range that is in use. */
+/** `isValid` says whether it is of a range that is in use; that costs more than all else here. */
 interface Parsed {
   readonly number: Msisdn;
-  readonly isValid: boolean;
+  readonly isValid: () => boolean;
 }
 
-/** With a plus sign as it is, unless it is in use in another form: without the zero of calls within the country. */
+/** Of a range that is in use, and written as it is called from abroad. */
+function isInUse(number: Msisdn): boolean {
+  const parsed = parsePhoneNumberFromString(number);
+  return parsed?.number === number && parsed.isValid();
+}
+
+/** With a plus sign as it is, but without the zero of calls within the country where it is the plan's (`+46070…`). */
 function parseCompact(text: string, plan: NumberPlan): Parsed | undefined {
   const compact = text.replace(/[^0-9+]/g, '');
   const { country, callingCode } = plan;
-  if (compact.startsWith('+')) {
-    if (!isMsisdn(compact)) return undefined;
-    const known = parsePhoneNumberFromString(compact);
-    if (known === undefined || !known.isValid() || !isMsisdn(known.number)) return { number: compact, isValid: false };
-    return { number: known.number, isValid: true };
+  if (compact.startsWith('+') && !compact.startsWith(`+${callingCode ?? ''}0`)) {
+    return isMsisdn(compact) ? { number: compact, isValid: () => isInUse(compact) } : undefined;
   }
   const options = country ? { defaultCountry: country } : callingCode ? { defaultCallingCode: callingCode } : undefined;
   const number = options && parsePhoneNumberFromString(compact, { ...options, extract: false });
   if (number?.isPossible() !== true || !isMsisdn(number.number)) return undefined;
-  return { number: number.number, isValid: number.isValid() };
+  return { number: number.number, isValid: () => number.isValid() };
 }
 
 /** `+46 (0)70`: the zero of calls within the country, which is dialled from abroad in a few countries only. */
 function parse(text: string, plan: NumberPlan): Parsed | undefined {
   if (!/^\(?(?:\+|00).*\(0\)/.test(text)) return parseCompact(text, plan);
   const [without, withZero] = [text.replace('(0)', ''), text].map((each) => parseCompact(each, plan));
-  if (without?.number === withZero?.number || withZero?.isValid !== true) return without;
-  return without?.isValid === true ? undefined : withZero;
+  if (without?.number === withZero?.number || withZero?.isValid() !== true) return without;
+  return without?.isValid() === true ? undefined : withZero;
 }
 
 const isDayAndMonth = (first: number, second: number): boolean =>
@@ -88,6 +92,23 @@ function canBeDate(written: string): boolean {
 const plainNumber = (word: string): string => plainForm(word).replace(scheme, '').replace(groupSpaces, '');
 
 /**
+ * Whether the words of a number can be an amount, or its end, and another number: `9 046 907 123`, `+5580 070-174 06`.
+ */
+function hidesAmount(words: readonly string[], at: number, count: number, plan: NumberPlan): boolean {
+  const parts = words.slice(at, at + count).map((word) => plainNumber(word).replace(endMarks, ''));
+  const isThousands =
+    /^[0-9]{1,3}$/.test(plainNumber(words[at - 1] ?? '')) && parts.every((part) => /^[0-9]{3}$/.test(part));
+  if (isThousands) return true;
+  const [begin = '', second = ''] = parts;
+  const isOwnCode = digitsIn(begin).replace(/^00/, '') === plan.callingCode;
+  const first = countryCode.test(begin) && (isOwnCode || second.startsWith('(0)')) ? 2 : 1;
+  return parts.some((part, index) => {
+    const mayOpen = index >= first && /^\(?[+0]/.test(part) && digitsIn(part).length >= 3;
+    return mayOpen && readNumber(words, at + index, plan).kind === 'number';
+  });
+}
+
+/**
  * The number that begins at `words[at]`. Over several words (`070-123 45 67`) it must be a valid number, and the only one
  * that could be meant. In one word with a plus sign it need not be of a range that is in use: the directory knows best.
  */
@@ -105,6 +126,8 @@ export function readNumber(words: readonly string[], at: number, plan: NumberPla
     if (word === undefined || !(count === 1 ? opening.test(word) || openingWithPoints.test(word) : isContinued(word))) {
       break;
     }
+    // A hyphen in a word of its own parts an area from a number: `070 - 174 06 51`.
+    if (!/[0-9]/.test(word) && count > (countryCode.test(begin) ? 3 : 2)) break;
     joined = joined === '' ? word : `${joined} ${word}`;
     if (canBeDate(joined)) return { kind: 'date', written: joined, words: count };
     const digits = digitsIn(joined).length;
@@ -114,12 +137,13 @@ export function readNumber(words: readonly string[], at: number, plan: NumberPla
     if (parsed !== undefined) {
       if (count === 1 && word.startsWith('+') && digits >= 10) inOneWord = parsed.number;
       if (inOneWord !== undefined && isLast && count === 1) break;
-      if (parsed.isValid) found.push({ number: parsed.number, words: count });
+      if (parsed.isValid()) found.push({ number: parsed.number, words: count });
     }
     if (isLast) break;
   }
   const [only, other] = found;
-  if (only !== undefined && (other === undefined || only.words === 1)) return { kind: 'number', ...only };
+  const isAlone = only !== undefined && (other === undefined || only.words === 1);
+  if (isAlone && !hidesAmount(words, at, only.words, plan)) return { kind: 'number', ...only };
   if (other === undefined && inOneWord !== undefined) return { kind: 'number', number: inOneWord, words: 1 };
   const compact = joined.replaceAll(' ', '');
   return compact.startsWith('+') || digitsIn(compact).length >= 7

@@ -58,10 +58,21 @@ export class Reader {
     const [first = '', second = ''] = words;
     if (this.#grammar(service)[0]?.kind === 'item') return toMachine || /^\p{Nd}/u.test(first);
     if (beginsWithMoney(words, { currencies: this.#currencies })) return true;
-    // In letters only where nothing but an amount can be meant: `PAY twelve`, `PAY twelve dollars`, not `pay one more visit`.
-    const isMoney =
-      this.#lexicon.is(core(second), 'size', 'part') || this.#currencies.readWritten(second).kind !== 'none';
-    return this.#lexicon.is(core(first), 'number', 'size') && (second === '' || isMoney);
+    return this.#isAmountInLetters(words) || this.#isQualified(first, second);
+  }
+
+  /** In letters only where nothing but an amount can be meant: `PAY twelve`, `PAY two hundred dollars`, not `pay one more visit`. */
+  #isAmountInLetters(words: readonly string[]): boolean {
+    const isNumber = (word: string): boolean => this.#lexicon.begins(word, 'number', 'size');
+    const isBeside = (word: string): boolean =>
+      this.#lexicon.begins(word, 'part', 'article', 'join', 'filler') ||
+      this.#currencies.readWritten(word).kind !== 'none';
+    return words.length <= 8 && words.some(isNumber) && words.every((word) => isNumber(word) || isBeside(word));
+  }
+
+  /** `PAY about 120`, `PAY just 120`: an amount, not written as one. */
+  #isQualified(first: string, second: string): boolean {
+    return /^\p{Nd}/u.test(second) && this.#lexicon.is(core(first), 'quantity', 'filler');
   }
 
   #readAtService(message: Message): Reading {
@@ -149,14 +160,19 @@ export class Reader {
     if (first === undefined) return bad ?? { to: undefined, words };
     const isBeforeNote = words.slice(0, first.at).every((word) => this.#isOfAmount(word, mayHaveRef));
     const other = found.find(({ number }) => number !== first.number);
-    const isBeside = other !== undefined && this.#isBeside(words.slice(first.at + first.words, other.at));
+    const isBeside = other !== undefined && this.#isBeside(words.slice(first.at + first.words, other.at), mayHaveRef);
     if (other !== undefined && (!isBeforeNote || isBeside)) return refusal('several-numbers');
     return { to: first.number, words: words.toSpliced(first.at, first.words) };
   }
 
-  /** Nothing between two numbers that makes the second one part of a note: `+46… or +46…`. */
-  #isBeside(between: readonly string[]): boolean {
-    return between.every((word) => core(word) === '' || this.#lexicon.is(core(word), 'join', 'filler', 'time'));
+  /** Nothing between two numbers that makes the second one part of a note: `+46… or +46…`, `+46… 120 +46…`. */
+  #isBeside(between: readonly string[], mayHaveRef: boolean): boolean {
+    return between.every(
+      (word) =>
+        core(word) === '' ||
+        this.#lexicon.is(core(word), 'join', 'correction', 'filler', 'time') ||
+        this.#isOfAmount(word, mayHaveRef),
+    );
   }
 
   #isOfAmount(word: string, mayHaveRef: boolean): boolean {

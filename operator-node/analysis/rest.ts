@@ -62,7 +62,6 @@ function problemOfHead(words: readonly string[], at: number, reader: RestReader)
   const both = next === '' ? word : `${word} ${next}`;
   if (isQuestion(word)) return { kind: 'unclear', written: word };
   if (lexicon.begins(word, 'time')) return { kind: 'time', written: word };
-  if (lexicon.begins(word, 'at') && isWhen(word, next, lexicon)) return { kind: 'time', written: both };
   if (beginsWithNumber.test(word)) return problemOfNumber(words, at, reader);
   if (operation.test(plainForm(word)) || lexicon.begins(word, 'quantity', 'size', 'part', 'number')) {
     return { kind: 'unclear', written: both };
@@ -71,14 +70,35 @@ function problemOfHead(words: readonly string[], at: number, reader: RestReader)
     const isUnknown = currencies.readWritten(word).kind === 'unknown';
     return { kind: isUnknown ? 'unknown-currency' : 'unclear', written: word };
   }
+  if (lexicon.begins(word, 'at', 'article')) {
+    const problem = problemBehind(words, at, reader);
+    if (problem !== undefined) return problem;
+  }
   if (lexicon.begins(word, 'origin') && (next === '' || isMoneyWord(next, reader))) {
     return { kind: 'unknown-currency', written: both };
   }
-  // `a piece`, `la pièce`.
-  const isOfPieces = words.length === at + 2 && lexicon.begins(next, 'quantity');
   const isJoined =
     lexicon.begins(word, 'join', 'correction') && (hasNumber.test(word) || saysHowMuch(words, at + 1, reader));
-  return isOfPieces || isJoined ? { kind: 'unclear', written: both } : undefined;
+  return isJoined ? { kind: 'unclear', written: both } : undefined;
+}
+
+/** Behind words such as "at" and "the": `at 8`, `at8`, `on the 12th`, `this friday`, `a couple`, `in euros`. */
+function problemBehind(words: readonly string[], at: number, reader: RestReader): RestProblem | undefined {
+  const { lexicon } = reader;
+  const word = words[at] ?? '';
+  const hasAt = lexicon.begins(word, 'at');
+  if (hasAt && hasNumber.test(word)) return { kind: 'time', written: word };
+  let last = at + 1;
+  while (last < words.length && lexicon.begins(words[last] ?? '', 'article')) last += 1;
+  const next = words[last] ?? '';
+  const written = words.slice(at, last + 1).join(' ');
+  const saysWhen = hasAt || words.slice(at, last).some((each) => lexicon.begins(each, 'at'));
+  if (lexicon.begins(next, 'time')) return { kind: 'time', written };
+  if (beginsWithNumber.test(next) || lexicon.begins(next, 'number')) {
+    return { kind: saysWhen ? 'time' : 'unclear', written };
+  }
+  const isMoney = (isLong(next) || hasSign.test(next)) && isMoneyWord(next, reader);
+  return isMoney || lexicon.begins(next, 'quantity') ? { kind: 'unclear', written } : undefined;
 }
 
 /** Whether an amount comes within the next words: `and a half`, `but only 50`, `make it 130`. */
@@ -90,10 +110,6 @@ function saysHowMuch(words: readonly string[], from: number, reader: RestReader)
   }
   return false;
 }
-
-/** `at 8`, `at8`, `on friday`. */
-const isWhen = (word: string, next: string, lexicon: Lexicon): boolean =>
-  hasNumber.test(word) || beginsWithNumber.test(next) || lexicon.begins(next, 'time', 'number');
 
 /** The factor of a currency with a size before it in one word: `kSEK`, `M€`. */
 export function scaledCurrency(word: string, currencies: Currencies, lexicon: Lexicon): number | undefined {
@@ -131,8 +147,7 @@ const changing = ['quantity', 'time', 'at', 'join', 'number', 'origin'] as const
 function problemWithin(words: readonly string[], from: number, reader: RestReader): RestProblem | undefined {
   for (let at = from; at < words.length; at += 1) {
     const word = words[at] ?? '';
-    if (!reader.hasCurrency && isLateCurrency(word, at === words.length - 1, reader))
-      return { kind: 'unclear', written: word };
+    if (isLateCurrency(word, at === words.length - 1, reader)) return { kind: 'unclear', written: word };
     if (!hasNumber.test(word)) continue;
     if (/^[+×*][0-9]/.test(plainForm(word)) && !telephone.test(plainForm(word)))
       return { kind: 'unclear', written: word };
@@ -143,7 +158,7 @@ function problemWithin(words: readonly string[], from: number, reader: RestReade
   return undefined;
 }
 
-/** A currency that the money lacks, at the end of the note or as its code or sign: `120 lunch EUR`. */
+/** A currency at the end of the note, or its code or sign anywhere in it: `120 lunch EUR`. */
 function isLateCurrency(word: string, isLast: boolean, { currencies }: RestReader): boolean {
   if (!isLast && !hasSign.test(word) && !/\b[A-Z]{3}\b/.test(word)) return false;
   const { kind } = currencies.readWritten(word);

@@ -105,7 +105,7 @@ export function takeMoney(words: readonly string[], mayHaveCurrency: boolean, ha
     inWord === undefined ? (behind ?? { kind: 'none' }) : currencyOf(inWord, count > 1, currencies);
   if (reading.kind === 'unclear' || (reading.kind === 'none' && inWord !== undefined)) {
     return inWord === undefined
-      ? refusal('bad-amount', { amount: shown(`${word} ${next}`), example: exampleFor(habits.asset, habits) })
+      ? refusal('bad-amount', { amount: shown(`${word} ${next}`), example: withCurrencyOf(next, digits, habits) })
       : badAmount(written, words, mayHaveCurrency, habits);
   }
   if (reading.kind === 'unknown') {
@@ -140,9 +140,17 @@ function exampleFor(asset: Asset, { currencies, decimalSign }: Habits): string {
 }
 
 function badAmount(written: Written, words: readonly string[], mayHaveCurrency: boolean, habits: Habits): Refusal {
-  const right = rightForm(written, mayHaveCurrency, habits) ?? spokenAmount(words, habits);
+  const right =
+    rightForm(written, mayHaveCurrency, habits) ?? spokenAmount(words, habits) ?? amountBehind(words, written, habits);
   const text = written.count > 1 ? words.slice(0, 2).join(' ') : (words[0] ?? '');
   return refusal('bad-amount', { amount: shown(text), example: right ?? exampleFor(habits.asset, habits) });
+}
+
+/** The amount with nothing but the currency that stands at something else: `120 EUR` for `120 EUR/person`. */
+function withCurrencyOf(next: string, digits: string, habits: Habits): string {
+  const [name = ''] = /^(?:[\p{L}\p{M}]+|\p{Sc}+)/u.exec(core(plainForm(next))) ?? [];
+  const taken = takeMoney([digits, name], true, habits);
+  return taken.kind === 'money' && taken.hasCurrency ? `${digits} ${name}` : exampleFor(habits.asset, habits);
 }
 
 /** A number in letters, where it is a single one. */
@@ -150,6 +158,17 @@ function spokenAmount([first = '', second = '']: readonly string[], { lexicon }:
   const isSingle = !lexicon.begins(second, 'number', 'size', 'part');
   const value = isSingle ? lexicon.valueOf(core(first), 'number') : undefined;
   return value === undefined ? undefined : String(value);
+}
+
+/** `about 120`: the word behind one without digits. */
+function amountBehind(
+  [, second = '']: readonly string[],
+  { digits, count }: Written,
+  habits: Habits,
+): string | undefined {
+  const plain = plainForm(withoutEndMarks(second));
+  if (digits !== '' || count > 1 || !/^[0-9]/.test(plain)) return undefined;
+  return takeMoney([plain], true, habits).kind === 'money' ? plain : undefined;
 }
 
 /** Marks that make no amount of what is one without them: `-5`, `(5)`, `5?`. */

@@ -5,17 +5,17 @@ const maxCodeUnits = 1024;
 
 /** Marks that phones and copying leave around a word: directional marks, zero-width characters, the byte order mark. */
 const unseenEnds = /^[\p{Cf}\p{Cc}]+|[\p{Cf}\p{Cc}]+$/gu;
-const ascii = /^[\x00-\x7f]*$/;
+const ascii = /^[\x21-\x7e]*$/;
+const hasGroupSpace = /[\u00a0\u2007\u2009\u202f]/;
 /** The spaces of typesetting between a digit and three more: thousands, as in `1 200`, and no end of a word. */
 const groupSpace = '(?<=\\p{Nd})[\\u00a0\\u2007\\u2009\\u202f](?=\\p{Nd}{3}(?!\\p{Nd}))';
 const betweenWords = new RegExp(`(?:(?!${groupSpace})[\\s\\x85])+`, 'u');
 
 export function splitWords(text: string): string[] {
   const part = text.slice(0, maxCodeUnits);
-  const isAscii = ascii.test(part);
   const words: string[] = [];
-  for (const word of part.split(isAscii ? /\s+/ : betweenWords)) {
-    const bare = word.replace(unseenEnds, '');
+  for (const word of part.split(hasGroupSpace.test(part) ? betweenWords : /[\s\x85]+/)) {
+    const bare = ascii.test(word) ? word : word.replace(unseenEnds, '');
     if (bare !== '') words.push(bare);
   }
   return words;
@@ -48,6 +48,11 @@ export function core(word: string): string {
   const last = characters.findLastIndex((character) => ends.test(character));
   return first < 0 ? '' : characters.slice(first, last + 1).join('');
 }
+
+const elision = /^(?:\p{L}{1,2}'(?=\p{L}{2})|و?(?:ال|بال|لل)(?=\p{L}{3}))/u;
+
+/** `d'euros`, `l'unité`, `الشهر`: the word without the article that French and Arabic tie to it. */
+export const withoutElision = (word: string): string => word.replace(elision, '');
 
 /** Letters, digits and single spaces only, as a short message is compared: `Yes! 👍` is `Yes`. */
 export const bareText = (words: readonly string[]): string =>

@@ -16,7 +16,7 @@ const { values } = scriptArguments(usage, {
 });
 const texts = wholeNumber(usage, 'texts', values.texts, 1);
 const first = wholeNumber(usage, 'seed', values.seed, 0);
-const batch = 10_000;
+const batch = 2000;
 const shownFaults = 20;
 
 let cpuMicros = 0;
