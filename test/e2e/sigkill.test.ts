@@ -120,7 +120,7 @@ async function keepAnswering(): Promise<void> {
 }
 
 describe('a node that is killed and started again', () => {
-  it(`is where it was, ${kills} times`, async () => {
+  it(`is where it was, ${kills} times`, { timeout: 600_000 }, async () => {
     const work = [...people.map(keepOrdering), keepAnswering()];
     for (let kill = 0; kill < kills; kill += 1) {
       await sleep(randomInt(20, 900));
