@@ -59,7 +59,7 @@ const checks = {
   },
   halt: {
     look: ({ halted }) =>
-      halted ? 'halted, since the chain has what this node never made: tandem release' : undefined,
+      halted ? 'halted, since the chain has what this node never made: tandem resume' : undefined,
     notice: 'cannot-settle',
     stopsSettling: true,
   },

@@ -320,7 +320,7 @@ export const alarmCatalogue = {
     kind: 'condition',
     severity: 'critical',
     text: 'This node starts nothing new: the chain has something that was made with this operator’s keys, but not by this node.',
-    remedy: 'Run tandem release to see what it is and what to do first (docs/operations.md, After a halt).',
+    remedy: 'Run tandem resume to see what it is and what to do first (docs/operations.md, After a halt).',
   },
   recovering: {
     kind: 'condition',

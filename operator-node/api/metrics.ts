@@ -229,7 +229,7 @@ export function createMetrics(nowSeconds: () => number, certificateEnds?: () => 
     '1 if the RPC endpoint contradicts the others.',
     (endpoint) => endpoint.disagrees !== undefined,
   );
-  gauge('tandem_halted', '1 if the node is halted and starts nothing new (tandem release).', () => flag(watch?.halted));
+  gauge('tandem_halted', '1 if the node is halted and starts nothing new (tandem resume).', () => flag(watch?.halted));
   gauge('tandem_recovering', '1 if the node is in recovery because its store may be behind (tandem recover).', () =>
     flag(watch?.recovering),
   );

@@ -11,7 +11,7 @@ import { deposit, withdraw } from './cash.ts';
 import { backup } from './backup.ts';
 import { doctor } from './doctor.ts';
 import { recover } from './recover.ts';
-import { release } from './release.ts';
+import { resume } from './resume.ts';
 import { restore } from './restore.ts';
 import { UsageError } from './devnet-file.ts';
 import { doubt } from './doubt.ts';
@@ -57,8 +57,8 @@ const commands: Readonly<Record<string, { readonly run: Command; readonly summar
     run: recover,
     summary: '                          recover a store that may be behind',
   },
-  release: {
-    run: release,
+  resume: {
+    run: resume,
     summary: '[--because TEXT]          resume accepting new work on a halted node',
   },
   verify: { run: verify, summary: 'BUNDLE --network FILE --rpc URL   check an evidence bundle against the chain' },
@@ -102,6 +102,9 @@ const commands: Readonly<Record<string, { readonly run: Command; readonly summar
   },
 };
 
+/** Commands that had another name. */
+const renamed: Readonly<Record<string, string>> = { release: 'resume' };
+
 const help = [
   'usage: tandem COMMAND …',
   '',
@@ -123,7 +126,12 @@ export async function main(args: readonly string[], streams: Output): Promise<nu
   }
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (command === undefined) {
-    out.stderr.write(`tandem: unknown command "${name}".\n\n${help}`);
+    const now = Object.hasOwn(renamed, name) ? renamed[name] : undefined;
+    out.stderr.write(
+      now === undefined
+        ? `tandem: unknown command "${name}".\n\n${help}`
+        : `tandem: "${name}" is now called "${now}": tandem ${now} --help\n`,
+    );
     return 2;
   }
   try {

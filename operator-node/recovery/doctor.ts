@@ -296,7 +296,7 @@ async function halted({ self, store, reader, signer, account }: DoctorParts, not
     reader,
     keys: { signer, account },
   });
-  if (is) notes.add('chain', [says.replace(/\.$/, ''), ...holds, 'See tandem release'].join('. '));
+  if (is) notes.add('chain', [says.replace(/\.$/, ''), ...holds, 'See tandem resume'].join('. '));
 }
 
 const noHead = `0x${'0'.repeat(64)}`;

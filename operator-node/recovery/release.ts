@@ -90,7 +90,7 @@ export async function release(flow: FlowContext, keys: OwnKeys, order: ReleaseOr
   if (holds.length > 0 && !keysAreSafe) {
     throw new TandemError(
       'unprocessable',
-      `${says} ${holds.join('. ')}. If it is certain that nobody else has the keys: tandem release --keys-are-safe. If the store may be behind: tandem recover --begin.`,
+      `${says} ${holds.join('. ')}. If it is certain that nobody else has the keys: tandem resume --keys-are-safe. If the store may be behind: tandem recover --begin.`,
       { facts: { holds } },
     );
   }

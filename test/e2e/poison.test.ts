@@ -123,7 +123,7 @@ describe('an entry in the registry and a head that no contract of this network t
   it('halt that member itself, whose account key was used by somebody else', async () => {
     const readiness = await readinessOf(net.devnet.operator('borealis'));
     expect(readiness?.ready).toBe(false);
-    expect(readiness?.checks).toMatchObject({ halt: expect.stringContaining('tandem release') as string });
+    expect(readiness?.checks).toMatchObject({ halt: expect.stringContaining('tandem resume') as string });
     expect(await activeAt('borealis')).toEqual(
       expect.arrayContaining(['unreadable-log operator 2', 'foreign-journal-head ']),
     );

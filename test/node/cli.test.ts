@@ -108,6 +108,14 @@ describe('tandem', () => {
     expect(stderr).toMatch(/usage: tandem|not a pair id|not an amount|not an asset|does not exist/);
   });
 
+  it('names the new name of a command that was renamed', async () => {
+    expect(await tandem('release', '--operator', 'aurora')).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: 'tandem: "release" is now called "resume": tandem resume --help\n',
+    });
+  });
+
   it('prints help with --help, for itself and for a command', async () => {
     expect(await tandem('--help')).toMatchObject({ code: 0, stderr: '' });
     const { code, stdout } = await tandem('send', '--help');

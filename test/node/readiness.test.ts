@@ -55,7 +55,7 @@ describe('Readiness', () => {
   it.each<[string, Partial<NodeState>, string, RegExp]>([
     ['a store that may be behind', { recovering: true }, 'recovery', /tandem recover/],
     ['a disk that is nearly full', { room }, 'store', /^100 MiB free .* more than 512 MiB/],
-    ['a halt', { halted: true }, 'halt', /tandem release/],
+    ['a halt', { halted: true }, 'halt', /tandem resume/],
     [
       'no block for too long',
       { chain: { stalled: true, caughtUp: true, ageMillis: 75_400 } },

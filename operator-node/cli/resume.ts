@@ -1,4 +1,4 @@
-/** `tandem release`: why a node is halted, and the way out of it. */
+/** `tandem resume`: why a node is halted, and the way out of it. */
 import { userInfo } from 'node:os';
 import type { AnswerOf } from '../api/client.ts';
 import { parseCommand, print } from './arguments.ts';
@@ -6,15 +6,15 @@ import { UsageError } from './devnet-file.ts';
 import type { Output } from './output.ts';
 import { nodeOptions, nodeUsage, withNode } from './which-node.ts';
 
-const usage = `usage: tandem release [which node] [--json]                 show why the node is halted
-       tandem release … --because TEXT [--by NAME] [--keys-are-safe]   resume accepting new work
-  --because TEXT     what was found and done; kept in the journal
-  --by NAME          who says so; without it, the name of this account
+const usage = `usage: tandem resume [which node] [--json]                 show why the node is halted
+       tandem resume … --because TEXT [--by NAME] [--keys-are-safe]   resume accepting new work
+  --because TEXT     what was found and done; recorded in the journal
+  --by NAME          who says so (default: the name of this account)
   --keys-are-safe    confirm that nobody else has a key that was in use then and is still valid
 ${nodeUsage}`;
 
 /** Exit code 1 while it is halted. */
-export async function release(args: readonly string[], out: Output): Promise<number> {
+export async function resume(args: readonly string[], out: Output): Promise<number> {
   const options = {
     ...nodeOptions,
     because: { type: 'string' },
@@ -38,7 +38,7 @@ export async function release(args: readonly string[], out: Output): Promise<num
 
 function text({ halted, says, holds }: AnswerOf<'halt'>): string {
   if (!halted) return says;
-  const end = 'Then: tandem release --because "…".';
+  const end = 'Then: tandem resume --because "…".';
   return [
     says,
     ...holds.map((hold) => `First: ${hold}.`),
