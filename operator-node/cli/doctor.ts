@@ -5,7 +5,7 @@ import { ChainPeers } from '../chain/peers.ts';
 import { RpcReader } from '../chain/rpc.ts';
 import { readCertificate } from '../channel/certificate.ts';
 import { createHttpsChannel } from '../channel/https.ts';
-import { helloOf } from '../compose.ts';
+import { helloOf } from '../flow/hello.ts';
 import { systemClock, systemRandom } from '../engine/clock.ts';
 import { TandemError } from '../errors.ts';
 import { Caps } from '../flow/caps.ts';

@@ -1,7 +1,7 @@
 /** What the node says of itself and of others while it lasts. */
 import { describe, expect, it } from 'vitest';
 import { createMetrics, type Watch } from '../../operator-node/api/metrics.ts';
-import { HeadView } from '../../operator-node/compose.ts';
+import { HeadView } from '../../operator-node/flow/head-view.ts';
 import { watchConditions } from '../../operator-node/flow/conditions.ts';
 import type { FlowContext } from '../../operator-node/flow/context.ts';
 import type { UnixMillis } from '../../operator-node/model/ids.ts';

@@ -1,7 +1,8 @@
 /** What a peer with its own key can do to a node's users and to its own standing: for whom it speaks, how much, how often. */
 import { describe, expect, it } from 'vitest';
 import type { Proposal } from '../../operator-node/channel/messages.ts';
-import type { ComposedNode, NodeParts } from '../../operator-node/compose.ts';
+import type { ComposedNode } from '../../operator-node/compose.ts';
+import type { NodeParts } from '../../operator-node/wiring/node-parts.ts';
 import type { Config } from '../../operator-node/config.ts';
 import { TandemError } from '../../operator-node/errors.ts';
 import type { OutboundMessage } from '../../operator-node/messaging/gateway.ts';

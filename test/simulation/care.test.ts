@@ -5,7 +5,7 @@ import { reasons, storyOf, type SideStory } from '../../operator-node/care/story
 import { isFinal, openSideTable, sidesOf, type PairSide } from '../../operator-node/flow/pair.ts';
 import type { Amount, Asset, Msisdn, OperatorId, PairId, UnixMillis } from '../../operator-node/model/ids.ts';
 import { nextSteps } from '../../operator-node/recovery/doubt.ts';
-import type { NodeParts } from '../../operator-node/compose.ts';
+import type { NodeParts } from '../../operator-node/wiring/node-parts.ts';
 import { numberOf } from './setting.ts';
 import type { Plant } from './simulated-node.ts';
 import { simulate, type Scripted, type World } from './world.ts';

@@ -1,6 +1,7 @@
 /** `tandem doctor` of a node that is at work: everything moves between one look and the next, and nothing is wrong. */
 import { describe, expect, it } from 'vitest';
-import type { ComposedNode, NodeParts } from '../../operator-node/compose.ts';
+import type { ComposedNode } from '../../operator-node/compose.ts';
+import type { NodeParts } from '../../operator-node/wiring/node-parts.ts';
 import { accountTable } from '../../operator-node/domains/payments/records.ts';
 import { sideStateTable } from '../../operator-node/flow/pair.ts';
 import { examine, type Diagnosis } from '../../operator-node/recovery/doctor.ts';

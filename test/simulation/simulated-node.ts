@@ -4,7 +4,9 @@
  */
 import type { AlarmCode } from '../../operator-node/alarms/catalogue.ts';
 import type { Method, Request, Answer } from '../../operator-node/channel/messages.ts';
-import { composeNode, openDomains, type ComposedNode, type NodeParts } from '../../operator-node/compose.ts';
+import { composeNode, type ComposedNode } from '../../operator-node/compose.ts';
+import { openDomains } from '../../operator-node/flow/own-domains.ts';
+import type { NodeParts } from '../../operator-node/wiring/node-parts.ts';
 import { maxBlockGapOf, type Config } from '../../operator-node/config.ts';
 import type { Clock } from '../../operator-node/engine/clock.ts';
 import { TandemError } from '../../operator-node/errors.ts';
