@@ -61,7 +61,7 @@ export interface ComposedNode {
 
 /** What a node is made of, in the order in which it is loaded and started. */
 const partsOf = (flow: FlowContext, parts: NodeParts): readonly Part[] => [
-  flowPart(flow, parts.calls),
+  flowPart(flow, parts.calls, parts.payments),
   windowsPart(flow, parts),
   requestsPart(flow, parts),
   journalPart(flow, parts),

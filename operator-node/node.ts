@@ -1,11 +1,9 @@
 /** The composition root: builds the adapters of one operator's node, puts the node together from them, and starts everything in order. */
-import { alarmEntry } from './alarms/catalogue.ts';
 import { ReplaceableAnalysis } from './analysis/replaceable.ts';
 import { loadServices } from './analysis/services.ts';
 import { ApiAccess } from './api/access.ts';
 import { AuditorGate } from './api/auditor-gate.ts';
-import { createMetrics, type Metrics } from './api/metrics.ts';
-import { capsUsed } from './api/cap-routes.ts';
+import { createMetrics } from './api/metrics.ts';
 import { startApi } from './api/server.ts';
 import { nodeRoutes } from './api/table.ts';
 import { auditLogCalls, settlementCalls } from './chain/calls.ts';
@@ -29,26 +27,18 @@ import { checkTiming, maxBlockGapOf, type Config } from './config.ts';
 import { loadDirectory } from './directory/file.ts';
 import { ReplaceableDirectory } from './directory/replaceable.ts';
 import { systemClock, systemRandom } from './engine/clock.ts';
-import type { EngineEvent } from './engine/engine.ts';
-import { checkJournalEnd, checkJournalFurther } from './engine/journal.ts';
-import { KeyLog } from './erasure/key-backup.ts';
-import { followKeysDirOf, tombstoneFolders } from './erasure/restoring.ts';
+import { checkJournalFurther } from './engine/journal.ts';
+import { tombstoneFolders } from './erasure/restoring.ts';
 import { fileShelf } from './erasure/tombstones.ts';
 import { TandemError } from './errors.ts';
-import { anchorStatus } from './flow/checkpoint.ts';
-import { listSetAside } from './flow/deliver.ts';
-import { addressOf, codecOf, loadKeys, localSigner } from './keys.ts';
-import { FanoutGateway } from './messaging/fanout.ts';
-import { Phones } from './messaging/phones.ts';
-import { WebhookGateway } from './messaging/webhook.ts';
-import { toUnixSeconds, type UnixSeconds } from './model/ids.ts';
-import { Backups, headerOf, removeLeftovers } from './recovery/backup.ts';
-import { FollowLog } from './recovery/follow.ts';
-import { holdsBefore } from './recovery/holds.ts';
-import { recoveryOf } from './recovery/state.ts';
+import { addressOf, loadKeys, localSigner } from './keys.ts';
+import { toUnixSeconds } from './model/ids.ts';
+import { openGateways } from './process/gateways.ts';
+import { everyPair, lineOf, observe } from './process/log-lines.ts';
+import { nodeGauges } from './process/node-gauges.ts';
+import { openNodeStore } from './process/open-store.ts';
+import { Backups } from './recovery/backup.ts';
 import { reload, type Reloaded } from './reload.ts';
-import { checkFormat } from './store/format.ts';
-import { openLevelStore } from './store/level.ts';
 import { freeBytesOf } from './store/room.ts';
 
 export interface NodeHooks {
@@ -68,31 +58,23 @@ export interface RunningNode {
   stop(): Promise<void>;
 }
 
-const webhookTimeoutMillis = 10_000;
-const metricsMillis = 2_000;
+const watchMillis = 2_000;
 /** An alarm is raised this many days before the channel's certificate expires. */
 const certificateDays = 14;
 /** How often the followed copy is looked at for its length. */
 const tidyMillis = 600_000;
-/** A hold is near its deadline so long before. */
-const nearSeconds = 60;
 /** The interval and number of journal entries with which the journal is verified in the background. */
 const journalMillis = 60_000;
 const journalEntries = 5_000;
 /** After these the node writes and tells nothing more. */
 const storeFaults: ReadonlySet<string> = new Set(['store-failed', 'store-damaged']);
-/** Events that come with every pair or block: counted, not logged. */
-const everyPair = new Set(['ordered', 'held', 'refused', 'notice', 'message', 'committed', 'aborted', 'told', 'block']);
 
 /** @throws {TandemError} for whatever is wrong with configuration, store, network or ports, saying what to do. */
 export async function startNode(config: Config, { configFile, log, onFatal }: NodeHooks): Promise<RunningNode> {
   const { operator } = config;
   const keys = loadKeys(config.chain.keysFile);
   const certificate = new OwnCertificate(readCertificate(config.channel), systemClock.now());
-  const metrics = createMetrics(
-    () => toUnixSeconds(systemClock.now()),
-    () => certificate.ends,
-  );
+  const metrics = createMetrics();
   const network = loadNetwork(config.chain.networkFile);
   checkTiming(config, network);
   const analysis = new ReplaceableAnalysis(loadServices(config.catalogueFile, config.assets));
@@ -110,29 +92,12 @@ export async function startNode(config: Config, { configFile, log, onFatal }: No
 
   const settlement = { chainId: BigInt(network.chainId), contract: network.contracts.PairSettlement };
   const { AuditLog } = network.contracts;
-  const { followDir } = config.backup;
-  const followed: { log: FollowLog | undefined } = { log: undefined };
-  const store = await openLevelStore(config.dataDir, {
-    codec: codecOf(keys, systemRandom),
-    ...(followDir === undefined
-      ? {}
-      : {
-          follow: async (mark, content) => {
-            const header = () => headerOf(config, settlement, systemClock.now());
-            const keys = await KeyLog.open(followKeysDirOf(config.backup) ?? followDir, mark.store, content.records());
-            return (followed.log = await FollowLog.open({ dir: followDir, header, keys }, mark, content));
-          },
-        }),
-    onFlush: ({ millis, transactions }) => {
-      metrics.observeFlush(millis / 1000, transactions);
-    },
+  const { store, followed } = await openNodeStore(config, {
+    keys,
+    settlement,
+    onFlush: (...flush) => metrics.observeFlush(...flush),
   });
-  await removeLeftovers(config);
-  await checkFormat(store);
-  await checkJournalEnd(store);
-  const phones = config.gateway.phonesDir === undefined ? undefined : await Phones.open(config.gateway.phonesDir);
-  const webhook = webhookOf(config);
-  const gateway = new FanoutGateway([phones, webhook].filter((each) => each !== undefined));
+  const { phones, webhook, gateway } = await openGateways(config);
 
   const digest = new LogDigest(log, systemClock);
   const failed = (where: string, error: unknown): void => {
@@ -185,10 +150,6 @@ export async function startNode(config: Config, { configFile, log, onFatal }: No
     },
     onFailure: failed,
     onFatal,
-    onHead: ({ newest, final }) => {
-      metrics.setChainHead(newest.number, newest.timestamp);
-      metrics.setChainFinal(final.number, final.timestamp);
-    },
     onPeerCall: (method, failure) => {
       const outcome = failure === undefined ? 'ok' : failure instanceof TandemError ? failure.code : 'internal';
       metrics.incPeerCall(method, outcome);
@@ -196,44 +157,10 @@ export async function startNode(config: Config, { configFile, log, onFatal }: No
   });
   const { flow, engine, peers, handlers } = node;
   await node.start();
-  engine.every(metricsMillis, 'metrics', async () => {
+  engine.every(watchMillis, 'watch', () => {
     const daysLeft = Math.floor((certificate.ends - toUnixSeconds(systemClock.now())) / 86_400);
     flow.alarms.set('certificate-ends', daysLeft < certificateDays, { days: daysLeft });
     watchEndpoints(flow.alarms, endpoints.status);
-    metrics.setActiveAlarms(await flow.alarms.active());
-    const now = systemClock.now();
-    for (const name of engine.queueNames) {
-      metrics.setOutboxDepth(name, engine.depth(name));
-      metrics.setOutboxLag(name, Math.max(0, now - (engine.oldestSince(name) ?? now)) / 1000);
-    }
-    const seconds = toUnixSeconds(now);
-    const requests = flow.requests.counts(flow);
-    metrics.setWatch({
-      holdsNearDeadline: holdsBefore(flow, (seconds + nearSeconds) as UnixSeconds),
-      holdsPastDeadline: holdsBefore(flow, seconds),
-      endpointsOk: endpoints.status.filter(({ state }) => state === 'ok').length,
-      endpointsSilent: endpoints.status.filter(({ state }) => state === 'silent').length,
-      endpoints: endpoints.status,
-      disagreements: endpoints.disagreements.length,
-      halted: flow.open.halted,
-      freeBytes: flow.room.freeBytes,
-      outOfRoom: flow.room.short,
-      setAside: (await listSetAside(engine)).length,
-      recovering: recoveryOf(engine.newest) !== undefined,
-      openWindows: [...flow.windows.open()].length,
-      overdueWindows: flow.windows.overdue(flow, now),
-      oldestWindowSeconds: flow.windows.oldestSeconds(now),
-      gas: flow.gas.keys,
-      gasShort: flow.gas.trouble !== undefined,
-      openRequests: requests.open,
-      overdueRequests: requests.overdue,
-      standings: peers.all().map(({ id, status }) => ({ operator: id, status })),
-      capsUsed: capsUsed(flow, parts.payments),
-    });
-    if (flow.anchor.enabled) metrics.setAnchor(anchorStatus(engine.newest, now));
-    metrics.setOpenPairs(flow.open.openSides);
-    const oldest = flow.open.oldestSince();
-    metrics.setOldestOpenPair(oldest === undefined ? undefined : toUnixSeconds(oldest));
   });
 
   engine.every(journalMillis, 'journal', async () => {
@@ -245,7 +172,7 @@ export async function startNode(config: Config, { configFile, log, onFatal }: No
     settlement,
     engine,
     records: () => store.records(),
-    follow: followed.log,
+    follow: followed,
   }));
   engine.every(tidyMillis, 'backup', () => backups.tidy());
 
@@ -311,12 +238,11 @@ export async function startNode(config: Config, { configFile, log, onFatal }: No
       },
     },
   );
-  engine.every(metricsMillis, 'servers', () => {
+  engine.every(watchMillis, 'servers', () => {
     servers.round();
-    metrics.setConnections('channel', channelServer.connections);
-    metrics.setConnections('api', api.connections);
-    metrics.setOverload(flow.overload.status);
   });
+  for (const { gauges = [] } of node.parts) metrics.show(gauges);
+  metrics.show(nodeGauges({ node, endpoints, certificate, servers: { channel: channelServer, api } }));
 
   return {
     apiPort: api.port,
@@ -338,26 +264,4 @@ export async function startNode(config: Config, { configFile, log, onFatal }: No
       await store.close();
     },
   };
-}
-
-function webhookOf({ gateway: { webhook } }: Config): WebhookGateway | undefined {
-  if (webhook === undefined) return undefined;
-  return new WebhookGateway({ ...webhook, timeoutMillis: webhookTimeoutMillis, now: () => systemClock.now() });
-}
-
-/** An alarm by its code and how bad it is; what to do about it is in docs/alarms.md, and `tandem alarms` says it. */
-function lineOf(event: EngineEvent): Readonly<Record<string, unknown>> {
-  if (event.type !== 'alarm' && event.type !== 'alarm-over') return { level: 'info', ...event };
-  const { type, what: code, ...facts } = event;
-  const { severity, text } = alarmEntry(code);
-  if (type === 'alarm-over') return { level: 'info', type, code, severity, ...facts };
-  return { level: severity === 'critical' ? 'error' : 'warn', type, code, severity, text, ...facts };
-}
-
-function observe(metrics: Metrics, event: EngineEvent): void {
-  if (event.type === 'alarm') metrics.incAlarm(event.what);
-  else if (event.type === 'message') metrics.incMessage(event.disposition);
-  else if (event.type === 'committed' || event.type === 'aborted') metrics.incPair(event.role, event.type);
-  else if (event.type === 'refused') metrics.incRefusal(event.reason);
-  else if (event.type === 'notice') metrics.incRefusal(event.key);
 }

@@ -1,10 +1,8 @@
 /** Caps for staff: how much two operators let each other owe (docs/settlement.md). */
 import { z } from 'zod';
-import type { PaymentsDomain } from '../domains/payments/payments.ts';
 import { TandemError } from '../errors.ts';
-import type { FlowContext } from '../flow/context.ts';
 import { changeCap } from '../flow/greet.ts';
-import { amountPattern, type Amount, type Asset, type OperatorId } from '../model/ids.ts';
+import { amountPattern, type Amount } from '../model/ids.ts';
 import type { ApiNode } from './api-node.ts';
 import { amount, asset, counterparty, format, operatorId } from './common-fields.ts';
 import { json, route, type Shown } from './route.ts';
@@ -36,19 +34,6 @@ async function capsOf({ flow, payments }: Pick<ApiNode, 'flow' | 'payments'>): P
         return [{ operator, asset, ...caps, mayOwe: owes.toString(), mayBeOwed: owed.toString() }];
       });
     });
-  });
-}
-
-/** For the metrics: of each cap that there is, how much is used, holds counted. */
-export function capsUsed(
-  flow: FlowContext,
-  payments: PaymentsDomain,
-): readonly { readonly operator: OperatorId; readonly asset: Asset; readonly share: number }[] {
-  return payments.exposures(flow.engine.newest).flatMap(({ operator, asset, owes, owed }) => {
-    const cap = flow.caps.of(operator, asset);
-    if (cap === undefined) return [];
-    const used = Number(owes > owed ? owes : owed);
-    return [{ operator, asset, share: cap === '0' ? 1 : used / Number(cap) }];
   });
 }
 

@@ -3,6 +3,7 @@
  * groups, and how long until it is tried again.
  */
 import type { SettlementCalls } from '../chain/calls.ts';
+import type { PaymentsDomain } from '../domains/payments/payments.ts';
 import { peerMethod, queue, type Part, type PartClock, type PartMethod, type PartQueue } from '../parts/part.ts';
 import { recentTable, refTable } from './account.ts';
 import { answerCountersign, answerOffer, formBatches, handOver, offerBatches, refusedBatchTable } from './anchor.ts';
@@ -22,6 +23,7 @@ import { watchConditions } from './conditions.ts';
 import type { FlowContext } from './context.ts';
 import { Deliveries, laneOf, setAsideTable } from './deliver.ts';
 import { greetAgain, greetQueue, type GreetItem } from './greet.ts';
+import { flowGauges } from './flow-gauges.ts';
 import { advance } from './flow.ts';
 import { answerOutcome, learnOutcomes } from './outcome.ts';
 import {
@@ -142,7 +144,7 @@ const tables = [
   ...[recentTable, refTable, refundedTable],
 ];
 
-export const flowPart = (flow: FlowContext, calls: SettlementCalls): Part => ({
+export const flowPart = (flow: FlowContext, calls: SettlementCalls, payments: PaymentsDomain): Part => ({
   name: 'flow',
   tables,
   queues: queuesOf(flow),
@@ -150,6 +152,7 @@ export const flowPart = (flow: FlowContext, calls: SettlementCalls): Part => ({
   peerMethods: methodsOf(flow),
   logs: batchLogs(flow),
   duties: [carryDuty(flow, calls), decideDuty(flow, calls, flow.decisions), attestDuty(flow, calls)],
+  gauges: flowGauges(flow, payments),
   follow() {
     const { engine, open, decisions } = flow;
     open.follow(engine);

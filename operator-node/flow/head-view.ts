@@ -28,6 +28,11 @@ export class HeadView implements ChainView {
     if (this.#head !== undefined && number >= this.#head.final.number) this.caughtUp = true;
   }
 
+  /** As last looked. */
+  get seen(): Head | undefined {
+    return this.#head;
+  }
+
   get headTime(): ChainView['headTime'] {
     return this.#head?.newest.timestamp;
   }

@@ -62,12 +62,14 @@ export const logs = <T extends ReadableLog['type']>(
 /** One value with its labels. */
 export type Sample = readonly [labels: Readonly<Record<string, string | number>>, value: number];
 
+type Reading = number | undefined | Iterable<Sample>;
+
 export interface PartGauge {
   readonly name: string;
   readonly help: string;
   readonly labels?: readonly string[];
   /** Read when somebody asks. Undefined leaves it out. */
-  readonly read: () => number | undefined | Iterable<Sample>;
+  readonly read: () => Reading | Promise<Reading>;
 }
 
 export interface Part {

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { alarmCodes } from '../../operator-node/alarms/catalogue.ts';
+import { alarmCodes, type AlarmCode } from '../../operator-node/alarms/catalogue.ts';
 import { Alarms } from '../../operator-node/alarms/alarms.ts';
 import { alarmTable } from '../../operator-node/alarms/record.ts';
 import { createMetrics } from '../../operator-node/api/metrics.ts';
+import { alarmGauge } from '../../operator-node/process/node-gauges.ts';
 import { Engine, type EngineEvent } from '../../operator-node/engine/engine.ts';
 import { journalTable } from '../../operator-node/engine/journal.ts';
 import { openMemoryStore, SimulatedDisk } from '../../operator-node/store/memory.ts';
@@ -176,21 +177,24 @@ describe('metrics of alarms', () => {
     );
 
   it('has every code from the start, with 0, so that an alert sees the first one', async () => {
-    const text = await createMetrics(() => 0).text();
+    const metrics = createMetrics();
+    metrics.show([alarmGauge({ active: () => Promise.resolve(new Map()) })]);
+    const text = await metrics.text();
     const zeros = Object.fromEntries(alarmCodes.map((code) => [code, '0']));
     expect(samples(text, 'tandem_alarms_total')).toEqual(zeros);
     expect(samples(text, 'tandem_alarm_active')).toEqual(zeros);
   });
 
   it('counts what is raised, and says how many are active', async () => {
-    const metrics = createMetrics(() => 0);
+    const metrics = createMetrics();
+    let active = new Map<AlarmCode, number>([['discrepancy', 2]]);
+    metrics.show([alarmGauge({ active: () => Promise.resolve(active) })]);
     metrics.incAlarm('discrepancy');
     metrics.incAlarm('discrepancy');
-    metrics.setActiveAlarms(new Map([['discrepancy', 2]]));
     const text = await metrics.text();
     expect(samples(text, 'tandem_alarms_total')['discrepancy']).toBe('2');
     expect(samples(text, 'tandem_alarm_active')['discrepancy']).toBe('2');
-    metrics.setActiveAlarms(new Map());
+    active = new Map();
     expect(samples(await metrics.text(), 'tandem_alarm_active')['discrepancy']).toBe('0');
   });
 });

@@ -1,22 +1,27 @@
 import { describe, expect, it } from 'vitest';
 import { createMetrics } from '../../operator-node/api/metrics.ts';
-import type { UnixSeconds } from '../../operator-node/model/ids.ts';
+import type { Sample } from '../../operator-node/parts/part.ts';
 
-const at = (seconds: number) => seconds as UnixSeconds;
 /** The samples of one metric, as in the text. */
 const samples = (text: string, name: string) => text.split('\n').filter((line) => line.startsWith(name));
 
 describe('createMetrics', () => {
   it('says nothing of what it does not know yet', async () => {
-    const text = await createMetrics(() => 0).text();
+    const metrics = createMetrics();
+    metrics.show([
+      { name: 'unknown', help: 'Said of it.', read: () => undefined },
+      { name: 'none', help: 'Said of it.', labels: ['of'], read: () => [] },
+      { name: 'nothing', help: 'Said of it.', read: () => 0 },
+    ]);
+    const text = await metrics.text();
     expect(samples(text, 'tandem_messages_total')).toEqual([]);
-    expect(samples(text, 'tandem_chain_head_height')).toEqual([]);
-    expect(samples(text, 'tandem_chain_final_age_seconds')).toEqual([]);
-    expect(samples(text, 'tandem_open_pairs')).toEqual(['tandem_open_pairs 0']);
+    expect(samples(text, 'unknown')).toEqual([]);
+    expect(samples(text, 'none')).toEqual([]);
+    expect(samples(text, 'nothing')).toEqual(['nothing 0']);
   });
 
   it('counts by label, and counts on after a reading', async () => {
-    const metrics = createMetrics(() => 0);
+    const metrics = createMetrics();
     metrics.incMessage('intercepted');
     metrics.incMessage('intercepted');
     metrics.incMessage('forwarded');
@@ -47,44 +52,33 @@ describe('createMetrics', () => {
     );
   });
 
-  it('tells ages by the clock of the reading, and none below zero', async () => {
-    let now = 1000;
-    const metrics = createMetrics(() => now);
-    metrics.setChainHead(7, at(1002));
-    metrics.setChainFinal(5, at(990));
-    metrics.setOpenPairs(3);
-    metrics.setOldestOpenPair(at(940));
-    expect(await metrics.text()).toContain('\ntandem_chain_head_age_seconds 0\n');
-    now = 1010;
+  it('reads a gauge each time that somebody asks, and forgets what it said before', async () => {
+    const metrics = createMetrics();
+    let queues: readonly Sample[] = [[{ queue: 'message' }, 12]];
+    let age: number | undefined = 8;
+    metrics.show([
+      { name: 'entries', help: 'Entries.', labels: ['queue'], read: () => queues },
+      { name: 'age', help: 'Age.', read: () => Promise.resolve(age) },
+    ]);
+    expect(samples(await metrics.text(), 'entries')).toEqual(['entries{queue="message"} 12']);
+    queues = [[{ queue: 'offer' }, 4]];
+    age = undefined;
     const text = await metrics.text();
-    for (const line of [
-      'tandem_chain_head_height 7',
-      'tandem_chain_head_age_seconds 8',
-      'tandem_chain_final_height 5',
-      'tandem_chain_final_age_seconds 20',
-      'tandem_open_pairs 3',
-      'tandem_oldest_open_pair_seconds 70',
-    ]) {
-      expect(text).toContain(`\n${line}\n`);
-    }
-    metrics.setOldestOpenPair(undefined);
-    expect(await metrics.text()).toContain('\ntandem_oldest_open_pair_seconds 0\n');
+    expect(samples(text, 'entries')).toEqual(['entries{queue="offer"} 4']);
+    expect(samples(text, 'age')).toEqual([]);
   });
 
-  it('has the depth of each queue and the writes of the store', async () => {
-    const metrics = createMetrics(() => 0);
-    metrics.setOutboxDepth('gateway', 12);
-    metrics.setOutboxDepth('gateway', 4);
+  it('has the writes of the store', async () => {
+    const metrics = createMetrics();
     metrics.observeFlush(0.003, 25);
     const text = await metrics.text();
-    expect(samples(text, 'tandem_outbox_entries')).toEqual(['tandem_outbox_entries{queue="gateway"} 4']);
     expect(text).toContain('tandem_store_flush_seconds_bucket{le="0.005"} 1\n');
     expect(text).toContain('tandem_store_flush_seconds_bucket{le="0.002"} 0\n');
     expect(text).toContain('tandem_store_flush_transactions_sum 25\n');
   });
 
   it('keeps the metrics of two nodes in one process apart', async () => {
-    const [one, other] = [createMetrics(() => 0), createMetrics(() => 0)];
+    const [one, other] = [createMetrics(), createMetrics()];
     one.incMessage('answered');
     expect(samples(await other.text(), 'tandem_messages_total')).toEqual([]);
   });

@@ -1,6 +1,8 @@
 /** What the node says of itself and of others while it lasts. */
 import { describe, expect, it } from 'vitest';
-import { createMetrics, type Watch } from '../../operator-node/api/metrics.ts';
+import { createMetrics } from '../../operator-node/api/metrics.ts';
+import type { OperatorEntry } from '../../operator-node/chain/chain.ts';
+import { standingGauge } from '../../operator-node/process/node-gauges.ts';
 import { HeadView } from '../../operator-node/flow/head-view.ts';
 import { watchConditions } from '../../operator-node/flow/conditions.ts';
 import type { FlowContext } from '../../operator-node/flow/context.ts';
@@ -67,13 +69,14 @@ describe('HeadView', () => {
 
 describe('tandem_operator_standing', () => {
   it('has one sample an operator, with its status of now', async () => {
-    const metrics = createMetrics(() => 0);
+    const metrics = createMetrics();
+    let entries: readonly { readonly id: number; readonly status: string }[] = [];
+    metrics.show([standingGauge({ all: () => entries as readonly OperatorEntry[] })]);
     const samples = async () =>
       (await metrics.text()).split('\n').filter((line) => line.startsWith('tandem_operator_standing'));
     expect(await samples()).toEqual([]);
-    const watch = { capsUsed: [] } as unknown as Watch;
     for (const status of ['active', 'suspended']) {
-      metrics.setWatch({ ...watch, standings: [{ operator: 4, status }] });
+      entries = [{ id: 4, status }];
       expect(await samples()).toEqual([`tandem_operator_standing{operator="4",status="${status}"} 1`]);
     }
   });

@@ -1,5 +1,5 @@
 /** docs/faults.md, docs/threat-model.md and docs/model against what they name: tests, macros, metrics, commands. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { everyFault } from '../simulation/reachable.ts';
@@ -59,7 +59,9 @@ describe.each([
   });
 
   it('names only metrics that the node has', () => {
-    const metrics = read('operator-node/api/metrics.ts');
+    const files = readdirSync(join(root, 'operator-node'), { recursive: true, encoding: 'utf8' });
+    const sources = files.filter((name) => /(?:metrics|-gauges|-part)\.ts$/.test(name));
+    const metrics = sources.map((name) => read(`operator-node/${name}`)).join('');
     const named = unique(page.matchAll(/`(tandem_[a-z_]+)`/g));
     expect(named.filter((name) => !metrics.includes(`'${name}'`))).toEqual([]);
   });

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { EndpointStatus } from '../../operator-node/chain/endpoints.ts';
 import { endpointFindings, watchEndpoints } from '../../operator-node/chain/watch-endpoints.ts';
 import { createMetrics } from '../../operator-node/api/metrics.ts';
+import { endpointGauges } from '../../operator-node/process/node-gauges.ts';
 
 const ok: EndpointStatus = { name: 'a.example', state: 'ok', detail: '' };
 const liar: EndpointStatus = { name: 'b.example', state: 'ok', detail: '', disagrees: 'block 7' };
@@ -34,8 +35,8 @@ describe('the endpoints of a node', () => {
   });
 
   it('have metrics by name', async () => {
-    const metrics = createMetrics(() => 0, undefined);
-    metrics.setWatch({ endpoints: [ok, liar, silent], capsUsed: [] } as never);
+    const metrics = createMetrics();
+    metrics.show(endpointGauges({ status: [ok, liar, silent], disagreements: [] }));
     const text = await metrics.text();
     expect(text).toContain('tandem_endpoint_disagrees{endpoint="a.example"} 0');
     expect(text).toContain('tandem_endpoint_disagrees{endpoint="b.example"} 1');

@@ -25,5 +25,17 @@ export const requestsPart = (flow: FlowContext, { auditLog }: Pick<ContractCalls
     applyRequest(flow, work, block, log);
   }),
   duties: auditLog === undefined ? [] : [answerDuty(flow, auditLog)],
+  gauges: [
+    {
+      name: 'tandem_open_requests',
+      help: 'Auditors’ requests without a final answer.',
+      read: () => flow.requests.counts(flow).open,
+    },
+    {
+      name: 'tandem_overdue_requests',
+      help: 'Auditors’ requests that are overdue.',
+      read: () => flow.requests.counts(flow).overdue,
+    },
+  ],
   load: () => flow.requests.load(),
 });

@@ -40,6 +40,23 @@ export const windowsPart = (flow: FlowContext, { statements }: Pick<ContractCall
           statementDuty(flow, statements.domain, statements.calls),
           dischargeDuty(flow, statements.domain, statements.calls),
         ],
+  gauges: [
+    {
+      name: 'tandem_open_windows',
+      help: 'Settlement windows that are not discharged yet.',
+      read: () => [...flow.windows.open()].length,
+    },
+    {
+      name: 'tandem_overdue_windows',
+      help: 'Settlement windows that are overdue.',
+      read: () => flow.windows.overdue(flow, flow.engine.clock.now()),
+    },
+    {
+      name: 'tandem_oldest_window_seconds',
+      help: 'Age of the oldest window that is not discharged.',
+      read: () => Math.round(flow.windows.oldestSeconds(flow.engine.clock.now())),
+    },
+  ],
   follow() {
     flow.engine.follow(windowTable, (_key, window) => {
       if (window !== undefined) flow.windows.moved(window);
