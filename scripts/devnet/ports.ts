@@ -1,5 +1,7 @@
+import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
-import { DevnetError } from './layout.ts';
+import { maxOperators } from './description.ts';
+import { DevnetError, portOffsets } from './layout.ts';
 
 function isFree(port: number): Promise<boolean> {
   return new Promise((resolve, reject) => {
@@ -23,4 +25,17 @@ export async function requireFreePorts(ports: Readonly<Record<string, number>>):
     `Already in use: ${busy.join(', ')}. Stop what listens there, or move all ports of the devnet with ` +
       'TANDEM_DEVNET_PORT_BASE, for example TANDEM_DEVNET_PORT_BASE=8400 npm start.',
   );
+}
+
+/** A base whose ports are free now. */
+export async function freePortBase(): Promise<number> {
+  for (;;) {
+    const base = randomInt(20_000, 32_000);
+    const ports = Object.fromEntries(portOffsets(maxOperators).map((offset) => [String(offset), base + offset]));
+    const free = await requireFreePorts(ports).then(
+      () => true,
+      () => false,
+    );
+    if (free) return base;
+  }
 }

@@ -158,7 +158,9 @@ export const sharedNames: Readonly<Record<string, number>> = {
 };
 
 /** Exported values that nothing of the project imports. */
-export const exportedForOthers: Readonly<Record<string, string>> = {};
+export const exportedForOthers: Readonly<Record<string, string>> = {
+  'scripts/devnet/disposable.ts startDevnet': 'tandem/devnet, for test code outside of this package',
+};
 
 /** Dependencies that no source names. */
 export const silentDependencies: Readonly<Record<string, string>> = {

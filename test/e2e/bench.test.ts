@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Report } from '../../scripts/bench/report.ts';
-import { freePortBase } from './devnet.ts';
+import { freePortBase } from '../../scripts/devnet/ports.ts';
 
 const script = join(import.meta.dirname, '..', '..', 'scripts', 'bench', 'bench.ts');
 

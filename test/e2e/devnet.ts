@@ -1,5 +1,5 @@
 /** A devnet of real processes for a test: temporary folder, free ports, users' phones, and its end. */
-import { randomInt, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,26 +7,11 @@ import type { NodeClient } from '../../operator-node/api/client.ts';
 import type { DevnetFile, DevnetUser } from '../../operator-node/cli/devnet-file.ts';
 import type { OutboundMessage } from '../../operator-node/messaging/gateway.ts';
 import type { Disposition } from '../../operator-node/model/events.ts';
-import { maxOperators } from '../../scripts/devnet/description.ts';
 import { Devnet, type DevnetOptions } from '../../scripts/devnet/devnet.ts';
-import { portOffsets } from '../../scripts/devnet/layout.ts';
 import { PhoneWatch } from '../../scripts/devnet/phones.ts';
-import { requireFreePorts } from '../../scripts/devnet/ports.ts';
+import { freePortBase } from '../../scripts/devnet/ports.ts';
 import { devnetUsers } from '../../scripts/devnet/users.ts';
 import { until } from '../../scripts/devnet/wait.ts';
-
-/** A base whose ports are free now. */
-export async function freePortBase(): Promise<number> {
-  for (;;) {
-    const base = randomInt(20_000, 32_000);
-    const ports = Object.fromEntries(portOffsets(maxOperators).map((offset) => [String(offset), base + offset]));
-    const free = await requireFreePorts(ports).then(
-      () => true,
-      () => false,
-    );
-    if (free) return base;
-  }
-}
 
 export const temporaryFolder = (): string => mkdtempSync(join(tmpdir(), 'tandem-e2e-'));
 

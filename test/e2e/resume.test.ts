@@ -1,7 +1,8 @@
 /** A devnet that is stopped, chain and all, in the middle of a pair. */
 import { rmSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
-import { freePortBase, temporaryFolder, TestNet } from './devnet.ts';
+import { freePortBase } from '../../scripts/devnet/ports.ts';
+import { temporaryFolder, TestNet } from './devnet.ts';
 
 const place = { dir: '', portBase: 0 };
 let net: TestNet | undefined;

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { DevnetFile } from '../../operator-node/cli/devnet-file.ts';
 import { until } from '../../scripts/devnet/wait.ts';
-import { freePortBase, temporaryFolder } from './devnet.ts';
+import { freePortBase } from '../../scripts/devnet/ports.ts';
+import { temporaryFolder } from './devnet.ts';
 
 const script = join(import.meta.dirname, '..', '..', 'scripts', 'devnet', 'start.ts');
 
