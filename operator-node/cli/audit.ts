@@ -8,8 +8,9 @@ import { join } from 'node:path';
 import { checkAnswer } from '../audit/check-answer.ts';
 import { parseBundle } from '../audit/format.ts';
 import { parseNetwork, type AuditNetwork } from '../audit/network.ts';
+import { digestsOf } from '../audit/report/digests.ts';
 import { pageOf } from '../audit/report/page.ts';
-import { csvOf, jsonOf, tablesOf } from '../audit/report/tables.ts';
+import { csvOf, jsonOf, tablesOf, type ReportInput } from '../audit/report/tables.ts';
 import { rpcAuditChain } from '../audit/rpc-audit-chain.ts';
 import { defaultTolerance } from '../audit/scan/batch.ts';
 import { agreeing } from '../audit/scan/endpoints.ts';
@@ -174,7 +175,12 @@ function fetchFolder({ keep }: Values): Disposable & { readonly folder: string }
   return { folder: keep, [Symbol.dispose]: () => undefined };
 }
 
-async function scanned(files: readonly string[], values: Values, out: Output): Promise<ScanResult> {
+async function scanned(
+  files: readonly string[],
+  values: Values,
+  out: Output,
+  withDigests = false,
+): Promise<ReportInput> {
   const network = networkOf(values.network);
   const endpoints = endpointsOf(values.rpc);
   const nodes = nodesOf(values);
@@ -210,7 +216,8 @@ async function scanned(files: readonly string[], values: Values, out: Output): P
       onProgress: bar.show,
     });
     if (values.state !== undefined && result.state !== undefined) writeState(values.state, result.state);
-    return result;
+    // While they are still there.
+    return withDigests ? { ...result, digests: await digestsOf(result.inputs) } : result;
   } finally {
     bar.end();
   }
@@ -270,7 +277,7 @@ async function runPositions(files: readonly string[], values: Values, out: Outpu
 async function runReport(files: readonly string[], values: Values, out: Output): Promise<number> {
   const folder = values.out;
   if (folder === undefined) throw new UsageError(`--out is required.\n${usage}`);
-  const result = await scanned(files, values, out);
+  const result = await scanned(files, values, out, true);
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'report.html'), pageOf(result));
   writeFileSync(join(folder, 'report.json'), jsonOf(result));

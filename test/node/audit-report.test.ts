@@ -9,7 +9,7 @@ import { csvOf, jsonOf, tablesOf } from '../../operator-node/audit/report/tables
 import type { RangeChain } from '../../operator-node/audit/audit-chain.ts';
 import { audit } from '../../operator-node/cli/audit.ts';
 import { progressBar } from '../../operator-node/cli/audit-progress.ts';
-import type { Hash, Hex } from '../../operator-node/model/ids.ts';
+import { toTimestamp, type Hash, type Hex } from '../../operator-node/model/ids.ts';
 import { blockHash, Consortium, network, scanOf, temporaryFolder, textOf, timeOf } from './audit-scan.fixture.ts';
 
 const servers: Server[] = [];
@@ -132,8 +132,37 @@ describe('the report', () => {
     const positions = tablesOf(result).find(({ name }) => name === 'positions');
     if (positions === undefined) throw new Error('no positions');
     const rows = csvOf(positions).trimEnd().split('\r\n').slice(1);
-    expect(rows.map((row) => row.split(',')[3])).toEqual(parsed.positions.map(({ signed }) => signed));
-    expect(rows).toEqual(['1,2,SEK,-7,-7,-7', '2,1,SEK,7,7,7']);
+    expect(parsed.positions.map(({ signed }) => signed)).toEqual(['-7', '7']);
+    expect(rows).toEqual([
+      '1,operator-1,2,operator-2,SEK,-0.07,-0.07,-0.07',
+      '2,operator-2,1,operator-1,SEK,0.07,0.07,0.07',
+    ]);
+  });
+
+  it('names days, volumes, why pairs were aborted, its inputs, and what is not proven', async () => {
+    const made = new Consortium();
+    made.add([{}, { ending: 'abort' }, { service: 'request', amount: '7' }]);
+    made.add([{ ending: 'expire' }, { amount: '250' }]);
+    const result = await scanOf(made, { request: { now: timeOf(made.lastBlock) + 9 } });
+    const [file = ''] = result.inputs.map((each) => each.file);
+    const page = pageOf({ ...result, digests: new Map([[file, 'ab'.repeat(32)]]) });
+    const rowsOf = (name: string) => tablesOf(result).find((table) => table.name === name)?.rows;
+    expect(rowsOf('totals')).toEqual([[2, 5, 3, 1, 1, 0]]);
+    expect(rowsOf('days')).toEqual([[toTimestamp(timeOf(2) * 1000).slice(0, 10), 2, 5, 3, 1, 1, 0]]);
+    expect(rowsOf('volumes')).toEqual([
+      ['pay', 'SEK', '122.50'],
+      ['request', 'SEK', '0.07'],
+    ]);
+    for (const told of ['9 s old', 'ab'.repeat(32), 'regulator-minimum', 'What this does not prove']) {
+      expect(page).toContain(told);
+    }
+  });
+
+  it('shows a dash for what was not disclosed', async () => {
+    const result = await scanOf(consortium(), { operators: [1] });
+    const rowsOf = (name: string) => tablesOf(result).find((table) => table.name === name)?.rows;
+    expect(rowsOf('positions')?.[1]?.slice(5)).toEqual(['0.07', '–', '–']);
+    expect(rowsOf('operators')?.[1]).toContain('–');
   });
 
   it('quotes in CSV what a reader would take for something else', () => {
@@ -277,7 +306,9 @@ describe('tandem audit', () => {
       out: `${join(out, 'report.html')}\n`,
     });
     expect(readdirSync(out).sort()).toEqual([
+      'days.csv',
       'findings.csv',
+      'inputs.csv',
       'lanes.csv',
       'operators.csv',
       'positions.csv',
@@ -286,6 +317,7 @@ describe('tandem audit', () => {
       'services.csv',
       'summary.csv',
       'totals.csv',
+      'volumes.csv',
       'windows.csv',
     ]);
     expect(existsSync(join(folder, 'state.json'))).toBe(false);

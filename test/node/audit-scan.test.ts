@@ -45,7 +45,7 @@ describe('scan', () => {
     const result = await scanOf(consortium());
     expect(result.findings.list).toEqual([]);
     expect(exitCodeOf(result.findings)).toBe(0);
-    expect(result.totals).toEqual({ batches: 4, pairs: 10, committed: 8, aborted: 2, open: 0 });
+    expect(result.totals).toEqual({ batches: 4, pairs: 10, committed: 8, aborted: 2, expired: 1, open: 0 });
     expect(result.services).toEqual({ pay: 6, request: 1, buy: 1 });
     // 12000 − 7 + 250 + 12000 that 1 owes 2, less 1 + 99 that 2 owes 1.
     expect(result.positions).toEqual([
@@ -58,7 +58,11 @@ describe('scan', () => {
     const made = consortium();
     const threaded = await scanOf(made, { request: { threads: 2 } });
     const alone = await scanOf(made);
-    expect({ ...threaded, findings: threaded.findings.list }).toEqual({ ...alone, findings: [] });
+    expect({ ...threaded, inputs: [], findings: threaded.findings.list }).toEqual({
+      ...alone,
+      inputs: [],
+      findings: [],
+    });
   });
 
   it('says who is late, and by how much', async () => {

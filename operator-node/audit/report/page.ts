@@ -3,7 +3,7 @@ import { escapeXml } from '../../model/quoting.ts';
 import { exitCodeOf, severityOf } from '../scan/findings.ts';
 import type { ScanResult } from '../scan/scan.ts';
 import { utc } from '../settled.ts';
-import { tablesOf, type Table } from './tables.ts';
+import { tablesOf, type ReportInput, type Table } from './tables.ts';
 
 const style = `
 body{font:15px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#1b1f24;background:#fff}
@@ -126,10 +126,20 @@ const verdicts = {
   3: ['other', 'No breach; something was late or could not be checked: see the findings.'],
 } as const;
 
-export function pageOf(result: ScanResult): string {
+/** Of docs/audit.md, "What is not", in short: a report stands by itself. */
+const unproven = `<h2>What this does not prove</h2><ul>
+<li>Pairs that were never anchored, and value that was settled outside, are not in any of this.</li>
+<li>Two operators that collude over a pair sign and disclose the same.</li>
+<li>Both users of a pair on us are of one operator: whether it was real, they know.</li>
+<li>Ledgers were shown as postings; that a customer’s own balance changed is shown by the operator’s entry alone.</li>
+<li>That money moved for a discharged window, its payee says.</li>
+<li>A file counts as that of the operator whom its first line names.</li>
+<li>What the endpoints agreed on was believed, as far as it fits together.</li></ul>`;
+
+export function pageOf(result: ReportInput): string {
   const { chainId, contract, from, to, final } = result;
   const [kind, verdict] = verdicts[exitCodeOf(result.findings)];
-  const facts = `Blocks ${from} to ${to} of chain ${chainId}, contract ${contract}; read at final block ${final.number} (${final.hash}) of ${utc(final.time)}.`;
+  const facts = `Blocks ${from} to ${to} of chain ${chainId}, contract ${contract}; read at final block ${final.number} (${final.hash}) of ${utc(final.time)}${final.age === undefined ? '' : `, ${final.age} s old then`}.`;
   const tables = tablesOf(result);
   const shown = (...names: readonly string[]): string =>
     tables
@@ -139,10 +149,12 @@ export function pageOf(result: ScanResult): string {
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Tandem audit, blocks ${from} to ${to}</title><style>${style}</style></head>
 <body><h1>Audit of blocks ${from} to ${to}</h1><p>${escapeXml(facts)}</p><p class="verdict ${kind}">${escapeXml(verdict)}</p>
-${shown('totals', 'summary')}
+${shown('totals', 'days', 'summary')}
 ${findingsHtml(result)}
-${shown('positions', ...(result.windows.length > 0 ? ['windows'] : []), 'operators', 'lanes', 'services')}
+${shown('positions', ...(result.windows.length > 0 ? ['windows'] : []), 'operators', 'lanes', 'services', 'volumes')}
 ${chartsOf(result)}
+${shown('inputs')}
+${unproven}
 </body></html>
 `;
 }

@@ -106,6 +106,8 @@ export interface BatchResult {
   readonly pairs: number;
   readonly committed: number;
   readonly aborted: number;
+  /** Of the aborted: by the deadline, without a bit. */
+  readonly expired: number;
   readonly open: number;
   readonly positions: readonly PositionPart[];
   readonly refunds: readonly RefundPart[];
@@ -114,6 +116,8 @@ export interface BatchResult {
   readonly lateness: readonly Lateness[];
   /** By service: pairs committed. */
   readonly services: Readonly<Record<string, number>>;
+  /** By `<service>/<asset>`: what committed pairs moved, in minor units. */
+  readonly volumes: Readonly<Record<string, bigint>>;
   /** Committed pairs between two operators whose terms nobody discloses: the positions lack them. */
   readonly unpriced: number;
   /** The id of pair i is the 16 bytes at 16·i; zeros where no operator disclosed the pair. */

@@ -45,7 +45,8 @@ export class Gathered {
   readonly #commitmentKeys: Buffer;
   readonly #postingKeys: Buffer[] = [];
   readonly #postingIndexes: number[] = [];
-  readonly #counts = { open: 0, committed: 0, aborted: 0 };
+  readonly #counts = { open: 0, committed: 0, aborted: 0, expired: 0 };
+  readonly #volumes: Record<string, bigint> = {};
   #unpriced = 0;
   readonly #moved: (Moved | undefined)[] = [];
 
@@ -59,10 +60,12 @@ export class Gathered {
 
   add(pair: PairView): void {
     const { status, terms } = pair;
-    this.#counts[status === 'expired' ? 'aborted' : status] += 1;
+    this.#counts[status] += 1;
+    if (status === 'expired') this.#counts.aborted += 1;
     this.#addKeys(pair);
     if (status === 'committed' && terms?.service !== undefined) {
       this.#services[terms.service] = (this.#services[terms.service] ?? 0) + 1;
+      this.#addVolume(terms.service, terms.secondAsset, terms.secondAmount);
     }
     this.#addMoved(pair);
     this.#addUndisclosed(pair);
@@ -78,6 +81,12 @@ export class Gathered {
       }
     }
     this.#addRefund(pair);
+  }
+
+  #addVolume(service: string, asset: string | undefined, amount: string | undefined): void {
+    if (asset === undefined || amount === undefined) return;
+    const key = `${service}/${asset}`;
+    this.#volumes[key] = (this.#volumes[key] ?? 0n) + BigInt(amount);
   }
 
   /** What an operator owes of whom there is no section: by the terms that the other discloses. */
@@ -213,6 +222,7 @@ export class Gathered {
       stale: [...this.totals].flatMap(([operator, { stale }]) => (stale ? [operator] : [])),
       lateness: this.#lateness(),
       services: this.#services,
+      volumes: this.#volumes,
       unpriced: this.#unpriced,
       pairKeys: new Uint8Array(this.#pairKeys),
       commitmentKeys: new Uint8Array(this.#commitmentKeys),

@@ -23,7 +23,21 @@ export interface PairTotals {
   readonly pairs: number;
   readonly committed: number;
   readonly aborted: number;
+  /** Of the aborted: by the deadline; the others by their bit. */
+  readonly expired: number;
   readonly open: number;
+}
+
+export interface DayTotals extends PairTotals {
+  /** Of the blocks that the batches were prepared in, in UTC. */
+  readonly day: string;
+}
+
+export interface Volume {
+  readonly service: string;
+  readonly asset: string;
+  /** In minor units: what committed pairs moved. */
+  readonly amount: string;
 }
 
 export type LaneTotals = LaneHead & Pick<PairTotals, 'batches' | 'pairs' | 'committed'>;
@@ -40,18 +54,30 @@ interface Tally {
 }
 
 const mean = (sum: number, count: number): number => (count === 0 ? 0 : Math.round((10 * sum) / count) / 10);
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
+function addPairs(sum: Writable<PairTotals>, { pairs, committed, aborted, expired, open }: BatchResult): void {
+  sum.pairs += pairs;
+  sum.committed += committed;
+  sum.aborted += aborted;
+  sum.expired += expired;
+  sum.open += open;
+}
+
 const nothing = { batches: 0, pairs: 0, committed: 0 };
 
 export class ScanTotals {
   readonly services: Record<string, number> = {};
+  readonly #volumes = new Map<string, bigint>();
+  readonly #days = new Map<string, Writable<DayTotals>>();
   /** Ordinals of batches that a later scan has to look at again. */
   readonly stillOpen = new Set<number>();
-  readonly #pairs: { -readonly [K in keyof PairTotals]: PairTotals[K] };
+  readonly #pairs: Writable<PairTotals>;
   readonly #tallies = new Map<number, Tally>();
   readonly #lanes = new Map<string, typeof nothing>();
 
   constructor(batches: number) {
-    this.#pairs = { batches, pairs: 0, committed: 0, aborted: 0, open: 0 };
+    this.#pairs = { batches, pairs: 0, committed: 0, aborted: 0, expired: 0, open: 0 };
   }
 
   /** Before a batch is checked. */
@@ -65,10 +91,11 @@ export class ScanTotals {
   }
 
   add(batch: ChainBatch, result: BatchResult): void {
-    this.#pairs.pairs += result.pairs;
-    this.#pairs.committed += result.committed;
-    this.#pairs.aborted += result.aborted;
-    this.#pairs.open += result.open;
+    addPairs(this.#pairs, result);
+    this.#addDay(batch, result);
+    for (const [key, amount] of Object.entries(result.volumes)) {
+      this.#volumes.set(key, (this.#volumes.get(key) ?? 0n) + amount);
+    }
     const attestations = batch.initiator === batch.acceptor ? 1 : 2;
     if (result.open > 0 || result.stale.length > 0 || batch.attestations.length < attestations) {
       this.stillOpen.add(batch.ordinal);
@@ -84,6 +111,27 @@ export class ScanTotals {
       pairs: lane.pairs + result.pairs,
       committed: lane.committed + result.committed,
     });
+  }
+
+  #addDay({ preparedTime }: ChainBatch, result: BatchResult): void {
+    const day = new Date(preparedTime * 1_000).toISOString().slice(0, 10);
+    const sum = this.#days.get(day) ?? { day, batches: 0, pairs: 0, committed: 0, aborted: 0, expired: 0, open: 0 };
+    this.#days.set(day, sum);
+    sum.batches += 1;
+    addPairs(sum, result);
+  }
+
+  get days(): readonly DayTotals[] {
+    return [...this.#days.values()].sort((a, b) => (a.day < b.day ? -1 : 1));
+  }
+
+  get volumes(): readonly Volume[] {
+    return [...this.#volumes]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, amount]): Volume => {
+        const [service = '', asset = ''] = key.split('/');
+        return { service, asset, amount: `${amount}` };
+      });
   }
 
   #addLateness({ lateness }: BatchResult): void {

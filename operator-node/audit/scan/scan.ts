@@ -5,21 +5,29 @@
 import { TandemError } from '../../errors.ts';
 import type { Hash } from '../../model/ids.ts';
 import type { AuditBlock, RangeChain } from '../audit-chain.ts';
-import { contractsAt, eventIn, settlement, type Contracts } from '../contracts.ts';
+import { contractsAt, type Contracts } from '../contracts.ts';
 import type { DisclosureIndex, Section } from '../disclosures/read.ts';
 import type { AuditNetwork } from '../network.ts';
 import { checkNetwork, finalBlock } from '../settled.ts';
 import { Across, type NetPosition } from './across.ts';
 import { defaultTolerance, type BatchJob, type BatchResult, type ChainBatch, type Tolerance } from './batch.ts';
-import type { Described, StateView } from './batch-state.ts';
+import { noteAbsent, noteForeign } from './absent.ts';
+import type { Described } from './batch-state.ts';
 import { checkEdge, checkReach } from './edge.ts';
 import { agreeing, type NamedChain } from './endpoints.ts';
 import type { EarlierScans } from './earlier.ts';
 import { Findings, type FindingCode } from './findings.ts';
 import { Pool } from './pool.ts';
-import { eachAtOnce, readChain, type LaneHead } from './read-chain.ts';
+import { readChain, type LaneHead } from './read-chain.ts';
 import { Refunds } from './refunds.ts';
-import { ScanTotals, type LaneTotals, type OperatorTotals, type PairTotals } from './scan-totals.ts';
+import {
+  ScanTotals,
+  type DayTotals,
+  type LaneTotals,
+  type OperatorTotals,
+  type PairTotals,
+  type Volume,
+} from './scan-totals.ts';
 import type { ScanState } from './state.ts';
 import { checkedBatch, indexed, sectionKey, sectionsOf } from './given.ts';
 import { checkHeads } from './heads.ts';
@@ -57,6 +65,10 @@ export interface ScanResult {
   readonly final: { readonly number: number; readonly hash: string; readonly time: number; readonly age?: number };
   readonly totals: PairTotals;
   readonly services: Readonly<Record<string, number>>;
+  readonly days: readonly DayTotals[];
+  readonly volumes: readonly Volume[];
+  /** What was handed in, with what its first line says of itself. */
+  readonly inputs: readonly ScanInput[];
   readonly lanes: readonly LaneTotals[];
   readonly operators: readonly OperatorTotals[];
   readonly positions: readonly NetPosition[];
@@ -66,6 +78,25 @@ export interface ScanResult {
   /** Absent where it is in doubt what was read. */
   readonly state?: ScanState;
 }
+
+export interface ScanInput {
+  readonly file: string;
+  readonly kind: 'disclosures' | 'windows';
+  readonly operator?: number;
+  readonly policy?: string;
+  readonly from?: number;
+  readonly to?: number;
+}
+
+const inputsOf = ({ paths, files }: Material, windows: readonly string[] = []): ScanInput[] => [
+  ...paths.map((path): ScanInput => {
+    const header = files.find(({ file }) => file === path)?.header;
+    if (header === undefined) return { file: path, kind: 'disclosures' };
+    const { operator, policy, from, to } = header;
+    return { file: path, kind: 'disclosures', operator, policy, from, to };
+  }),
+  ...windows.map((file): ScanInput => ({ file, kind: 'windows' })),
+];
 
 /** Findings after which a scan leaves no state. */
 const doubts = ['history-rewritten', 'endpoints-disagree', 'wrong-network'] as const satisfies FindingCode[];
@@ -107,79 +138,6 @@ async function rangeOf(
   if (first > last && (state === undefined || from !== undefined))
     throw new TandemError('unprocessable', `Nothing to scan: block ${first} is after block ${last}.`);
   return { from: first, to: last, before: state !== undefined && first === state.next ? state.lanes : [] };
-}
-
-function noteAbsent(
-  request: ScanRequest,
-  files: readonly DisclosureIndex[],
-  batches: readonly ChainBatch[],
-  sections: ReadonlyMap<string, Section>,
-  findings: Findings,
-): void {
-  const without = new Map<number, number>();
-  for (const batch of batches) {
-    const { batchId, sequence, initiator, acceptor, preparedBlock } = batch;
-    for (const operator of new Set([initiator, acceptor])) {
-      if (sections.has(sectionKey(operator, batchId))) continue;
-      const covered = files.some(
-        ({ header }) =>
-          header.operator === operator &&
-          header.from <= preparedBlock &&
-          preparedBlock <= header.to &&
-          header.contract === request.network.contracts.PairSettlement,
-      );
-      if (!covered) without.set(operator, (without.get(operator) ?? 0) + 1);
-      else {
-        findings.add(
-          'batch-withheld',
-          `operator ${operator}, batch ${sequence} of ${initiator} to ${acceptor}: it is on chain in block ${preparedBlock}, and not in the operator’s disclosures`,
-          { operator, batchId, sequence, initiator, acceptor, block: preparedBlock },
-        );
-      }
-    }
-  }
-  for (const [operator, count] of without) {
-    findings.add('disclosures-missing', `operator ${operator}: no file covers ${count} of its batches`, {
-      operator,
-      batches: count,
-    });
-  }
-}
-
-/** Batches that a file has in these blocks and the events have not. What the contract knows all the same was kept back by an endpoint. */
-async function noteForeign(
-  { contracts, chain, network, final }: StateView & { readonly chain: RangeChain },
-  batches: readonly ChainBatch[],
-  sections: ReadonlyMap<string, Section>,
-  range: { from: number; to: number },
-  findings: Findings,
-): Promise<void> {
-  const known = new Set<string>(batches.map(({ batchId }) => batchId));
-  const foreign = [...sections.values()].filter(
-    ({ line }) => !known.has(line.batchId) && line.prepared >= range.from && line.prepared <= range.to,
-  );
-  await eachAtOnce(foreign, async ({ operator, line }) => {
-    const { batchId, prepared: block } = line;
-    const { sequence, initiator, acceptor } = line.batch;
-    const evidence = { operator, batchId, block };
-    const who = `operator ${operator} discloses batch ${sequence} of ${initiator} to ${acceptor} in block ${block}`;
-    if ((await contracts.batchOutcome(batchId, final.hash))?.prepared !== true) {
-      findings.add('batch-not-on-chain', `${who}; the contract has prepared no such batch there`, evidence);
-      return;
-    }
-    const { PairSettlement } = network.contracts;
-    const logs = await chain.history(PairSettlement, batchId as string as Hash, network.firstBlock, final.number);
-    const found = logs.find((log) => eventIn(settlement, log)?.name === 'BatchPrepared')?.blockNumber;
-    if (found === undefined || found === block) {
-      findings.add(
-        'chain-inconsistent',
-        `${who}; the contract has it, and the endpoint gives no event of it`,
-        evidence,
-      );
-    } else {
-      findings.add('batch-differs', `${who}; it was prepared in block ${found}`, { ...evidence, found });
-    }
-  });
 }
 
 function stateAfter(
@@ -234,6 +192,7 @@ interface Material {
   readonly chain: RangeChain;
   readonly final: AuditBlock;
   readonly range: { readonly from: number; readonly to: number };
+  readonly paths: readonly string[];
   readonly files: readonly DisclosureIndex[];
   readonly sections: ReadonlyMap<string, Section>;
   readonly batches: readonly ChainBatch[];
@@ -266,11 +225,11 @@ async function materialOf(request: ScanRequest, findings: Findings): Promise<Mat
     range.from > range.to
       ? { batches: [], lanes: range.before }
       : await readChain(chain, contracts, { network, final, described, ...range }, findings);
-  noteAbsent(request, files, batches, sections, findings);
+  noteAbsent(network.contracts.PairSettlement, files, batches, sections, findings);
   await noteForeign({ contracts, chain, network, final, described }, batches, sections, range, findings);
   const anchoring = await checkHeads(chain, network, range, findings);
   const handles = await handlesOf(contracts, lanes, anchoring, final, findings);
-  return { chain, final, range, files, sections, batches, lanes, handles };
+  return { chain, final, range, paths, files, sections, batches, lanes, handles };
 }
 
 /** What the files' sections say of a batch, where the endpoint's event of it cannot be right. */
@@ -390,6 +349,9 @@ export async function scan(request: ScanRequest): Promise<ScanResult> {
     },
     totals: totals.pairs,
     services: totals.services,
+    days: totals.days,
+    volumes: totals.volumes,
+    inputs: inputsOf(material, request.windows),
     lanes: totals.lanes(lanes),
     operators: totals.operators(material.handles),
     positions,
