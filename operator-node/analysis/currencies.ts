@@ -31,6 +31,8 @@ const unknown: CurrencyReading = { kind: 'unknown' };
 /** A sign of any currency, alone or with letters: `₹`, `US$`, `R$`. */
 const signed = /^[\p{L}.]*\p{Sc}+\p{L}*$/u;
 const leading = /^(?:[\p{L}\p{M}]+|\p{Sc}+)/u;
+/** Pictures of banknotes with a currency's sign on them. */
+export const banknotes = /[\u{1f4b4}-\u{1f4b7}]/u;
 /** Marks at a currency that say more than that it ends there. */
 const telling = /[?\u00bf\u037e\u061f*/%+=~\\^<>|#&-]/;
 
@@ -77,7 +79,7 @@ export class Currencies {
   readWritten(written: string): WrittenCurrency {
     const word = plainForm(written);
     const bare = core(word);
-    if (bare === '') return none;
+    if (bare === '') return banknotes.test(word) ? { kind: 'unclear' } : none;
     const exact = this.read(bare);
     if (exact.kind !== 'none')
       return bare !== word && telling.test(word.replace(bare, '')) ? { kind: 'unclear' } : exact;

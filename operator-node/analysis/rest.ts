@@ -1,5 +1,5 @@
 /** What follows the money in an order: a note, or something that could make it other money or another time. */
-import type { Currencies } from './currencies.ts';
+import { banknotes, type Currencies } from './currencies.ts';
 import { withoutUnseen } from './clean.ts';
 import { asciiDigits, plainForm } from './digits.ts';
 import type { Lexicon } from './lexicon.ts';
@@ -46,7 +46,7 @@ export function problemOfRest(written: readonly string[], reader: RestReader): R
 function isSilent(words: readonly string[], at: number, lexicon: Lexicon): boolean {
   const word = words[at] ?? '';
   if (lexicon.is(core(word), 'filler')) return true;
-  if (core(word) !== '' || isQuestion(word) || operation.test(plainForm(word))) return false;
+  if (core(word) !== '' || banknotes.test(word) || isQuestion(word) || operation.test(plainForm(word))) return false;
   if (lexicon.is(plainForm(word), 'quantity')) return false;
   return !lexicon.is(plainForm(word), 'join') || !isNumeric(words[at + 1] ?? '', lexicon);
 }
