@@ -2,7 +2,7 @@
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
 import { TandemError, type ErrorCode } from '../errors.ts';
 import { ApiAccess, type ApiTokens } from './access.ts';
-import { refuse, send } from './answer.ts';
+import { refuse, send } from './http-answer.ts';
 import { readJson } from './body.ts';
 import { withOpenapi } from './openapi.ts';
 import { checkGroups, type BoundRoute, type RouteGroup } from './route.ts';

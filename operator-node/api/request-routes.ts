@@ -1,9 +1,9 @@
 /** Auditors' requests to this operator, for staff (docs/audit-access.md): read from the store, answered by the flow. */
 import { z } from 'zod';
-import { encodeAnswer } from '../audit/answer.ts';
+import { encodeAnswer } from '../audit/answer-opening.ts';
 import { TandemError } from '../errors.ts';
 import type { FlowContext } from '../flow/context.ts';
-import { answerRequest, auditLogOf, unknownRequest } from '../flow/requests/answer.ts';
+import { answerRequest, auditLogOf, unknownRequest } from '../flow/requests/answer-request.ts';
 import { loadRequest, requestsAfter, textsOf, type RequestRecord } from '../flow/requests/request.ts';
 import { isLate } from '../flow/requests/requests.ts';
 import { toTimestamp } from '../model/ids.ts';

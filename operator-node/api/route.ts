@@ -1,7 +1,7 @@
 /** One route of the API: what it takes, what it answers, and the call of the node behind it, in one declaration. */
 import { z } from 'zod';
 import { TandemError, type ErrorCode } from '../errors.ts';
-import type { Answer } from './answer.ts';
+import type { Answer } from './http-answer.ts';
 
 /** An answer in JSON. */
 export interface JsonForm<S extends z.ZodType = z.ZodType> {

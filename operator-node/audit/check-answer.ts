@@ -6,9 +6,9 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, statSync } from 'node:fs';
 import { auditLogInterface, decodeRequest } from '../chain/decode.ts';
-import { answerDigest, type HandedText } from '../commitment/answer.ts';
+import { answerDigest, type HandedText } from '../commitment/answer-digest.ts';
 import type { Hex } from '../model/ids.ts';
-import { parseAnswer, type AnswerOpening } from './answer.ts';
+import { parseAnswer, type AnswerOpening } from './answer-opening.ts';
 import type { AuditChain } from './audit-chain.ts';
 import { contractsAt } from './contracts.ts';
 import { checkAuditLog } from './journal/verify.ts';

@@ -1,7 +1,7 @@
 /** The door for the node and for monitoring: the webhook's posts, what became of a message, metrics, readiness. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { z } from 'zod';
-import { send, refuse } from '../api/answer.ts';
+import { send, refuse } from '../api/http-answer.ts';
 import { TandemError } from '../errors.ts';
 import type { Clock } from '../engine/clock.ts';
 import { signatureHeader, timestampHeader, verifySignature } from '../messaging/signature.ts';

@@ -6,7 +6,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { format } from 'prettier';
 import { z } from 'zod';
-import { answerSchema } from '../../operator-node/audit/answer.ts';
+import { answerSchema } from '../../operator-node/audit/answer-opening.ts';
 import { batchLineSchema, endSchema, headerSchema } from '../../operator-node/audit/disclosures/lines.ts';
 import { bundleSchema } from '../../operator-node/audit/format.ts';
 import { excerptSchema } from '../../operator-node/audit/journal/excerpt.ts';

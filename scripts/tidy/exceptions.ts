@@ -124,7 +124,6 @@ export const longFiles: Exceptions = {
 /** How often a file name may stand in operator-node, but for the commands of `cli`. */
 export const sharedNames: Readonly<Record<string, number>> = {
   'address.ts': 2,
-  'answer.ts': 6,
   'apply.ts': 2,
   'batch.ts': 2,
   'catalogue.ts': 2,

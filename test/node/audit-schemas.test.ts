@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
-import { encodeAnswer, parseAnswer } from '../../operator-node/audit/answer.ts';
+import { encodeAnswer, parseAnswer } from '../../operator-node/audit/answer-opening.ts';
 import { parsePairLine } from '../../operator-node/audit/disclosures/lines.ts';
 import { excerptSchema } from '../../operator-node/audit/journal/excerpt.ts';
 import { windowsFormat } from '../../operator-node/audit/scan/windows-file.ts';

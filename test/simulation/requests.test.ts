@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { hash } from 'node:crypto';
 import { TandemError } from '../../operator-node/errors.ts';
-import { answerRequest } from '../../operator-node/flow/requests/answer.ts';
+import { answerRequest } from '../../operator-node/flow/requests/answer-request.ts';
 import { loadRequest } from '../../operator-node/flow/requests/request.ts';
 import type { Hash, OperatorId } from '../../operator-node/model/ids.ts';
 import { crashPoints } from './golden.ts';

@@ -3,7 +3,7 @@
  * over under it, and the answer. What is asked stands in a salted digest, and is told outside of the chain.
  */
 import type { FiledRequest } from '../../chain/chain.ts';
-import type { HandedText } from '../../commitment/answer.ts';
+import type { HandedText } from '../../commitment/answer-digest.ts';
 import type { Hash, UnixMillis } from '../../model/ids.ts';
 import { table, type Store, type Tx, type View } from '../../store/store.ts';
 

@@ -3,7 +3,7 @@ import { logs, peerMethod, queue, type Part } from '../../parts/part.ts';
 import type { FlowContext } from '../context.ts';
 import { peerQueue } from '../flow-part.ts';
 import type { ContractCalls } from '../own-calls.ts';
-import { answerWindow } from './answer.ts';
+import { answerWindow } from './answer-window.ts';
 import { applyStatement } from './apply.ts';
 import { askForSignatures } from './close.ts';
 import { answerCompare, locateForStaff } from './locate.ts';

@@ -9,7 +9,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { scopeSchema } from '../../../operator-node/api/auditor-routes.ts';
-import { answerSchema, encodeAnswer } from '../../../operator-node/audit/answer.ts';
+import { answerSchema, encodeAnswer } from '../../../operator-node/audit/answer-opening.ts';
 import { checkAnswer } from '../../../operator-node/audit/check-answer.ts';
 import { batchLineSchema, endSchema, headerSchema } from '../../../operator-node/audit/disclosures/lines.ts';
 import { bundleSchema } from '../../../operator-node/audit/format.ts';

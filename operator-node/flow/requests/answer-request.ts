@@ -2,7 +2,7 @@
  * Staff answers an auditor's request: what was handed over is named by hashes and stored with a salt, then the salted
  * digest of it is sent to the chain. The opening is for the auditor, who has what was handed over.
  */
-import { answerDigest } from '../../commitment/answer.ts';
+import { answerDigest } from '../../commitment/answer-digest.ts';
 import { TandemError } from '../../errors.ts';
 import type { SettlementDomain } from '../../model/records.ts';
 import { cursorTable } from '../../chain/cursor.ts';
