@@ -54,7 +54,7 @@ export class Inbox {
   readonly #send: typeof requestPlain;
   #underWay = 0;
   #wait = firstWaitMillis;
-  #pausedUntil = 0;
+  #isPaused = false;
   #isAway = false;
   #stopped = false;
 
@@ -98,7 +98,7 @@ export class Inbox {
   }
 
   #pump(): void {
-    while (!this.#stopped && this.#underWay < atOnce && this.#parts.clock.now() >= this.#pausedUntil) {
+    while (!this.#stopped && !this.#isPaused && this.#underWay < atOnce) {
       const entry = this.#lanes.next();
       if (entry === undefined) return;
       this.#underWay += 1;
@@ -127,12 +127,14 @@ export class Inbox {
 
   #pauseFor(reason: string): void {
     const { clock, log } = this.#parts;
-    const now = clock.now();
-    if (now < this.#pausedUntil) return;
+    if (this.#isPaused) return;
     if (!this.#isAway) log({ level: 'warn', type: 'node-away', reason });
     this.#isAway = true;
-    this.#pausedUntil = now + this.#wait;
-    clock.after(this.#wait, () => this.#pump());
+    this.#isPaused = true;
+    clock.after(this.#wait, () => {
+      this.#isPaused = false;
+      this.#pump();
+    });
     this.#wait = Math.min(2 * this.#wait, longestWaitMillis);
   }
 

@@ -28,8 +28,10 @@ const route = z.strictObject({
     })
     .optional(),
   systemId: z.string().min(1).max(15),
-  password: z.string().max(8),
+  /** The standard has room for 8 characters, many centres take more. */
+  password: z.string().max(64),
   systemType: z.string().max(12).default(''),
+  serviceType: z.string().max(5).default(''),
   /** One bind for both directions, or one for each. */
   bind: z.enum(['transceiver', 'separate']).default('transceiver'),
   /** Numbers whose messages go this way, by how they begin; the longest one that fits counts. */

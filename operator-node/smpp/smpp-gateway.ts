@@ -30,13 +30,20 @@ export interface RunningGateway {
 
 const sweepMillis = 5_000;
 const forgetMillis = 3_600_000;
+/** What is kept is seldom read again. */
+const cacheBytes = 1024 * 1024;
+/** Writes of so long share one sync: nothing beside an SMS, and a fraction of the work. */
+const gatherMillis = 5;
 /** For what was sent to be answered before the end. */
 const stopMillis = 5_000;
 
 /** @throws {TandemError} `store-failed`, `store-damaged`, or a port that is taken */
 export async function startSmppGateway(config: SmppConfig, options: GatewayOptions): Promise<RunningGateway> {
   const { log, onFatal, clock = systemClock, random = systemRandom } = options;
-  const store = await openLevelStore(config.dataDir, { cacheBytes: 16 * 1024 * 1024 });
+  const store = await openLevelStore(config.dataDir, {
+    cacheBytes,
+    schedule: (flush) => void clock.after(gatherMillis, flush),
+  });
   const metrics = createSmppMetrics();
   const notices = new Notices(clock, log, metrics);
   let failed = false;

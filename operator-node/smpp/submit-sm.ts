@@ -20,6 +20,7 @@ export function submitFields(
   const destination = addressOf(record.to, route);
   const octets = Buffer.from(part.octets ?? '', 'base64');
   return {
+    service_type: route.serviceType,
     source_addr_ton: source.ton,
     source_addr_npi: source.npi,
     source_addr: source.address,
