@@ -125,6 +125,18 @@ describe('every answer of a devnet is of its route’s schema', () => {
     await answer('setCap', { counterparty: 'borealis', asset: 'SEK', cap: '5000000' });
     expect(await answer('caps', {})).toContain('5000000');
     await whenReady(() => answer('compareWindow', { counterparty: 'borealis' }));
+    // Before there is a window: afterwards a debt is paid by its window.
+    await until(
+      async () => {
+        const to = `${new Date().toISOString().slice(0, 19)}Z`;
+        const period = { counterparty: 'borealis', asset: 'SEK', from: '2026-01-01T00:00:00Z', to };
+        return answer('netPayment', { ...period, pair }).catch((error: unknown) => {
+          if (error instanceof ApiError && error.code === 'not-found') return undefined;
+          throw error;
+        });
+      },
+      { timeoutMillis: 10_000, failure: () => 'the payment is in no period that is over' },
+    );
     await answer('closeWindow', { counterparty: 'borealis' });
     const anchored = (at: keyof typeof clients, counterparty: string) =>
       until(async () => ((await answer('windows', { counterparty }, at)).includes('"anchored"') ? true : undefined), {
@@ -144,7 +156,6 @@ describe('every answer of a devnet is of its route’s schema', () => {
     const period = { counterparty: 'borealis', asset: 'SEK', from: '2026-01-01T00:00:00Z', to };
     await answer('accountStatement', period);
     await answer('accountStatementCsv', period);
-    await answer('netPayment', { ...period, pair });
   });
 
   it('what auditors ask, and what they are answered', async () => {

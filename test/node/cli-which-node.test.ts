@@ -52,7 +52,7 @@ describe('a node by its address', () => {
     ['backupKeys', 'backup', '--keys'],
     ['erasures', 'erase', '--list'],
     ['recovery', 'recover'],
-    ['halt', 'release'],
+    ['halt', 'resume'],
     ['requests', 'request', 'list'],
     ['discrepancies', 'discrepancies'],
     ['windows', 'window', 'list'],
