@@ -4,14 +4,17 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Worker } from 'node:worker_threads';
 import { Interface, Wallet } from 'ethers';
+import { encodeLine } from '../../operator-node/audit/disclosures/lines.ts';
+import { indexDisclosures } from '../../operator-node/audit/disclosures/read.ts';
 import { pairSettlementAbi } from '../../operator-node/chain/abi.ts';
 import { maskWords } from '../../operator-node/commitment/executed.ts';
+import type { Hash } from '../../operator-node/model/ids.ts';
 import { scriptArguments, wholeNumber } from '../arguments.ts';
 import { admitOperators, deployTandem } from '../contracts/deploy.ts';
 import { anvilBinary } from '../devnet/chain.ts';
@@ -70,6 +73,22 @@ async function rpc(
       if (error !== undefined) throw new Error(error.message);
       return result;
     });
+}
+
+/** Puts the hash of the block that the sections were written at in its place: it is known once the chain is there. */
+async function stampFiles(url: string, files: readonly string[]): Promise<void> {
+  for (const file of files) {
+    const { sections } = indexDisclosures(file);
+    const number = sections[0]?.line.asOf.number ?? 0;
+    const [block] = await rpc(url, [['eth_getBlockByNumber', [`0x${number.toString(16)}`, false]]]);
+    const { hash } = block as { readonly hash: Hash };
+    const descriptor = openSync(file, 'r+');
+    for (const { line, offset } of sections) {
+      const text = encodeLine({ ...line, asOf: { number, hash } });
+      writeSync(descriptor, text, offset - text.length);
+    }
+    closeSync(descriptor);
+  }
 }
 
 function makeBooks(requests: readonly BooksRequest[]): Promise<MadeBatch[]> {
@@ -192,6 +211,7 @@ try {
   // Blocks up to the one that the files say they were written at.
   await rpc(url, [['anvil_mine', [`0x${(most - Number(height)).toString(16)}`, '0x0']]]);
   console.log(`chain: ${batches} batches prepared, decided and attested in ${seconds(started)} s, up to block ${most}`);
+  await stampFiles(url, files);
   const networkFile = join(folder, 'network.json');
   writeFileSync(
     networkFile,
