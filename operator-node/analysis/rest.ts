@@ -74,7 +74,8 @@ function problemOfHead(words: readonly string[], at: number, reader: RestReader)
     const problem = problemBehind(words, at, reader);
     if (problem !== undefined) return problem;
   }
-  if (lexicon.begins(word, 'origin') && (next === '' || isMoneyWord(next, reader))) {
+  // Behind a currency it says whose that is (120 dollars canadiens), before one likewise.
+  if (lexicon.begins(word, 'origin') && (reader.hasCurrency || next === '' || isMoneyWord(next, reader))) {
     return { kind: 'unknown-currency', written: both };
   }
   const isJoined =

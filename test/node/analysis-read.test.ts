@@ -268,6 +268,7 @@ describe('read: amounts', () => {
     ['ادفع 120 دينار', 'دينار'],
     ['PAY 100 norska kronor', 'NORSKA KRONOR'],
     ['PAY 100 danska', 'DANSKA'],
+    ['PAY 100 kr danska till Elin', 'DANSKA TILL'],
     ['PAY 100 Canadian dollars', 'CANADIAN DOLLARS'],
     ['PAY 120 ALL of it', 'ALL'],
   ])('refuses a currency that the operator has not: %j', (text, currency) => {
