@@ -2,7 +2,7 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { sharedAddresses } from '../connections/address.ts';
-import { Connections, type Cut } from '../connections/connections.ts';
+import { Connections, type ConnectionBounds, type Cut } from '../connections/connections.ts';
 import type { UnixMillis } from '../model/ids.ts';
 import { TandemError, errorCatalogue, type ErrorCode } from '../errors.ts';
 import type { ApiAccess, ApiTokens } from './access.ts';
@@ -99,6 +99,16 @@ function listen(server: Server, { host, port }: ApiListen): Promise<number> {
   });
 }
 
+const boundsOf = (limits: ApiLimits): ConnectionBounds => ({
+  total: limits.maxConnections,
+  unproven: limits.maxUnproven,
+  unprovenPerAddress: limits.maxUnprovenPerAddress,
+  perParty: limits.maxConnections,
+  partyRate: boundless,
+  failures: crowding,
+  rememberMillis,
+});
+
 /** @throws {TandemError} `config-invalid` when the port cannot be had */
 export async function startApi(
   groups: readonly RouteGroup[],
@@ -107,15 +117,7 @@ export async function startApi(
   limits: ApiLimits = apiLimits,
 ): Promise<RunningApi> {
   const connections = new Connections({
-    bounds: {
-      total: limits.maxConnections,
-      unproven: limits.maxUnproven,
-      unprovenPerAddress: limits.maxUnprovenPerAddress,
-      perParty: limits.maxConnections,
-      partyRate: boundless,
-      failures: crowding,
-      rememberMillis,
-    },
+    bounds: boundsOf(limits),
     shared: sharedAddresses(config.sharedAddresses ?? []),
     now: hooks.now ?? (() => Date.now() as UnixMillis),
     // Probes and metrics have no token to prove anything with.

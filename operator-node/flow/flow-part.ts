@@ -6,7 +6,7 @@ import type { SettlementCalls } from '../chain/calls.ts';
 import type { PaymentsDomain } from '../domains/payments/payments.ts';
 import { peerMethod, queue, type Part, type PartClock, type PartMethod, type PartQueue } from '../parts/part.ts';
 import { recentTable, refTable } from './account.ts';
-import { answerCountersign, answerOffer, formBatches, handOver, offerBatches, refusedBatchTable } from './anchor.ts';
+import { answerCountersign, answerOffer, formBatches, handOver, offerBatches, refusedBatchTable } from './batches.ts';
 import {
   batchStateTable,
   batchTable,

@@ -4,7 +4,7 @@
  *   receive    a message comes in: pass it on, or look at it
  *   order      what it means: two operations; the first is held, the pair begins
  *   propose    the peer holds the second, or refuses
- *   anchor     pairs in batches, both signatures
+ *   batches    pairs in batches, both signatures
  *   steps      what is done when something happens to one side of a pair (ask, accept, decline, execute, release …)
  *   answer     the second user's yes or no
  *   submit     batches, decisions and attestations to the chain

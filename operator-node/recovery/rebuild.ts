@@ -12,7 +12,7 @@ import { operationCommitment, termsCommitment } from '../commitment/record.ts';
 import { operationSecret } from '../commitment/secrets.ts';
 import { batchIdOf } from '../commitment/typed-data.ts';
 import type { Work } from '../engine/engine.ts';
-import { batchRefused } from '../flow/anchor.ts';
+import { batchRefused } from '../flow/batches.ts';
 import { advanceBatch } from '../flow/batch-machine.ts';
 import {
   createBatch,

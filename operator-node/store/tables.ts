@@ -51,7 +51,7 @@ export const tables: Readonly<Record<string, TableEntry>> = {
   lane: { key: '<role>!<peer>', owner: batch, holds: 'where a lane is' },
   'lane-batch': { key: '<role>!<peer>!<sequence, 12 digits>', owner: batch, holds: 'the batch of a number in a lane' },
   'peer-commitment': { key: '<pairId>!<role>', owner: batch, holds: 'the other operator’s commitment in the leaf' },
-  'refused-batch': { key: '<batchId>', owner: 'flow/anchor.ts', holds: 'why a batch was refused for good' },
+  'refused-batch': { key: '<batchId>', owner: 'flow/batches.ts', holds: 'why a batch was refused for good' },
   'set-aside': {
     key: '<number of the message>',
     owner: 'flow/deliver.ts',
