@@ -7,6 +7,7 @@ import type { ChainPeers } from './chain/peers.ts';
 import type { ChainSender } from './chain/sender.ts';
 import type { ChainWatcher } from './chain/watcher.ts';
 import type { PeerHandlers } from './channel/channel.ts';
+import { MethodForms, type KnownForms } from './channel/forms.ts';
 import type { Config } from './config.ts';
 import { Engine } from './engine/engine.ts';
 import { Eraser } from './erasure/erase.ts';
@@ -20,7 +21,7 @@ import { journalPart } from './flow/journal-part.ts';
 import { Receiver } from './flow/receive.ts';
 import { requestsPart } from './flow/requests/requests-part.ts';
 import { windowsPart } from './flow/windows/windows-part.ts';
-import { declareParts, handlersOf, logHandlersOf } from './parts/assemble.ts';
+import { addForms, declareParts, handlersOf, logHandlersOf } from './parts/assemble.ts';
 import { checkParts, type Part } from './parts/part.ts';
 import { recoveryPart } from './recovery/recovery-part.ts';
 import { RecoveryRun } from './recovery/run.ts';
@@ -41,6 +42,8 @@ export interface ComposedNode {
   readonly sender: ChainSender;
   readonly watcher: ChainWatcher;
   readonly handlers: PeerHandlers;
+  /** The methods that it speaks. */
+  readonly forms: KnownForms;
   readonly receiver: Receiver;
   readonly staff: Staff;
   readonly eraser: Eraser;
@@ -76,13 +79,15 @@ export function composeNode(parts: NodeParts): ComposedNode {
   const engine = new Engine({ store, clock, random, onEvent, onFailure });
   const { alarms = new Alarms() } = parts;
   alarms.attach(engine);
+  const forms = new MethodForms();
   const chain = chainSide(parts, engine, alarms, () => ({ flow, logs }));
-  const { channel, answerWith } = peerChannel(parts, chain.peers);
+  const { channel, answerWith } = peerChannel(parts, chain.peers, forms);
   const hello = helloOf(config, parts.settlement, parts.caps);
   const flow = flowContext(parts, { engine, alarms, chain, channel, hello, recovering: () => recovery.needed });
   const recovery = new RecoveryRun(flow, parts.ownKeys ?? { signer: '', account: '' }, onFailure);
   const own = partsOf(flow, parts);
   checkParts(own);
+  addForms(forms, own);
   const handlers = handlersOf(own, () => recovery.needed);
   answerWith(handlers);
   declareParts(own, engine, chain.duties);
@@ -91,7 +96,7 @@ export function composeNode(parts: NodeParts): ComposedNode {
   const eraser = new Eraser({ flow, payments, shelf, purge });
   const built = { parts, own, flow, engine, alarms, chain, channel, recovery, eraser };
   return {
-    ...{ flow, parts: own, engine, eraser, recovery, handlers, hello },
+    ...{ flow, parts: own, engine, eraser, recovery, handlers, forms, hello },
     ...{ head: chain.head, peers: chain.peers, sender: chain.sender, watcher: chain.watcher },
     receiver: new Receiver(flow),
     staff: new Staff({

@@ -4,6 +4,7 @@ import { loadServices } from './analysis/services.ts';
 import { ApiAccess } from './api/access.ts';
 import { AuditorGate } from './api/auditor-gate.ts';
 import { createMetrics } from './api/metrics.ts';
+import type { RouteGroup } from './api/route.ts';
 import { startApi } from './api/server.ts';
 import { nodeRoutes } from './api/table.ts';
 import { auditLogCalls, settlementCalls } from './chain/calls.ts';
@@ -37,6 +38,7 @@ import { openGateways } from './process/gateways.ts';
 import { everyPair, lineOf, observe } from './process/log-lines.ts';
 import { nodeGauges } from './process/node-gauges.ts';
 import { openNodeStore } from './process/open-store.ts';
+import type { NodeParts } from './wiring/node-parts.ts';
 import { Backups } from './recovery/backup.ts';
 import { reload, type Reloaded } from './reload.ts';
 import { freeBytesOf } from './store/room.ts';
@@ -48,6 +50,8 @@ export interface NodeHooks {
   readonly log: (entry: Readonly<Record<string, unknown>>) => void;
   /** The node cannot go on: nothing more is written or told. */
   readonly onFatal: (error: unknown) => void;
+  /** Parts beside those that every node has. */
+  readonly more?: NodeParts['more'];
 }
 
 export interface RunningNode {
@@ -70,7 +74,7 @@ const journalEntries = 5_000;
 const storeFaults: ReadonlySet<string> = new Set(['store-failed', 'store-damaged']);
 
 /** @throws {TandemError} for whatever is wrong with configuration, store, network or ports, saying what to do. */
-export async function startNode(config: Config, { configFile, log, onFatal }: NodeHooks): Promise<RunningNode> {
+export async function startNode(config: Config, { configFile, log, onFatal, more }: NodeHooks): Promise<RunningNode> {
   const { operator } = config;
   const keys = loadKeys(config.chain.keysFile);
   const certificate = new OwnCertificate(readCertificate(config.channel), systemClock.now());
@@ -143,7 +147,8 @@ export async function startNode(config: Config, { configFile, log, onFatal }: No
     analysis,
     directory,
     gateway,
-    remote: (peers) => createHttpsChannel({ ...common, peers: withRoutes(peers, config.channel.routes) }),
+    remote: (peers, forms) => createHttpsChannel({ ...common, forms, peers: withRoutes(peers, config.channel.routes) }),
+    ...(more === undefined ? {} : { more }),
     onEvent: (event) => {
       observe(metrics, event);
       if (!everyPair.has(event.type)) log(lineOf(event));
@@ -185,6 +190,7 @@ export async function startNode(config: Config, { configFile, log, onFatal }: No
     port: config.channel.port,
     sharedAddresses: config.channel.sharedAddresses,
     handlers,
+    forms: node.forms,
     observe: (event) => {
       if (event.type === 'handler-failed') failed(`channel ${event.method}`, event.error);
       servers.channelEvent(event);
@@ -223,8 +229,10 @@ export async function startNode(config: Config, { configFile, log, onFatal }: No
   });
   const auditors = new AuditorGate(config.auditors, () => systemClock.now());
   const access = new ApiAccess({ ...config.api, auditors });
+  // Every part's routes are made by `routeGroup`.
+  const ofParts = node.parts.flatMap(({ routes: own = [] }): readonly unknown[] => own) as readonly RouteGroup[];
   const api = await startApi(
-    routes,
+    [...routes, ...ofParts],
     { ...config.api, access },
     {
       onAnswer: (operationId, status) => {

@@ -17,10 +17,11 @@ import type { Hash, OperatorId, UnixMillis } from '../model/ids.ts';
 import type { Channel, PeerHandlers } from './channel.ts';
 import { channelLimits, type ChannelLimits } from './limits.ts';
 import { Links, type LinksOptions } from './links.ts';
+import { protocolForms, type KnownForms } from './forms.ts';
 import type { Answer, Method, Request } from './messages.ts';
 import { OwnCertificate } from './own-certificate.ts';
 import { createReceiver, threadCpuMillis, type ChannelEvent, type Receive } from './receive.ts';
-import { errorSize, sizes } from './sizes.ts';
+import { errorSize, type Size } from './sizes.ts';
 import { assertJsonSize } from '../json-size.ts';
 import { mayConnect, presented } from './trust.ts';
 import {
@@ -39,15 +40,19 @@ import {
 export interface HttpsChannelOptions extends LinksOptions {
   /** This node's own operator. */
   readonly operator: OperatorId;
+  /** Those of the protocol unless given. */
+  readonly forms?: KnownForms;
 }
 
 /** @throws {TandemError} `config-invalid` when key and certificate do not fit, or are out of date. */
 export function createHttpsChannel(options: HttpsChannelOptions): Channel {
   const links = new Links(options);
+  const { forms = protocolForms } = options;
   return {
     async call<M extends Method>(peer: OperatorId, method: M, request: Request<M>): Promise<Answer<M>> {
       const body = Buffer.from(JSON.stringify(request));
-      const most = sizes[method].request.bytes;
+      const { size } = forms.of(method);
+      const most = size.request.bytes;
       if (body.length > most) {
         throw new TandemError('too-large', `A ${method} of ${body.length} bytes; at most ${most} can be sent`);
       }
@@ -61,12 +66,12 @@ export function createHttpsChannel(options: HttpsChannelOptions): Channel {
           [headers.to]: String(peer),
         },
         body,
-        Math.max(sizes[method].answer.bytes, errorSize.bytes),
+        Math.max(size.answer.bytes, errorSize.bytes),
       );
       if (reply.status !== 200) {
         const refusal = refusalOf(peer, method, reply.status, reply.body);
         // If the form is at fault, this says where; it is not looked at before, since own requests have been typed.
-        if (refusal.code === 'bad-request') checkRequest(method, request);
+        if (refusal.code === 'bad-request') checkRequest(method, request, forms);
         throw refusal;
       }
       if (!isJsonType(reply.contentType)) {
@@ -75,7 +80,7 @@ export function createHttpsChannel(options: HttpsChannelOptions): Channel {
           `Operator ${peer} answered ${method} as ${reply.contentType}, not ${jsonType}`,
         );
       }
-      return checkAnswer(peer, method, request, parseAnswer(peer, method, reply.body));
+      return checkAnswer(peer, method, request, parseAnswer(peer, method, size.answer, reply.body), forms);
     },
 
     async close(): Promise<void> {
@@ -84,9 +89,9 @@ export function createHttpsChannel(options: HttpsChannelOptions): Channel {
   };
 }
 
-function parseAnswer(peer: OperatorId, method: Method, body: Buffer): unknown {
+function parseAnswer(peer: OperatorId, method: Method, size: Size, body: Buffer): unknown {
   try {
-    assertJsonSize(body, sizes[method].answer, `answer of ${method}`);
+    assertJsonSize(body, size, `answer of ${method}`);
     return parseBody(body);
   } catch (cause) {
     throw new TandemError('unprocessable', `Operator ${peer}: ${(cause as Error).message}`, { cause });
@@ -114,6 +119,8 @@ export interface ChannelServerOptions {
   readonly certificate?: OwnCertificate;
   readonly peers: PeerRegistry;
   readonly handlers: PeerHandlers;
+  /** Those of the protocol unless given. */
+  readonly forms?: KnownForms;
   readonly now: () => UnixMillis;
   readonly limits?: Partial<ChannelLimits>;
   /** Addresses and networks that many come through, such as a proxy's: no bound of one address counts there. */

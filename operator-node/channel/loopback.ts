@@ -2,6 +2,7 @@
 import { TandemError } from '../errors.ts';
 import type { OperatorId } from '../model/ids.ts';
 import type { Channel, PeerHandlers } from './channel.ts';
+import { protocolForms } from './forms.ts';
 import type { Answer, Method, Request } from './messages.ts';
 import { checkAnswer, checkRequest } from './wire.ts';
 
@@ -9,7 +10,7 @@ import { checkAnswer, checkRequest } from './wire.ts';
  * Requests and answers are checked as those of a peer are, and what is handed over is a copy: neither side sees the
  * other's objects. A handler runs in a later turn than the call, as a peer's would.
  */
-export function createLoopback(operator: OperatorId, handlers: PeerHandlers): Channel {
+export function createLoopback(operator: OperatorId, handlers: PeerHandlers, forms = protocolForms): Channel {
   let closed = false;
   return {
     async call<M extends Method>(peer: OperatorId, method: M, request: Request<M>): Promise<Answer<M>> {
@@ -20,7 +21,7 @@ export function createLoopback(operator: OperatorId, handlers: PeerHandlers): Ch
         );
       }
       if (closed) throw new TandemError('peer-unavailable', 'This node’s channel is closed');
-      const asked = checkRequest(method, request);
+      const asked = checkRequest(method, request, forms);
       await Promise.resolve();
       let answer: Answer<M>;
       try {
@@ -31,7 +32,7 @@ export function createLoopback(operator: OperatorId, handlers: PeerHandlers): Ch
         const reason = cause instanceof Error ? cause.message : String(cause);
         throw new TandemError('peer-unavailable', `This node could not answer its own ${method}: ${reason}`, { cause });
       }
-      return checkAnswer(operator, method, asked, answer);
+      return checkAnswer(operator, method, asked, answer, forms);
     },
     async close(): Promise<void> {
       closed = true;

@@ -9,8 +9,9 @@ import { isOperatorId, type Hash, type OperatorId, type UnixMillis } from '../mo
 import { OverBudget, PeerBudgets, type Spent } from './budget.ts';
 import type { PeerHandlers } from './channel.ts';
 import type { ChannelLimits } from './limits.ts';
+import { protocolForms, type KnownForms } from './forms.ts';
 import type { Answer, Method, Request } from './messages.ts';
-import { sizes } from './sizes.ts';
+import type { Size } from './sizes.ts';
 import { assertJsonSize } from '../json-size.ts';
 import { maySpeak } from './trust.ts';
 import { Turns } from './turns.ts';
@@ -19,7 +20,6 @@ import {
   errorBody,
   headers,
   isJsonType,
-  isMethod,
   jsonType,
   parseBody,
   pathPrefix,
@@ -50,6 +50,7 @@ interface ReceiverOptions {
   readonly operator: OperatorId;
   readonly peers: PeerRegistry;
   readonly handlers: PeerHandlers;
+  readonly forms?: KnownForms;
   readonly limits: ChannelLimits;
   readonly now: () => UnixMillis;
   /** CPU time of this thread so far. */
@@ -75,12 +76,14 @@ export function createReceiver(options: ReceiverOptions): Receive {
 
 class Receiver {
   readonly #options: ReceiverOptions;
+  readonly #forms: KnownForms;
   readonly #inProgress = new Map<OperatorId, number>();
   readonly #budgets: PeerBudgets;
   readonly #turns = new Turns();
 
   constructor(options: ReceiverOptions) {
     this.#options = options;
+    this.#forms = options.forms ?? protocolForms;
     this.#budgets = new PeerBudgets(options.limits, options.now);
   }
 
@@ -141,7 +144,7 @@ class Receiver {
       throw new TandemError('forbidden', `A request for operator ${to}; this is operator ${operator}`);
     const path = request.url ?? '';
     const method = path.startsWith(pathPrefix) ? path.slice(pathPrefix.length) : '';
-    if (!isMethod(method))
+    if (!this.#forms.has(method))
       throw new TandemError('not-found', `No method at ${path}; methods are at ${pathPrefix}<method>`);
     named.method = method;
     this.#budgets.admit(from, method);
@@ -151,8 +154,13 @@ class Receiver {
       const found = request.headers['content-type'] ?? 'nothing';
       throw new TandemError('bad-request', `The content type is ${found}; expected ${jsonType}`);
     }
-    if (Number(request.headers['content-length'] ?? 0) > sizes[method].request.bytes) throw tooLarge(method);
+    if (Number(request.headers['content-length'] ?? 0) > this.#sizeOf(method).bytes)
+      throw tooLarge(method, this.#sizeOf(method));
     return { from, method };
+  }
+
+  #sizeOf(method: Method): Size {
+    return this.#forms.of(method).size.request;
   }
 
   async #work<M extends Method>(from: OperatorId, method: M, request: IncomingMessage): Promise<Answer<M>> {
@@ -174,7 +182,7 @@ class Receiver {
   async #read<M extends Method>(from: OperatorId, method: M, request: IncomingMessage): Promise<Request<M>> {
     let kept = 0;
     try {
-      const body = await readBody(request, method, (bytes) => {
+      const body = await readBody(request, method, this.#sizeOf(method), (bytes) => {
         this.#budgets.moved(from, bytes);
         this.#budgets.keep(from, bytes);
         kept += bytes;
@@ -182,8 +190,8 @@ class Receiver {
       if (body.length > this.#options.limits.largeBytes) await this.#turns.next(from);
       const begun = this.#options.cpuMillis();
       try {
-        assertJsonSize(body, sizes[method].request, `request of ${method}`);
-        return checkRequest(method, parseBody(body));
+        assertJsonSize(body, this.#sizeOf(method), `request of ${method}`);
+        return checkRequest(method, parseBody(body), this.#forms);
       } finally {
         this.#budgets.parsed(from, this.#options.cpuMillis() - begun);
       }
@@ -268,23 +276,27 @@ function sendRefusal(
   request.on('data', drop);
 }
 
-function tooLarge(method: Method): TandemError {
-  return new TandemError('too-large', `The body of a ${method} has at most ${sizes[method].request.bytes} bytes`);
+function tooLarge(method: Method, size: Size): TandemError {
+  return new TandemError('too-large', `The body of a ${method} has at most ${size.bytes} bytes`);
 }
 
 /**
  * @param keep is told of each piece before it is kept. @throws {TandemError} what `keep` throws; `too-large`,
  * `bad-request`
  */
-async function readBody(request: IncomingMessage, method: Method, keep: (bytes: number) => void): Promise<Buffer> {
-  const most = sizes[method].request.bytes;
+async function readBody(
+  request: IncomingMessage,
+  method: Method,
+  size: Size,
+  keep: (bytes: number) => void,
+): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   return await new Promise((resolve, reject) => {
     const take = (chunk: Buffer): void => {
       bytes += chunk.length;
       try {
-        if (bytes > most) throw tooLarge(method);
+        if (bytes > size.bytes) throw tooLarge(method, size);
         keep(chunk.length);
         chunks.push(chunk);
       } catch (error) {

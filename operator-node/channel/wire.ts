@@ -7,7 +7,8 @@ import type { z } from 'zod';
 import { TandemError, type ErrorCode } from '../errors.ts';
 import { DoubledNameError, parseJson } from '../json.ts';
 import type { OperatorId } from '../model/ids.ts';
-import { errorAnswer, methods, type Answer, type Method, type Request } from './messages.ts';
+import { protocolForms } from './forms.ts';
+import { errorAnswer, type Answer, type Method, type Request } from './messages.ts';
 import { errorSize } from './sizes.ts';
 import { assertJsonSize } from '../json-size.ts';
 
@@ -21,8 +22,6 @@ export const jsonType = 'application/json';
  */
 export const headers = { version: 'tandem-version', from: 'tandem-from', to: 'tandem-to' } as const;
 
-export const isMethod = (name: string): name is Method => Object.hasOwn(methods, name);
-
 /** The issues that a refusal names; a peer that sends thousands of faults is told of the first. */
 const maxIssues = 5;
 
@@ -35,8 +34,8 @@ function describeIssues(error: z.core.$ZodError): { readonly text: string; reado
 }
 
 /** @throws {TandemError} `bad-request`; its fact `path` is where the first fault is. */
-export function checkRequest<M extends Method>(method: M, value: unknown): Request<M> {
-  const result = methods[method].request.safeParse(value);
+export function checkRequest<M extends Method>(method: M, value: unknown, forms = protocolForms): Request<M> {
+  const result = forms.of(method).request.safeParse(value);
   if (result.success) return result.data as Request<M>;
   const { text, path } = describeIssues(result.error);
   throw new TandemError('bad-request', `Not a request of ${method}: ${text}`, { facts: { path } });
@@ -48,8 +47,10 @@ export function checkAnswer<M extends Method>(
   method: M,
   request: Request<M>,
   value: unknown,
+  forms = protocolForms,
 ): Answer<M> {
-  const result = methods[method].answer.safeParse(value);
+  const form = forms.of(method);
+  const result = form.answer.safeParse(value);
   if (!result.success) {
     const { text, path } = describeIssues(result.error);
     throw new TandemError('unprocessable', `Operator ${peer} sent a malformed answer to ${method}: ${text}`, {
@@ -57,7 +58,7 @@ export function checkAnswer<M extends Method>(
     });
   }
   const answer = result.data as Answer<M>;
-  const mismatch = mismatches[method](request, answer, peer);
+  const mismatch = form.repeats(request, answer, peer);
   if (mismatch !== undefined) {
     throw new TandemError(
       'unprocessable',
@@ -69,66 +70,6 @@ export function checkAnswer<M extends Method>(
   }
   return answer;
 }
-
-const echo = (what: string, asked: string, answered: string): string | undefined =>
-  asked === answered ? undefined : `${what} ${answered} instead of ${asked}`;
-
-function inOrder(
-  asked: readonly { readonly pair: string }[],
-  answered: readonly { readonly pair: string }[],
-): string | undefined {
-  if (asked.length !== answered.length) return `${answered.length} answers to ${asked.length} pairs`;
-  const wrong = asked.findIndex((question, index) => question.pair !== answered[index]?.pair);
-  return wrong === -1
-    ? undefined
-    : echo(`answer ${wrong} is of pair`, asked[wrong]?.pair ?? '', answered[wrong]?.pair ?? '');
-}
-
-/** What an answer repeats of its request; lists are answered one for one and in order. */
-const mismatches: {
-  readonly [M in Method]: (request: Request<M>, answer: Answer<M>, peer: OperatorId) => string | undefined;
-} = {
-  hello: (_, answer, peer) => echo('operator', String(peer), String(answer.operator)),
-  quote: () => undefined,
-  propose: (request, answer) =>
-    inOrder(
-      request.proposals.map((proposal) => proposal.terms),
-      answer.answers,
-    ),
-  // The batchId is not in the request: who asked computes it.
-  offer: () => undefined,
-  countersign: (request, answer) => echo('batch', request.batchId, answer.batchId),
-  withdraw: (request, answer) =>
-    inOrder(
-      request.pairs.map((pair) => ({ pair })),
-      answer.answers,
-    ),
-  cancel: (request, answer) => echo('pair', request.pair, answer.pair),
-  outcome: (request, answer) =>
-    inOrder(
-      request.pairs.map((pair) => ({ pair })),
-      answer.answers,
-    ),
-  window: ({ window }, answer) => {
-    if (answer.number !== window.number) return echo('window', `${window.number}`, `${answer.number}`);
-    if (answer.answer !== 'signed') return undefined;
-    if (answer.window.number !== window.number) return echo('window', `${window.number}`, `${answer.window.number}`);
-    const [assets, signatures] = [answer.window.nets.length, answer.signatures.length];
-    return assets === signatures ? undefined : `${signatures} signatures of ${assets} assets`;
-  },
-  compare: ({ batchId, ranges }, answer) => {
-    if (answer.batchId !== batchId) return echo('batch', batchId, answer.batchId);
-    if (answer.answer === 'unknown' || answer.digests.length === ranges.length) return undefined;
-    return `${answer.digests.length} digests of ${ranges.length} ranges`;
-  },
-  erased: () => undefined,
-  sealed: ({ sequence, first }, answer) =>
-    echo('sequence', String(sequence), String(answer.sequence)) ??
-    (answer.answer === 'batch' && answer.batch.count !== first + answer.pairs.length + answer.left
-      ? `${answer.pairs.length} pairs and ${answer.left} left from ${first} of ${answer.batch.count}`
-      : undefined),
-  forward: (request, answer) => echo('message', request.id, answer.id),
-};
 
 /** @throws {TandemError} `bad-json` */
 export function parseBody(body: Buffer): unknown {

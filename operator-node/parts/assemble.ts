@@ -1,6 +1,7 @@
 /** Makes a node of its parts: each list of what the parts declare is put where the node looks for it. */
 import type { Duties } from '../chain/duties.ts';
 import type { PeerHandlers } from '../channel/channel.ts';
+import type { MethodForms } from '../channel/forms.ts';
 import { methods, type Method } from '../channel/messages.ts';
 import type { Engine } from '../engine/engine.ts';
 import { TandemError } from '../errors.ts';
@@ -16,7 +17,7 @@ const methodNames = Object.keys(methods) as readonly Method[];
  */
 export function handlersOf(parts: readonly Part[], recovering: () => boolean): PeerHandlers {
   const declared = new Map(parts.flatMap(({ peerMethods = [] }) => peerMethods.map((one) => [one.name, one] as const)));
-  const handlers = methodNames.map((name) => {
+  const handlers = [...new Set([...methodNames, ...declared.keys()])].map((name) => {
     const found = declared.get(name);
     if (found === undefined) throw new TandemError('internal', `No part answers the method ${name}.`);
     const answer = async (from: OperatorId, request: unknown): Promise<unknown> => {
@@ -28,6 +29,13 @@ export function handlersOf(parts: readonly Part[], recovering: () => boolean): P
     return [name, answer] as const;
   });
   return Object.fromEntries(handlers) as unknown as PeerHandlers;
+}
+
+/** The methods of the protocol, and those of the parts. */
+export function addForms(forms: MethodForms, parts: readonly Part[]): void {
+  for (const { peerMethods = [] } of parts) {
+    for (const { name, form } of peerMethods) if (form !== undefined) forms.add(name, form);
+  }
 }
 
 /** By type of log: what happens with it. */

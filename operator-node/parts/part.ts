@@ -5,7 +5,9 @@
  */
 import type { ChainLog, Block } from '../chain/chain.ts';
 import type { Duty } from '../chain/duties.ts';
-import type { PeerHandlers } from '../channel/channel.ts';
+import type { z } from 'zod';
+import type { Channel, PeerHandlers } from '../channel/channel.ts';
+import type { MethodForm } from '../channel/forms.ts';
 import type { Method } from '../channel/messages.ts';
 import type { Work } from '../engine/engine.ts';
 import type { QueueOptions, Worker } from '../engine/queue.ts';
@@ -35,6 +37,8 @@ export interface PartClock {
 export interface PartMethod {
   readonly name: Method;
   readonly answer: (from: OperatorId, request: unknown) => Promise<unknown>;
+  /** Of a method that the protocol does not have. */
+  readonly form?: MethodForm;
   /** Answered while the node is in recovery too: it gives away nothing that the node may have forgotten. */
   readonly inRecovery: boolean;
 }
@@ -44,6 +48,23 @@ export const peerMethod = <M extends Method>(
   answer: PeerHandlers[M],
   { inRecovery = false }: { readonly inRecovery?: boolean } = {},
 ): PartMethod => ({ name, answer: answer as unknown as PartMethod['answer'], inRecovery });
+
+/** A method of this part alone, with its own form: spoken with nodes that have the part too. */
+export const ownMethod = <Q, A>(
+  name: string,
+  form: Omit<MethodForm, 'request' | 'answer' | 'repeats'> & {
+    readonly request: z.ZodType<Q>;
+    readonly answer: z.ZodType<A>;
+  },
+  answer: (from: OperatorId, request: Q) => Promise<A>,
+): PartMethod & { readonly ask: (channel: Channel, peer: OperatorId, request: Q) => Promise<A> } => ({
+  name: name as Method,
+  form: { ...form, repeats: () => undefined },
+  answer: answer as unknown as PartMethod['answer'],
+  inRecovery: false,
+  ask: (channel, peer, request) =>
+    channel.call(peer, name as Method, request as never) as Promise<unknown> as Promise<A>,
+});
 
 /** A log that says something; what cannot be read is kept as evidence before. */
 export type ReadableLog = Exclude<ChainLog, { type: 'Unreadable' }>;
@@ -72,6 +93,12 @@ export interface PartGauge {
   readonly read: () => Reading | Promise<Reading>;
 }
 
+/** Routes of the API, as `routeGroup` of `api/route.ts` makes them; this room is below that one and sees their names alone. */
+export interface PartRoutes {
+  readonly name: string;
+  readonly routes: readonly { readonly operationId: string; readonly method: string; readonly path: string }[];
+}
+
 export interface Part {
   readonly name: string;
   readonly tables?: readonly Pick<Table<unknown>, 'name'>[];
@@ -81,6 +108,7 @@ export interface Part {
   readonly logs?: readonly PartLog[];
   readonly duties?: readonly Duty[];
   readonly gauges?: readonly PartGauge[];
+  readonly routes?: readonly PartRoutes[];
   /** What is in memory hears of committed writes from now on. */
   readonly follow?: () => void;
   /** At start, before anything comes in or goes out: what is in memory is made of the store. */
@@ -96,6 +124,8 @@ const claims: Readonly<Record<string, (part: Part) => readonly string[]>> = {
   log: ({ logs: found = [] }) => found.map(({ type }) => type),
   duty: ({ duties = [] }) => duties.map(({ name }) => name),
   gauge: ({ gauges = [] }) => gauges.map(({ name }) => name),
+  route: ({ routes: groups = [] }) =>
+    groups.flatMap(({ routes }) => routes.map(({ method, path }) => `${method.toUpperCase()} ${path}`)),
 };
 
 /** @throws {TandemError} `internal` where two parts declare the same, with both names */

@@ -4,6 +4,7 @@ import type { Analysis } from '../analysis/analysis.ts';
 import type { ChainReader, ChainWriter, Head, PeerRegistry, SendingKey } from '../chain/chain.ts';
 import type { TransactionSigner } from '../chain/signing.ts';
 import type { Channel } from '../channel/channel.ts';
+import type { KnownForms } from '../channel/forms.ts';
 import type { Config } from '../config.ts';
 import type { Directory } from '../directory/directory.ts';
 import type { Clock, Random } from '../engine/clock.ts';
@@ -48,7 +49,7 @@ export interface NodeParts extends NodeDomains, ContractCalls {
   readonly directory: Directory;
   readonly gateway: MessageGateway;
   /** The channel to other operators; that to oneself is added. */
-  readonly remote: (peers: PeerRegistry) => Channel;
+  readonly remote: (peers: PeerRegistry, forms: KnownForms) => Channel;
   /** What each state does with each event. */
   readonly machines?: Machines;
   /** Parts beside those that every node has. */

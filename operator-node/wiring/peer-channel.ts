@@ -1,5 +1,6 @@
 /** The channel to everybody: to oneself over the loopback, to others over the network; each call is told. */
 import type { Channel, PeerHandlers } from '../channel/channel.ts';
+import type { KnownForms } from '../channel/forms.ts';
 import { createLoopback, withLoopback } from '../channel/loopback.ts';
 import type { PeerRegistry } from '../chain/chain.ts';
 import type { NodeParts } from './node-parts.ts';
@@ -13,8 +14,9 @@ export interface PeerChannel {
 export function peerChannel(
   { config, remote, onPeerCall }: Pick<NodeParts, 'config' | 'remote' | 'onPeerCall'>,
   peers: PeerRegistry,
+  forms: KnownForms,
 ): PeerChannel {
-  const others = remote(peers);
+  const others = remote(peers, forms);
   const { id } = config.operator;
   let everyone = others;
   return {
@@ -32,7 +34,7 @@ export function peerChannel(
       close: () => everyone.close(),
     },
     answerWith(handlers) {
-      everyone = withLoopback(id, createLoopback(id, handlers), others);
+      everyone = withLoopback(id, createLoopback(id, handlers, forms), others);
     },
   };
 }

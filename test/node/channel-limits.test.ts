@@ -132,7 +132,7 @@ describe('a request', () => {
     ],
     ['from nobody', { headers: { 'tandem-from': '' } }, 400, error('bad-request', /tandem-from/)],
     ['from no operator id', { headers: { 'tandem-from': '01' } }, 400, error('bad-request', /tandem-from/)],
-    ['in another’s name', { headers: { 'tandem-from': '2' } }, 403, error('forbidden', /no pin of operator 2/)],
+    ['in another’s name', { headers: { 'tandem-from': '2' } }, 403, error('forbidden', /not a pin of operator 2/)],
     ['for another operator', { headers: { 'tandem-to': '3' } }, 403, error('forbidden', /for operator 3.*operator 2/)],
     ['of no method', { path: '/tandem/v1/hallo' }, 404, error('not-found', /\/tandem\/v1\/hallo/)],
     ['of a name that every object has', { path: '/tandem/v1/constructor' }, 404, error('not-found', /constructor/)],

@@ -1,4 +1,5 @@
 /** The brake: when orders are refused since the oldest pair waits too long, whose, and until when. */
+import { protocolForms } from '../../operator-node/channel/forms.ts';
 import { describe, expect, it } from 'vitest';
 import type { Channel } from '../../operator-node/channel/channel.ts';
 import type { Config } from '../../operator-node/config.ts';
@@ -107,7 +108,7 @@ describe('a node whose peer does not answer proposals', () => {
             ...parts,
             config: { ...parts.config, overload: { unproposedSeconds: 2, unanchoredSeconds: 60 } },
             remote: (peers) => {
-              const channel = remote(peers);
+              const channel = remote(peers, protocolForms);
               const call: Channel['call'] = async (peer, method, request) => {
                 if (method === 'propose' && !ended) throw new TandemError('peer-unavailable', 'No answer.');
                 return channel.call(peer, method, request);

@@ -14,6 +14,7 @@ const one: Omit<Part, 'name'> = {
   logs: logs(['OperatorChanged'], () => undefined),
   duties: [duty({ name: 'toy', key: 'carrier', due: () => false, orders: () => [], subjects: () => [] })],
   gauges: [{ name: 'toy', help: '', read: () => 1 }],
+  routes: [{ name: 'toy', routes: [{ operationId: 'toy', method: 'get', path: '/v1/toy' }] }],
 };
 
 describe('checkParts', () => {
@@ -25,6 +26,7 @@ describe('checkParts', () => {
     ['logs', 'log OperatorChanged'],
     ['duties', 'duty toy'],
     ['gauges', 'gauge toy'],
+    ['routes', 'route GET /v1/toy'],
   ] as const)('ends the start where two parts declare the same of their %s, and names both', (what, says) => {
     const parts: readonly Part[] = [
       { name: 'first', [what]: one[what] },

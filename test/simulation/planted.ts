@@ -2,6 +2,7 @@
  * Bugs that a node could have, each as a wrapper around a part of it or as something done behind its back. None is a
  * switch in what ships. `planted.test.ts` says within how many seeds each is caught.
  */
+import { protocolForms } from '../../operator-node/channel/forms.ts';
 import type { SettlementCalls } from '../../operator-node/chain/calls.ts';
 import { emptyCall } from '../../operator-node/chain/calls.ts';
 import type { Block, ChainReader, ChainWriter } from '../../operator-node/chain/chain.ts';
@@ -178,7 +179,7 @@ function releasingOnWord(): Plant {
     parts: (parts, _, operator) => ({
       ...parts,
       remote: (peers) => {
-        const channel = parts.remote(peers);
+        const channel = parts.remote(peers, protocolForms);
         return {
           ...channel,
           call: async (peer, method, request) => {
