@@ -350,7 +350,7 @@ export const alarmCatalogue = {
     kind: 'condition',
     severity: 'warning',
     text: 'An auditor’s request was not answered in time.',
-    remedy: 'Find it with Find it with Find it with Find it with tandem request list, then answer it.',
+    remedy: 'Find it with tandem request list, then answer it.',
   },
   'reload-failed': {
     kind: 'condition',
