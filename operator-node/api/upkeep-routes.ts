@@ -1,7 +1,8 @@
 /** For those who run the node: what is open, backups, recovery, a halt, and store, chain and peers compared. */
 import { z } from 'zod';
 import { examine } from '../recovery/doctor.ts';
-import { exportDoubt, listDoubt, type Doubt } from '../recovery/doubt.ts';
+import type { Doubt } from '../audit/doubt-list.ts';
+import { exportDoubt, listDoubt } from '../recovery/doubt.ts';
 import { haltStatus, release } from '../recovery/release.ts';
 import { assertTaking, type ApiNode } from './api-node.ts';
 import { operatorId, pairId, say, signature } from './common-fields.ts';
@@ -16,7 +17,7 @@ const doubtList = z.looseObject({
   pairs: z.array(z.looseObject({ pair: pairId, next: z.string() })),
 });
 /**
- * The formats are those of recovery/doubt.ts; docs/operations.md tells them. The signed file is for its bytes: who asks for
+ * The formats are those of audit/doubt-list.ts; docs/operations.md tells them. The signed file is for its bytes: who asks for
  * it takes it as text.
  */
 const doubtAnswer = z.union([

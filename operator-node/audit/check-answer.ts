@@ -12,7 +12,7 @@ import { parseAnswer, type AnswerOpening } from './answer-opening.ts';
 import type { AuditChain } from './audit-chain.ts';
 import { contractsAt } from './contracts.ts';
 import { checkAuditLog } from './journal/verify.ts';
-import type { AuditNetwork } from './network.ts';
+import type { AuditNetwork } from '../model/network-file.ts';
 import type { Findings } from './scan/findings.ts';
 import { finalBlock, utc } from './settled.ts';
 

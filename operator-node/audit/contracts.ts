@@ -6,7 +6,7 @@ import type { BatchId, Hash, Hex, UnixSeconds } from '../model/ids.ts';
 import type { BatchOutcome } from '../model/outcome.ts';
 import type { AuditChain, AuditLog } from './audit-chain.ts';
 import type { EvidenceBundle } from './format.ts';
-import type { Finality } from './network.ts';
+import type { Finality } from '../model/network-file.ts';
 
 export const settlement = new Interface(pairSettlementAbi);
 export const registry = new Interface(operatorRegistryAbi);

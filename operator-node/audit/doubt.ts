@@ -18,10 +18,10 @@ import {
 } from '../model/ids.ts';
 import { decisionOf, type BatchOutcome } from '../model/outcome.ts';
 import type { Batch } from '../model/records.ts';
-import { doubtDigest, type Doubt } from '../recovery/doubt.ts';
+import { doubtDigest, type Doubt } from './doubt-list.ts';
 import type { AuditBlock, AuditChain } from './audit-chain.ts';
 import { contractsAt, type Contracts } from './contracts.ts';
-import type { AuditNetwork } from './network.ts';
+import type { AuditNetwork } from '../model/network-file.ts';
 import { checkNetwork, finalBlock, utc } from './settled.ts';
 import { registeredSigners } from './signers.ts';
 

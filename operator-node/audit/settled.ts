@@ -11,7 +11,7 @@ import type { Contracts } from './contracts.ts';
 import { fails, holds, type Finding } from './finding.ts';
 import { registeredSigners } from './signers.ts';
 import type { BundleBlock, EvidenceBundle } from './format.ts';
-import type { AuditNetwork } from './network.ts';
+import type { AuditNetwork } from '../model/network-file.ts';
 
 export const utc = (timestamp: number): string => new Date(timestamp * 1000).toISOString().replace('.000Z', 'Z');
 const named = ({ number, hash, timestamp }: BundleBlock): string => `block ${number} (${hash}, ${utc(timestamp)})`;

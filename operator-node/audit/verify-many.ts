@@ -12,7 +12,7 @@ import { TandemError } from '../errors.ts';
 import { contractsAt } from './contracts.ts';
 import { pinsAt } from './pins.ts';
 import { finalBlock } from './settled.ts';
-import type { AuditNetwork } from './network.ts';
+import type { AuditNetwork } from '../model/network-file.ts';
 import type { Findings } from './scan/findings.ts';
 import { pairKey, Seen } from './scan/seen.ts';
 import { openSdJwt } from './sd-jwt.ts';

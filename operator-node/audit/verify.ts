@@ -8,7 +8,7 @@ import type { AuditChain } from './audit-chain.ts';
 import { contractsAt } from './contracts.ts';
 import { fails, holds, type Finding } from './finding.ts';
 import { parseBundle, type EvidenceBundle, type RecordName } from './format.ts';
-import type { AuditNetwork } from './network.ts';
+import type { AuditNetwork } from '../model/network-file.ts';
 import { checkCommitments, openRecords, type OpenedRecords } from './records.ts';
 import {
   checkBlock,

@@ -10,7 +10,8 @@ import type { FlowContext } from '../flow/context.ts';
 import { isFinal, type EndReason, type PairSide } from '../flow/pair.ts';
 import { isOfPair } from '../flow/pair-entries.ts';
 import type { Leg, OperatorId, UnixMillis } from '../model/ids.ts';
-import { lookInto, nextSteps, type NextStep } from '../recovery/doubt.ts';
+import { nextSteps, type NextStep } from '../audit/doubt-list.ts';
+import { lookInto } from '../recovery/doubt.ts';
 
 /** Of what came to nothing, why: to be read to the user. */
 export const reasons: Readonly<Record<EndReason, string>> = {

@@ -1,6 +1,6 @@
 /** `network.json` from a file: what this node takes for its network (protocol §7). */
 import { readFileSync } from 'node:fs';
-import { parseNetwork } from '../audit/network.ts';
+import { parseNetwork } from '../model/network-file.ts';
 import { TandemError } from '../errors.ts';
 import { parseJson } from '../json.ts';
 import type { Network } from '../model/records.ts';

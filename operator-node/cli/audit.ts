@@ -7,7 +7,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { checkAnswer } from '../audit/check-answer.ts';
 import { parseBundle } from '../audit/format.ts';
-import { parseNetwork, type AuditNetwork } from '../audit/network.ts';
+import { parseNetwork, type AuditNetwork } from '../model/network-file.ts';
 import { digestsOf } from '../audit/report/digests.ts';
 import { pageOf } from '../audit/report/page.ts';
 import { csvOf, jsonOf, tablesOf, type ReportInput } from '../audit/report/tables.ts';

@@ -1,10 +1,11 @@
 /** `tandem doubt`: every pair of a node that is not final, and the one step that may come next. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { checkDoubt, readDoubt, type DoubtFile } from '../audit/doubt.ts';
-import { parseNetwork } from '../audit/network.ts';
+import { parseNetwork } from '../model/network-file.ts';
 import { rpcAuditChain } from '../audit/rpc-audit-chain.ts';
 import { parseJson } from '../json.ts';
-import { doubtSigner, nextSteps, type Doubt } from '../recovery/doubt.ts';
+import { nextSteps, type Doubt } from '../audit/doubt-list.ts';
+import { doubtSigner } from '../recovery/doubt.ts';
 import { counted } from '../model/counted.ts';
 import { parseCommand, print } from './arguments.ts';
 import { UsageError } from './devnet-file.ts';

@@ -14,7 +14,7 @@ import { parseJson } from '../json.ts';
 import { addressOf, loadKeys, type Keys } from '../keys.ts';
 import type { Hex, UnixMillis } from '../model/ids.ts';
 import { isInUse } from '../recovery/lock.ts';
-import { recoveryOf, recoveryTable, type Recovery } from '../recovery/state.ts';
+import { recoveryOf, recoveryTable, type Recovery } from '../flow/past.ts';
 import { readSecretFile } from '../secret-file.ts';
 import { openLevelStore } from '../store/level.ts';
 import { syncFolderNow, writeWholeText } from '../store/whole-file.ts';

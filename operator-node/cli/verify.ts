@@ -4,7 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { parseNetwork } from '../audit/network.ts';
+import { parseNetwork } from '../model/network-file.ts';
 import { rpcAuditChain } from '../audit/rpc-audit-chain.ts';
 import { utc } from '../audit/settled.ts';
 import { saysExcerpt, type Excerpt } from '../audit/journal/excerpt.ts';

@@ -11,7 +11,7 @@ import { TandemError } from '../errors.ts';
 import type { UnixMillis, UserId } from '../model/ids.ts';
 import { kindOfEntry } from '../store/personal.ts';
 import { table, type Store, type Tx, type View } from '../store/store.ts';
-import { touch } from '../users/activity.ts';
+import { touch } from '../store/activity.ts';
 import type { Random } from './clock.ts';
 
 export type JournalKind =

@@ -20,7 +20,7 @@ import { counted } from '../model/counted.ts';
 import type { Leg, Msisdn, OperatorId, PairId, UnixMillis, UserId } from '../model/ids.ts';
 import { userKeyTable } from '../store/personal.ts';
 import type { View } from '../store/store.ts';
-import { activityTable, keptUntil } from '../users/activity.ts';
+import { activityTable, keptUntil } from '../store/activity.ts';
 import { replaceMessagesKey } from '../users/keys.ts';
 import { numberTable, userByNumber, userTable, type User } from '../users/user.ts';
 import { erasedQueue, type ErasedItem, type ErasedPair } from './notice.ts';

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rm, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { damagedBackup, lineOf, openLine, opOf, opText, readLines } from '../recovery/lines.ts';
+import { damagedBackup, lineOf, openLine, opOf, opText, readLines } from '../store/backup-lines.ts';
 import type { DiskOp } from '../store/disk.ts';
 import { isKeyRecord } from '../store/personal.ts';
 import { writeWholeFile } from '../store/whole-file.ts';

@@ -6,7 +6,7 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { OperatorId, UnixMillis, UserId } from '../model/ids.ts';
-import { damagedBackup, lineOf, readLines } from '../recovery/lines.ts';
+import { damagedBackup, lineOf, readLines } from '../store/backup-lines.ts';
 import { writeWholeFile } from '../store/whole-file.ts';
 import type { ErasureScope } from './state.ts';
 

@@ -7,7 +7,7 @@ import { executedBitmap, executedDigest, totalsText, type Executed } from '../co
 import type { Posting } from '../domains/domain.ts';
 import { legOf, otherLeg, type Hash, type Leg, type PairId } from '../model/ids.ts';
 import { moneyOfLeg } from '../model/records.ts';
-import { lostPairTable } from '../recovery/state.ts';
+import { lostPairTable } from './past.ts';
 import type { View } from '../store/store.ts';
 import type { KnownBatch } from './batch.ts';
 import type { FlowContext } from './context.ts';

@@ -19,9 +19,8 @@ import {
   type PairId,
   type UnixSeconds,
 } from '../model/ids.ts';
-import { askForForgotten, lostLeafOf, rememberOffer } from '../recovery/forgotten.ts';
-import { rebuildBatch } from '../recovery/rebuild.ts';
 import { table } from '../store/store.ts';
+import { lostLeafOf } from './past.ts';
 import { countersignQueue, offerQueue, type BatchItem } from './batch-events.ts';
 import { advanceBatch } from './batch-machine.ts';
 import {
@@ -153,10 +152,10 @@ async function takeOfferAnswer(flow: FlowContext, known: KnownBatch, answer: Ans
   }
   if (answer.answer === 'later') return;
   if (answer.answer === 'refused') {
-    const forgotten = answer.reason === 'sequence-taken' ? await askForForgotten(flow, known.record) : undefined;
+    const forgotten = answer.reason === 'sequence-taken' ? await flow.forgotten.ask(known.record) : undefined;
     await flow.engine.run((work) => {
       batchRefused(flow, work, batchId, answer.reason);
-      if (forgotten !== undefined) rebuildBatch(flow, work, 'initiator', peer, forgotten);
+      if (forgotten !== undefined) flow.forgotten.rebuild(work, peer, forgotten);
     });
     return;
   }
@@ -230,7 +229,7 @@ export async function answerOffer(
 ): Promise<Answer<'offer'>> {
   const { batch } = request;
   const batchId = batchIdOf(flow.settlement, batch);
-  await rememberOffer(flow, from, batchId, request);
+  await flow.forgotten.remember(from, batchId, request);
   // Its rotation is not final: what it signed now would count nowhere.
   if (!(await ownKeyCounts(flow))) return { answer: 'later', batchId, reason: 'busy' };
   return flow.engine.run((work): Answer<'offer'> => {

@@ -10,7 +10,7 @@ import { TandemError } from '../errors.ts';
 import { legOf, type BatchId, type Hash, type Role } from '../model/ids.ts';
 import { decisionIn, decisionOf, wordOf, type BatchOutcome } from '../model/outcome.ts';
 import { logs, type PartLog, type ReadableLog } from '../parts/part.ts';
-import { lostTable } from '../recovery/state.ts';
+import { lostTable } from './past.ts';
 import {
   halt,
   laneBatchKey,

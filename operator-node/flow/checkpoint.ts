@@ -14,7 +14,7 @@ import type { Work } from '../engine/engine.ts';
 import { journalEntry, journalHead } from '../engine/journal.ts';
 import { TandemError } from '../errors.ts';
 import type { Hash, UnixMillis, UnixSeconds } from '../model/ids.ts';
-import { isForgottenPast, recoveryOf } from '../recovery/state.ts';
+import { isForgottenPast, recoveryOf } from './past.ts';
 import { table, type Store, type View } from '../store/store.ts';
 import { halt, type OwnKeys } from './batch.ts';
 import type { ChainView, FlowContext } from './context.ts';

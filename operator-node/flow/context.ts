@@ -4,11 +4,12 @@ import type { Analysis } from '../analysis/analysis.ts';
 import type { ChainReader, PeerRegistry, TransactionSender } from '../chain/chain.ts';
 import type { Duties } from '../chain/duties.ts';
 import type { Channel } from '../channel/channel.ts';
+import type { Request } from '../channel/messages.ts';
 import type { Config } from '../config.ts';
 import type { Directory } from '../directory/directory.ts';
 import type { Discharge } from '../domains/payments/discharge.ts';
 import type { Domains } from '../domains/registry.ts';
-import type { Engine } from '../engine/engine.ts';
+import type { Engine, Work } from '../engine/engine.ts';
 import { TandemError } from '../errors.ts';
 import type { MessageGateway } from '../messaging/gateway.ts';
 import type {
@@ -38,7 +39,9 @@ import type { JournalAnchor } from './checkpoint.ts';
 import type { Gas } from './gas.ts';
 import type { Greetings } from './greet.ts';
 import type { Machines } from './machines.ts';
+import type { BatchRecord } from './batch.ts';
 import type { OpenWork } from './open.ts';
+import type { GivenBatch } from './past.ts';
 import type { AuditRequests } from './requests/requests.ts';
 import type { Decisions } from './submit.ts';
 import type { Windows } from './windows/windows.ts';
@@ -91,6 +94,16 @@ export interface AccountBook {
   discharge(tx: Tx, discharge: Discharge, now: UnixMillis): boolean;
 }
 
+/** What comes up of a past that a restored store does not know: asked for at the peer, and taken back (protocol §3, rule 11). */
+export interface Forgotten {
+  /** The acceptor says that the number of this batch is taken: the batch of the lost store that has it, if there is one. */
+  ask(record: BatchRecord): Promise<GivenBatch | undefined>;
+  /** Takes that batch back, as its initiator. */
+  rebuild(work: Work, peer: OperatorId, given: GivenBatch): void;
+  /** An offer of pairs that the lost store may have held: its initiator has them. */
+  remember(from: OperatorId, batchId: BatchId, request: Request<'offer'>): Promise<void>;
+}
+
 export interface FlowContext {
   readonly self: OperatorId;
   readonly handle: string;
@@ -139,6 +152,7 @@ export interface FlowContext {
   /** Where statements of windows and answers to auditors are anchored; undefined where the network has no AuditLog. */
   readonly auditLog: SettlementDomain | undefined;
   readonly windows: Windows;
+  readonly forgotten: Forgotten;
   readonly requests: AuditRequests;
 }
 

@@ -19,7 +19,7 @@ import type {
 } from '../model/ids.ts';
 import type { OperationRecord, Terms } from '../model/records.ts';
 import { table, type Tx, type View } from '../store/store.ts';
-import { touch } from '../users/activity.ts';
+import { touch } from '../store/activity.ts';
 
 export interface Side {
   readonly pair: PairId;

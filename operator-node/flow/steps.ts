@@ -5,7 +5,7 @@
  */
 import type { ServiceTextKey } from '../analysis/analysis.ts';
 import type { Work } from '../engine/engine.ts';
-import { recoveryOf } from '../recovery/state.ts';
+import { recoveryOf } from './past.ts';
 import { remember } from './account.ts';
 import { halt } from './batch.ts';
 import type { FlowContext } from './context.ts';

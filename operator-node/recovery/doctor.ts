@@ -30,7 +30,7 @@ import { decisionOf, type BatchOutcome } from '../model/outcome.ts';
 import type { Room } from '../store/room.ts';
 import type { Store } from '../store/store.ts';
 import { haltStatus } from './release.ts';
-import { lostPairTable, recoveryOf } from './state.ts';
+import { lostPairTable, recoveryOf } from '../flow/past.ts';
 
 export type Part = 'store' | 'chain' | 'peers';
 

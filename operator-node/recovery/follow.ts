@@ -13,7 +13,7 @@ import type { StoreContent } from '../store/level.ts';
 import type { Mark } from '../store/mark.ts';
 import { isKeyRecord } from '../store/personal.ts';
 import { renameDurably, syncFolder } from '../store/whole-file.ts';
-import { damagedBackup, lineOf, openLine, opOf, opText, readLines } from './lines.ts';
+import { damagedBackup, lineOf, openLine, opOf, opText, readLines } from '../store/backup-lines.ts';
 import { readSnapshot, writeSnapshot, type SnapshotHeader, type SnapshotSummary } from './snapshot.ts';
 
 const format = 'tandem/follow/1';

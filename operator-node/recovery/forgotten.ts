@@ -3,22 +3,14 @@
  * the acceptor was asked for everything, or a batch that the initiator made meanwhile. Either is asked for when it shows.
  */
 import type { Request } from '../channel/messages.ts';
-import { fromHex } from '../commitment/bytes.ts';
 import { laneBatchKey, laneBatchTable, loadBatch, readLane, type BatchRecord } from '../flow/batch.ts';
 import type { FlowContext } from '../flow/context.ts';
 import { loadSide } from '../flow/pair.ts';
 import { TandemError } from '../errors.ts';
-import type { BatchId, OperatorId, PairId, Role } from '../model/ids.ts';
-import type { View } from '../store/store.ts';
+import type { BatchId, OperatorId, Role } from '../model/ids.ts';
 import { withOwnNumbers } from './own-number.ts';
-import { batchFault, rebuildBatch, withheld, type GivenBatch } from './rebuild.ts';
-import { lostPairTable, wasBehind } from './state.ts';
-
-/** The leaf of a pair of which nothing else came back. */
-export function lostLeafOf(view: View, pair: PairId, role: Role): Uint8Array | undefined {
-  const lost = view.get(lostPairTable, `${pair}!${role}`);
-  return lost === undefined ? undefined : fromHex(lost.leaf);
-}
+import { batchFault, rebuildBatch, withheld } from './rebuild.ts';
+import { lostPairTable, wasBehind, type GivenBatch } from '../flow/past.ts';
 
 /**
  * A whole batch of the peer's, in as many requests as it takes; undefined where it knows none of that number.

@@ -9,7 +9,7 @@ import type { FlowContext } from '../flow/context.ts';
 import { advance } from '../flow/flow.ts';
 import { loadSide, openSideTable, type Side } from '../flow/pair.ts';
 import type { Leg, PairId } from '../model/ids.ts';
-import { lostTable, noteLost, type Lost } from './state.ts';
+import { lostTable, noteLost, type Lost } from '../flow/past.ts';
 
 const pairsAtOnce = 500;
 const notSince = 'ordered before the backup, in no batch then or since: given up, and its user is told';

@@ -8,7 +8,7 @@ import { unseal } from '../flow/seal.ts';
 import { legOf, type Hash, type Msisdn, type OperatorId, type Role } from '../model/ids.ts';
 import { hasKeys, userKeyOf } from '../users/keys.ts';
 import { userTable } from '../users/user.ts';
-import type { GivenBatch } from './rebuild.ts';
+import type { GivenBatch } from '../flow/past.ts';
 
 export async function withOwnNumbers(
   { engine }: Pick<FlowContext, 'engine'>,

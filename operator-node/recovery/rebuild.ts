@@ -4,7 +4,7 @@
  * batchId, which is on the chain or is signed anew.
  */
 import type { ServicePlan } from '../analysis/analysis.ts';
-import type { Answer, SealedPair } from '../channel/messages.ts';
+import type { SealedPair } from '../channel/messages.ts';
 import { toHex } from '../commitment/bytes.ts';
 import { encodeLeaf } from '../commitment/leaf.ts';
 import { merkleTree } from '../commitment/merkle.ts';
@@ -49,9 +49,7 @@ import { moneyOfLeg, type OperationRecord } from '../model/records.ts';
 import type { View } from '../store/store.ts';
 import { hasKeys, userKeyOf } from '../users/keys.ts';
 import { userByNumber, userTable, type User } from '../users/user.ts';
-import { lostPairTable, noteLost } from './state.ts';
-
-export type GivenBatch = Extract<Answer<'sealed'>, { answer: 'batch' }>;
+import { lostPairTable, noteLost, type GivenBatch } from '../flow/past.ts';
 
 /** What this operator has put into a sealed copy (`flow/propose.ts`). */
 interface SealedContent {

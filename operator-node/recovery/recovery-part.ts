@@ -2,7 +2,7 @@
 import type { FlowContext } from '../flow/context.ts';
 import { peerMethod, type Part } from '../parts/part.ts';
 import { answerSealed } from './sealed.ts';
-import { lostPairTable, lostTable, pastTable, recoveryOf, recoveryTable } from './state.ts';
+import { lostPairTable, lostTable, pastTable, recoveryOf, recoveryTable } from '../flow/past.ts';
 
 export const recoveryPart = (flow: FlowContext): Part => ({
   name: 'recovery',

@@ -18,7 +18,7 @@ import { renameDurably } from '../store/whole-file.ts';
 import { isFollowFolder, readFollow } from './follow.ts';
 import { isInUse } from './lock.ts';
 import { readSnapshot, type SnapshotReading } from './snapshot.ts';
-import type { Recovery } from './state.ts';
+import type { Recovery } from '../flow/past.ts';
 
 export interface RestoreOptions {
   readonly config: Config;

@@ -22,8 +22,17 @@ import type { BatchId, OperatorId, Role } from '../model/ids.ts';
 import { askForBatch } from './forgotten.ts';
 import { giveUpUnbatched } from './give-up.ts';
 import { forgetOldAccounts } from './old-accounts.ts';
-import { followBatch, rebuildBatch, withheld, type GivenBatch } from './rebuild.ts';
-import { lostTable, noteLost, pastTable, recoveryOf, recoveryTable, type Lost, type Recovery } from './state.ts';
+import { followBatch, rebuildBatch, withheld } from './rebuild.ts';
+import {
+  lostTable,
+  noteLost,
+  pastTable,
+  recoveryOf,
+  recoveryTable,
+  type Lost,
+  type Recovery,
+  type GivenBatch,
+} from '../flow/past.ts';
 
 export type RecoveryStep = 'keys' | 'chain' | 'copies' | 'done';
 

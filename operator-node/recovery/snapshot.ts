@@ -9,7 +9,7 @@ import type { DiskOp } from '../store/disk.ts';
 import type { Mark } from '../store/mark.ts';
 import { isKeyRecord } from '../store/personal.ts';
 import { writeWholeFile } from '../store/whole-file.ts';
-import { damagedBackup, lineOf, opOf, opText, readLines } from './lines.ts';
+import { damagedBackup, lineOf, opOf, opText, readLines } from '../store/backup-lines.ts';
 
 const format = 'tandem/backup/1';
 

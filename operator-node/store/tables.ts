@@ -28,7 +28,7 @@ export const tables: Readonly<Record<string, TableEntry>> = {
     holds: 'the user id that a phone number is an alias of',
   },
   'user-key': { key: '<userId>', owner: 'store/personal.ts', holds: 'the keys that seal what is about a user' },
-  activity: { key: '<userId>', owner: 'users/activity.ts', holds: 'the last day on which something was written' },
+  activity: { key: '<userId>', owner: 'store/activity.ts', holds: 'the last day on which something was written' },
   erasure: { key: '<userId>', owner: 'erasure/state.ts', holds: 'an erasure that was begun, or is done' },
   'written-out': {
     key: '<pairId>!<leg>',
@@ -116,11 +116,11 @@ export const tables: Readonly<Record<string, TableEntry>> = {
     holds: 'an alarm that staff has not acknowledged',
   },
 
-  recovery: { key: 'mark', owner: 'recovery/state.ts', holds: 'that this store may be behind, and since when' },
+  recovery: { key: 'mark', owner: 'flow/past.ts', holds: 'that this store may be behind, and since when' },
   format: { key: 'store', owner: 'store/format.ts', holds: 'the version of this list and of how it is sealed' },
-  recovered: { key: 'past', owner: 'recovery/state.ts', holds: 'that this store was behind once' },
-  'lost-pair': { key: '<pairId>!<role>', owner: 'recovery/state.ts', holds: 'a pair of which only the leaf is known' },
-  lost: { key: '<what>!<id>', owner: 'recovery/state.ts', holds: 'what only a lost store knew' },
+  recovered: { key: 'past', owner: 'flow/past.ts', holds: 'that this store was behind once' },
+  'lost-pair': { key: '<pairId>!<role>', owner: 'flow/past.ts', holds: 'a pair of which only the leaf is known' },
+  lost: { key: '<what>!<id>', owner: 'flow/past.ts', holds: 'what only a lost store knew' },
   guard: { key: 'head', owner: 'store/guard.ts', holds: 'which store this is, and how many writes it has seen' },
 
   outbox: { key: '<queue>!<item key>', owner: 'engine/engine.ts', holds: 'an effect that is still to be done' },

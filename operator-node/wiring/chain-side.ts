@@ -14,7 +14,7 @@ import type { FlowContext } from '../flow/context.ts';
 import { Gas } from '../flow/gas.ts';
 import { HeadView } from '../flow/head-view.ts';
 import type { PartLog } from '../parts/part.ts';
-import { isForgottenPast, recoveryOf } from '../recovery/state.ts';
+import { isForgottenPast, recoveryOf } from '../flow/past.ts';
 import type { NodeParts } from './node-parts.ts';
 
 export interface ChainSide {

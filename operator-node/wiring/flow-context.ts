@@ -17,6 +17,8 @@ import { PeerTroubles } from '../flow/troubles.ts';
 import { Windows } from '../flow/windows/windows.ts';
 import type { Amount, OperatorId } from '../model/ids.ts';
 import { Readiness } from '../readiness.ts';
+import { askForForgotten, rememberOffer } from '../recovery/forgotten.ts';
+import { rebuildBatch } from '../recovery/rebuild.ts';
 import { Room } from '../store/room.ts';
 import type { ChainSide } from './chain-side.ts';
 import type { NodeParts } from './node-parts.ts';
@@ -53,7 +55,7 @@ export function flowContext(parts: NodeParts, makings: FlowMakings): { -readonly
   );
   const room = new Room(config.disk.minFreeMebibytes * mebibyte, parts.freeBytes);
   const readiness = readinessOf(parts, makings, { open, room, overload });
-  return {
+  const context: ReturnType<typeof flowContext> = {
     self: config.operator.id,
     handle: config.operator.handle,
     serviceNumber: config.operator.serviceNumber,
@@ -91,7 +93,13 @@ export function flowContext(parts: NodeParts, makings: FlowMakings): { -readonly
     troubles,
     overload,
     room,
+    forgotten: {
+      ask: (record) => askForForgotten(context, record),
+      rebuild: (work, peer, given) => rebuildBatch(context, work, 'initiator', peer, given),
+      remember: (from, batchId, request) => rememberOffer(context, from, batchId, request),
+    },
   };
+  return context;
 }
 
 const accountsOf = ({ payments }: NodeParts): AccountBook => ({

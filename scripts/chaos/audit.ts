@@ -1,7 +1,7 @@
 /** I7 as an auditor would check it: all operators' disclosures and the chain, and nothing of the nodes. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseNetwork } from '../../operator-node/audit/network.ts';
+import { parseNetwork } from '../../operator-node/model/network-file.ts';
 import { rpcAuditChain } from '../../operator-node/audit/rpc-audit-chain.ts';
 import { scan } from '../../operator-node/audit/scan/scan.ts';
 import { ApiError } from '../../operator-node/api/client.ts';

@@ -15,7 +15,7 @@ import { parseJson } from '../../operator-node/json.ts';
 
 import { hiding, isRpcUrl } from '../../operator-node/chain/address.ts';
 import { scriptArguments } from '../arguments.ts';
-import { parseNetwork } from '../../operator-node/audit/network.ts';
+import { parseNetwork } from '../../operator-node/model/network-file.ts';
 import { blockSeconds, gapOf } from './block-gap.ts';
 import { admitOperators, deployTandem } from './deploy.ts';
 import { type Deployment, contractNames, networkFile, parseDeployment, readParameters } from './deployment.ts';

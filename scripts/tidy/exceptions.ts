@@ -45,20 +45,14 @@ export const rooms: readonly Room[] = [
 ];
 
 export const upwardImports: Readonly<Record<string, string>> = {
-  'audit → recovery': 'the form of the in-doubt list is the node’s',
   'audit → channel': 'the form of a disclosed window is that of the channel',
-  'chain → audit': 'one network file for nodes and auditors',
   'connections → api': 'the report of both servers’ connections',
   'connections → channel': 'the report of both servers’ connections',
   'connections → flow': 'the report of both servers’ connections',
-  'engine → users': 'the journal seals what is about a user',
-  'erasure → recovery': 'backup files have one form of lines',
-  'flow → recovery': 'until recovery is a part beside the flow',
   'scripts → test': 'the mutation tester, the coverage and the simulator run what the tests are made of',
 };
 
 export const knownCircles: Readonly<Record<string, string>> = {
-  'operator-node/recovery/rebuild.ts': 'until recovery is a part beside the flow',
   'operator-node/flow/windows/judging.ts': 'types of the flow’s context, until its parts have their own',
 };
 
@@ -131,9 +125,7 @@ export const sharedNames: Readonly<Record<string, number>> = {
   'ids.ts': 2,
   'keys.ts': 3,
   'limits.ts': 2,
-  'lines.ts': 2,
   'money.ts': 3,
-  'network.ts': 2,
   'open.ts': 2,
   'order.ts': 2,
   'outcome.ts': 3,
@@ -144,7 +136,7 @@ export const sharedNames: Readonly<Record<string, number>> = {
   'replaceable.ts': 2,
   'schema.ts': 2,
   'sizes.ts': 2,
-  'state.ts': 3,
+  'state.ts': 2,
   'tables.ts': 2,
   'verify.ts': 2,
   'window.ts': 2,

@@ -6,7 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { operatorRegistryAbi } from '../../operator-node/chain/abi.ts';
 import { main } from '../../operator-node/cli/main.ts';
 import { batchIdOf, signDigest } from '../../operator-node/commitment/typed-data.ts';
-import { exportDoubt, type Doubt, type SignedDoubt } from '../../operator-node/recovery/doubt.ts';
+import type { Doubt, SignedDoubt } from '../../operator-node/audit/doubt-list.ts';
+import { exportDoubt } from '../../operator-node/recovery/doubt.ts';
 import { until } from '../../scripts/devnet/wait.ts';
 import { TestNet } from './devnet.ts';
 

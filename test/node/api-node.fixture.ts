@@ -8,7 +8,7 @@ import type { RequestView } from '../../operator-node/api/request-routes.ts';
 import { JsonText } from '../../operator-node/api/route.ts';
 import type { operations } from '../../operator-node/api/table.ts';
 import type { WindowView } from '../../operator-node/api/window-routes.ts';
-import type { Doubt } from '../../operator-node/recovery/doubt.ts';
+import type { Doubt } from '../../operator-node/audit/doubt-list.ts';
 import type { ErasureState } from '../../operator-node/erasure/state.ts';
 import type { OutboundMessage } from '../../operator-node/messaging/gateway.ts';
 import type {

@@ -10,7 +10,7 @@ import {
   type Excerpt,
 } from '../../operator-node/audit/journal/excerpt.ts';
 import { verifyExcerpt } from '../../operator-node/audit/journal/verify.ts';
-import type { AuditNetwork } from '../../operator-node/audit/network.ts';
+import type { AuditNetwork } from '../../operator-node/model/network-file.ts';
 import { auditLogAbi } from '../../operator-node/chain/abi.ts';
 import { appendJournal, journalHead, scanJournal, type JournalEntry } from '../../operator-node/engine/journal.ts';
 import type { Hash, Hex, OperatorId, PairId, UnixMillis } from '../../operator-node/model/ids.ts';

@@ -18,7 +18,7 @@ import {
   type PairLine,
 } from '../../operator-node/audit/disclosures/lines.ts';
 import { builtInPolicies } from '../../operator-node/audit/disclosures/policies.ts';
-import type { AuditNetwork } from '../../operator-node/audit/network.ts';
+import type { AuditNetwork } from '../../operator-node/model/network-file.ts';
 import { scan, type ScanRequest, type ScanResult } from '../../operator-node/audit/scan/scan.ts';
 import { toHash } from '../../operator-node/commitment/bytes.ts';
 import { disclosureDigest } from '../../operator-node/commitment/disclosure.ts';

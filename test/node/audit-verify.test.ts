@@ -3,7 +3,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { TandemError } from '../../operator-node/errors.ts';
 import { buildBundle, fullPolicy } from '../../operator-node/audit/bundle.ts';
 import { encodeBundle, parseBundle, type EvidenceBundle } from '../../operator-node/audit/format.ts';
-import { parseNetwork, type AuditNetwork } from '../../operator-node/audit/network.ts';
+import { parseNetwork, type AuditNetwork } from '../../operator-node/model/network-file.ts';
 import { checkNames, verifyBundle, type CheckName, type Verification } from '../../operator-node/audit/verify.ts';
 import { toHex } from '../../operator-node/commitment/bytes.ts';
 import { disclose } from '../../operator-node/commitment/disclosure.ts';

@@ -4,7 +4,7 @@ import type { AuditBlock, AuditChain, AuditLog } from '../../operator-node/audit
 import { buildBundle, type BundleInput } from '../../operator-node/audit/bundle.ts';
 import { registry, settlement } from '../../operator-node/audit/contracts.ts';
 import type { BundleBlock, Decision } from '../../operator-node/audit/format.ts';
-import type { AuditNetwork } from '../../operator-node/audit/network.ts';
+import type { AuditNetwork } from '../../operator-node/model/network-file.ts';
 import { toHash, toHex } from '../../operator-node/commitment/bytes.ts';
 import { encodeLeaf, type LeafParts } from '../../operator-node/commitment/leaf.ts';
 import { merkleTree } from '../../operator-node/commitment/merkle.ts';

@@ -1,6 +1,6 @@
 import { id } from 'ethers';
 import { describe, expect, it } from 'vitest';
-import { parseNetwork } from '../../operator-node/audit/network.ts';
+import { parseNetwork } from '../../operator-node/model/network-file.ts';
 import { connect } from '../../operator-node/chain/connect.ts';
 import { loadNetwork } from '../../operator-node/chain/network.ts';
 import { RpcReader } from '../../operator-node/chain/rpc.ts';

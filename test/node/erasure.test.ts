@@ -31,7 +31,7 @@ import type {
   UserId,
 } from '../../operator-node/model/ids.ts';
 import { withOwnNumbers } from '../../operator-node/recovery/own-number.ts';
-import type { GivenBatch } from '../../operator-node/recovery/rebuild.ts';
+import type { GivenBatch } from '../../operator-node/flow/past.ts';
 import { answerSealed } from '../../operator-node/recovery/sealed.ts';
 import { openMemoryStore, SimulatedDisk } from '../../operator-node/store/memory.ts';
 import { personalCodec, userKeyTable } from '../../operator-node/store/personal.ts';

@@ -30,7 +30,7 @@ import {
   type AnchorContext,
 } from '../../operator-node/flow/checkpoint.ts';
 import type { Hash, Hex, OperatorId, UnixMillis, UnixSeconds } from '../../operator-node/model/ids.ts';
-import { recoveryOf, recoveryTable } from '../../operator-node/recovery/state.ts';
+import { recoveryOf, recoveryTable } from '../../operator-node/flow/past.ts';
 import { openMemoryStore, SimulatedDisk } from '../../operator-node/store/memory.ts';
 import { ManualClock } from './chain.fixture.ts';
 

@@ -21,7 +21,7 @@ import { FollowLog, type FollowOptions } from '../../operator-node/recovery/foll
 import { isInUse } from '../../operator-node/recovery/lock.ts';
 import { restore, type Restored } from '../../operator-node/recovery/restore.ts';
 import { readSnapshot, writeSnapshot } from '../../operator-node/recovery/snapshot.ts';
-import { recoveryOf } from '../../operator-node/recovery/state.ts';
+import { recoveryOf } from '../../operator-node/flow/past.ts';
 import { openLevelStore } from '../../operator-node/store/level.ts';
 import { markFileOf } from '../../operator-node/store/mark.ts';
 import { table } from '../../operator-node/store/store.ts';

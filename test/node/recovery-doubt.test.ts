@@ -1,17 +1,11 @@
 /** The in-doubt list of nodes in the middle of their work: the real code on a model of chain, disk and network. */
 import { Wallet } from 'ethers';
 import { describe, expect, it } from 'vitest';
+import { nextSteps, type Doubt, type DoubtfulPair } from '../../operator-node/audit/doubt-list.ts';
 import { signDigest } from '../../operator-node/commitment/typed-data.ts';
 import type { ComposedNode } from '../../operator-node/compose.ts';
 import type { OperatorId } from '../../operator-node/model/ids.ts';
-import {
-  doubtSigner,
-  exportDoubt,
-  listDoubt,
-  nextSteps,
-  type Doubt,
-  type DoubtfulPair,
-} from '../../operator-node/recovery/doubt.ts';
+import { doubtSigner, exportDoubt, listDoubt } from '../../operator-node/recovery/doubt.ts';
 import { World } from '../simulation/world.ts';
 
 /** Lists of both operators, each 100 ms from the order until it is over. */

@@ -8,7 +8,7 @@ import { readinessOf, nodeClient, type NodeClient } from '../../operator-node/ap
 import { loadConfig } from '../../operator-node/config.ts';
 import type { Hex, UnixMillis } from '../../operator-node/model/ids.ts';
 import { startNode } from '../../operator-node/node.ts';
-import { recoveryTable } from '../../operator-node/recovery/state.ts';
+import { recoveryTable } from '../../operator-node/flow/past.ts';
 import { openLevelStore } from '../../operator-node/store/level.ts';
 import { until } from '../../scripts/devnet/wait.ts';
 import { newCertificate } from './channel.fixture.ts';

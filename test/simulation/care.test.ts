@@ -4,7 +4,7 @@ import { findSides, type Filters } from '../../operator-node/care/find.ts';
 import { reasons, storyOf, type SideStory } from '../../operator-node/care/story.ts';
 import { isFinal, openSideTable, sidesOf, type PairSide } from '../../operator-node/flow/pair.ts';
 import type { Amount, Asset, Msisdn, OperatorId, PairId, UnixMillis } from '../../operator-node/model/ids.ts';
-import { nextSteps } from '../../operator-node/recovery/doubt.ts';
+import { nextSteps } from '../../operator-node/audit/doubt-list.ts';
 import type { NodeParts } from '../../operator-node/wiring/node-parts.ts';
 import { numberOf } from './setting.ts';
 import type { Plant } from './simulated-node.ts';

@@ -8,7 +8,7 @@ import type { Answer, Method, Request } from '../../operator-node/channel/messag
 import type { AlarmEvent } from '../../operator-node/engine/engine.ts';
 import type { SideState } from '../../operator-node/flow/pair.ts';
 import type { OperatorId, UnixMillis } from '../../operator-node/model/ids.ts';
-import type { Recovery } from '../../operator-node/recovery/state.ts';
+import type { Recovery } from '../../operator-node/flow/past.ts';
 import { SimulatedDisk } from '../../operator-node/store/memory.ts';
 import type { Chance } from './random.ts';
 import { Violation } from './violation.ts';

@@ -12,7 +12,7 @@ import { pinnedBlockOf, pinnedName } from '../../model/records.ts';
 import type { AuditChain } from '../audit-chain.ts';
 import { contractsAt, eventIn } from '../contracts.ts';
 import { fails, holds, type Finding } from '../finding.ts';
-import type { AuditNetwork } from '../network.ts';
+import type { AuditNetwork } from '../../model/network-file.ts';
 import { checkBlock, finalBlock, utc } from '../settled.ts';
 import { counted } from '../../model/counted.ts';
 import { headOf, parseExcerpt, type Excerpt } from './excerpt.ts';

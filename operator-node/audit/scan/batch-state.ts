@@ -8,7 +8,7 @@ import type { BatchOutcome } from '../../model/outcome.ts';
 import type { AuditBlock } from '../audit-chain.ts';
 import type { Contracts } from '../contracts.ts';
 import type { BatchLine } from '../disclosures/lines.ts';
-import type { AuditNetwork } from '../network.ts';
+import type { AuditNetwork } from '../../model/network-file.ts';
 import type { ChainAttestation, ChainBatch, ChainDecision } from './batch.ts';
 import type { Findings } from './findings.ts';
 

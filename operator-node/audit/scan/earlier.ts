@@ -12,7 +12,7 @@ import { ClassicLevel } from 'classic-level';
 import { z } from 'zod';
 import { TandemError } from '../../errors.ts';
 import { isBatchId, isHash, type BatchId, type OperatorId, type PairId } from '../../model/ids.ts';
-import type { AuditNetwork } from '../network.ts';
+import type { AuditNetwork } from '../../model/network-file.ts';
 import type { BatchResult, ChainBatch, OriginalFacts } from './batch.ts';
 import type { ScanState } from './state.ts';
 

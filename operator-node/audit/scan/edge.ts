@@ -5,7 +5,7 @@
 import { counted } from '../../model/counted.ts';
 import type { AuditBlock, RangeChain } from '../audit-chain.ts';
 import type { DisclosureIndex } from '../disclosures/read.ts';
-import type { AuditNetwork } from '../network.ts';
+import type { AuditNetwork } from '../../model/network-file.ts';
 import { utc } from '../settled.ts';
 import type { NamedChain } from './endpoints.ts';
 import type { Findings } from './findings.ts';

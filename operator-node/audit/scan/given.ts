@@ -1,7 +1,7 @@
 /** What operators have handed over: files and their sections, each for itself. What is wrong with one is a finding about it. */
 import { TandemError } from '../../errors.ts';
 import { indexDisclosures, NoDisclosures, type DisclosureIndex, type Section } from '../disclosures/read.ts';
-import type { AuditNetwork } from '../network.ts';
+import type { AuditNetwork } from '../../model/network-file.ts';
 import type { BatchJob, BatchResult } from './batch.ts';
 import type { Findings } from './findings.ts';
 import { Uncheckable, type Pool } from './pool.ts';

@@ -6,7 +6,7 @@ import { auditLogInterface } from '../../chain/decode.ts';
 import { Fields } from '../../chain/fields.ts';
 import type { RangeChain } from '../audit-chain.ts';
 import { eventIn } from '../contracts.ts';
-import type { AuditNetwork } from '../network.ts';
+import type { AuditNetwork } from '../../model/network-file.ts';
 import type { Findings } from './findings.ts';
 import { logsBetween } from './read-chain.ts';
 

@@ -7,7 +7,7 @@ import { TandemError } from '../../errors.ts';
 import type { BatchId, Hash, Hex, OperatorId } from '../../model/ids.ts';
 import type { AuditBlock, AuditLog, RangeChain } from '../audit-chain.ts';
 import { eventIn, settlement, type Contracts } from '../contracts.ts';
-import type { AuditNetwork } from '../network.ts';
+import type { AuditNetwork } from '../../model/network-file.ts';
 import { counted } from '../../model/counted.ts';
 import { settledBatch, type Described, type StateView } from './batch-state.ts';
 import type { ChainAttestation, ChainBatch, ChainDecision } from './batch.ts';

@@ -7,7 +7,7 @@ import type { Hash } from '../../model/ids.ts';
 import type { AuditBlock, RangeChain } from '../audit-chain.ts';
 import { contractsAt, type Contracts } from '../contracts.ts';
 import type { DisclosureIndex, Section } from '../disclosures/read.ts';
-import type { AuditNetwork } from '../network.ts';
+import type { AuditNetwork } from '../../model/network-file.ts';
 import { checkNetwork, finalBlock } from '../settled.ts';
 import { Across, type NetPosition } from './across.ts';
 import { defaultTolerance, type BatchJob, type BatchResult, type ChainBatch, type Tolerance } from './batch.ts';

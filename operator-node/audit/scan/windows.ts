@@ -7,7 +7,7 @@ import { statementDigest } from '../../commitment/window.ts';
 import { TandemError } from '../../errors.ts';
 import type { Hash } from '../../model/ids.ts';
 import type { RangeChain } from '../audit-chain.ts';
-import type { AuditNetwork } from '../network.ts';
+import type { AuditNetwork } from '../../model/network-file.ts';
 import type { BatchResult, ChainBatch } from './batch.ts';
 import type { Findings } from './findings.ts';
 import {

@@ -2,8 +2,8 @@
 import { ZeroHash } from 'ethers';
 import { z } from 'zod';
 import { TandemError } from '../errors.ts';
-import { isHash, type Hash } from '../model/ids.ts';
-import type { Network } from '../model/records.ts';
+import { isHash, type Hash } from './ids.ts';
+import type { Network } from './records.ts';
 
 const hash = z.string().refine(isHash, 'expected 0x and 64 lower-case hex digits');
 const address = z

@@ -2,7 +2,9 @@
  * A node whose store may be behind (protocol §3, rule 11), as the store itself says it: a restore writes the mark, and it
  * is taken away only when everything that the rule asks for has been done.
  */
-import type { BatchId, Hash, Hex, OperatorId, Role, UnixMillis, UnixSeconds } from '../model/ids.ts';
+import type { Answer } from '../channel/messages.ts';
+import { fromHex } from '../commitment/bytes.ts';
+import type { BatchId, Hash, Hex, OperatorId, PairId, Role, UnixMillis, UnixSeconds } from '../model/ids.ts';
 import { table, type Tx, type View } from '../store/store.ts';
 
 export interface Recovery {
@@ -53,6 +55,15 @@ export interface Lost {
  * execute it. Key: `<pairId>!<role>`.
  */
 export const lostPairTable = table<{ readonly leaf: Hex; readonly termsSecret: Hash }>('lost-pair');
+
+/** The leaf of a pair of which nothing else came back. */
+export function lostLeafOf(view: View, pair: PairId, role: Role): Uint8Array | undefined {
+  const lost = view.get(lostPairTable, `${pair}!${role}`);
+  return lost === undefined ? undefined : fromHex(lost.leaf);
+}
+
+/** A batch as its other operator gives it back. */
+export type GivenBatch = Extract<Answer<'sealed'>, { answer: 'batch' }>;
 
 /** Key: `<what>!<id>`. Kept: it is what staff has to settle with people. */
 export const lostTable = table<Lost>('lost');

@@ -3,8 +3,8 @@
  * (docs/erasure.md). Written once a day and user, not with every entry.
  */
 import type { UnixMillis, UserId } from '../model/ids.ts';
-import type { DataKind } from '../store/at-rest.ts';
-import { table, type Tx } from '../store/store.ts';
+import type { DataKind } from './at-rest.ts';
+import { table, type Tx } from './store.ts';
 
 const dayMillis = 86_400_000;
 

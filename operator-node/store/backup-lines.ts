@@ -5,7 +5,7 @@
 import { createReadStream } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import { TandemError } from '../errors.ts';
-import type { DiskOp } from '../store/disk.ts';
+import type { DiskOp } from './disk.ts';
 
 const chunkBytes = 1024 * 1024;
 
