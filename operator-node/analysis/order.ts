@@ -19,6 +19,11 @@ export interface OrderBody {
 /** Four characters that begin with a letter, so never an amount; without 0, O, 1, I and L. */
 export const refPattern = /^[A-HJKMNP-Z][A-HJKMNP-Z2-9]{3}$/;
 
+const refOf = (word: string): string => plainForm(withoutEndMarks(word)).toUpperCase();
+
+/** With a digit, as refs are drawn: never a word of any language. */
+const isPlainRef = (word = ''): boolean => refPattern.test(refOf(word)) && /[2-9]/.test(refOf(word));
+
 /** `words` are those after the keyword, the addressee's number taken out. Nothing that fits the grammar: `not-understood`. */
 export function readOrder(grammar: Grammar, words: readonly string[], habits: Habits): OrderBody | Refusal {
   let at = 0;
@@ -28,7 +33,7 @@ export function readOrder(grammar: Grammar, words: readonly string[], habits: Ha
   let note = '';
   let hasCurrency = false;
   const takeRef = (): string | undefined => {
-    const ref = plainForm(withoutEndMarks(words[at] ?? '')).toUpperCase();
+    const ref = refOf(words[at] ?? '');
     if (!refPattern.test(ref)) return undefined;
     at += 1;
     return ref;
@@ -41,7 +46,11 @@ export function readOrder(grammar: Grammar, words: readonly string[], habits: Ha
         break;
       case 'amount': {
         if (optional && !beginsWithMoney(words.slice(at), habits)) break;
-        const taken = takeMoney(words.slice(at), grammar[index + 1]?.kind === 'currency', habits);
+        const rest = words.slice(at);
+        // `15 FR42` and `15 KR22`: what stands there is the ref, whatever currency it begins like.
+        const beforeRef = grammar[0]?.kind === 'code' && code === undefined && isPlainRef(words[at + 1]);
+        const mayHaveCurrency = grammar[index + 1]?.kind === 'currency';
+        const taken = takeMoney(beforeRef ? rest.slice(0, 1) : rest, mayHaveCurrency, habits);
         if (taken.kind === 'refusal') return taken;
         ({ money, hasCurrency } = taken);
         at += taken.words;

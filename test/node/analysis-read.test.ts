@@ -410,6 +410,18 @@ describe('read: notes', () => {
   });
 });
 
+describe('a reference behind an amount', () => {
+  it.each([
+    ['REFUND 15 FR42', 'FR42', '1500'],
+    ['REFUND 15 KR22 lunch', 'KR22', '1500'],
+    ['REFUND 15.50 SEK2', 'SEK2', '1550'],
+    ['REFUND 15 kr eur5', 'EUR5', '1500'],
+    ['REFUND KR22 15', 'KR22', '1500'],
+  ])('is no currency, whatever it begins like: %s', (text, code, amount) => {
+    expect(atService(text)).toMatchObject({ kind: 'refund', code, amount: { asset: 'SEK', amount } });
+  });
+});
+
 describe('read: the service number', () => {
   it.each([
     '',
