@@ -58,8 +58,7 @@ const checks = {
     stopsSettling: false,
   },
   halt: {
-    look: ({ halted }) =>
-      halted ? 'halted, since the chain has what this node never made: tandem resume' : undefined,
+    look: ({ halted }) => (halted ? 'halted, since the chain has what this node never made: tandem resume' : undefined),
     notice: 'cannot-settle',
     stopsSettling: true,
   },

@@ -39,8 +39,7 @@ export interface ReloadParts {
   readonly log: (entry: Readonly<Record<string, unknown>>) => void;
 }
 
-const reloadableParts = ['configuration', 'catalogue', 'directory', 'certificate'] as const;
-export type ReloadablePart = (typeof reloadableParts)[number];
+export type ReloadablePart = 'configuration' | 'catalogue' | 'directory' | 'certificate';
 
 export interface Reloaded {
   readonly reloaded: readonly ReloadablePart[];

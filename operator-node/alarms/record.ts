@@ -7,57 +7,56 @@ import type { AlarmCode } from './catalogue.ts';
  * What an alarm may say of its cause. A closed list, since alarms are kept in the clear and shown to whoever watches the
  * node: no number of a phone, no name, no text of a user or amount has a place in it.
  */
-const alarmFacts = [
-  'address',
-  'asset',
-  'auditor',
-  'balanceWei',
-  'baseFeeWei',
-  'batchId',
-  'block',
-  'blocks',
-  'by',
-  'code',
-  'days',
-  'daysLeft',
-  'decision',
-  'detail',
-  'due',
-  'endpoint',
-  'entry',
-  'event',
-  'found',
-  'freeBytes',
-  'head',
-  'key',
-  'leg',
-  'message',
-  'minFreeBytes',
-  'neededWei',
-  'nonce',
-  'offeredWei',
-  'open',
-  'operator',
-  'pair',
-  'pairs',
-  'passedOver',
-  'peer',
-  'refusal',
-  'request',
-  'role',
-  'seconds',
-  'signature',
-  'standing',
-  'state',
-  'statement',
-  'tag',
-  'waitingSeconds',
-  'why',
-  'window',
-  'withoutHold',
-] as const;
+type AlarmFact =
+  | 'address'
+  | 'asset'
+  | 'auditor'
+  | 'balanceWei'
+  | 'baseFeeWei'
+  | 'batchId'
+  | 'block'
+  | 'blocks'
+  | 'by'
+  | 'code'
+  | 'days'
+  | 'daysLeft'
+  | 'decision'
+  | 'detail'
+  | 'due'
+  | 'endpoint'
+  | 'entry'
+  | 'event'
+  | 'found'
+  | 'freeBytes'
+  | 'head'
+  | 'key'
+  | 'leg'
+  | 'message'
+  | 'minFreeBytes'
+  | 'neededWei'
+  | 'nonce'
+  | 'offeredWei'
+  | 'open'
+  | 'operator'
+  | 'pair'
+  | 'pairs'
+  | 'passedOver'
+  | 'peer'
+  | 'refusal'
+  | 'request'
+  | 'role'
+  | 'seconds'
+  | 'signature'
+  | 'standing'
+  | 'state'
+  | 'statement'
+  | 'tag'
+  | 'waitingSeconds'
+  | 'why'
+  | 'window'
+  | 'withoutHold';
 
-export type AlarmFacts = { readonly [K in (typeof alarmFacts)[number]]?: string | number | boolean };
+export type AlarmFacts = { readonly [K in AlarmFact]?: string | number | boolean };
 
 export interface AlarmRecord {
   readonly code: AlarmCode;

@@ -116,7 +116,7 @@ describe('a node whose peer does not answer proposals', () => {
               return { call, close: () => channel.close() };
             },
             onEvent: (event) => {
-              if (event.type === 'notice') notices.push(String(event['key']));
+              if (event.type === 'notice') notices.push(event['key']);
               if (event.type === 'ordered' && !ended) ordered.push(event['peer']);
               parts.onEvent(event);
             },

@@ -66,7 +66,7 @@ async function attacked<T>(setting: Setting, attack: (at: Attacked) => Promise<T
             close: () => gateway.close(),
           },
           onEvent: (event) => {
-            if (event.type === 'notice') notices.push(String(event['key']));
+            if (event.type === 'notice') notices.push(event['key']);
             onEvent(event);
           },
           ...setting.parts?.(parts),
