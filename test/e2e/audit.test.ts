@@ -279,7 +279,7 @@ describe('tandem audit, from the nodes', () => {
     const wide = await cli(audit, ['scan', ...against(), ...nodes(), ...asked, '--policy', 'full']);
     expect(wide.code).toBe(3);
     expect(wide.out).toContain('its policies are regulator-minimum, dispute, not full');
-    expect((await cli(audit, ['scan', ...against(), ...nodes()])).errors).toContain('--node needs --reason');
+    expect((await cli(audit, ['scan', ...against(), ...nodes()])).errors).toContain('--node requires --reason');
   });
 
   it('refuses a request of another operator, and one that is not on chain', async () => {
@@ -293,7 +293,7 @@ describe('tandem audit, from the nodes', () => {
         ...filed.flatMap((each) => ['--filed', each]),
       ]);
     expect((await scan('17')).errors).toContain('OPERATOR=N');
-    expect((await scan('3=1')).errors).toContain('the nodes are those of operator 1, 2');
+    expect((await scan('3=1')).errors).toContain('the given nodes belong to operator 1, 2');
     const other = await scan('1=2');
     expect(other.code).toBe(3);
     expect(other.out).toContain('request 2 is to operator 2, not to 1. (forbidden)');
@@ -431,7 +431,7 @@ describe('a disclosure for a dispute', () => {
     const done = await untilAnchored(() => disclosed('borealis', 'dispute'));
     expect(done.errors).toBe('');
     const folder = `${fileOf('borealis', 'dispute')}.journal`;
-    expect(done.out).toContain(`${folder}: 5 excerpts of the journal\n`);
+    expect(done.out).toContain(`${folder}: 5 journal excerpts\n`);
     expect(readdirSync(folder).sort()).toEqual(pairs.map((pair) => `${pair}.json`).sort());
     // The question as it was sent, and its answer.
     expect(shown(folder)).toMatch(/Anna Berg.{1,80}120,00 SEK/);
