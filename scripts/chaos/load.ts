@@ -114,7 +114,7 @@ export class Load {
 
   #note(): string {
     this.#notes += 1;
-    return `n${this.#notes}`;
+    return `w${this.#notes}`;
   }
 
   #person(operator?: string): Party {

@@ -21,4 +21,4 @@ export const cancelRef = (text: string): string | undefined =>
 export const refundRef = (text: string): string | undefined => /REFUND (\w{4}) /.exec(text)?.[1];
 
 /** The note of an order of this load. */
-export const noteOf = (text: string): string | undefined => /"(n\d+)"$/.exec(text)?.[1];
+export const noteOf = (text: string): string | undefined => /"(w\d+)"$/.exec(text)?.[1];

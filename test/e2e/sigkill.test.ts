@@ -14,7 +14,7 @@ import { TestNet } from './devnet.ts';
 
 const kills = 20;
 const people = ['anna', 'björn', 'elin', 'george', 'ida'];
-const noteOf = (text: string): string | undefined => /"(n\d+)"$/.exec(text)?.[1];
+const noteOf = (text: string): string | undefined => /"(w\d+)"$/.exec(text)?.[1];
 
 interface Order {
   readonly id: string;
@@ -85,7 +85,7 @@ async function keepOrdering(from: string): Promise<void> {
     const swedish = net.user(from).language === 'sv';
     const keyword = kind === 'pay' ? (swedish ? 'BETALA' : 'PAY') : swedish ? 'BEGÄR' : 'REQUEST';
     const amount = 1 + randomInt(5);
-    const order: Order = { id: randomUUID(), note: `n${orders.length}`, from, to, kind, amount: amount * 100 };
+    const order: Order = { id: randomUUID(), note: `w${orders.length}`, from, to, kind, amount: amount * 100 };
     orders.push(order);
     order.disposition = await deliver(from, to, `${keyword} ${amount} ${order.note}`, order.id);
     await sleep(randomInt(250));
