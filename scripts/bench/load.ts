@@ -37,7 +37,7 @@ const attempts = 5;
 const againMillis = 200;
 
 const noteOf = (text: string): number | undefined => {
-  const found = /"n(\d+)"$/.exec(text);
+  const found = /"w(\d+)"$/.exec(text);
   return found === null ? undefined : Number(found[1]);
 };
 
@@ -124,7 +124,7 @@ export class Load {
       id: `${this.#options.run}-o${index}`,
       from: first.number,
       to: second.number,
-      text: `PAY 1 n${index}`,
+      text: `PAY 1 w${index}`,
     };
     void this.#post(first.client, message).then((disposition) => {
       if (disposition !== 'intercepted') this.#fail(pair, `the order was ${disposition}`);
