@@ -35,7 +35,7 @@ describe('rpcAuditChain', () => {
     ['another kind of answer', endpoint(7), 'the answer is not JSON-RPC: "7"'],
     ['an error that is a text', endpoint({ error: 'busy' }), 'eth_chainId was answered with "busy"'],
     ['an error', failing(-32000, 'rate limited'), '"rate limited"'],
-    ['another form', answering('twelve'), 'another form'],
+    ['another form', answering('twelve'), 'is malformed'],
   ])('is unavailable where the endpoint answers with %s', async (_, { chain }, message) => {
     await expect(chain.chainId()).rejects.toMatchObject({
       code: 'chain-unavailable',
@@ -49,7 +49,7 @@ describe('rpcAuditChain', () => {
     expect(await call(failing(3, 'execution reverted'))).toBeUndefined();
     expect(await call(failing(-32603, 'VM Exception: revert'))).toBeUndefined();
     await expect(call(failing(-32000, 'missing trie node'))).rejects.toThrow('archive endpoint');
-    await expect(call(answering(null))).rejects.toThrow('another form');
+    await expect(call(answering(null))).rejects.toThrow('is malformed');
   });
 
   it.each([

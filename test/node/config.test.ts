@@ -143,7 +143,7 @@ describe('staff’s commands', () => {
         ['backup'],
         ['erase', '--list'],
         ['recover'],
-        ['release'],
+        ['resume'],
         ['set-aside', '--send', 'm-1'],
       ];
       for (const [name = '', ...rest] of commands) {

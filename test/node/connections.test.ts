@@ -35,7 +35,7 @@ describe('an address', () => {
     'that is none is told apart: "%s"',
     (entry) => {
       expect(isAddressOrNetwork(entry)).toBe(false);
-      expect(() => sharedAddresses([entry])).toThrow(`"${entry}" is no address`);
+      expect(() => sharedAddresses([entry])).toThrow(`"${entry}" is neither an address nor a network`);
     },
   );
 });

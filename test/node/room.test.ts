@@ -111,7 +111,7 @@ describe('maxBlockGapOf', () => {
 
   it('is never laxer, and says what to do', () => {
     expect(() => maxBlockGapOf(own(21), { maxBlockGapSeconds: 20 })).toThrow(
-      /timing\.maxBlockGapSeconds is 21: network\.json says 20, .* or make it 20 or less/,
+      /timing\.maxBlockGapSeconds is 21: network\.json says 20, .* or set it to 20 or less/,
     );
   });
 

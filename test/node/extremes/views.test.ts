@@ -37,6 +37,7 @@ const auditReads: Readonly<Record<string, (read: Contracts, at: Hash) => Promise
   'OperatorRegistry.finality': (read, at) => read.finality(at),
   'PairSettlement.REGISTRY': (read, at) => read.registryOf(at),
   'PairSettlement.batchOutcome': (read, at) => read.batchOutcome(batchId, at),
+  'PairSettlement.executedDigestOf': (read, at) => read.attestedDigest(batchId, 2, at),
   'PairSettlement.pairStatus': (read, at) => read.pairStatus(batchId, 0, at),
   'PairSettlement.verifyPair': (read, at) => read.verifyPair(bundle as never, '0x00' as never, at),
 };
