@@ -83,7 +83,9 @@ describe('SIGHUP', () => {
     // The service under another name: those who have ordered it are still to be told of it.
     writeFileSync(file, text.replace('\n  pay:\n', '\n  paying:\n'));
     expect(await hangUp('aurora')).toMatchObject({ failed: ['catalogue'] });
-    expect((await activeAlarms(net.node('anna'))).join()).toMatch(/reload-failed: The catalogue lacks pay \(1 open side\)/);
+    expect((await activeAlarms(net.node('anna'))).join()).toMatch(
+      /reload-failed: The catalogue lacks pay \(1 open side\)/,
+    );
 
     writeFileSync(file, text.replace("'no': {", "'nope': {"));
     expect(await hangUp('aurora')).toMatchObject({ failed: ['catalogue'] });
