@@ -2,7 +2,7 @@
 import { encodeExcerpt, excerptFormat, maxPathEntries, type Excerpt } from '../audit/journal/excerpt.ts';
 import type { FiledRequest } from '../chain/chain.ts';
 import { policyOf } from '../audit/disclosures/policies.ts';
-import { isReadable, journalEntry, journalHead, scanJournal, type OpenEntry } from '../engine/journal.ts';
+import { firstEntryFrom, isReadable, scanJournal, type OpenEntry } from '../engine/journal.ts';
 import { TandemError } from '../errors.ts';
 import { anchoredFrom } from '../flow/checkpoint.ts';
 import type { FlowContext } from '../flow/context.ts';
@@ -18,18 +18,6 @@ const backMillis = 300_000;
 const isOf = (entry: OpenEntry, sides: readonly PairSide[]): boolean => sides.some((found) => isOfPair(entry, found));
 
 const textOf = ({ payload }: OpenEntry): string => JSON.stringify(payload);
-
-/** The first entry that is not earlier; by halves, since entries come in the order of time. */
-function entryAt(flow: FlowContext, at: number): number {
-  const view = flow.engine.newest;
-  let [low, high] = [1, journalHead(view).sequence + 1];
-  while (low < high) {
-    const middle = Math.floor((low + high) / 2);
-    if ((journalEntry(view, middle)?.at ?? 0) < at) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
 
 async function entriesOf(flow: FlowContext, sides: readonly PairSide[], from: number): Promise<readonly OpenEntry[]> {
   const found: OpenEntry[] = [];
@@ -62,7 +50,7 @@ export async function journalExcerpt(
   const pair = sides[0]?.side.pair;
   if (pair === undefined) throw refuse('There is no pair.');
   const begun = Math.min(...sides.map(({ side }) => side.heldAt));
-  const near = await entriesOf(flow, sides, entryAt(flow, begun - backMillis));
+  const near = await entriesOf(flow, sides, firstEntryFrom(flow.engine.newest, begun - backMillis));
   // A clock that was far off when the pair began: then all of it is looked at.
   const entries = near.length > 0 ? near : await entriesOf(flow, sides, 1);
   const [first, last] = [entries[0], entries.at(-1)];

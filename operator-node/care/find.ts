@@ -49,8 +49,8 @@ interface Walk {
   readonly prefix: string;
 }
 
-/** Where pairs are walked: by what has an index, else all of them. Undefined: there can be none. */
-function walkOf(view: View, { ref, number }: Filters): Walk | undefined {
+/** Where pairs are walked: by what has an index, else all of them. */
+function walkOf(view: View, { ref, number }: Filters): Walk {
   if (ref !== undefined) return { table: refSideTable, prefix: `${ref}!` };
   const user = number === undefined ? undefined : userByNumber(view, number);
   // The number of another operator's user: its pairs are those of this operator's users.
@@ -124,7 +124,6 @@ async function* walked(
     return;
   }
   const walk = walkOf(newest, filters);
-  if (walk === undefined) return;
   for await (const [key] of store.scan(walk.table, rangeOf(walk, filters, after))) yield placeOf(key, walk);
 }
 

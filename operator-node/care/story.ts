@@ -4,7 +4,7 @@
  * this is for whoever helps the caller. What is handed over as proof is an excerpt of the journal, or a bundle.
  */
 import type { PaymentsDomain } from '../domains/payments/payments.ts';
-import { isReadable, journalEntry, journalHead, scanJournal, type JournalEntry } from '../engine/journal.ts';
+import { firstEntryFrom, isReadable, scanJournal, type JournalEntry } from '../engine/journal.ts';
 import { loadBatch } from '../flow/batch.ts';
 import type { FlowContext } from '../flow/context.ts';
 import { isFinal, type EndReason, type PairSide } from '../flow/pair.ts';
@@ -73,17 +73,6 @@ const backMillis = 300_000;
 const afterMillis = 3_600_000;
 const mostEntries = 200_000;
 
-function entryAt(flow: Pick<FlowContext, 'engine'>, at: number): number {
-  const view = flow.engine.newest;
-  let [low, high] = [1, journalHead(view).sequence + 1];
-  while (low < high) {
-    const middle = Math.floor((low + high) / 2);
-    if ((journalEntry(view, middle)?.at ?? 0) < at) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
 const whatOf = {
   order: 'ordered',
   question: 'asked',
@@ -105,7 +94,10 @@ async function journaled(flow: Pick<FlowContext, 'engine'>, found: PairSide): Pr
   const end = state.told ? state.since + afterMillis : Number.POSITIVE_INFINITY;
   const said: Happening[] = [];
   let looked = 0;
-  for await (const entry of scanJournal(flow.engine.store, entryAt(flow, side.heldAt - backMillis))) {
+  for await (const entry of scanJournal(
+    flow.engine.store,
+    firstEntryFrom(flow.engine.newest, side.heldAt - backMillis),
+  )) {
     looked += 1;
     if (entry.at > end || looked > mostEntries) break;
     if (!isReadable(entry) || !isOfPair(entry, found)) continue;

@@ -110,6 +110,17 @@ export const journalHead = (view: View): JournalHead => view.get(journalHeadTabl
 export const journalEntry = (view: View, sequence: number): JournalEntry | undefined =>
   view.get(journalTable, keyOf(sequence));
 
+/** The number of the first entry that is not earlier than `at`; by halves, since entries come in the order of time. */
+export function firstEntryFrom(view: View, at: number): number {
+  let [low, high] = [1, journalHead(view).sequence + 1];
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    if ((journalEntry(view, middle)?.at ?? 0) < at) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
 /** Entries from that number on, as far as they are on disk. */
 export async function* scanJournal(store: Store, from: number): AsyncGenerator<JournalEntry> {
   for await (const [, entry] of store.scan(journalTable, { gte: keyOf(from) })) yield entry;
